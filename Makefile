@@ -1,0 +1,39 @@
+# `make repro` runs the pipeline, `make test` the checks and tests; each sets up what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONUNBUFFERED := 1
+
+.PHONY: repro test check ui lock clean
+repro: .venv/.ready
+	dvc repro
+	ae leaderboard
+
+test: check
+	python -m pytest
+
+check: .venv/.ready-dev
+	ruff check .
+	ruff format --check .
+	mypy
+
+ui: .venv/.ready
+	ae ui
+
+.venv/.ready: requirements.lock pyproject.toml
+	@echo "installing the locked dependencies into .venv (1.8 GB, a few minutes the first time)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready requirements-dev.lock
+	@echo "installing the tools for checks and tests into .venv"
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+lock: # resolves pyproject.toml anew, in an environment of its own
+	sh tools/lock.sh
+
+clean: # forgets environment and resume checkpoints; data, models and runs stay
+	rm -rf .venv .checkpoints

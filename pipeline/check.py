@@ -1,0 +1,12 @@
+"""Refuses a params.yaml that can't work, before any output is deleted."""
+
+from autoencoders.data.sources import facts
+from autoencoders.files import write_text
+from autoencoders.params import load_params
+from autoencoders.stage import CHECKED, reporting
+
+if __name__ == "__main__":
+    with reporting():
+        params = load_params()
+        params.check(facts(params.data))
+        write_text(CHECKED, "params.yaml is valid\n")  # a constant: nothing runs again for its sake

@@ -1,0 +1,32 @@
+"""Judges every trained model on the test split: leaderboard, figures and report."""
+
+from autoencoders.checkpoint import load, load_history
+from autoencoders.data.prepared import load_prepared
+from autoencoders.evaluation.figures import Figures
+from autoencoders.evaluation.leaderboard import Evaluation, flattened
+from autoencoders.evaluation.report import html
+from autoencoders.files import write_json, write_text
+from autoencoders.params import load_params
+from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, reporting
+from autoencoders.tracking.runs import Runs
+
+if __name__ == "__main__":
+    with reporting():
+        params, data = load_params(), load_prepared(DATA)
+        runs = Runs(data.description)
+        with runs.pipeline() as run:
+            models = {kind: load(MODELS / kind) for kind in params.kinds}
+            rows = Evaluation.of(data, params.evaluate).rows(list(models.values()))
+            figures = {
+                kind: Figures(model, data, load_history(MODELS / kind), params.evaluate.figure_columns).save(
+                    FIGURES / kind
+                )
+                for kind, model in models.items()
+            }
+            write_json(METRICS / "leaderboard.json", rows)
+            write_text(REPORTS / "index.html", html(rows, figures, data.description))
+            runs.publish({row["model"]: flattened(row) for row in rows}, METRICS / "metrics.json")
+            for kind, paths in figures.items():
+                runs.trained(MODELS / kind).artifacts(paths, "figures")
+            run.artifacts([REPORTS / "index.html", METRICS / "leaderboard.json"])
+        print(f"leaderboard: `ae leaderboard`; figures: {REPORTS / 'index.html'}")

@@ -1,0 +1,18 @@
+"""Registers every trained model and lets the best one on validation challenge the champion."""
+
+from autoencoders.data.prepared import load_prepared
+from autoencoders.files import read_json, write_json
+from autoencoders.params import load_params
+from autoencoders.stage import DATA, METRICS, MODELS, REGISTERED, reporting
+from autoencoders.tracking.promotion import register
+from autoencoders.tracking.registry import Registry, model_sha256, registered_name
+from autoencoders.tracking.runs import Runs
+
+if __name__ == "__main__":
+    with reporting():
+        params, data, rows = load_params(), load_prepared(DATA), read_json(METRICS / "leaderboard.json")
+        runs = Runs(data.description)
+        with runs.pipeline():
+            registry = Registry(runs.client, registered_name(data.description.name))
+            print(*register(runs, registry, rows, data, params), sep="\n")
+        write_json(REGISTERED, {kind: model_sha256(MODELS / kind) for kind in params.kinds})

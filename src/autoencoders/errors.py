@@ -1,0 +1,21 @@
+"""The errors that a user can cause and mend: shown as one message, without a traceback."""
+
+
+class UserError(Exception):
+    """Something that the user can put right; its message says what was found, what is allowed and what to do."""
+
+
+class ParameterError(UserError):
+    """A value in params.yaml that can't be used; the message opens with its dotted key."""
+
+
+class DataError(UserError):
+    """A data file that can't be used; the message opens with its name."""
+
+
+class DivergedError(UserError):
+    """A loss that is no longer a finite number."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, SIGTERM, or the death of the `dvc` that started the stage; the same command goes on from there."""

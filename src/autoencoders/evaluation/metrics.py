@@ -1,0 +1,94 @@
+"""Metrics of reconstructions, one value a row, and their means with bootstrap intervals; all in model scale."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+Values = Mapping[str, np.ndarray]  # per-row values by name, each (rows,)
+SMALLEST_ERROR = 1e-10  # mean squared error that counts as perfect: 100 dB
+SSIM_WINDOW = 7  # pixels
+BLOCK = 20_000_000  # numbers in one block of bootstrap weights
+
+
+def squared_error(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
+    """Squared error summed over features, one value a row. x, x_hat: (rows, features)."""
+    return np.square(x - x_hat).sum(1, dtype=np.float64)
+
+
+def psnr(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
+    """Peak signal-to-noise ratio in dB, one value a row, for a peak of 1 (100 dB at most)."""
+    return -10 * np.log10(np.maximum(squared_error(x, x_hat) / x.shape[1], SMALLEST_ERROR))
+
+
+def bernoulli_cross_entropy(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
+    """Cross-entropy in nats summed over features, one value a row; x and x_hat in [0, 1]."""
+    p = np.clip(x_hat.astype(np.float64), 1e-7, 1 - 1e-7)
+    return -(x * np.log(p) + (1 - x) * np.log1p(-p)).sum(1)
+
+
+def ssim(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Structural similarity in [-1, 1], one value a row, for a range of 1.
+
+    Uniform 7 x 7 window (or the largest odd one that fits), positions where it fits the image, population variances,
+    K1 = 0.01, K2 = 0.03. Wang et al. 2004, equation 13.
+    """
+    window = min(SSIM_WINDOW, *(side - 1 + side % 2 for side in shape))
+    a, b = (torch.from_numpy(np.asarray(rows, np.float64).reshape(-1, 1, *shape)) for rows in (x, x_hat))
+
+    def mean(images: torch.Tensor) -> torch.Tensor:
+        return functional.avg_pool2d(images, window, stride=1)
+
+    mean_a, mean_b = mean(a), mean(b)
+    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
+    covariance = mean(a * b) - mean_a * mean_b
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    structure = (2 * covariance + c2) / (var_a + var_b + c2)
+    return (luminance * structure).mean((1, 2, 3)).numpy()
+
+
+def reconstruction_metrics(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, int], *, unit_interval: bool) -> Values:
+    """Every metric of a reconstruction, one value a row. x, x_hat: (rows, features)."""
+    values = {
+        "squared_error": squared_error(x, x_hat),
+        "mse_per_feature": squared_error(x, x_hat) / x.shape[1],
+        "mae_per_feature": np.abs(x - x_hat).mean(1, dtype=np.float64),
+    }
+    if unit_interval:
+        values |= {"psnr": psnr(x, x_hat), "ssim": ssim(x, x_hat, shape)}
+        if x_hat.min() >= 0 and x_hat.max() <= 1:  # PCA's reconstructions leave [0, 1] and have no cross-entropy
+            values["bce"] = bernoulli_cross_entropy(x, x_hat)
+    return values
+
+
+class Bootstrap:
+    """Resamples of the same rows for every metric and model, so that intervals are paired."""
+
+    def __init__(self, rows: int, samples: int, seed: int) -> None:
+        self.rows, self.samples, self.seed = rows, samples, seed
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Means over each resample. values: (rows, metrics); gives (samples, metrics)."""
+        rng = np.random.default_rng(self.seed)
+        block = max(1, BLOCK // self.rows)
+        parts = []
+        for start in range(0, self.samples, block):
+            size = min(block, self.samples - start)
+            counts = rng.multinomial(self.rows, np.full(self.rows, 1 / self.rows), size=size)
+            parts.append(counts.astype(np.float64) @ values / self.rows)
+        return np.concatenate(parts)
+
+    def intervals(self, values: Values) -> dict[str, tuple[float, float, float]]:
+        """By name: mean, and the 2.5 and 97.5 percentiles of the resampled means (Efron 1979, percentile method)."""
+        resampled = self.means(np.stack(list(values.values()), axis=1))
+        low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
+        means = [float(column.mean()) for column in values.values()]
+        return {name: (means[i], float(low[i]), float(high[i])) for i, name in enumerate(values)}
+
+    def explained_variance(self, error: np.ndarray, deviation: np.ndarray) -> tuple[float, float, float]:
+        """1 - sum of squared errors / sum of squared deviations from the training mean, with its interval."""
+        resampled = self.means(np.stack([error, deviation], axis=1))
+        low, high = np.percentile(1 - resampled[:, 0] / resampled[:, 1], [2.5, 97.5])
+        return float(1 - error.sum() / deviation.sum()), float(low), float(high)

@@ -1,0 +1,82 @@
+"""reports/index.html: the leaderboard and the figures in one self-contained page; the leaderboard as text."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from rich.table import Table
+
+from autoencoders.data.prepared import Description
+from autoencoders.evaluation.leaderboard import Row
+
+COLUMNS = {
+    "test_squared_error": "squared error",
+    "test_explained_variance": "explained variance",
+    "test_psnr": "PSNR (dB)",
+    "test_ssim": "SSIM",
+    "test_linear_probe_error": "linear probe error",
+    "test_knn_error": "k-NN error",
+}
+BASELINES = ("pca", "mean")
+OWN = {
+    "test_mean_active_units": "mean active units",
+    "test_jacobian_norm": "Jacobian norm",
+    "test_psnr_gain": "PSNR gain on corrupted inputs (dB)",
+    "test_elbo": "ELBO (nats)",
+    "test_nll": "NLL (nats, importance-sampled)",
+}
+
+
+def below_pca(row: Row) -> float:
+    """How far the row's error lies below PCA's at the same code size, in percent."""
+    return 100 * (1 - float(row["test_squared_error"]) / float(row["pca_test_squared_error"]))
+
+
+def ranked(rows: Sequence[Row]) -> list[Row]:
+    """The rows by test error, the best first."""
+    return sorted(rows, key=lambda row: float(row["test_squared_error"]))
+
+
+def purpose(row: Row) -> str:
+    """What the row's type is for, in figures."""
+    return "; ".join(f"{name} {row[key]:.2f}" for key, name in OWN.items() if key in row)
+
+
+def table(rows: Sequence[Row], title: str) -> Table:
+    """The leaderboard for a terminal of 80 columns."""
+    result = Table(title=title, title_justify="left")
+    result.add_column("model", no_wrap=True)
+    for name in ("code", "error", "95 % interval", "below PCA", "probe", "k-NN"):
+        result.add_column(name, justify="right", no_wrap=True)
+    for row in ranked(rows):
+        low, high = row["test_squared_error_ci95"]
+        result.add_row(
+            row["model"],
+            str(row["code_size"]),
+            f"{row['test_squared_error']:.3f}",
+            f"{low:.3f}-{high:.3f}",
+            "" if row["model"] in BASELINES else f"{below_pca(row):.1f} %",
+            *(f"{row[key]:.3f}" if key in row else "" for key in ("test_linear_probe_error", "test_knn_error")),
+        )
+    return result
+
+
+def html(rows: Sequence[Row], figures: dict[str, list[Path]], data: Description) -> str:
+    """The page. figures: paths of PNG files by model."""
+    environment = Environment(
+        loader=PackageLoader("autoencoders", "evaluation"), autoescape=True, undefined=StrictUndefined
+    )
+    images = {
+        kind: [(path.stem, base64.b64encode(path.read_bytes()).decode()) for path in paths]
+        for kind, paths in figures.items()
+    }
+    return environment.get_template("report.html.j2").render(
+        rows=ranked(rows),
+        columns=COLUMNS,
+        images=images,
+        data=data,
+        below_pca=below_pca,
+        purpose=purpose,
+        baselines=BASELINES,
+    )

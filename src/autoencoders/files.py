@@ -1,0 +1,68 @@
+"""Files written beside and renamed, so that none is ever half there; hashes of files."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new, empty folder that takes the place of `path` when the block ends well, and vanishes when it doesn't."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
+        new = Path(scratch, path.name)
+        new.mkdir()
+        yield new
+        if path.is_dir():
+            shutil.rmtree(path)
+        new.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes the file as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
+        new = Path(scratch, path.name)
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes readable JSON, the same bytes for the same value; refuses NaN and infinities."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def sha256(*parts: bytes) -> str:
+    """Hexadecimal SHA-256 of the parts, one after another."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def tree_sha256(*paths: Path) -> str:
+    """One hash of files and folders, by name from each path on and content; compiled Python is left out."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            if "__pycache__" not in file.parts:
+                name = file.relative_to(path.parent).as_posix()
+                digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def remove(path: Path) -> None:
+    """Removes a folder and all in it, if it is there."""
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,65 @@
+"""Reconstruction losses, likelihoods and divergences: pure functions in nats, summed over features, one value a sample."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+RECONSTRUCTION_LOSSES = ("mse", "bce", "l1")
+
+
+def reconstruction_loss(loss: str, output: Tensor, x: Tensor) -> Tensor:
+    """Reconstruction error summed over features, one value a sample.
+
+    output: (..., features), the decoder's output; logits where loss is "bce". x: (..., features), in [0, 1] for "bce".
+    """
+    if loss == "mse":
+        return (output - x).square().sum(-1)
+    if loss == "l1":
+        return (output - x).abs().sum(-1)
+    if loss == "bce":
+        return functional.binary_cross_entropy_with_logits(output, x.expand_as(output), reduction="none").sum(-1)
+    raise ValueError(f"loss = {loss!r}: must be one of {', '.join(RECONSTRUCTION_LOSSES)}")
+
+
+def log_likelihood(loss: str, output: Tensor, x: Tensor) -> Tensor:
+    """log p(x | z) in nats, one value a sample: minus the reconstruction loss, minus the density's log normaliser.
+
+    "mse" is a Gaussian with variance 1/2, "l1" a Laplace with scale 1, "bce" a Bernoulli. Shapes as in
+    `reconstruction_loss`.
+    """
+    log_normaliser = {"mse": math.log(math.pi) / 2, "l1": math.log(2.0), "bce": 0.0}[loss]
+    return -reconstruction_loss(loss, output, x) - x.shape[-1] * log_normaliser
+
+
+def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_var)) || N(0, I)) in nats, one value a sample.
+
+    mean, log_var: (batch, code). Kingma & Welling 2014, appendix B.
+    """
+    return 0.5 * (mean.square() + log_var.exp() - 1.0 - log_var).sum(-1)
+
+
+def gaussian_log_density(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """log N(z; mean, exp(log_var)) in nats, one value a sample. z: (..., code)."""
+    return -0.5 * (math.log(2 * math.pi) + log_var + (z - mean).square() / log_var.exp()).sum(-1)
+
+
+def bernoulli_kl(target: float, activation: Tensor) -> Tensor:
+    """Sum over units of KL(Bernoulli(target) || Bernoulli(activation)) in nats: a scalar.
+
+    activation: (code,), mean activations in (0, 1). Ng 2011, "Sparse autoencoder", section 3.
+    """
+    activation = activation.clamp(1e-6, 1 - 1e-6)  # float32 sigmoids reach 0 and 1, where the divergence is infinite
+    on = target * (math.log(target) - activation.log())
+    off = (1 - target) * (math.log1p(-target) - (-activation).log1p())
+    return (on + off).sum()
+
+
+def importance_weighted_log_likelihood(log_weights: Tensor) -> Tensor:
+    """log of the mean importance weight, one value a sample: a lower bound on log p(x) that grows with samples.
+
+    log_weights: (samples, batch), log p(x | z) + log p(z) - log q(z | x). Burda et al. 2016, equation 8.
+    """
+    return torch.logsumexp(log_weights, dim=0) - math.log(log_weights.shape[0])

@@ -1,0 +1,23 @@
+"""The five autoencoders: each file is one type, its equation and its parameters."""
+
+from typing import Any
+
+from autoencoders.architecture import Architecture
+from autoencoders.models.base import Autoencoder, Loss
+from autoencoders.models.contractive import Contractive
+from autoencoders.models.denoising import Denoising
+from autoencoders.models.sparse import Sparse
+from autoencoders.models.undercomplete import Undercomplete
+from autoencoders.models.variational import Variational
+
+AUTOENCODERS: dict[str, type[Autoencoder]] = {
+    cls.__name__.lower(): cls for cls in (Undercomplete, Sparse, Contractive, Denoising, Variational)
+}
+
+
+def build(kind: str, architecture: Architecture, own: dict[str, Any]) -> Autoencoder:
+    """A freshly initialised autoencoder of a type; `own`: the type's own parameters, by name."""
+    return AUTOENCODERS[kind](architecture, **own)
+
+
+__all__ = ["AUTOENCODERS", "Architecture", "Autoencoder", "Loss", "build"]

@@ -1,0 +1,60 @@
+"""The interface of every autoencoder: an encoder, a code, a decoder symmetric to the encoder, a loss."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from autoencoders.architecture import Architecture
+from autoencoders.losses import reconstruction_loss
+from autoencoders.networks import ACTIVATIONS, mlp
+
+
+class Loss(NamedTuple):
+    """Two scalars in nats, each summed over features or code units and averaged over the batch."""
+
+    reconstruction: Tensor
+    penalty: Tensor  # not yet multiplied by `penalty_weight`
+
+
+class Autoencoder(nn.Module, ABC):
+    """An autoencoder in model scale. x, x_hat: (batch, features); z: (batch, code)."""
+
+    def __init__(self, architecture: Architecture, *, code_outputs: int = 1) -> None:
+        """code_outputs: how many numbers the encoder gives for each code unit."""
+        super().__init__()
+        a = architecture
+        self.architecture = a
+        self.encoder = mlp([a.n_features, *a.widths, a.code_size * code_outputs], a.activation)
+        self.decoder = mlp([a.code_size, *reversed(a.widths), a.n_features], a.activation)
+        self.code_activation = ACTIVATIONS[a.code_activation]()
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The code z of x: deterministic, for every type."""
+        return self.code_activation(self.encoder(x))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The reconstruction x_hat from a code, in model scale; within (0, 1) where the loss is "bce"."""
+        output = self.decoder(z)
+        return torch.sigmoid(output) if self.architecture.loss == "bce" else output
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The reconstruction of x."""
+        return self.decode(self.encode(x))
+
+    def reconstruction_loss(self, z: Tensor, x: Tensor) -> Tensor:
+        """The loss of decoding z where x was meant, in nats, one value a sample."""
+        return reconstruction_loss(self.architecture.loss, self.decoder(z), x)
+
+    @abstractmethod
+    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
+        """What training minimises: reconstruction + penalty_weight * penalty; all noise comes from the generator."""
+
+    def penalty_weight(self, progress: float) -> float:  # noqa: ARG002  (types with a schedule read it)
+        """The penalty's weight at a progress of training from 0 to 1: the same in training and validation."""
+        return 0.0
+
+    def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """What this type is for, by name, one value a sample; n_samples: draws for Monte-Carlo estimates."""
+        return {}

@@ -1,0 +1,92 @@
+"""Contractive autoencoder: codes that change little where the input changes little. Rifai et al. 2011."""
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from autoencoders.architecture import Architecture
+from autoencoders.models.base import Autoencoder, Loss
+
+EXACT_UP_TO = 64  # code units up to which `auto` pays for the exact norm
+
+
+@final
+class Contractive(Autoencoder):
+    """L = d(x, g(f(x))) + weight * ||df/dx||_F^2 (Rifai et al. 2011, equation 3).
+
+    jacobian: how the squared Frobenius norm is computed. "closed_form" for an encoder of one layer (equation 5),
+    "exact" by the chain rule over the layers, "estimate" by one random projection (unbiased; Hutchinson 1990), "auto":
+    the first of these that is cheap.
+    """
+
+    def __init__(self, architecture: Architecture, *, weight: float, jacobian: str) -> None:
+        super().__init__(architecture)
+        self.weight = weight
+        self.jacobian = jacobian if jacobian != "auto" else self._cheapest()
+
+    def _cheapest(self) -> str:
+        if not self.architecture.widths:
+            return "closed_form"
+        return "exact" if self.architecture.code_size <= EXACT_UP_TO else "estimate"
+
+    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
+        """Reconstruction loss and the mean squared Frobenius norm of the encoder's Jacobian."""
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            z = self.encode(x)
+            penalty = self.jacobian_squared_norm(x, z, generator).mean()
+        return Loss(self.reconstruction_loss(z, x.detach()).mean(), penalty)
+
+    def jacobian_squared_norm(self, x: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
+        """||dz/dx||_F^2, one value a sample; z = encode(x), x requires a gradient."""
+        if self.jacobian == "closed_form":
+            return self._closed_form(x)
+        if self.jacobian == "exact":
+            return self.exact_squared_norm(x)
+        noise = torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
+        (projection,) = torch.autograd.grad(z, x, noise, create_graph=True)
+        return projection.square().sum(-1)
+
+    def _closed_form(self, x: Tensor) -> Tensor:
+        (layer,) = linear_layers(self.encoder)
+        return slope(self.code_activation, layer(x)).square() @ layer.weight.square().sum(-1)
+
+    def exact_squared_norm(self, x: Tensor) -> Tensor:
+        """||dz/dx||_F^2, one value a sample, by the chain rule: a product of weights and slopes a layer.
+
+        The first layer enters as W W^T where that is the smaller matrix: ||J W||_F^2 = sum(J (W W^T) * J).
+        """
+        first, *others = linear_layers(self.encoder)
+        slopes, a = [], first(x)
+        for layer in others:
+            slopes.append(slope(self.encoder[1], a))
+            a = layer(self.encoder[1](a))
+        jacobian = torch.diag_embed(slope(self.code_activation, a))  # (batch, code, nodes), from the code backwards
+        for layer, layer_slope in zip(reversed(others), reversed(slopes), strict=True):
+            jacobian = (jacobian @ layer.weight) * layer_slope[:, None, :]
+        if first.in_features <= first.out_features:
+            return (jacobian @ first.weight).square().sum((1, 2))
+        return ((jacobian @ (first.weight @ first.weight.T)) * jacobian).sum((1, 2))
+
+    def penalty_weight(self, progress: float) -> float:  # noqa: ARG002
+        """Constant."""
+        return self.weight
+
+    def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """jacobian_norm: the exact Frobenius norm of the encoder's Jacobian."""
+        with torch.enable_grad():
+            return {"jacobian_norm": self.exact_squared_norm(x.detach().requires_grad_()).detach().sqrt()}
+
+
+def linear_layers(encoder: nn.Module) -> list[nn.Linear]:
+    """The encoder's linear layers, input side first."""
+    return [layer for layer in encoder.children() if isinstance(layer, nn.Linear)]
+
+
+def slope(activation: nn.Module, a: Tensor) -> Tensor:
+    """The derivative of an elementwise activation at a, itself differentiable. Same shape as a."""
+    if isinstance(activation, nn.Identity):
+        return torch.ones_like(a)
+    (derivative,) = torch.autograd.grad(activation(a).sum(), a, create_graph=True)
+    return derivative

@@ -1,0 +1,55 @@
+"""Sparse autoencoder: few code units are active at a time, by a KL target, an L1 penalty or a top-k rule."""
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from autoencoders.architecture import Architecture
+from autoencoders.losses import bernoulli_kl
+from autoencoders.models.base import Autoencoder, Loss
+
+ACTIVE = 0.1  # a unit counts as active from this share of the row's largest absolute code value on
+
+
+@final
+class Sparse(Autoencoder):
+    """L = d(x, g(z)) + weight * Omega(z).
+
+    penalty "kl": Omega = sum_j KL(sparsity || mean activation of unit j over the batch), codes in (0, 1) (Ng 2011);
+    "l1": Omega = sum_j |z_j|, averaged over the batch; "top_k": all but the k largest code values are set to zero and
+    Omega = 0 (Makhzani & Frey 2013, equation 1).
+    """
+
+    def __init__(self, architecture: Architecture, *, penalty: str, weight: float, sparsity: float, k: int) -> None:
+        super().__init__(architecture)
+        self.penalty, self.weight, self.sparsity, self.k = penalty, weight, sparsity, k
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The code of x, with k non-zero values a row where the penalty is "top_k"."""
+        z = super().encode(x)
+        if self.penalty != "top_k":
+            return z
+        largest = z.topk(self.k, dim=-1).indices
+        return torch.zeros_like(z).scatter(-1, largest, z.gather(-1, largest))
+
+    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:  # noqa: ARG002
+        """Reconstruction loss and the sparsity penalty of the batch's codes."""
+        z = self.encode(x)
+        return Loss(self.reconstruction_loss(z, x).mean(), self._omega(z))
+
+    def _omega(self, z: Tensor) -> Tensor:
+        if self.penalty == "kl":
+            return bernoulli_kl(self.sparsity, z.mean(0))
+        if self.penalty == "l1":
+            return z.abs().sum(-1).mean()
+        return z.new_zeros(())
+
+    def penalty_weight(self, progress: float) -> float:  # noqa: ARG002
+        """Constant."""
+        return self.weight
+
+    def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """mean_active_units: code units above a tenth of the row's largest absolute code value."""
+        size = self.encode(x).abs()
+        return {"mean_active_units": (size > ACTIVE * size.amax(-1, keepdim=True)).sum(-1).float()}

@@ -1,0 +1,1 @@
+"""MLflow: the store, the runs, the registered models. Only this package imports mlflow."""

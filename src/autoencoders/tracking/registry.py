@@ -1,0 +1,224 @@
+"""The registered models: versions, the champion's alias, and the ledger of every decision about it."""
+
+import getpass
+import json
+import logging
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import autoencoders
+from autoencoders.checkpoint import load, load_description
+from autoencoders.errors import UserError
+from autoencoders.files import tree_sha256
+from autoencoders.params import load_params
+from autoencoders.tracking import store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.pyfunc import PyFuncModel
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One line of the ledger."""
+
+    time: str  # UTC
+    user: str
+    name: str  # of the registered model
+    action: str  # promoted, kept, rolled_back
+    version: str  # that the decision is about
+    before: str | None  # the champion's version
+    after: str | None
+    reason: str
+
+    def told(self) -> str:
+        """The decision in one line."""
+        champion = f"version {self.after}" if self.after else "none"
+        what = f"{self.name} version {self.version} {self.action}"
+        return f"{self.time} {self.user}: {what}, @{CHAMPION}: {champion}: {self.reason}"
+
+
+class Registry:
+    """One registered model: the versions of all types trained on one data set."""
+
+    def __init__(self, client: "MlflowClient", name: str) -> None:
+        self.client, self.name = client, name
+        self.ledger = store.folder() / "registry.jsonl"
+
+    def lock(self) -> FileLock:
+        """Held while alias and ledger change."""
+        return FileLock(store.folder() / "registry.lock")
+
+    def champion(self) -> str | None:
+        """The champion's version, if there is one."""
+        return self._alias(CHAMPION)
+
+    def _alias(self, alias: str) -> str | None:
+        return next((str(v.version) for v in self.versions() if alias in v.aliases), None)
+
+    def versions(self) -> Sequence[Any]:
+        """All versions, the newest first."""
+        found = self.client.search_model_versions(f"name = '{self.name}'", max_results=10_000)
+        return sorted((self.client.get_model_version(self.name, v.version) for v in found), key=_number, reverse=True)
+
+    def version_of(self, folder: Path) -> str | None:
+        """The version that holds the model in a folder, if there is one."""
+        mark = model_sha256(folder)
+        return next((str(v.version) for v in self.versions() if v.tags.get("model_sha256") == mark), None)
+
+    def add(self, folder: Path, run_id: str, row: Mapping[str, Any], example: np.ndarray, tags: dict[str, str]) -> str:
+        """The version of the model in a folder: the one that there is, else a new one, logged to the training's run.
+
+        row: its leaderboard row. example: (rows, features), raw.
+        """
+        existing = self.version_of(folder)
+        if existing is not None:
+            return existing
+        import mlflow
+
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        description = load_description(folder)
+        tags = {**tags, "model_sha256": model_sha256(folder), "split_sha256": description.split_sha256}
+        tags |= {"kind": description.kind, "fingerprint": description.fingerprint}
+        card = self._card(folder, row, tags)
+        with mlflow.start_run(run_id=run_id), tempfile.TemporaryDirectory() as scratch:
+            (path := Path(scratch, "model_card.md")).write_text(card, encoding="utf-8")
+            logged = mlflow.pyfunc.log_model(
+                name=description.kind,
+                python_model=str(Path(autoencoders.__file__).with_name("serving.py")),
+                code_paths=[str(Path(autoencoders.__file__).parent)],
+                artifacts={"model": str(folder.resolve()), "card": str(path)},
+                pip_requirements=[f"{package}=={installed(package).split('+')[0]}" for package in REQUIREMENTS],
+                signature=signature(),
+                input_example=(example.astype(np.float32), {"op": "reconstruct"}),
+                metadata=tags,
+            )
+        return self._register(logged.model_uri, run_id, tags, card)
+
+    def _register(self, model_uri: str, run_id: str, tags: dict[str, str], card: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        created = self.client.create_model_version(self.name, model_uri, run_id, tags=tags, description=card)
+        return str(created.version)
+
+    def _card(self, folder: Path, row: Mapping[str, Any], tags: dict[str, str]) -> str:
+        model = load(folder)
+        environment = Environment(loader=PackageLoader("autoencoders", "tracking"), undefined=StrictUndefined)  # noqa: S701  (Markdown)
+        return environment.get_template("model_card.md.j2").render(
+            name=self.name,
+            row=row,
+            features=model.description.architecture.n_features,
+            purpose=(type(model.autoencoder).__doc__ or "").splitlines()[0],
+            intervals={key.removesuffix("_ci95"): value for key, value in row.items() if key.endswith("_ci95")},
+            lineage=tags,
+        )
+
+    def load(self, version: str) -> "PyFuncModel":
+        """A version, ready to predict."""
+        import mlflow
+
+        return mlflow.pyfunc.load_model(f"models:/{self.name}/{version}")
+
+    def tags(self, version: str) -> dict[str, str]:
+        """A version's tags."""
+        return dict(self.client.get_model_version(self.name, version).tags)
+
+    def promote(self, version: str, reason: str) -> Decision:
+        """Makes a version the champion. The caller holds the lock."""
+        before = self.champion()
+        self.client.set_registered_model_alias(self.name, CHAMPION, version)
+        if self._alias(CHALLENGER) == version:
+            self.client.delete_registered_model_alias(self.name, CHALLENGER)
+        return self._note("promoted", version, before, version, reason)
+
+    def keep(self, version: str, reason: str) -> Decision:
+        """Makes a version the challenger of the present champion. The caller holds the lock."""
+        champion = self.champion()
+        self.client.set_registered_model_alias(self.name, CHALLENGER, version)
+        return self._note("kept", version, champion, champion, reason)
+
+    def promote_by_hand(self, version: str, reason: str) -> Decision:
+        """Makes a version the champion because someone said so. Raises UserError where there is no such version."""
+        with self.lock():
+            known = [str(v.version) for v in self.versions()]
+            if version not in known:
+                raise UserError(f"{self.name}: no version {version}; there are {', '.join(reversed(known)) or 'none'}")
+            return self.promote(version, reason)
+
+    def rollback(self) -> Decision:
+        """Undoes the last promotion that was not undone yet. Raises UserError where there is none."""
+        with self.lock():
+            undone = self._last_promotion()
+            if undone.before is None:
+                self.client.delete_registered_model_alias(self.name, CHAMPION)
+            else:
+                self.client.set_registered_model_alias(self.name, CHAMPION, undone.before)
+            return self._note("rolled_back", undone.version, undone.after, undone.before, "`ae registry rollback`")
+
+    def _last_promotion(self) -> Decision:
+        standing: list[Decision] = []
+        for decision in self.history():
+            if decision.action == "promoted":
+                standing.append(decision)
+            elif decision.action == "rolled_back" and standing:
+                standing.pop()
+        if not standing:
+            raise UserError(f"{self.name}: no promotion to roll back")
+        return standing[-1]
+
+    def history(self) -> list[Decision]:
+        """This model's decisions, the oldest first."""
+        lines = self.ledger.read_text(encoding="utf-8").splitlines() if self.ledger.exists() else []
+        return [d for d in (Decision(**json.loads(line)) for line in lines) if d.name == self.name]
+
+    def _note(self, action: str, version: str, before: str | None, after: str | None, reason: str) -> Decision:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        decision = Decision(now, getpass.getuser(), self.name, action, version, before, after, reason)
+        with self.ledger.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(decision)) + "\n")
+        return decision
+
+
+def present() -> Registry:
+    """The registered model of the data set in params.yaml."""
+    return Registry(store.open_store(), registered_name(load_params().data.name))
+
+
+def registered_name(data: str) -> str:
+    """The registered model of a data set."""
+    return f"autoencoder-{data}"
+
+
+def model_sha256(folder: Path) -> str:
+    """The identity of a saved model: the hash of its files."""
+    return tree_sha256(folder)
+
+
+def signature() -> Any:
+    """float32 rows in, float32 rows out: of features or of code units, as the operation asks."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
+
+    rows = Schema([TensorSpec(np.dtype(np.float32), (-1, -1))])
+    return ModelSignature(inputs=rows, outputs=rows, params=ParamSchema([ParamSpec("op", "string", "reconstruct")]))
+
+
+def _number(version: Any) -> int:
+    return int(version.version)

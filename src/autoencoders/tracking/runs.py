@@ -1,0 +1,250 @@
+"""Runs: one child a training under one parent a state of parameters, data and code; found again by fingerprint."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from ruamel.yaml import YAML
+
+from autoencoders.checkpoint import load_description, load_history
+from autoencoders.data.prepared import Description
+from autoencoders.errors import Interrupted
+from autoencoders.files import sha256, write_json
+from autoencoders.params import PARAMS_FILE
+from autoencoders.stage import DATA, MODELS, code_sha256
+from autoencoders.tracking import store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+FINGERPRINT = "fingerprint"
+FLUSH_SECONDS = 5.0  # from one write of the learning curves to the next
+BATCH = 1000  # metrics in one call, MLflow's limit
+VERSIONED = ("src", "pipeline", "params.yaml", "dvc.yaml", "requirements.lock", "pyproject.toml")
+
+
+class Run:
+    """One MLflow run that is being written."""
+
+    def __init__(self, client: "MlflowClient", run_id: str) -> None:
+        self.client, self.id = client, run_id
+        self.waiting: list[Metric] = []
+        self.flushed = time.monotonic()
+        self.logged_epochs = self._logged_epochs()
+
+    def _logged_epochs(self) -> int:
+        history = self.client.get_metric_history(self.id, "val/reconstruction_loss")
+        return max((metric.step for metric in history), default=0)
+
+    def epoch(self, epoch: int, means: Mapping[str, float]) -> None:
+        """An epoch's means, by name; an epoch that the run already has is left out."""
+        if epoch <= self.logged_epochs:
+            return
+        self._add(means, epoch)
+        if time.monotonic() > self.flushed + FLUSH_SECONDS:
+            self.flush()
+
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Single figures, by name."""
+        self._add(values, 0)
+        self.flush()
+
+    def _add(self, values: Mapping[str, float], step: int) -> None:
+        from mlflow.entities import Metric
+
+        now = time.time_ns() // 1_000_000
+        self.waiting += [Metric(key, float(value), now, step) for key, value in values.items()]
+
+    def flush(self) -> None:
+        """Writes what waits."""
+        for start in range(0, len(self.waiting), BATCH):
+            self.client.log_batch(self.id, metrics=self.waiting[start : start + BATCH])
+        self.waiting, self.flushed = [], time.monotonic()
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Parameters, by dotted name."""
+        from mlflow.entities import Param
+
+        self.client.log_batch(self.id, params=[Param(key, str(value)) for key, value in values.items()])
+
+    def artifacts(self, paths: Sequence[Path], folder: str | None = None) -> None:
+        """Files, copied into a folder of the run's artifacts."""
+        for path in paths:
+            self.client.log_artifact(self.id, str(path), folder)
+
+    def end(self, status: str, reason: str = "") -> None:
+        """Closes the run: FINISHED, FAILED or KILLED, and why."""
+        self.flush()
+        if reason:
+            self.client.set_tag(self.id, "reason", reason[:4000])
+            self.client.set_tag(self.id, "mlflow.note.content", f"{status}: {reason[:4000]}")
+        self.client.set_terminated(self.id, status)
+
+
+class Runs:
+    """The runs of one data set."""
+
+    def __init__(self, data: Description) -> None:
+        self.data = data
+        self.client = store.open_store()
+        self.experiment = store.experiment(self.client, data.name)
+        self._bury_the_dead()
+
+    def find(self, fingerprint: str, *statuses: str) -> str | None:
+        """The id of the newest run with this fingerprint and one of these states."""
+        found = self._search(f"tags.{FINGERPRINT} = '{fingerprint}'")
+        return next((str(run.info.run_id) for run in found if not statuses or run.info.status in statuses), None)
+
+    def _search(self, query: str) -> Any:
+        return self.client.search_runs([self.experiment], query, order_by=["attributes.start_time DESC"])
+
+    def _bury_the_dead(self) -> None:
+        """Marks runs KILLED whose process on this machine is gone: a kill -9 left them running."""
+        for run in self._search("attributes.status = 'RUNNING'"):
+            tags = run.data.tags
+            if tags.get("host") == socket.gethostname() and not psutil.pid_exists(int(tags.get("pid", 0))):
+                Run(self.client, run.info.run_id).end("KILLED", "its process is gone")
+
+    def parent(self) -> str:
+        """The run that groups the trainings of the present parameters, data and code."""
+        state = pipeline_state(self.data)
+        found = self.find(state)
+        if found is not None:
+            return found
+        tags = {FINGERPRINT: state, "stage": "pipeline", **self.lineage()}
+        run = self.client.create_run(self.experiment, tags=tags, run_name=f"{self.data.name} {state[:6]}")
+        self.client.set_terminated(run.info.run_id)
+        return str(run.info.run_id)
+
+    @contextmanager
+    def pipeline(self) -> Iterator[Run]:
+        """The parent run, for what concerns all types; FAILED, with the reason, where the block fails."""
+        run = Run(self.client, self.parent())
+        with _closing(run):
+            yield run
+
+    @contextmanager
+    def training(self, params: Mapping[str, Any], fingerprint: str, *, resumed: bool) -> Iterator[Run]:
+        """A training's run: the killed one that it resumes, else a new one; closed as FINISHED, FAILED or KILLED."""
+        found = self.find(fingerprint, "KILLED", "FAILED", "RUNNING") if resumed else None
+        run = Run(self.client, found) if found else self._child(params, fingerprint)
+        if found:
+            self.client.update_run(found, status="RUNNING")
+            self._tag(found, _process())
+        with _closing(run):
+            yield run
+
+    def trained(self, folder: Path) -> Run:
+        """The run that trained the model in a folder, made again from the folder where the store has none."""
+        description = load_description(folder)
+        found = self.find(description.fingerprint, "FINISHED")
+        if found is not None:
+            return Run(self.client, found)
+        run = self._child(description.params, description.fingerprint)
+        self._tag(run.id, {"restored": "from DVC's outputs"})
+        for epoch, means in enumerate(load_history(folder), 1):
+            run.epoch(epoch, means)
+        run.end("FINISHED")
+        return run
+
+    def publish(self, metrics: Mapping[str, Mapping[str, float]], path: Path) -> None:
+        """Writes each model's test metrics to DVC's file and to MLflow: the one way, so that they can't differ.
+
+        A type's go to the run that trained it, a baseline's to the parent, under its name.
+        """
+        write_json(path, metrics)
+        for model, values in metrics.items():
+            named = {re.sub("^validation_", "val/", re.sub("^test_", "test/", key)): v for key, v in values.items()}
+            if (MODELS / model).is_dir():
+                self.trained(MODELS / model).metrics(named)
+            else:
+                Run(self.client, self.parent()).metrics({f"{model}/{key}": value for key, value in named.items()})
+
+    def _child(self, params: Mapping[str, Any], fingerprint: str) -> Run:
+        kind = str(params["kind"])
+        tags = {FINGERPRINT: fingerprint, "mlflow.parentRunId": self.parent(), "stage": "train", "kind": kind}
+        created = self.client.create_run(self.experiment, tags={**tags, **self.lineage(), **_process()}, run_name=kind)
+        run = Run(self.client, created.info.run_id)
+        run.params(params)
+        self._log_input(run.id)
+        return run
+
+    def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        for key, value in tags.items():
+            self.client.set_tag(run_id, key, value)
+
+    def lineage(self) -> dict[str, str]:
+        """Where the present state comes from: commit, experiment, data."""
+        return {**_source(), "data": self.data.name, "data_hash": dvc_hash(DATA) or self.data.content_sha256}
+
+    def _log_input(self, run_id: str) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        digest = dvc_hash(DATA) or self.data.content_sha256[:36]
+        profile = json.dumps({"rows": self.data.rows, "features": self.data.facts.n_features})
+        dataset = Dataset(self.data.name, digest, "local", json.dumps({"uri": str(DATA)}), profile=profile)
+        self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+
+
+@contextmanager
+def _closing(run: Run) -> Iterator[None]:
+    """Closes the run as FINISHED, as KILLED by an interruption, or as FAILED with the reason."""
+    try:
+        yield
+    except Interrupted as reason:
+        run.end("KILLED", str(reason))
+        raise
+    except BaseException as error:
+        run.end("FAILED", f"{type(error).__name__}: {error}")
+        raise
+    run.end("FINISHED")
+
+
+def pipeline_state(data: Description) -> str:
+    """Hash of all that the trainings of one `dvc repro` depend on.
+
+    Read from the file and not through `Params`: it names a run, and no output of any stage depends on it.
+    """
+    tree = YAML(typ="safe", pure=True).load(PARAMS_FILE)
+    shared = {name: tree.get(name) for name in ("seed", "data", "network", "train", "models")}
+    return sha256(json.dumps([shared, data.content_sha256, code_sha256("train")], sort_keys=True).encode())[:32]
+
+
+def _source() -> dict[str, str]:
+    """The commit, whether code or parameters differ from it, and the DVC experiment: what is known of them."""
+    tags = {"mlflow.source.name": os.environ.get("DVC_STAGE", "by hand"), "mlflow.source.type": "LOCAL"}
+    commit = _git("rev-parse", "HEAD")
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+        tags["git_dirty"] = str(bool(_git("status", "--porcelain", "--", *VERSIONED))).lower()
+    if experiment := os.environ.get("DVC_EXP_NAME"):
+        tags["dvc_experiment"] = experiment
+    return tags
+
+
+def _git(*arguments: str) -> str:
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""  # not a git repository: there is nothing to tell
+
+
+def _process() -> dict[str, str]:
+    return {"host": socket.gethostname(), "pid": str(os.getpid())}
+
+
+def dvc_hash(path: Path) -> str | None:
+    """DVC's hash of a stage's output, from dvc.lock, where a stage has written it."""
+    lock = Path("dvc.lock")
+    stages = YAML(typ="safe", pure=True).load(lock)["stages"] if lock.exists() else {}
+    outs = [out for stage in stages.values() for out in stage.get("outs", [])]
+    return next((out["md5"] for out in outs if out["path"] == path.as_posix()), None)

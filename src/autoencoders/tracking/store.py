@@ -1,0 +1,119 @@
+"""The MLflow store: where it is, its safe creation, and its repair after the repository was moved."""
+
+import logging
+import os
+import shutil
+import sqlite3
+import warnings
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from autoencoders.files import read_json, write_json
+from autoencoders.stage import repository
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+LOCATIONS = {  # columns of MLflow's database that hold absolute locations
+    "experiments": ("artifact_location",),
+    "runs": ("artifact_uri",),
+    "logged_models": ("artifact_location",),
+    "model_versions": ("storage_location", "source"),
+}
+
+
+def folder() -> Path:
+    """`mlruns/` of the user's repository."""
+    return repository() / "mlruns"
+
+
+def remote() -> str | None:
+    """The user's own tracking server, if MLFLOW_TRACKING_URI names one."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or None
+
+
+def uri() -> str:
+    """The store's URI: MLFLOW_TRACKING_URI, else a SQLite file in the user's repository."""
+    return remote() or f"sqlite:///{folder() / 'mlflow.db'}"
+
+
+def open_store() -> "MlflowClient":
+    """A client of the store, which is created, or repaired after a move, where it has to be."""
+    import mlflow
+
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one bar a small file
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="mlflow")  # its deprecations are not the user's to mend
+    if remote() is None:
+        _ready(folder())
+    mlflow.set_tracking_uri(uri())
+    return mlflow.MlflowClient(uri())
+
+
+def experiment(client: "MlflowClient", data: str) -> str:
+    """The id of the data set's experiment, made where it is missing."""
+    from mlflow.exceptions import MlflowException
+
+    name = f"autoencoder-{data}"
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        location = None if remote() else (folder() / "artifacts" / name).as_uri()
+        try:
+            return str(client.create_experiment(name, artifact_location=location))
+        except MlflowException:  # another process was faster
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return str(found.experiment_id)
+
+
+def _ready(store: Path) -> None:
+    """Creates the database once, whichever process comes first; two that race would break it for good."""
+    marker = store / "store.json"
+    if _root(marker) == str(store):
+        return
+    store.mkdir(parents=True, exist_ok=True)
+    with FileLock(store / "store.lock"):
+        root = _root(marker)
+        if root is None:
+            _create(store)
+        elif root != str(store):
+            _relocate(store / "mlflow.db", Path(root), store)
+        write_json(marker, {"root": str(store)})
+
+
+def _root(marker: Path) -> str | None:
+    """Where the store was when it was last opened."""
+    return str(read_json(marker)["root"]) if marker.exists() and (marker.parent / "mlflow.db").exists() else None
+
+
+def _create(store: Path) -> None:
+    """A fresh database, built beside and renamed, so that a killed process leaves none that is half made."""
+    import mlflow
+
+    database = store / "mlflow.db"
+    if not database.exists():
+        new = store / "mlflow.db.new"
+        new.unlink(missing_ok=True)
+        mlflow.MlflowClient(f"sqlite:///{new}").search_experiments()
+        shutil.copy(new, store / "mlflow.db.copy")
+        new.unlink()
+        (store / "mlflow.db.copy").replace(database)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _relocate(database: Path, old: Path, new: Path) -> None:
+    """Points a moved store's artifacts, stored as URIs or as paths, to where they are now."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for before, after in ((old.as_uri(), new.as_uri()), (str(old), str(new))):
+            for table, columns in LOCATIONS.items():
+                for column in columns:
+                    connection.execute(  # names are constants of this file
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ?",  # noqa: S608
+                        (after, len(before) + 1, before + "/%"),
+                    )

@@ -1,0 +1,234 @@
+"""Fitting an autoencoder with Lightning: a thin module, batches sliced from one array, and `fit`."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from autoencoders.callbacks import BestWeights, History, LogEpoch, Progress, ResumePoint
+from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
+from autoencoders.data.prepared import Prepared
+from autoencoders.errors import DivergedError
+from autoencoders.models import build
+from autoencoders.params import Params, Train
+
+BATCHES_A_STEP = 16  # batches that one training_step takes: Lightning's own work is paid once for all of them
+VALIDATION_ROWS = 4096
+SHUFFLE, NOISE = 0, 1  # the two random streams of an epoch
+
+
+class Fitted(NamedTuple):
+    """What `fit` gives."""
+
+    model: TrainedModel
+    history: list[dict[str, float]]  # one mapping an epoch
+
+
+def epoch_generator(seed: int, epoch: int, stream: int) -> torch.Generator:
+    """The random stream of an epoch: a function of seed and epoch alone, so that a resumed training repeats it."""
+    entropy = np.random.SeedSequence([seed, epoch, stream]).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed(int(entropy[0]) << 31 | int(entropy[1]) >> 1)
+
+
+class Blocks:
+    """The rows of an epoch, in blocks of one or more batches: slices of one array instead of a sample at a time."""
+
+    def __init__(self, rows: Tensor, block_rows: int, order: Callable[[], Tensor] | None = None) -> None:
+        """order: called at the start of each epoch, gives the rows' order."""
+        self.rows, self.block_rows, self.order = rows, block_rows, order
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.rows) / self.block_rows)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.order is None:
+            yield from self.rows.split(self.block_rows)
+        else:
+            for indices in self.order().split(self.block_rows):
+                yield self.rows[indices]
+
+
+class PreparedRows(pl.LightningDataModule):
+    """Training and validation rows in their stored type; scaling is the model's work."""
+
+    def __init__(self, data: Prepared, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self.train_rows, self.validation_rows = (as_tensor(data.rows[s]) for s in ("train", "validation"))
+        self.batch_size, self.seed = batch_size, seed
+
+    def train_dataloader(self) -> Blocks:
+        """Shuffled blocks, seeded by (seed, epoch)."""
+        return Blocks(self.train_rows, self.batch_size * BATCHES_A_STEP, self._order)
+
+    def _order(self) -> Tensor:
+        assert self.trainer is not None  # noqa: S101  (Lightning sets it before the first batch)
+        generator = epoch_generator(self.seed, self.trainer.current_epoch, SHUFFLE)
+        return torch.randperm(len(self.train_rows), generator=generator)
+
+    def val_dataloader(self) -> Blocks:
+        """Blocks in order."""
+        return Blocks(self.validation_rows, VALIDATION_ROWS)
+
+
+class Sums:
+    """Sums over rows of an epoch's losses, kept on the device."""
+
+    def __init__(self) -> None:
+        self.rows, self.values = 0, {}  # type: int, dict[str, Tensor]
+
+    def add(self, rows: int, **means: Tensor) -> None:
+        """Adds a batch's means."""
+        self.rows += rows
+        for name, mean in means.items():
+            value = mean.detach() * rows
+            self.values[name] = self.values[name] + value if name in self.values else value
+
+    def means(self, prefix: str) -> dict[str, float]:
+        """The means over all rows, by `prefix/name`."""
+        return {f"{prefix}/{name}": value.item() / self.rows for name, value in self.values.items()}
+
+
+class TrainingModule(pl.LightningModule):
+    """The thin shell around a model: several batches a step, one optimizer, one learning-rate schedule."""
+
+    def __init__(self, model: TrainedModel, train: Train, seed: int, steps: int, kept: Path) -> None:
+        """steps: optimizer steps of the whole training; kept: where the last good checkpoint is."""
+        super().__init__()
+        self.automatic_optimization = False
+        self.model, self.train_params, self.seed, self.steps, self.kept = model, train, seed, steps, kept
+        self.sums = Sums()
+        self.epoch_means: dict[str, float] = {}
+
+    @property
+    def progress(self) -> float:
+        """The share of the epochs before this one."""
+        return self.current_epoch / self.train_params.epochs
+
+    @property
+    def penalty_weight(self) -> float:
+        """The penalty's weight in this epoch."""
+        return self.model.autoencoder.penalty_weight(self.progress)
+
+    def on_train_epoch_start(self) -> None:
+        """Starts the epoch's noise and sums."""
+        self.noise = epoch_generator(self.seed, self.current_epoch, NOISE)
+        self.sums = Sums()
+
+    def training_step(self, rows: Tensor) -> None:
+        """One optimizer step a batch. rows: (several batches, features), raw."""
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        schedule = self.lr_schedulers()
+        assert isinstance(optimizer, torch.optim.Optimizer)  # noqa: S101  (there is one)
+        assert isinstance(schedule, torch.optim.lr_scheduler.LambdaLR)  # noqa: S101
+        for batch in rows.split(self.train_params.batch_size):
+            loss = self.model.autoencoder.loss(self.model.scaled(batch), self.noise)
+            optimizer.zero_grad()
+            self.manual_backward(loss.reconstruction + self.penalty_weight * loss.penalty)
+            if self.train_params.gradient_clip:
+                clip_grad_norm_(self.parameters(), self.train_params.gradient_clip)
+            optimizer.step()
+            schedule.step()
+            self.sums.add(len(batch), reconstruction_loss=loss.reconstruction, penalty=loss.penalty)
+        self.stop_if_diverged(self.sums.means("train"))
+
+    def on_validation_epoch_start(self) -> None:
+        """Keeps the training's means and starts the validation's sums."""
+        self.epoch_means = self.sums.means("train")
+        self.sums = Sums()
+        self.noise = epoch_generator(self.seed, 0, NOISE)
+
+    def validation_step(self, rows: Tensor) -> None:
+        """Clean reconstruction, the same for every type, and the type's own penalty."""
+        x = self.model.scaled(rows)
+        autoencoder = self.model.autoencoder
+        clean = autoencoder.reconstruction_loss(autoencoder.encode(x), x).mean()
+        penalty = autoencoder.loss(x, self.noise).penalty
+        self.sums.add(len(rows), reconstruction_loss=clean, penalty=penalty)
+
+    def on_validation_epoch_end(self) -> None:
+        """Completes the epoch's means, which the callbacks read."""
+        self.epoch_means |= self.sums.means("val")
+        self.stop_if_diverged(self.epoch_means)
+
+    def stop_if_diverged(self, means: dict[str, float]) -> None:
+        """Raises DivergedError where a mean is not finite."""
+        for key, value in means.items():
+            if not math.isfinite(value):
+                raise DivergedError(
+                    f"{key} became {value} in epoch {self.current_epoch + 1}. Likely causes: train.learning_rate = "
+                    f"{self.train_params.learning_rate} is too high (try a third of it), a penalty's weight is too "
+                    "large, train.gradient_clip = 0 (try 1), or data.scaling leaves values far from 0. The last good "
+                    f"checkpoint is kept in {self.kept}"
+                )
+
+    def configure_optimizers(self) -> Any:
+        """Fused AdamW; the learning rate rises in the warm-up and falls to 0 along a cosine."""
+        p = self.train_params
+        optimizer = torch.optim.AdamW(self.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, self.steps, p.warmup))
+        return [optimizer], [schedule]
+
+
+def warmup_cosine(step: int, steps: int, warmup: float) -> float:
+    """The learning rate's factor: rising over the first `warmup` share of the steps, then a cosine to 0."""
+    rising = warmup * steps
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1.0, steps - rising))))
+
+
+def fit(kind: str, params: Params, data: Prepared, *, fingerprint: str, resume: ResumePoint, log: LogEpoch) -> Fitted:
+    """Trains one type and gives its best weights and learning curves.
+
+    resume: holds the checkpoint that a killed training goes on from, with the same result as an uninterrupted one.
+    log: called with each epoch's number, from 1, and its means. Raises DivergedError, ParameterError.
+    """
+    description = ModelDescription(
+        kind=kind,
+        architecture=params.architecture(kind, data.description.facts),
+        own=params.kind(kind).own(),
+        params=params.flatten(kind, data.description.facts),
+        data=data.description.name,
+        split_sha256=data.description.split_sha256,
+        fingerprint=fingerprint,
+        epochs=0,
+        best_epoch=0,
+    )
+    train = params.train_of(kind)
+    torch.manual_seed(params.seed)
+    autoencoder = build(kind, description.architecture, description.own)
+    model = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale))
+    rows = PreparedRows(data, train.batch_size, params.seed)
+    steps = train.epochs * math.ceil(len(rows.train_rows) / train.batch_size)
+    module = TrainingModule(model, train, params.seed, steps, resume.path)
+    best, history = BestWeights(train.patience), History(log)
+    trainer = _trainer(train.epochs, [best, history, Progress(kind, train.epochs), resume])
+    trainer.fit(module, datamodule=rows, ckpt_path=resume.start, weights_only=True)
+    autoencoder.load_state_dict(best.weights)
+    model.description = replace(description, epochs=len(history.epochs), best_epoch=best.epoch)
+    return Fitted(model, history.epochs)
+
+
+def _trainer(epochs: int, callbacks: list[pl.Callback]) -> pl.Trainer:
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    return pl.Trainer(
+        max_epochs=epochs,
+        callbacks=callbacks,
+        accelerator="auto",
+        devices=1,
+        deterministic=True,
+        inference_mode=False,  # the contractive penalty needs gradients in validation too
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
