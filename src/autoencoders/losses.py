@@ -1,4 +1,4 @@
-"""Reconstruction losses, likelihoods and divergences: pure functions in nats, summed over features, one value a sample."""
+"""Reconstruction losses, likelihoods and divergences: pure functions in nats, summed over features, one value a row."""
 
 import math
 

@@ -1,0 +1,82 @@
+"""dvc.yaml declares what the stages read and import: where it doesn't, DVC silently keeps stale results."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+TRACER = Path(__file__).with_name("tracer.py")
+STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+
+
+def covered(name: str, declared: list[str], separator: str) -> bool:
+    return any(name == key or name.startswith(key + separator) for key in declared)
+
+
+def is_docstring_only(path: Path) -> bool:
+    body = ast.parse(path.read_text()).body
+    return len(body) == 1 and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+
+
+@pytest.fixture(scope="module")
+def traces(shrunk_repository: Path) -> dict[str, dict[str, list[str]]]:
+    """What each stage used, run in the order of the pipeline on shrunk parameters."""
+    found = {}
+    kinds = list(YAML(typ="safe").load(shrunk_repository / "params.yaml")["models"])
+    runs = [(stage, [kind] if stage == "train" else []) for stage in STAGES for kind in (kinds if stage == "train" else [""])]
+    for stage, arguments in runs:
+        done = subprocess.run(
+            [sys.executable, TRACER, f"pipeline/{stage}.py", *arguments],
+            cwd=shrunk_repository,
+            env={**os.environ, "PYTHONPATH": "src"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found["@".join([stage, *arguments])] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def declared(stage: str) -> tuple[list[str], list[str]]:
+    """Declared parameters and code of a stage or of one of its instances."""
+    name, _, kind = stage.partition("@")
+    body = STAGES[name].get("do", STAGES[name])
+    parameters = [key.replace("${key}", kind) for key in body["params"] if isinstance(key, str)]
+    return parameters, [path for path in body["deps"] if path.startswith(("src/", "pipeline/"))]
+
+
+def test_every_stage_declares_the_code_that_it_imports(traces):
+    for stage, used in traces.items():
+        _, code = declared(stage)
+        imported = [file for file in used["files"] if not is_docstring_only(ROOT / file)]
+        assert [file for file in imported if not covered(file, code, "/")] == [], stage
+        assert [path for path in code if not any(covered(file, [path], "/") for file in imported)] == [], stage
+
+
+def test_every_stage_declares_the_parameters_that_it_reads(traces):
+    for stage, used in traces.items():
+        if stage == "check":
+            assert STAGES["check"]["params"] == [{"params.yaml": None}]
+            continue
+        keys, _ = declared(stage)
+        sections = {name.rsplit(".", 1)[0] for name in used["params"] if "." in name} | {"data", "models"}
+        leaves = [name for name in used["params"] if name not in sections]
+        assert [name for name in leaves if not covered(name, keys, ".")] == [], stage
+        assert [key for key in keys if not any(covered(name, [key], ".") for name in used["params"])] == [], stage
+
+
+def test_the_lock_file_is_a_dependency_of_all_that_computes():
+    for stage, body in STAGES.items():
+        assert stage == "check" or "requirements.lock" in body.get("do", body)["deps"]
+
+
+def test_stages_import_from_the_folder_that_they_run_in():
+    for body in STAGES.values():
+        assert body.get("do", body)["cmd"].startswith("PYTHONPATH=src python pipeline/")

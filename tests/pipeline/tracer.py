@@ -1,0 +1,77 @@
+"""Runs a stage script like `python` does, then prints what it used: `tracer.py pipeline/train.py sparse`.
+
+The last line of its output is JSON: {"files": project files imported, "params": dotted names of parameters read}.
+"""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+from autoencoders import params
+
+paths: dict[int, str] = {}  # of the sections of the loaded parameters, by identity
+kept: list[Any] = []  # so that no identity is used twice
+reads: set[str] = set()
+
+
+def register(section: params.Section, path: str) -> None:
+    paths[id(section)] = path
+    kept.append(section)
+    for name, value in section.__dict__.items():
+        if isinstance(value, params.Section):
+            register(value, f"{path}.{name}".lstrip("."))
+
+
+def read(section: params.Section, names: Any) -> None:
+    if id(section) in paths:
+        reads.update(f"{paths[id(section)]}.{name}".lstrip(".") for name in names)
+
+
+def instrument() -> None:
+    fields = params.Section.__getattribute__
+    iterate, dump, copy, load = (
+        params.Section.__iter__,
+        params.Section.model_dump,
+        params.Section.model_copy,
+        params.load_params,
+    )
+
+    def getattribute(self: params.Section, name: str) -> Any:
+        if name in type(self).model_fields:
+            read(self, [name])
+        return fields(self, name)
+
+    def model_dump(self: params.Section, **options: Any) -> Any:
+        read(self, set(type(self).model_fields) - set(options.get("exclude", ())))
+        return dump(self, **options)
+
+    def iterated(self: params.Section) -> Any:
+        read(self, type(self).model_fields)
+        return iterate(self)
+
+    def model_copy(self: params.Section, **options: Any) -> Any:
+        read(self, type(self).model_fields)
+        return copy(self, **options)
+
+    def load_params() -> params.Params:
+        loaded = load()
+        register(loaded, "")
+        return loaded
+
+    params.Section.__getattribute__ = getattribute  # type: ignore[method-assign]
+    params.Section.__iter__ = iterated  # type: ignore[method-assign]
+    params.Section.model_dump = model_dump  # type: ignore[method-assign]
+    params.Section.model_copy = model_copy  # type: ignore[method-assign]
+    params.load_params = load_params  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    script, *sys.argv[1:] = sys.argv[1:]
+    instrument()
+    runpy.run_path(script, run_name="__main__")
+    here = Path.cwd()
+    loaded = [Path(m.__file__) for m in list(sys.modules.values()) if getattr(m, "__file__", None)]
+    files = sorted({p.relative_to(here).as_posix() for p in loaded if p.is_relative_to(here / "src")})
+    print(json.dumps({"files": [*files, script], "params": sorted(reads)}))
