@@ -4,13 +4,16 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test check ui lock clean
+.PHONY: repro test test-fast check ui lock clean
 repro: .venv/.ready
 	dvc repro
 	ae leaderboard
 
 test: check
-	python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
+
+test-fast: .venv/.ready-dev # without the tests that run the whole pipeline
+	OMP_NUM_THREADS=1 python -m pytest -n 2 -m "not end_to_end"
 
 check: .venv/.ready-dev
 	ruff check .

@@ -4,7 +4,7 @@ from autoencoders.checkpoint import load, load_history
 from autoencoders.data.prepared import load_prepared
 from autoencoders.evaluation.figures import Figures
 from autoencoders.evaluation.leaderboard import Evaluation, flattened
-from autoencoders.evaluation.report import html
+from autoencoders.evaluation.report import csv, html
 from autoencoders.files import write_json, write_text
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, reporting
@@ -24,6 +24,7 @@ if __name__ == "__main__":
                 for kind, model in models.items()
             }
             write_json(METRICS / "leaderboard.json", rows)
+            write_text(METRICS / "leaderboard.csv", csv(rows))
             write_text(REPORTS / "index.html", html(rows, figures, data.description))
             runs.publish({row["model"]: flattened(row) for row in rows}, METRICS / "metrics.json")
             for kind, paths in figures.items():

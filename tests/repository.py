@@ -65,10 +65,12 @@ class Repository:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a user who activated this Python's virtual environment."""
-        outer = {k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW", "AUTOENCODERS", "PYTHONPATH"))}
+        outer = {
+            k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW", "AUTOENCODERS", "PYTHONPATH"))
+        }
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         author = {f"GIT_{who}_{what}": "t@e.st" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        return {**outer, **author, "PATH": path}
+        return {**outer, **author, "PATH": path, "OMP_NUM_THREADS": "1"}  # tests run side by side
 
     def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command in the copy; its two outputs come as one."""

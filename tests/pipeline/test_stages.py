@@ -29,7 +29,11 @@ def traces(shrunk_repository: Path) -> dict[str, dict[str, list[str]]]:
     """What each stage used, run in the order of the pipeline on shrunk parameters."""
     found = {}
     kinds = list(YAML(typ="safe").load(shrunk_repository / "params.yaml")["models"])
-    runs = [(stage, [kind] if stage == "train" else []) for stage in STAGES for kind in (kinds if stage == "train" else [""])]
+    runs = [
+        (stage, [kind] if stage == "train" else [])
+        for stage in STAGES
+        for kind in (kinds if stage == "train" else [""])
+    ]
     for stage, arguments in runs:
         done = subprocess.run(
             [sys.executable, TRACER, f"pipeline/{stage}.py", *arguments],

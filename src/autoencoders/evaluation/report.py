@@ -62,6 +62,15 @@ def table(rows: Sequence[Row], title: str) -> Table:
     return result
 
 
+def csv(rows: Sequence[Row]) -> str:
+    """Each model's error with its interval, for DVC's plot, which wants the same columns in every row."""
+    lines = ["model,test_squared_error,low,high"]
+    for row in ranked(rows):
+        low, high = row["test_squared_error_ci95"]
+        lines.append(f"{row['model']},{row['test_squared_error']!r},{low!r},{high!r}")
+    return "\n".join(lines) + "\n"
+
+
 def html(rows: Sequence[Row], figures: dict[str, list[Path]], data: Description) -> str:
     """The page. figures: paths of PNG files by model."""
     environment = Environment(

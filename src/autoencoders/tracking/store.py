@@ -30,14 +30,20 @@ def folder() -> Path:
     return repository() / "mlruns"
 
 
+def local() -> str:
+    """The URI of the store in the user's repository, a SQLite file."""
+    return f"sqlite:///{folder() / 'mlflow.db'}"
+
+
 def remote() -> str | None:
-    """The user's own tracking server, if MLFLOW_TRACKING_URI names one."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or None
+    """The user's own tracking server, if MLFLOW_TRACKING_URI names one; mlflow sets it to the local store itself."""
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    return named if named and named != local() else None
 
 
 def uri() -> str:
-    """The store's URI: MLFLOW_TRACKING_URI, else a SQLite file in the user's repository."""
-    return remote() or f"sqlite:///{folder() / 'mlflow.db'}"
+    """The store's URI: the user's own server, else the local store."""
+    return remote() or local()
 
 
 def open_store() -> "MlflowClient":

@@ -1,0 +1,26 @@
+"""Copies of the repository in which the whole pipeline ran."""
+
+import pytest
+
+from repository import QUICK, Repository
+
+
+@pytest.fixture(scope="session")
+def five_types(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """All five types, on shrunk parameters; tests only look at it."""
+    repository = Repository(tmp_path_factory.mktemp("five"), QUICK)
+    repository.repro()
+    return repository
+
+
+@pytest.fixture(scope="module")
+def two_types(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Two types, with the lock committed and the outputs pushed to a remote; a module's tests change it in order."""
+    folder = tmp_path_factory.mktemp("two") / "repository"
+    folder.mkdir()
+    repository = Repository(folder, QUICK, ["undercomplete", "sparse"])
+    repository.repro()
+    repository.run("dvc", "remote", "add", "-d", "here", str(folder.with_name("remote")))
+    repository.run("dvc", "push")
+    repository.commit("lock")
+    return repository

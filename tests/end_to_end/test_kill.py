@@ -1,0 +1,95 @@
+"""Stages that are killed: the next `dvc repro` says that it resumes, and gives the bytes of an uninterrupted run."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from repository import QUICK, Repository
+
+pytestmark = pytest.mark.end_to_end
+EPOCHS = 120
+KINDS = ["undercomplete", "denoising"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The hashes of two trainings that nobody disturbed; denoising draws noise in every batch."""
+    repository = Repository(tmp_path_factory.mktemp("whole"), {**QUICK, "train.epochs": EPOCHS}, KINDS)
+    repository.repro("train")
+    return repository.hashes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("victim", ["dvc alone", "all processes"])
+def test_a_killed_training_resumes_with_the_same_bytes(uninterrupted, tmp_path, kind, victim):
+    repository = Repository(tmp_path, {**QUICK, "train.epochs": EPOCHS}, KINDS)
+    log = tmp_path / "killed.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            ["dvc", "repro", f"train@{kind}"],
+            cwd=tmp_path,
+            env=repository.environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    wait_for(f"epoch {EPOCHS // 3}/{EPOCHS}", log)
+    if victim == "dvc alone":
+        os.kill(process.pid, signal.SIGKILL)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    told = repository.repro(f"train@{kind}")
+    (resumed,) = [line for line in told.splitlines() if line.startswith("resuming from epoch ")]
+    epoch = int(resumed.split()[-1])
+    assert EPOCHS // 4 < epoch <= EPOCHS
+    assert f"epoch {epoch + 1}/{EPOCHS}" in told
+    assert f"epoch {epoch}/{EPOCHS}" not in told
+    assert repository.hashes()[f"model/{kind}"] == uninterrupted[f"model/{kind}"]
+    assert not [path for path in (tmp_path / ".checkpoints").iterdir() if path.is_dir()]
+    runs = repository.client().search_runs(["1"], "tags.stage = 'train'")
+    assert [run.info.status for run in runs] == ["FINISHED"]
+    curve = repository.client().get_metric_history(runs[0].info.run_id, "val/reconstruction_loss")
+    assert sorted(point.step for point in curve) == list(range(1, EPOCHS + 1))
+
+
+def wait_for(text: str, log: Path) -> None:
+    until = time.monotonic() + 120
+    while text not in log.read_text():
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.02)
+
+
+def test_an_interrupted_run_is_killed_and_a_diverged_one_failed_with_its_causes(tmp_path):
+    repository = Repository(tmp_path, {**QUICK, "train.epochs": 100_000}, ["undercomplete"])
+    log = tmp_path / "interrupted.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            ["dvc", "repro", "train"],
+            cwd=tmp_path,
+            env=repository.environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    wait_for("epoch 5/", log)
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
+    assert "interrupted by SIGINT" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    repository.set({"train.epochs": 50, "train.learning_rate": 10.0, "network.loss": "mse", "train.warmup": 0.9})
+    repository.set({"data.scaling": "none", "network.activation": "relu"})
+    diverged = repository.run("dvc", "repro", "train", check=False)
+    assert diverged.returncode != 0
+    assert "Likely causes: train.learning_rate = 10.0" in diverged.stdout
+    assert "Traceback" not in diverged.stdout
+    runs = repository.client().search_runs(["1"], "tags.stage = 'train'")
+    assert {run.info.status for run in runs} == {"KILLED", "FAILED"}
+    (failed,) = [run for run in runs if run.info.status == "FAILED"]
+    assert "DivergedError" in failed.data.tags["reason"]
+    kept = list((tmp_path / ".checkpoints").glob("*/last.ckpt"))
+    assert len(kept) == 2

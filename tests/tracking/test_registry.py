@@ -1,0 +1,96 @@
+"""The registry: aliases, ledger and rollback on real versions of small, untrained models."""
+
+import numpy as np
+import pytest
+import torch
+
+from autoencoders.checkpoint import ModelDescription, TrainedModel, save
+from autoencoders.errors import UserError
+from autoencoders.models import build
+from autoencoders.params import DataFacts, load_params
+from autoencoders.tracking.promotion import may_promote, winner
+from autoencoders.tracking.registry import Registry
+from autoencoders.tracking.runs import Runs
+
+ROW = {"model": "undercomplete", "code_size": 8, "pca_test_squared_error": 1.0, "test_squared_error": 1.0}
+ROW |= {"test_squared_error_ci95": [0.9, 1.1]}
+
+
+@pytest.fixture
+def registry(store_root, description):
+    return Registry(Runs(description).client, "autoencoder-digits")
+
+
+@pytest.fixture
+def add(registry, store_root, description):
+    """Registers an undercomplete model with random weights of a seed."""
+    runs, params = Runs(description), load_params()
+
+    def added(seed: int) -> str:
+        torch.manual_seed(seed)
+        architecture = params.architecture("undercomplete", DataFacts(64, unit_interval=True))
+        told = ModelDescription(
+            "undercomplete", architecture, {}, {"kind": "undercomplete"}, "digits", "a" * 64, f"f{seed}", 1, 1
+        )
+        model = TrainedModel(told, build("undercomplete", architecture, {}), torch.zeros(64), torch.ones(64))
+        save(model, [{"val/reconstruction_loss": 1.0}], store_root / f"{seed}" / "undercomplete")
+        run = runs.trained(store_root / f"{seed}" / "undercomplete")
+        rows = np.zeros((2, 64), np.uint8)
+        return registry.add(store_root / f"{seed}" / "undercomplete", run.id, ROW, rows, {"data": "digits"})
+
+    return added
+
+
+def test_an_identical_model_is_not_registered_twice(registry, add):
+    assert add(1) == add(1)
+    assert add(2) != add(1)
+    assert len(registry.versions()) == 2
+
+
+def test_rollback_undoes_promotions_one_by_one_and_the_ledger_keeps_every_decision(registry, add):
+    first, second, third = add(1), add(2), add(3)
+    for version in (first, second, third):
+        with registry.lock():
+            registry.promote(version, "a test")
+    assert registry.champion() == third
+    assert registry.rollback().after == second
+    assert registry.rollback().after == first
+    assert registry.rollback().after is None
+    assert registry.champion() is None
+    with pytest.raises(UserError, match="no promotion to roll back"):
+        registry.rollback()
+    assert [decision.action for decision in registry.history()] == ["promoted"] * 3 + ["rolled_back"] * 3
+    with registry.lock():
+        registry.promote(second, "again")
+    assert registry.rollback().after is None
+
+
+def test_a_kept_version_is_the_challenger_until_it_is_promoted(registry, add):
+    first, second = add(1), add(2)
+    with registry.lock():
+        registry.promote(first, "a test")
+        registry.keep(second, "not better")
+    assert (registry.champion(), registry._alias("challenger")) == (first, second)
+    registry.promote_by_hand(second, "by hand")
+    assert (registry.champion(), registry._alias("challenger")) == (second, None)
+    with pytest.raises(UserError, match=r"no version 7; there are 1, 2"):
+        registry.promote_by_hand("7", "by hand")
+
+
+def test_the_winner_has_the_lowest_validation_error_and_no_baseline_wins():
+    rows = [
+        {"model": kind, "validation_squared_error": e}
+        for kind, e in (("sparse", 2.0), ("variational", 1.0), ("pca", 0.5))
+    ]
+    assert winner(rows, ["sparse", "variational"]) == "variational"
+
+
+@pytest.mark.parametrize(
+    ("promote", "experiment", "allowed"),
+    [("auto", None, True), ("auto", "x", False), (True, "x", True), (False, None, False)],
+)
+def test_an_experiment_promotes_only_where_it_is_told_to(monkeypatch, promote, experiment, allowed):
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    if experiment:
+        monkeypatch.setenv("DVC_EXP_NAME", experiment)
+    assert may_promote(load_params().override({"registry.promote": promote}).registry) is allowed
