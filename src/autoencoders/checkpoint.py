@@ -1,6 +1,6 @@
 """A trained model on disk: safetensors and JSON, never pickle; raw rows in, raw-scale answers out."""
 
-import json
+import csv
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,7 +65,7 @@ class TrainedModel(nn.Module):
     @torch.no_grad()
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Raw-scale rows from codes."""
-        return self._batched(codes, lambda z: self.unscaled(self.autoencoder.decode(z)))
+        return self._batched(codes, lambda z: self.unscaled(self.autoencoder.decode(z.to(self.scale.dtype))))
 
     @torch.no_grad()
     def reconstruct(self, raw: np.ndarray) -> np.ndarray:
@@ -73,7 +73,8 @@ class TrainedModel(nn.Module):
         return self._batched(raw, lambda rows: self.unscaled(self.autoencoder(self.scaled(rows))))
 
     def _batched(self, rows: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
-        parts = [function(as_tensor(rows[i : i + BATCH_ROWS])) for i in range(0, len(rows), BATCH_ROWS)]
+        starts = range(0, max(1, len(rows)), BATCH_ROWS)  # no rows give no rows
+        parts = [function(as_tensor(rows[i : i + BATCH_ROWS])) for i in starts]
         return torch.cat(parts).numpy()
 
 
@@ -88,25 +89,27 @@ def save(model: TrainedModel, history: list[dict[str, float]], folder: Path) -> 
     with replacing(folder) as new:
         save_file(state, new / WEIGHTS)
         write_json(new / DESCRIPTION, asdict(model.description))
-        lines = [",".join(history[0]), *(",".join(repr(value) for value in row.values()) for row in history)]
-        write_text(new / HISTORY, "\n".join(lines) + "\n")
+        lines = [f"{epoch}," + ",".join(map(repr, means.values())) for epoch, means in enumerate(history, 1)]
+        write_text(new / HISTORY, "\n".join([",".join(["epoch", *history[0]]), *lines]) + "\n")
 
 
 def load(folder: Path) -> TrainedModel:
     """The model that `save` wrote, ready for inference. Raises DataError."""
-    description = load_description(folder)
+    model = _untrained(load_description(folder), folder / DESCRIPTION)
     try:
-        state = load_file(folder / WEIGHTS)
-        model = TrainedModel(
-            description,
-            build(description.kind, description.architecture, description.own),
-            torch.zeros(description.architecture.n_features),
-            torch.ones(description.architecture.n_features),
-        )
-        model.load_state_dict(state)
-    except (SafetensorError, OSError, RuntimeError, TypeError) as error:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (SafetensorError, OSError, RuntimeError) as error:
         raise DataError(f"{folder / WEIGHTS}: does not hold this model's weights ({error})") from error
     return model.eval().requires_grad_(requires_grad=False)
+
+
+def _untrained(description: ModelDescription, path: Path) -> TrainedModel:
+    shape = description.architecture
+    try:
+        autoencoder = build(description.kind, shape, description.own)
+        return TrainedModel(description, autoencoder, torch.zeros(shape.n_features), torch.ones(shape.n_features))
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise DataError(f"{path}: describes no model that can be built ({error!r})") from error
 
 
 def load_description(folder: Path) -> ModelDescription:
@@ -115,18 +118,28 @@ def load_description(folder: Path) -> ModelDescription:
     try:
         values = read_json(path)
         if values["format"] != FORMAT or values["kind"] not in AUTOENCODERS:
-            raise DataError(f"{path}: format {values['format']}, kind {values['kind']}: not one that this code reads")
+            raise DataError(
+                f"{path}: format {values['format']}, kind {values['kind']}; this code reads format {FORMAT}, "
+                f"kinds {', '.join(AUTOENCODERS)}"
+            )
         shape = values["architecture"]
         return ModelDescription(
             **{**values, "architecture": Architecture(**{**shape, "widths": tuple(shape["widths"])})}
         )
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; `dvc repro train` makes it") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path}: not a model's description ({error})") from error
 
 
 def load_history(folder: Path) -> list[dict[str, float]]:
-    """The learning curves, one mapping an epoch."""
-    header, *lines = (folder / HISTORY).read_text(encoding="utf-8").splitlines()
-    return [dict(zip(header.split(","), map(float, line.split(",")), strict=True)) for line in lines]
+    """The learning curves, one mapping an epoch. Raises DataError."""
+    path = folder / HISTORY
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [{name: float(value) for name, value in row.items() if name != "epoch"} for row in rows]
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; `dvc repro train` makes it") from error
+    except (ValueError, TypeError, csv.Error) as error:
+        raise DataError(f"{path}: not a table of learning curves ({error}); delete it and run `dvc repro`") from error

@@ -19,7 +19,7 @@ def replacing(path: Path) -> Iterator[Path]:
         new.mkdir()
         yield new
         if path.is_dir():
-            shutil.rmtree(path)
+            path.replace(Path(scratch, f"{path.name}.old"))  # deleted with the scratch folder: never half there
         new.replace(path)
 
 
@@ -56,9 +56,9 @@ def tree_sha256(*paths: Path) -> str:
     for path in sorted(paths):
         files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         for file in files:
-            if "__pycache__" not in file.parts:
-                name = file.relative_to(path.parent).as_posix()
-                digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+            name = file.relative_to(path.parent)
+            if "__pycache__" not in name.parts:
+                digest.update(f"{name.as_posix()}\0{file.stat().st_size}\0".encode())
                 digest.update(file.read_bytes())
     return digest.hexdigest()
 

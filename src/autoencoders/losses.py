@@ -38,7 +38,8 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
 
     mean, log_var: (batch, code). Kingma & Welling 2014, appendix B.
     """
-    return 0.5 * (mean.square() + log_var.exp() - 1.0 - log_var).sum(-1)
+    spread = log_var.expm1() - log_var  # not exp - 1, which rounds a small divergence away
+    return 0.5 * (mean.square() + spread).sum(-1)
 
 
 def gaussian_log_density(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
@@ -51,7 +52,8 @@ def bernoulli_kl(target: float, activation: Tensor) -> Tensor:
 
     activation: (code,), mean activations in (0, 1). Ng 2011, "Sparse autoencoder", section 3.
     """
-    activation = activation.clamp(1e-6, 1 - 1e-6)  # float32 sigmoids reach 0 and 1, where the divergence is infinite
+    limits = torch.finfo(activation.dtype)  # sigmoids reach 0 and 1, where the divergence is infinite
+    activation = activation.clamp(limits.tiny, 1 - limits.eps)
     on = target * (math.log(target) - activation.log())
     off = (1 - target) * (math.log1p(-target) - (-activation).log1p())
     return (on + off).sum()

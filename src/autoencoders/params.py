@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, create_model, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -29,6 +29,14 @@ class Section(BaseModel):
     """A section of params.yaml: no unknown keys, no silent conversions, no infinities."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_null(cls, value: object, info: ValidationInfo) -> object:
+        """An optional key is given or left out: of an empty `sparse:`, DVC would make a stage, and `kinds` no type."""
+        if value is None and not cls.model_fields[str(info.field_name)].is_required():
+            raise PydanticCustomError("null", "must not be null; leave the key out, or write {} for an empty section")
+        return value
 
 
 class Data(Section):
@@ -194,6 +202,8 @@ class Params(Section):
             node = tree
             for section in sections:
                 node = node.setdefault(section, {})
+                if not isinstance(node, dict):
+                    raise ParameterError(f"{key}: {section} = {node!r} is a value, not a section")
             node[name] = value
         return _validated(type(self), tree)
 
@@ -321,14 +331,14 @@ def parse_params(text: str, *, name: str = str(PARAMS_FILE)) -> Params:
     """Parameters from the text of a params.yaml; `name` stands in messages. Raises ParameterError."""
     try:
         tree = YAML(typ="safe", pure=True).load(io.StringIO(text))  # YAML 1.2, as DVC reads it
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:  # ValueError: a date that isn't one, a number of thousands of digits
         raise ParameterError(f"{name}: not valid YAML: {_problem(error)}") from error
     if not isinstance(tree, dict):
         raise ParameterError(f"{name}: must be a mapping of sections ({', '.join(Params.model_fields)})")
     return _validated(Params, tree, name=name)
 
 
-def _problem(error: YAMLError) -> str:
+def _problem(error: Exception) -> str:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{error.problem}, line {mark.line + 1}, column {mark.column + 1}"

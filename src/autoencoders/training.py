@@ -2,6 +2,7 @@
 
 import logging
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -211,7 +212,9 @@ def fit(kind: str, params: Params, data: Prepared, *, fingerprint: str, resume: 
     module = TrainingModule(model, train, params.seed, steps, resume.path)
     best, history = BestWeights(train.patience), History(log)
     trainer = _trainer(train.epochs, [best, history, Progress(kind, train.epochs), resume])
-    trainer.fit(module, datamodule=rows, ckpt_path=resume.start, weights_only=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own use of torch, not the user's to mend
+        trainer.fit(module, datamodule=rows, ckpt_path=resume.start, weights_only=True)
     autoencoder.load_state_dict(best.weights)
     model.description = replace(description, epochs=len(history.epochs), best_epoch=best.epoch)
     return Fitted(model, history.epochs)

@@ -128,8 +128,8 @@ def parse(file: File, content: bytes) -> np.ndarray:
     expected = 2051 if "images" in file.name else 2049
     if magic != expected:
         raise DataError(f"{file.name}: magic number {magic}, expected {expected}")
-    if rows != file.rows or len(plain) != file.size:
-        raise DataError(f"{file.name}: {rows} rows in {len(plain)} bytes, expected {file.rows} in {file.size}")
+    if rows != file.rows:
+        raise DataError(f"{file.name}: {rows} rows, expected {file.rows}")
     values = np.frombuffer(plain, np.uint8, offset=HEADER[magic])
     return values.reshape(rows, -1) if magic == 2051 else values
 
@@ -150,7 +150,11 @@ def _decompressed(file: File, content: bytes) -> bytes:
         with gzip.open(io.BytesIO(content)) as stream:
             plain = stream.read(file.size + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{file.name}: can't be decompressed ({error}); it is damaged or cut short") from error
-    if len(plain) < 8:
-        raise DataError(f"{file.name}: {len(plain)} bytes, expected {file.size}")
+        raise DataError(
+            f"{file.name}: {len(content)} bytes that can't be decompressed ({error}), expected a whole gzip file; "
+            "it is damaged or cut short"
+        ) from error
+    if len(plain) != file.size:
+        found = f"more than {file.size}" if len(plain) > file.size else f"{len(plain)}"
+        raise DataError(f"{file.name}: {found} bytes when decompressed, expected {file.size}")
     return plain

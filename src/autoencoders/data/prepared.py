@@ -1,9 +1,8 @@
 """`data/prepared`: arrays split into training, validation and test rows, their scaling, their description."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from tokenize import TokenError
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from autoencoders.files import read_json, replacing, sha256, write_json
 from autoencoders.params import Data, DataFacts
 
 SPLITS = ("train", "validation", "test")
+OWN_TEST = ("test_images", "test_labels")  # of a data set that comes with a test split
 SMALLEST_SPLIT = 2  # rows; a variance needs two
 
 
@@ -78,18 +78,15 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
 
 def _split(raw: Path, source: Source, data: Data) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """All images, all labels, and the indices of each split, in ascending order."""
-    images, labels = load_rows(raw / "images.npy", source), load_labels(raw / "labels.npy", source)
-    own_test = (raw / "test_images.npy").exists()
+    images, labels = _pair(raw, "images", "labels", source)
     order = np.random.default_rng(data.split_seed).permutation(len(images))
-    if own_test:
-        test = len(images) + np.arange(len(test_images := load_rows(raw / "test_images.npy", source)))
-        images = np.concatenate([images, test_images])
-        labels = np.concatenate([labels, load_labels(raw / "test_labels.npy", source)])
+    if any((raw / f"{name}.npy").exists() for name in OWN_TEST):
+        test_images, test_labels = _pair(raw, *OWN_TEST, source)
+        test = len(images) + np.arange(len(test_images))
+        images, labels = np.concatenate([images, test_images]), np.concatenate([labels, test_labels])
     else:
         n_test = round(len(order) * data.test_fraction)
         test, order = order[:n_test], order[n_test:]
-    if len(images) != len(labels):
-        raise DataError(f"{raw}: {len(images)} images, but {len(labels)} labels")
     n_validation = round(len(order) * data.validation_fraction)
     parts = (order[n_validation:], order[:n_validation], test)
     splits = {split: np.sort(indices) for split, indices in zip(SPLITS, parts, strict=True)}
@@ -100,6 +97,18 @@ def _split(raw: Path, source: Source, data: Data) -> tuple[np.ndarray, np.ndarra
                 "raise data.validation_fraction or data.test_fraction, or use more data"
             )
     return images, labels, splits
+
+
+def _pair(raw: Path, images_name: str, labels_name: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Images, and as many labels."""
+    images = load_rows(raw / f"{images_name}.npy", source)
+    labels = load_labels(raw / f"{labels_name}.npy", source)
+    if len(images) != len(labels):
+        raise DataError(
+            f"{raw}: {len(images)} rows in {images_name}.npy, but {len(labels)} in {labels_name}.npy; "
+            "delete the folder and run `dvc repro`"
+        )
+    return images, labels
 
 
 def _scaling(train: np.ndarray, source: Source, scaling: str) -> tuple[np.ndarray, np.ndarray]:
@@ -118,14 +127,13 @@ def _scaling(train: np.ndarray, source: Source, scaling: str) -> tuple[np.ndarra
 def load_array(path: Path, *, dtype: str, ndim: int) -> np.ndarray:
     """A memory-mapped array of a .npy file. Raises DataError where it isn't one of that type and number of axes."""
     try:
-        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; `dvc repro` makes it") from error
-    except (ValueError, EOFError, OSError) as error:
-        reason = "holds Python objects" if "allow_pickle" in str(error) or "Object arrays" in str(error) else str(error)
-        raise DataError(f"{path}: not a readable .npy array ({reason}); delete it and run `dvc repro`") from error
-    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != ndim:
-        found = f"{array.dtype} with {array.ndim} axes" if isinstance(array, np.ndarray) else "an archive"
+    except (ValueError, OSError, TypeError, OverflowError, TokenError) as error:  # of numpy's parser of headers
+        raise DataError(f"{path}: not a readable .npy array ({error}); delete it and run `dvc repro`") from error
+    if array.dtype != dtype or array.ndim != ndim:
+        found = f"{array.dtype} with {array.ndim} axes"
         raise DataError(f"{path}: {found}, expected {dtype} with {ndim} axes; delete it and run `dvc repro`")
     if len(array) == 0:
         raise DataError(f"{path}: zero rows; delete it and run `dvc repro`")
@@ -150,15 +158,33 @@ def load_labels(path: Path, source: Source) -> np.ndarray:
     return labels
 
 
+def _load_scaling(path: Path, source: Source, *, above: float) -> np.ndarray:
+    """shift or scale, float32 (features,), finite numbers above a bound."""
+    values = load_array(path, dtype="float32", ndim=1)
+    good = int((np.isfinite(values) & (values > above)).sum())
+    if (len(values), good) != (source.n_features,) * 2:
+        raise DataError(
+            f"{path}: {len(values)} values, {good} of them finite and above {above}, expected {source.n_features}; "
+            "delete it and run `dvc repro`"
+        )
+    return values
+
+
 def load_description(folder: Path) -> Description:
     """prepared.json. Raises DataError."""
     path = folder / "prepared.json"
     try:
         values = read_json(path)
-        return Description(**{**values, "shape": tuple(values["shape"]), "labels": tuple(values["labels"])})
+        source = SOURCES[values["name"]]
+        if tuple(values["shape"]) != source.shape or set(values["rows"]) != set(SPLITS):
+            raise DataError(
+                f"{path}: shape {values['shape']} and rows of {', '.join(values['rows'])}, expected shape "
+                f"{list(source.shape)} and rows of {', '.join(SPLITS)}; delete it and run `dvc repro`"
+            )
+        return Description(**{**values, "shape": source.shape, "labels": tuple(values["labels"])})
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; `dvc repro preprocess` makes it") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path}: not what preprocess wrote ({error}); delete it and run `dvc repro`") from error
 
 
@@ -170,8 +196,8 @@ def load_prepared(folder: Path) -> Prepared:
         description,
         rows={split: load_rows(folder / f"{split}.npy", source) for split in SPLITS},
         labels={split: load_labels(folder / f"{split}_labels.npy", source) for split in SPLITS},
-        shift=load_array(folder / "shift.npy", dtype="float32", ndim=1),
-        scale=load_array(folder / "scale.npy", dtype="float32", ndim=1),
+        shift=_load_scaling(folder / "shift.npy", source, above=-np.inf),
+        scale=_load_scaling(folder / "scale.npy", source, above=0.0),
     )
     for split in SPLITS:
         found = (len(prepared.rows[split]), len(prepared.labels[split]))

@@ -68,8 +68,9 @@ class Figures:
 
     def interpolations(self) -> Figure:
         """Decoded codes on the lines between pairs of test images of different labels."""
-        starts = np.arange(4)
-        others = [int(np.flatnonzero(self.labels != self.labels[i])[i]) for i in starts]
+        starts = np.arange(min(4, len(self.labels)))
+        unlike = [np.flatnonzero(self.labels != self.labels[i]) for i in starts]
+        others = [int(np.resize(rows, i + 1)[i]) for i, rows in enumerate(unlike)]  # again from the start where too few
         t = np.linspace(0, 1, STEPS, dtype=np.float32)[None, :, None]
         lines = (1 - t) * self.codes[starts][:, None] + t * self.codes[others][:, None]
         return self._images(self._decoded(lines), "between two codes, left to right")

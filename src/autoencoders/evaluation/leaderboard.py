@@ -122,11 +122,7 @@ class Evaluation:
 
 
 def flattened(row: Row) -> dict[str, float]:
-    """A row's numbers for DVC and MLflow alike; an interval becomes `..._low` and `..._high`."""
-    numbers: dict[str, float] = {}
-    for name, value in row.items():
-        if isinstance(value, list):
-            numbers |= {f"{name}_low": value[0], f"{name}_high": value[1]}
-        elif not isinstance(value, str):
-            numbers[name] = value
-    return numbers
+    """A row's numbers for DVC and MLflow alike; of the intervals, the squared error's `..._low` and `..._high`."""
+    low, high = row["test_squared_error_ci95"]
+    numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
+    return {**numbers, "test_squared_error_ci95_low": low, "test_squared_error_ci95_high": high}

@@ -9,7 +9,6 @@ from torch.nn import functional
 Values = Mapping[str, np.ndarray]  # per-row values by name, each (rows,)
 SMALLEST_ERROR = 1e-10  # mean squared error that counts as perfect: 100 dB
 SSIM_WINDOW = 7  # pixels
-BLOCK = 20_000_000  # numbers in one block of bootstrap weights
 
 
 def squared_error(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
@@ -72,13 +71,11 @@ class Bootstrap:
     def means(self, values: np.ndarray) -> np.ndarray:
         """Means over each resample. values: (rows, metrics); gives (samples, metrics)."""
         rng = np.random.default_rng(self.seed)
-        block = max(1, BLOCK // self.rows)
-        parts = []
-        for start in range(0, self.samples, block):
-            size = min(block, self.samples - start)
-            counts = rng.multinomial(self.rows, np.full(self.rows, 1 / self.rows), size=size)
-            parts.append(counts.astype(np.float64) @ values / self.rows)
-        return np.concatenate(parts)
+        return np.stack([self._counts(rng) @ values for _ in range(self.samples)]) / self.rows
+
+    def _counts(self, rng: np.random.Generator) -> np.ndarray:
+        """How often each row is in one resample, which holds as many rows as there are."""
+        return np.bincount(rng.integers(self.rows, size=self.rows), minlength=self.rows).astype(np.float64)
 
     def intervals(self, values: Values) -> dict[str, tuple[float, float, float]]:
         """By name: mean, and the 2.5 and 97.5 percentiles of the resampled means (Efron 1979, percentile method)."""

@@ -1,0 +1,80 @@
+"""What several test files share: the repository's parameters, prepared digits, untrained models, the MNIST files."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
+from autoencoders.data.prepared import load_prepared, prepare
+from autoencoders.data.sources import download
+from autoencoders.evaluation.leaderboard import Evaluation, Row
+from autoencoders.models import build
+from autoencoders.params import Evaluate, Params, load_params
+
+ROOT = Path(__file__).resolve().parents[1]
+MNIST_VARIABLE = "AUTOENCODERS_TEST_MNIST"
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    """The repository's own params.yaml."""
+    return load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
+    """A folder like data/prepared, with the digits as params.yaml splits and scales them."""
+    folder = tmp_path_factory.mktemp("digits")
+    download("digits", folder / "raw")
+    prepare(folder / "raw", folder / "prepared", params.override({"data.name": "digits"}).data)
+    return folder / "prepared"
+
+
+@pytest.fixture(scope="session")
+def mnist_mirror() -> Path:
+    """A folder that holds the four canonical MNIST files."""
+    folder = Path(os.environ.get(MNIST_VARIABLE) or ROOT / "../shared/data/mnist")
+    names = [f"{split}-{part}.gz" for split in ("train", "t10k") for part in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        pytest.skip(f"{folder} lacks {', '.join(missing)}; set {MNIST_VARIABLE} to a folder with the MNIST files")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def untrained(params: Params, digits: Path) -> dict[str, TrainedModel]:
+    """A freshly initialised model of every type in params.yaml, fit for the digits."""
+    data = load_prepared(digits)
+    models = {}
+    for kind in params.kinds:
+        description = ModelDescription(
+            kind=kind,
+            architecture=params.architecture(kind, data.description.facts),
+            own=params.kind(kind).own(),
+            params=params.flatten(kind, data.description.facts),
+            data=data.description.name,
+            split_sha256=data.description.split_sha256,
+            fingerprint="0" * 32,
+            epochs=2,
+            best_epoch=1,
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            autoencoder = build(kind, description.architecture, description.own)
+        models[kind] = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale)).eval()
+    return models
+
+
+@pytest.fixture(scope="session")
+def evaluate(params: Params) -> Evaluate:
+    """params.yaml's evaluate section, shrunk."""
+    shrunk = {"bootstrap_samples": 200, "importance_samples": 5, "probe_rows": 300, "figure_columns": 5}
+    return params.override({f"evaluate.{name}": value for name, value in shrunk.items()}).evaluate
+
+
+@pytest.fixture(scope="session")
+def leaderboard(digits: Path, evaluate: Evaluate, untrained: dict[str, TrainedModel]) -> list[Row]:
+    """The rows of the untrained models and the baselines on the digits."""
+    return Evaluation.of(load_prepared(digits), evaluate).rows(list(untrained.values()))

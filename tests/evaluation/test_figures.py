@@ -1,0 +1,214 @@
+"""Figures: the same bytes again, and what they show is what the model says."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from autoencoders.architecture import Architecture
+from autoencoders.checkpoint import TrainedModel
+from autoencoders.data.prepared import Prepared, load_prepared
+from autoencoders.evaluation.figures import STEPS, Figures
+from autoencoders.models import AUTOENCODERS, build
+
+COLUMNS = 5
+NAMES = {"reconstructions", "worst", "code", "interpolations", "traversal", "curves"}
+HISTORY = [{"train/reconstruction_loss": 30 / epoch, "val/reconstruction_loss": 32 / epoch} for epoch in (1, 2, 3)]
+
+Draw = Callable[..., Figures]
+
+
+@pytest.fixture(scope="module")
+def data(digits: Path) -> Prepared:
+    return load_prepared(digits)
+
+
+@pytest.fixture
+def of(untrained: dict[str, TrainedModel], data: Prepared) -> Draw:
+    """The figures of a type, by name."""
+    return lambda kind: Figures(untrained[kind], data, HISTORY, COLUMNS)
+
+
+def with_code_size(model: TrainedModel, code_size: int) -> TrainedModel:
+    """An untrained undercomplete model with another code size."""
+    architecture = Architecture(64, code_size, (16,), "silu", "identity", "bce")
+    description = replace(model.description, kind="undercomplete", architecture=architecture, own={})
+    return TrainedModel(description, build("undercomplete", architecture, {}), model.shift, model.scale)
+
+
+def tiles(figure: Figure) -> np.ndarray:
+    """The images of a grid, (rows, columns, pixels), without the gaps of one pixel between them."""
+    (image,) = figure.axes[0].images
+    sheet = np.ma.filled(image.get_array(), np.nan)
+    rows, columns = ((side + 1) // 9 for side in sheet.shape)
+    assert sheet.shape == (9 * rows - 1, 9 * columns - 1)
+    assert np.isnan(sheet[8::9]).all()
+    assert np.isnan(sheet[:, 8::9]).all()
+    cut = [[sheet[9 * r : 9 * r + 8, 9 * c : 9 * c + 8].ravel() for c in range(columns)] for r in range(rows)]
+    return np.array(cut)
+
+
+# --- files ---
+
+
+@pytest.mark.parametrize("kind", sorted(AUTOENCODERS))
+def test_every_figure_of_a_type_is_a_picture_with_something_on_it(of: Draw, tmp_path: Path, kind: str):
+    paths = of(kind).save(tmp_path / "figures" / kind)
+    assert {path.stem for path in paths} == NAMES | ({"samples"} if kind == "variational" else set())
+    assert set(paths) == set((tmp_path / "figures" / kind).iterdir())
+    for path in paths:
+        with Image.open(path) as image:
+            image.load()
+            assert image.format == "PNG"
+            assert min(image.size) > 50
+            darkest, brightest = image.convert("L").getextrema()
+            assert brightest - darkest > 100
+
+
+def test_the_same_model_gives_the_same_bytes_again(of: Draw, tmp_path: Path):
+    content = [{p.name: p.read_bytes() for p in of("variational").save(tmp_path / name)} for name in ("a", "b")]
+    assert content[0] == content[1]
+    assert set(content[0]) == {f"{name}.png" for name in NAMES | {"samples"}}
+
+
+def test_no_figure_says_when_or_with_what_it_was_made(of: Draw, tmp_path: Path):
+    for path in of("sparse").save(tmp_path):
+        with Image.open(path) as image:
+            assert not {"Software", "Creation Time", "date"} & set(image.info)
+
+
+# --- what they show ---
+
+
+def test_reconstructions_are_the_first_test_images_above_what_the_model_makes_of_them(
+    of: Draw, untrained: dict[str, TrainedModel], data: Prepared
+):
+    originals, rebuilt = tiles(of("denoising").reconstructions())
+    first = data.rows["test"][:COLUMNS]
+    np.testing.assert_array_equal(originals, first)
+    np.testing.assert_allclose(rebuilt, untrained["denoising"].reconstruct(first), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["reconstructions", "worst", "interpolations", "traversal", "samples"])
+def test_images_run_from_black_at_0_to_white_at_the_brightest_pixel(of: Draw, name: str):
+    (image,) = getattr(of("variational"), name)().axes[0].images
+    assert image.get_clim() == (0, 16)
+    assert image.cmap(0.0)[:3] == (0, 0, 0)
+    assert image.cmap(1.0)[:3] == (1, 1, 1)
+
+
+def test_worst_are_the_images_with_the_largest_errors_the_largest_first(
+    of: Draw, untrained: dict[str, TrainedModel], data: Prepared
+):
+    originals, rebuilt = tiles(of("sparse").worst())
+    test = np.array(data.rows["test"])
+    errors = np.sort(((test / 16 - untrained["sparse"].reconstruct(test) / 16) ** 2).sum(1))[::-1]
+    np.testing.assert_allclose(((originals - rebuilt) ** 2).sum(1) / 16**2, errors[:COLUMNS], rtol=1e-5)
+    assert all((test == original).all(1).any() for original in originals)
+
+
+def test_interpolations_go_from_one_images_reconstruction_to_that_of_another_label(
+    of: Draw, untrained: dict[str, TrainedModel], data: Prepared
+):
+    grid = tiles(of("undercomplete").interpolations())
+    model, test, labels = untrained["undercomplete"], np.array(data.rows["test"]), data.labels["test"]
+    rebuilt = model.reconstruct(test)
+    np.testing.assert_allclose(grid[:, 0], rebuilt[:4], rtol=1e-5)
+    ends = [int(np.abs(rebuilt - end).sum(1).argmin()) for end in grid[:, -1]]
+    np.testing.assert_allclose(grid[:, -1], rebuilt[ends], rtol=1e-5)
+    assert (labels[ends] != labels[:4]).all()
+    middle = model.decode((model.encode(test[:4]) + model.encode(test[ends])) / 2)
+    np.testing.assert_allclose(grid[:, STEPS // 2], middle, rtol=1e-4)
+
+
+def test_a_traversal_passes_through_the_mean_code_and_moves_one_unit_by_two_deviations(
+    of: Draw, untrained: dict[str, TrainedModel], data: Prepared
+):
+    grid, model = tiles(of("contractive").traversal()), untrained["contractive"]
+    codes = model.encode(np.array(data.rows["test"]))
+    mean, deviation = codes.mean(0), codes.std(0)
+    assert len(grid) == codes.shape[1]
+    np.testing.assert_allclose(grid[:, STEPS // 2], np.tile(model.decode(mean[None]), (len(grid), 1)), rtol=1e-4)
+    widest = int(deviation.argmax())
+    ends = mean + np.outer([-2, 2], np.eye(len(mean))[widest] * deviation)
+    np.testing.assert_allclose(grid[0, [0, -1]], model.decode(ends), rtol=1e-4)
+
+
+def test_samples_are_decoded_draws_that_differ_from_each_other_and_stay_the_same(of: Draw):
+    grid = tiles(of("variational").samples())
+    assert grid.shape[1:] == (COLUMNS, 64)
+    assert len(np.unique(grid.reshape(-1, 64), axis=0)) == grid.shape[0] * COLUMNS
+    assert grid.min() >= 0
+    assert grid.max() <= 16
+    np.testing.assert_array_equal(grid, tiles(of("variational").samples()))
+
+
+def test_samples_are_in_raw_scale(untrained: dict[str, TrainedModel], data: Prepared):
+    model = copy.deepcopy(untrained["variational"])
+    logits = torch.linspace(-3, 3, 64)
+    last = list(model.autoencoder.decoder.children())[-1]
+    assert isinstance(last, torch.nn.Linear)
+    last.weight.data.zero_()
+    last.bias.data.copy_(logits)  # whatever the code, the same image
+    grid = tiles(Figures(model, data, HISTORY, COLUMNS).samples())
+    np.testing.assert_allclose(grid, np.broadcast_to(16 * logits.sigmoid().numpy(), grid.shape), rtol=1e-5)
+
+
+def test_samples_do_not_depend_on_the_global_random_stream(of: Draw):
+    before = torch.get_rng_state()
+    grid = tiles(of("variational").samples())
+    assert torch.equal(torch.get_rng_state(), before)
+    with torch.random.fork_rng():
+        torch.manual_seed(1234)
+        np.testing.assert_array_equal(grid, tiles(of("variational").samples()))
+
+
+@pytest.mark.parametrize("code_size", [1, 2, 3])
+def test_the_code_shows_every_test_row_under_its_label_whatever_its_size(
+    untrained: dict[str, TrainedModel], data: Prepared, code_size: int
+):
+    model = with_code_size(untrained["undercomplete"], code_size)
+    (axes,) = Figures(model, data, HISTORY, COLUMNS).code().axes
+    points = {heap.get_label(): np.ma.getdata(heap.get_offsets()) for heap in axes.collections}
+    assert tuple(points) == data.description.labels
+    codes = model.encode(np.array(data.rows["test"]))
+    for label, name in enumerate(data.description.labels):
+        own = codes[data.labels["test"] == label]
+        assert len(points[name]) == len(own)
+        if code_size <= 2:
+            np.testing.assert_allclose(points[name][:, :code_size], own, rtol=1e-5)
+    everything = np.concatenate(list(points.values()))
+    if code_size == 3:  # the two directions of largest variance
+        variances = np.sort(np.linalg.eigvalsh(np.cov(codes.T)))[::-1]
+        np.testing.assert_allclose(everything.var(0, ddof=1), variances[:2], rtol=1e-4)
+
+
+def test_curves_show_both_losses_over_the_epochs_and_the_best_one(of: Draw):
+    (axes,) = of("undercomplete").curves().axes
+    train, validation, best = axes.lines
+    for line, key in ((train, "train/reconstruction_loss"), (validation, "val/reconstruction_loss")):
+        np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3])
+        np.testing.assert_array_equal(line.get_ydata(), [means[key] for means in HISTORY])
+    assert set(best.get_xdata()) == {1}  # the untrained models' best_epoch
+
+
+@pytest.mark.parametrize(("rows", "labels"), [(2, [3, 3]), (2, [3, 4]), (3, [0, 0, 1]), (5, [0, 1, 1, 1, 1])])
+def test_a_handful_of_test_rows_is_enough(
+    untrained: dict[str, TrainedModel], data: Prepared, rows: int, labels: list[int]
+):
+    few = replace(
+        data,
+        rows={**data.rows, "test": data.rows["test"][:rows]},
+        labels={**data.labels, "test": np.array(labels, np.uint8)},
+    )
+    figures = Figures(untrained["undercomplete"], few, HISTORY, COLUMNS)
+    assert tiles(figures.reconstructions()).shape == (2, min(rows, COLUMNS), 64)
+    assert tiles(figures.interpolations()).shape == (min(4, rows), STEPS, 64)
+    for draw in (figures.worst, figures.traversal, figures.code):
+        assert draw().axes

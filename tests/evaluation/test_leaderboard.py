@@ -1,0 +1,257 @@
+"""The leaderboard's rows: complete, repeatable, equal to what can be computed another way."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from autoencoders.architecture import Architecture
+from autoencoders.checkpoint import TrainedModel
+from autoencoders.data.prepared import Prepared, load_prepared
+from autoencoders.evaluation.leaderboard import Evaluation, Row, flattened
+from autoencoders.models import AUTOENCODERS, build
+from autoencoders.params import Evaluate
+
+EVERY_ROW = {
+    "model",
+    "code_size",
+    "n_parameters",
+    "validation_squared_error",
+    "test_squared_error",
+    "test_squared_error_ci95",
+    "test_mse_per_feature",
+    "test_mae_per_feature",
+    "test_explained_variance",
+    "test_psnr",
+    "test_ssim",
+    "pca_test_squared_error",
+}
+EVERY_MODEL = {"loss", "epochs", "best_epoch", "active_code_units", "test_reconstruction_loss", "compression_ratio"}
+OWN = {
+    "undercomplete": set(),
+    "sparse": {"test_mean_active_units"},
+    "contractive": {"test_jacobian_norm"},
+    "denoising": {"test_psnr_gain"},
+    "variational": {"test_elbo", "test_nll"},
+}
+PROBES = {"test_linear_probe_error", "test_knn_error"}
+
+
+@pytest.fixture(scope="module")
+def data(digits: Path) -> Prepared:
+    return load_prepared(digits)
+
+
+@pytest.fixture(scope="module")
+def evaluation(data: Prepared, evaluate: Evaluate) -> Evaluation:
+    return Evaluation.of(data, evaluate)
+
+
+def by_name(rows: list[Row]) -> dict[str, Row]:
+    return {row["model"]: row for row in rows}
+
+
+def squared_error_of(model: TrainedModel, raw: np.ndarray) -> float:
+    """Mean over rows of the squared error summed over features, in [0, 1], computed with plain torch."""
+    x = torch.from_numpy(np.array(raw)).double() / 16
+    with torch.no_grad():
+        x_hat = model.autoencoder(x.float()).double()
+    return float(((x - x_hat) ** 2).sum(1).mean())
+
+
+def linear(model: TrainedModel, encoder: np.ndarray, mean: np.ndarray) -> TrainedModel:
+    """The model with z = W (x - mean) as its encoder and x_hat = W^T z + mean as its decoder. encoder: W."""
+    architecture = Architecture(encoder.shape[1], encoder.shape[0], (), "silu", "identity", "mse")
+    autoencoder = build("undercomplete", architecture, {})
+    weights = {
+        "encoder.0.weight": encoder,
+        "encoder.0.bias": -encoder @ mean,
+        "decoder.0.weight": encoder.T,
+        "decoder.0.bias": mean,
+    }
+    autoencoder.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+    description = replace(model.description, kind="undercomplete", architecture=architecture, own={})
+    return TrainedModel(description, autoencoder, model.shift, model.scale)
+
+
+# --- what is there ---
+
+
+def test_every_model_and_baseline_has_a_row_in_order(leaderboard: list[Row], untrained: dict[str, TrainedModel]):
+    assert [row["model"] for row in leaderboard] == [*untrained, "pca", "mean"]
+    assert set(untrained) == set(AUTOENCODERS)
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_models_row_has_what_all_have_and_what_its_type_is_for(leaderboard: list[Row], kind: str):
+    keys = set(by_name(leaderboard)[kind])
+    assert keys >= EVERY_ROW | EVERY_MODEL | PROBES | OWN[kind] | {"test_bce"}
+    for other, own in OWN.items():
+        assert other == kind or not keys & own
+
+
+def test_a_baselines_row_has_what_all_have(leaderboard: list[Row]):
+    rows = by_name(leaderboard)
+    assert set(rows["pca"]) >= EVERY_ROW | PROBES | {"compression_ratio"}
+    assert set(rows["mean"]) >= EVERY_ROW
+    assert not set(rows["mean"]) & (PROBES | EVERY_MODEL)
+
+
+def test_every_test_metric_lies_in_its_interval(leaderboard: list[Row]):
+    for row in leaderboard:
+        metrics = [key for key in row if key.startswith("test_") and not key.endswith("_ci95")]
+        assert len(metrics) > 5
+        for key in metrics:
+            low, high = row[f"{key}_ci95"]
+            assert low <= row[key] <= high
+
+
+def test_intervals_have_width_where_rows_differ(leaderboard: list[Row]):
+    for row in leaderboard:
+        low, high = row["test_squared_error_ci95"]
+        assert 0 < high - low < row["test_squared_error"]
+
+
+def test_the_rows_are_valid_json_that_comes_back_as_it_was(leaderboard: list[Row]):
+    assert json.loads(json.dumps(leaderboard, allow_nan=False)) == leaderboard
+
+
+def test_the_same_models_give_the_same_rows_again(
+    leaderboard: list[Row], digits: Path, evaluate: Evaluate, untrained: dict[str, TrainedModel]
+):
+    assert Evaluation.of(load_prepared(digits), evaluate).rows(list(untrained.values())) == leaderboard
+
+
+# --- what it must be ---
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_models_errors_are_those_of_its_own_reconstructions(
+    leaderboard: list[Row], untrained: dict[str, TrainedModel], data: Prepared, kind: str
+):
+    row, model = by_name(leaderboard)[kind], untrained[kind]
+    assert row["test_squared_error"] == pytest.approx(squared_error_of(model, data.rows["test"]), rel=1e-5)
+    assert row["validation_squared_error"] == pytest.approx(squared_error_of(model, data.rows["validation"]), rel=1e-5)
+    assert row["test_mse_per_feature"] * 64 == pytest.approx(row["test_squared_error"])
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_models_row_describes_it(leaderboard: list[Row], untrained: dict[str, TrainedModel], kind: str):
+    row, description = by_name(leaderboard)[kind], untrained[kind].description
+    shape = description.architecture
+    assert (row["code_size"], row["epochs"], row["best_epoch"]) == (
+        shape.code_size,
+        description.epochs,
+        description.best_epoch,
+    )
+    sizes = [shape.n_features, *shape.widths, shape.code_size]
+    encoder = sum((i + 1) * o for i, o in zip(sizes, sizes[1:], strict=False))
+    decoder = sum((o + 1) * i for i, o in zip(sizes, sizes[1:], strict=False))
+    extra = (sizes[-2] + 1) * shape.code_size if kind == "variational" else 0  # the posterior's log-variances
+    assert row["n_parameters"] == encoder + decoder + extra
+    assert row["compression_ratio"] * shape.code_size == shape.n_features
+
+
+def test_what_a_type_is_for_lies_where_it_can(leaderboard: list[Row]):
+    rows = by_name(leaderboard)
+    assert 1 <= rows["sparse"]["test_mean_active_units"] <= rows["sparse"]["code_size"]
+    assert rows["contractive"]["test_jacobian_norm"] > 0
+    assert rows["variational"]["test_elbo"] < 0  # the log of a probability of 64 nearly binary pixels
+    # log p(x) lies above the ELBO by the posterior's KL to the true one: an untrained posterior is far away.
+    assert -rows["variational"]["test_nll"] > rows["variational"]["test_elbo"]
+
+
+def test_pcas_error_at_the_same_code_size_stands_in_every_row(leaderboard: list[Row], data: Prepared):
+    x = {split: np.asarray(rows, np.float64) / 16 for split, rows in data.rows.items()}
+    mean = x["train"].mean(0)
+    directions = np.linalg.svd(x["train"] - mean, full_matrices=False)[2]
+    rows = by_name(leaderboard)
+    for row in leaderboard:
+        kept = directions[: row["code_size"]]
+        left = (x["test"] - mean) @ (np.eye(64) - kept.T @ kept)
+        assert row["pca_test_squared_error"] == pytest.approx((left**2).sum(1).mean(), rel=1e-5)
+    assert rows["pca"]["test_squared_error"] == rows["pca"]["pca_test_squared_error"]
+    assert rows["pca"]["code_size"] == leaderboard[0]["code_size"]
+
+
+def test_the_mean_predictor_has_the_variance_as_its_error_and_explains_none_of_it(
+    leaderboard: list[Row], data: Prepared
+):
+    row = by_name(leaderboard)["mean"]
+    train, test = (np.asarray(data.rows[split], np.float64) / 16 for split in ("train", "test"))
+    assert row["test_squared_error"] == pytest.approx(((test - train.mean(0)) ** 2).sum(1).mean(), rel=1e-5)
+    assert row["test_explained_variance"] == pytest.approx(0, abs=1e-6)
+    assert row["code_size"] == 0
+
+
+def test_explained_variance_is_the_error_below_the_mean_predictors(leaderboard: list[Row]):
+    mean = by_name(leaderboard)["mean"]["test_squared_error"]
+    for row in leaderboard:
+        assert row["test_explained_variance"] == pytest.approx(1 - row["test_squared_error"] / mean, abs=1e-6)
+
+
+def test_a_model_that_rebuilds_everything_has_no_error(evaluation: Evaluation, untrained: dict[str, TrainedModel]):
+    identity = linear(untrained["undercomplete"], np.eye(64, dtype=np.float32), np.zeros(64, np.float32))
+    row = evaluation.model_row(identity)
+    assert row["test_squared_error"] == row["validation_squared_error"] == 0
+    assert (row["test_psnr"], row["test_explained_variance"]) == (100, 1)
+    assert row["test_ssim"] == pytest.approx(1)
+    assert row["pca_test_squared_error"] == pytest.approx(0, abs=1e-9)  # as many components as features
+    variances = np.array(evaluation.x["test"]).var(0)
+    assert row["active_code_units"] == (variances > 0.01).sum() < 64
+
+
+def test_a_linear_model_with_pcas_weights_has_pcas_row(evaluation: Evaluation, untrained: dict[str, TrainedModel]):
+    pca = evaluation.pca.at(untrained["undercomplete"].description.architecture.code_size)
+    model = linear(untrained["undercomplete"], pca.components.astype(np.float32), pca.mean.astype(np.float32))
+    rows = by_name(evaluation.rows([model]))
+    for key in EVERY_ROW - {"model", "n_parameters", "test_squared_error_ci95"}:
+        assert rows["undercomplete"][key] == pytest.approx(rows["pca"][key], rel=1e-4)
+    np.testing.assert_allclose(
+        rows["undercomplete"]["test_squared_error_ci95"], rows["pca"]["test_squared_error_ci95"], rtol=1e-4
+    )
+    one_row = 1 / len(evaluation.x["test"])
+    for key in PROBES:
+        assert rows["undercomplete"][key] == pytest.approx(rows["pca"][key], abs=1.5 * one_row)
+
+
+def test_a_code_unit_that_never_changes_is_not_active(evaluation: Evaluation, untrained: dict[str, TrainedModel]):
+    weights = np.zeros((3, 64), np.float32)
+    weights[0, 27] = weights[1, 35] = 1.0  # two pixels in the middle; the third unit is always 0
+    row = evaluation.model_row(linear(untrained["undercomplete"], weights, np.zeros(64, np.float32)))
+    assert row["active_code_units"] == 2
+
+
+def test_nothing_is_fitted_on_test_rows(data: Prepared, evaluate: Evaluate, evaluation: Evaluation):
+    rows = {**data.rows, "test": np.full_like(data.rows["test"], 16)}
+    other = Evaluation.of(replace(data, rows=rows), evaluate)
+    np.testing.assert_array_equal(other.pca.mean, evaluation.pca.mean)
+    np.testing.assert_array_equal(other.pca.components, evaluation.pca.components)
+    np.testing.assert_array_equal(other.x["train"], evaluation.x["train"])
+
+
+def test_evaluating_changes_neither_the_model_nor_the_global_random_stream(
+    evaluation: Evaluation, untrained: dict[str, TrainedModel]
+):
+    model = untrained["variational"]
+    before, stream = {n: t.clone() for n, t in model.state_dict().items()}, torch.get_rng_state()
+    evaluation.model_row(model)
+    assert torch.equal(torch.get_rng_state(), stream)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+# --- numbers for DVC and MLflow ---
+
+
+def test_flattened_gives_only_numbers_and_the_errors_interval(leaderboard: list[Row]):
+    for row in leaderboard:
+        numbers = flattened(row)
+        assert all(type(value) in (int, float) and math.isfinite(value) for value in numbers.values())
+        ends = [numbers[f"test_squared_error_ci95_{end}"] for end in ("low", "high")]
+        assert ends == row["test_squared_error_ci95"]
+        scalars = {key: value for key, value in row.items() if not isinstance(value, str | list)}
+        assert scalars.items() <= numbers.items()

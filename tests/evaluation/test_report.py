@@ -1,0 +1,202 @@
+"""The report: one page that needs nothing else, a row for every model, nothing unescaped; the table for a terminal."""
+
+import base64
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+from rich.console import Console
+
+from autoencoders.checkpoint import TrainedModel
+from autoencoders.data.prepared import Description, load_description, load_prepared, prepare
+from autoencoders.data.sources import download
+from autoencoders.evaluation.leaderboard import Evaluation, Row
+from autoencoders.evaluation.report import COLUMNS, below_pca, html, purpose, ranked, table
+from autoencoders.params import Evaluate, Params
+
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
+VOID = {"meta", "img"}
+
+
+class Page(HTMLParser):
+    """A page's attributes by tag, its text, and the cells of its table; refuses tags that don't match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.cells: list[list[str]] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.cells.append([])
+        if tag in ("td", "th"):
+            self.cells[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if {"td", "th"} & set(self.open):
+            self.cells[-1][-1] += data
+
+    def values(self, attribute: str) -> list[str]:
+        """An attribute's values in the order of the page."""
+        return [value for _, name, value in self.attributes if name == attribute]
+
+
+@pytest.fixture
+def description(digits: Path) -> Description:
+    return load_description(digits)
+
+
+@pytest.fixture
+def figures(tmp_path: Path, leaderboard: list[Row]) -> dict[str, list[Path]]:
+    """Two pictures a model."""
+    paths: dict[str, list[Path]] = {}
+    for row in leaderboard[:-2]:
+        folder = tmp_path / row["model"]
+        folder.mkdir()
+        paths[row["model"]] = [folder / "code.png", folder / "worst.png"]
+        for path in paths[row["model"]]:
+            path.write_bytes(PIXEL + path.name.encode())
+    return paths
+
+
+@pytest.fixture
+def page(leaderboard: list[Row], figures: dict[str, list[Path]], description: Description) -> str:
+    return html(leaderboard, figures, description)
+
+
+# --- the page ---
+
+
+def test_the_page_needs_nothing_from_elsewhere(page: str):
+    found = Page(page)
+    assert found.values("src")
+    assert all(source.startswith("data:image/png;base64,") for source in found.values("src"))
+    assert all(link.startswith("#") for link in found.values("href"))
+    assert not any(word in page.lower() for word in ("http:", "https:", "//", "@import", "url(", "<script", "<link"))
+
+
+def test_every_link_leads_to_a_place_on_the_page(page: str, figures: dict[str, list[Path]]):
+    found = Page(page)
+    assert [link.removeprefix("#") for link in found.values("href")] == list(figures) == found.values("id")
+
+
+def test_every_picture_is_on_the_page_byte_for_byte_with_its_name(page: str, figures: dict[str, list[Path]]):
+    found = Page(page)
+    expected = {f"{kind}: {path.stem}": path.read_bytes() for kind, paths in figures.items() for path in paths}
+    content = [base64.b64decode(source.partition(",")[2], validate=True) for source in found.values("src")]
+    assert dict(zip(found.values("alt"), content, strict=True)) == expected
+
+
+def test_the_table_has_a_row_for_every_model_the_best_first(page: str, leaderboard: list[Row]):
+    header, *rows = Page(page).cells
+    assert [row[0] for row in rows] == [
+        row["model"] for row in sorted(leaderboard, key=lambda row: row["test_squared_error"])
+    ]
+    assert {len(row) for row in rows} == {len(header)}
+    column = header.index("squared error")
+    by_name = {row["model"]: row for row in leaderboard}
+    for row in rows:
+        low, high = by_name[row[0]]["test_squared_error_ci95"]
+        assert row[column] == f"{by_name[row[0]]['test_squared_error']:.3f}{low:.3f} to {high:.3f}"
+
+
+def test_a_metric_that_a_row_lacks_leaves_its_cell_empty(page: str):
+    header, *rows = Page(page).cells
+    mean = next(row for row in rows if row[0] == "mean")
+    assert [mean[header.index(name)] for name in ("linear probe error", "k-NN error", "below PCA")] == ["", "", ""]
+    assert mean[header.index("squared error")]
+
+
+def test_the_page_says_how_many_rows_it_judges(page: str, description: Description):
+    words = " ".join(page.split())
+    assert f"{description.rows['train']} training, {description.rows['validation']} validation" in words
+    assert f"{description.rows['test']} test rows of 8 × 8 pixels, scaling: {description.scaling}" in words
+
+
+def test_names_are_escaped(leaderboard: list[Row], description: Description, tmp_path: Path):
+    name = """<script>alert("&1")</script>'"""
+    path = tmp_path / '"><img src=x>.png'
+    path.write_bytes(PIXEL)
+    page = html([{**leaderboard[0], "model": name}], {name: [path]}, description)
+    assert "<script" not in page
+    found = Page(page)
+    assert found.cells[1][0] == name
+    assert found.values("alt") == [f"{name}: {path.stem}"]
+    assert [source.partition(",")[0] for source in found.values("src")] == ["data:image/png;base64"]
+
+
+def test_the_page_is_the_same_twice_and_from_rows_read_back_from_json(
+    page: str, leaderboard: list[Row], figures: dict[str, list[Path]], description: Description
+):
+    assert html(json.loads(json.dumps(leaderboard)), figures, description) == page
+
+
+def test_the_page_is_drawn_for_data_without_a_unit_interval(
+    params: Params, evaluate: Evaluate, untrained: dict[str, TrainedModel], tmp_path: Path
+):
+    download("digits", tmp_path / "raw")
+    data = params.override({"data.name": "digits", "data.scaling": "standard"}).data
+    prepare(tmp_path / "raw", tmp_path / "prepared", data)
+    prepared = load_prepared(tmp_path / "prepared")
+    rows = Evaluation.of(prepared, evaluate).rows([untrained["undercomplete"]])
+    header, *cells = Page(html(rows, {}, prepared.description)).cells
+    assert sorted(row[0] for row in cells) == ["mean", "pca", "undercomplete"]
+    assert {row[header.index("PSNR (dB)")] for row in cells} == {""}
+
+
+@pytest.mark.parametrize("key", ["n_parameters", "code_size", "validation_squared_error"])
+def test_a_row_that_lacks_what_every_row_has_is_refused(leaderboard: list[Row], description: Description, key: str):
+    row = {name: value for name, value in leaderboard[0].items() if name != key}
+    with pytest.raises(UndefinedError, match=key):
+        html([row], {}, description)
+
+
+# --- numbers ---
+
+
+@pytest.mark.parametrize(("error", "percent"), [(2.0, 0.0), (1.0, 50.0), (0.0, 100.0), (3.0, -50.0)])
+def test_below_pca_is_the_share_of_pcas_error_that_is_gone(error: float, percent: float):
+    assert below_pca({"test_squared_error": error, "pca_test_squared_error": 2.0}) == pytest.approx(percent)
+
+
+def test_ranked_sorts_by_test_error_and_leaves_the_rows_alone(leaderboard: list[Row]):
+    before = [row["model"] for row in leaderboard]
+    errors = [row["test_squared_error"] for row in ranked(leaderboard)]
+    assert errors == sorted(errors)
+    assert [row["model"] for row in leaderboard] == before
+
+
+def test_purpose_names_what_a_type_is_for_and_nothing_else():
+    assert purpose({"test_elbo": -20.126, "test_nll": 19.5, "test_psnr": 3.0}) == (
+        "ELBO (nats) -20.13; NLL (nats, importance-sampled) 19.50"
+    )
+    assert purpose({"test_psnr": 3.0}) == ""
+
+
+@pytest.mark.parametrize("key", COLUMNS)
+def test_every_column_of_the_page_is_a_metric_of_the_leaderboard(leaderboard: list[Row], key: str):
+    assert all(key in row for row in leaderboard if row["model"] != "mean")
+
+
+def test_the_table_fits_a_terminal_of_80_columns_whole(leaderboard: list[Row], capsys: pytest.CaptureFixture[str]):
+    console = Console(width=80, force_terminal=False)
+    console.print(table(leaderboard, "digits"))
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    for row in leaderboard:
+        (line,) = [line for line in text.splitlines() if f" {row['model']} " in line]
+        assert f" {row['test_squared_error']:.3f} " in line
+        assert ("%" in line) == (row["model"] not in ("pca", "mean"))

@@ -1,0 +1,165 @@
+"""Files and folders are replaced as a whole or not at all; hashes see content and names, and nothing else."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+
+from autoencoders.files import read_json, remove, replacing, sha256, tree_sha256, write_json, write_text
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below the folder, by relative name."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A folder that is already there, the only thing beside it."""
+    folder = tmp_path / "out"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.txt").write_text("old")
+    (folder / "deep" / "b.txt").write_text("old too")
+    return folder
+
+
+def test_replacing_puts_exactly_the_new_files_in_the_old_ones_place(old: Path):
+    with replacing(old) as new:
+        assert list(new.iterdir()) == []
+        (new / "c.txt").write_text("new")
+    assert contents(old) == {"c.txt": b"new"}
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_replacing_makes_the_folder_and_its_parents_where_there_were_none(tmp_path: Path):
+    with replacing(tmp_path / "x" / "y") as new:
+        (new / "c.txt").write_text("new")
+    assert contents(tmp_path) == {"x/y/c.txt": b"new"}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_replacing_leaves_the_old_folder_and_no_scratch_when_the_block_raises(old: Path, error: type[BaseException]):
+    before = contents(old)
+
+    def write_and_raise() -> None:
+        with replacing(old) as new:
+            (new / "c.txt").write_text("half")
+            assert contents(old) == before  # nor does the block itself touch it
+            raise error
+
+    with pytest.raises(error):
+        write_and_raise()
+    assert contents(old) == before
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_replacing_never_empties_the_old_folder_in_place(old: Path, monkeypatch: pytest.MonkeyPatch):
+    """Deleting takes a while and may fail or be killed on the way: what is deleted must no longer carry the name."""
+    deleted = []
+    delete = shutil.rmtree
+
+    def record(path: str | Path, *args: object, **kwargs: object) -> None:
+        deleted.append(Path(path))
+        delete(path, *args, **kwargs)
+
+    monkeypatch.setattr(shutil, "rmtree", record)
+    with replacing(old):
+        pass
+    assert deleted
+    assert old not in deleted
+
+
+def test_write_text_replaces_the_file_and_leaves_no_scratch(tmp_path: Path):
+    path = tmp_path / "deep" / "a.txt"
+    for text in ("first", "second, käse"):
+        write_text(path, text)
+        assert path.read_bytes() == text.encode()
+    assert contents(tmp_path) == {"deep/a.txt": "second, käse".encode()}
+
+
+def test_write_text_leaves_the_old_file_when_writing_fails_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write_half(self: Path, text: str, **kwargs: object) -> None:
+        self.write_bytes(text[: len(text) // 2].encode())
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(OSError, match="disk full"):
+        write_text(path, "new text")
+    assert contents(tmp_path) == {"a.txt": b"old"}
+
+
+def test_write_json_gives_what_read_json_reads_and_the_same_bytes_twice(tmp_path: Path):
+    value = {"name": "ü", "numbers": [0.1, 1e-300, 3], "nothing": None}
+    for name in ("a.json", "b.json"):
+        write_json(tmp_path / name, value)
+    assert read_json(tmp_path / "a.json") == value == json.loads((tmp_path / "b.json").read_bytes())
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_write_json_refuses_what_is_no_json_number_and_leaves_the_old_file(tmp_path: Path, number: float):
+    path = tmp_path / "a.json"
+    write_json(path, {"loss": 1.0})
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"loss": [number]})
+    assert contents(tmp_path) == before
+
+
+def test_sha256_of_parts_is_that_of_their_concatenation():
+    assert sha256(b"ab", b"", b"c") == sha256(b"abc")
+    # FIPS 180-2, appendix B.1
+    assert sha256(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_tree_sha256_does_not_depend_on_where_the_tree_lies(old: Path, tmp_path: Path):
+    expected = tree_sha256(old)
+    for parent in ("elsewhere", "__pycache__"):
+        copy = tmp_path / parent / "out"
+        shutil.copytree(old, copy)
+        assert tree_sha256(copy) == expected
+        (copy / "a.txt").write_text("new")
+        assert tree_sha256(copy) != expected
+
+
+def test_tree_sha256_changes_with_content_name_and_place(old: Path):
+    seen = {tree_sha256(old)}
+    (old / "a.txt").write_text("odl")  # as long as before
+    seen.add(tree_sha256(old))
+    (old / "a.txt").rename(old / "c.txt")
+    seen.add(tree_sha256(old))
+    (old / "c.txt").rename(old / "deep" / "c.txt")
+    seen.add(tree_sha256(old))
+    (old / "empty.txt").touch()
+    seen.add(tree_sha256(old))
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize("between", ["", "\0", "\n", "1\0"])
+def test_tree_sha256_tells_where_one_file_ends_and_the_next_begins(tmp_path: Path, between: str):
+    trees = {"two": {"a": "x", "b": "y"}, "one": {"a": f"xout/b{between}y"}}
+    for tree, files in trees.items():
+        (tmp_path / tree / "out").mkdir(parents=True)
+        for name, text in files.items():
+            (tmp_path / tree / "out" / name).write_text(text)
+    assert tree_sha256(tmp_path / "two" / "out") != tree_sha256(tmp_path / "one" / "out")
+
+
+def test_tree_sha256_ignores_the_order_of_its_arguments_and_compiled_python(old: Path):
+    paths = [old / "a.txt", old / "deep"]
+    expected = tree_sha256(*paths)
+    assert tree_sha256(*reversed(paths)) == expected
+    (old / "deep" / "__pycache__").mkdir()
+    (old / "deep" / "__pycache__" / "b.pyc").write_bytes(b"\0")
+    assert tree_sha256(*paths) == expected
+
+
+def test_remove_takes_the_folder_away_and_is_content_when_there_is_none(old: Path):
+    for _ in range(2):
+        remove(old)
+        assert list(old.parent.iterdir()) == []

@@ -1,0 +1,629 @@
+"""params.yaml: every bad value is refused by its dotted key, what was found and what is allowed."""
+
+import copy
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from ruamel.yaml import YAML
+
+from autoencoders.architecture import layer_widths
+from autoencoders.data.sources import SOURCES, facts
+from autoencoders.errors import ParameterError
+from autoencoders.losses import RECONSTRUCTION_LOSSES
+from autoencoders.params import Data, DataFacts, Models, Network, Params, Train, load_params, parse_params
+
+FILE = Path(__file__).parents[1] / "params.yaml"
+TEXT = FILE.read_text(encoding="utf-8")
+TREE: dict[str, Any] = YAML(typ="safe", pure=True).load(TEXT)
+MISSING = object()  # in place of a value: the key is left out
+KINDS = list(Models.model_fields)
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def edited(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The file's tree with other values, by dotted key."""
+    tree = copy.deepcopy(TREE)
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+        if value is MISSING:
+            node.pop(name, None)
+        else:
+            node[name] = value
+    return tree
+
+
+def parsed(values: Mapping[str, Any]) -> Params:
+    """The file with other values."""
+    stream = io.StringIO()
+    YAML(typ="safe", pure=True).dump(edited(values), stream)
+    return parse_params(stream.getvalue())
+
+
+def checked(values: Mapping[str, Any]) -> Params:
+    """The file with other values, found to fit its data."""
+    params = parsed(values)
+    params.check(facts(params.data))
+    return params
+
+
+def refusal(values: Mapping[str, Any]) -> str:
+    """The message with which the file with other values is refused, on reading or on checking it against its data."""
+    with pytest.raises(ParameterError) as caught:
+        checked(values)
+    return str(caught.value)
+
+
+# the file as it is
+
+
+def test_the_repositorys_file_fits_its_data():
+    params = load_params(FILE)
+    params.check(facts(params.data))
+    assert params.kinds == [kind for kind in KINDS if kind in TREE["models"]]
+
+
+def test_every_value_of_the_file_arrives_unchanged_and_nothing_is_added():
+    assert load_params(FILE).model_dump(exclude_unset=True) == TREE
+
+
+def test_the_schema_names_the_data_sets_and_losses_that_the_code_knows():
+    assert set(get_args(Data.model_fields["name"].annotation)) == set(SOURCES)
+    assert set(get_args(Network.model_fields["loss"].annotation)) == {"auto", *RECONSTRUCTION_LOSSES}
+
+
+def test_the_readers_are_strict_about_yaml_1_2():
+    assert parse_params(TEXT.replace("learning_rate: 3.0e-3", "learning_rate: 1e-3")).train.learning_rate == 0.001
+
+
+# single values
+
+OUT_OF_RANGE = [
+    ("seed", -1, "greater than or equal to 0"),
+    ("seed", 2**31, f"less than {2**31}"),
+    ("data.split_seed", -1, "greater than or equal to 0"),
+    ("data.split_seed", 2**31, f"less than {2**31}"),
+    ("data.validation_fraction", 0, "greater than 0"),
+    ("data.validation_fraction", 1, "less than 1"),
+    ("data.test_fraction", 0.0, "greater than 0"),
+    ("data.test_fraction", 1.0, "less than 1"),
+    ("network.code_size", 0, "'auto' or must be greater than or equal to 1"),
+    ("network.code_size", -8, "'auto' or must be greater than or equal to 1"),
+    ("network.code_size", 65_537, "'auto' or must be less than or equal to 65536"),
+    ("network.n_layers", -1, "greater than or equal to 0"),
+    ("network.n_layers", 33, "less than or equal to 32"),
+    ("network.nodes_per_layer", 0, "greater than or equal to 1"),
+    ("network.nodes_per_layer", 65_537, "less than or equal to 65536"),
+    ("train.epochs", 0, "greater than or equal to 1"),
+    ("train.epochs", 1_000_001, "less than or equal to 1000000"),
+    ("train.batch_size", 0, "greater than or equal to 1"),
+    ("train.batch_size", 1_000_001, "less than or equal to 1000000"),
+    ("train.learning_rate", 0, "greater than 0"),
+    ("train.learning_rate", -0.001, "greater than 0"),
+    ("train.learning_rate", 10.5, "less than or equal to 10"),
+    ("train.warmup", -0.1, "greater than or equal to 0"),
+    ("train.warmup", 1, "less than 1"),
+    ("train.weight_decay", -0.1, "greater than or equal to 0"),
+    ("train.gradient_clip", -1, "greater than or equal to 0"),
+    ("train.patience", -1, "greater than or equal to 0"),
+    ("models.sparse.weight", -0.1, "greater than or equal to 0"),
+    ("models.sparse.sparsity", 0, "greater than 0"),
+    ("models.sparse.sparsity", 1.4, "less than 1"),
+    ("models.sparse.k", 0, "greater than or equal to 1"),
+    ("models.contractive.weight", -1, "greater than or equal to 0"),
+    ("models.denoising.level", -0.25, "greater than or equal to 0"),
+    ("models.denoising.level", 1.25, "less than or equal to 1"),
+    ("models.variational.beta", -1, "greater than or equal to 0"),
+    ("models.variational.warmup", 1.0, "less than 1"),
+    ("evaluate.seed", -1, "greater than or equal to 0"),
+    ("evaluate.bootstrap_samples", 99, "greater than or equal to 100"),
+    ("evaluate.bootstrap_samples", 100_001, "less than or equal to 100000"),
+    ("evaluate.importance_samples", 0, "greater than or equal to 1"),
+    ("evaluate.importance_samples", 100_001, "less than or equal to 100000"),
+    ("evaluate.probe_rows", 99, "greater than or equal to 100"),
+    ("evaluate.figure_columns", 1, "greater than or equal to 2"),
+    ("evaluate.figure_columns", 51, "less than or equal to 50"),
+]
+WRONG_TYPE = [
+    ("seed", "one", "a whole number"),
+    ("seed", None, "a whole number"),
+    ("train.epochs", 200.0, "a whole number"),
+    ("train.epochs", True, "a whole number"),
+    ("train.epochs", "200", "a whole number"),
+    ("train.learning_rate", "fast", "a number"),
+    ("train.learning_rate", True, "a number"),
+    ("train.learning_rate", [0.001], "a number"),
+    ("train.weight_decay", None, "a number"),
+    ("network.code_size", 8.0, "'auto' or must be a whole number"),
+    ("network.code_size", True, "'auto' or must be a whole number"),
+    ("network.code_size", [8], "'auto' or must be a whole number"),
+    ("network.n_layers", [2], "a whole number"),
+    ("network.nodes_per_layer", "128", "a whole number or must be a list"),
+    ("network.nodes_per_layer", None, "a whole number or must be a list"),
+    ("network.activation", None, "'silu', 'gelu', 'relu', 'tanh' or 'sigmoid'"),
+    ("network.loss", ["mse"], "'auto', 'mse', 'bce' or 'l1'"),
+    ("models.sparse.k", 4.5, "a whole number"),
+    ("registry.promote", "sometimes", "'auto' or must be a boolean"),
+    ("registry.promote", 1, "'auto' or must be a boolean"),
+]
+UNKNOWN_CHOICE = [
+    ("data.name", "cifar10", "'digits', 'mnist' or 'fashion_mnist'"),
+    ("data.scaling", "minmax", "'auto', 'pixels', 'standard' or 'none'"),
+    ("network.code_size", "big", "'auto'"),
+    ("network.loss", "mae", "'auto', 'mse', 'bce' or 'l1'"),
+    ("network.activation", "swish", "'silu', 'gelu', 'relu', 'tanh' or 'sigmoid'"),
+    ("network.code_activation", "silu", "'identity', 'relu', 'tanh' or 'sigmoid'"),
+    ("models.sparse.penalty", "l2", "'kl', 'l1' or 'top_k'"),
+    ("models.contractive.jacobian", "hutchinson", "'auto', 'closed_form', 'exact' or 'estimate'"),
+    ("models.denoising.corruption", "dropout", "'gaussian', 'masking' or 'salt_and_pepper'"),
+]
+NOT_FINITE = [
+    ("train.learning_rate", math.nan, "a finite number"),
+    ("train.weight_decay", math.inf, "a finite number"),
+    ("models.sparse.weight", math.inf, "a finite number"),
+    ("models.variational.beta", math.nan, "a finite number"),
+    ("models.denoising.level", -math.inf, "a finite number"),
+    ("train.epochs", math.inf, "a whole number"),
+]
+IN_AN_OVERRIDE = [
+    ("models.sparse.network.code_size", 0, "'auto' or must be greater than or equal to 1"),
+    ("models.denoising.network.n_layers", 33, "less than or equal to 32"),
+    ("models.contractive.train.epochs", 0, "greater than or equal to 1"),
+    ("models.variational.train.learning_rate", "fast", "a number"),
+    ("models.undercomplete.network.activation", "swish", "'silu', 'gelu', 'relu', 'tanh' or 'sigmoid'"),
+]
+NOT_A_SECTION = [
+    ("train", 3, "a dictionary"),
+    ("data", None, "a dictionary"),
+    ("models", ["sparse"], "a dictionary"),
+    ("models.sparse", True, "a dictionary"),
+    ("models.sparse.network", "small", "a dictionary"),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    OUT_OF_RANGE + WRONG_TYPE + UNKNOWN_CHOICE + NOT_FINITE + IN_AN_OVERRIDE + NOT_A_SECTION,
+)
+def test_a_bad_value_is_refused_with_its_key_the_value_and_what_is_allowed(key, value, allowed):
+    (line,) = refusal({key: value}).splitlines()
+    assert line.startswith(f"params.yaml: {key} = {value!r}: ")
+    assert f"must be {allowed}" in line
+
+
+@pytest.mark.parametrize(
+    "key", ["models.undercomplete", "models.sparse.network", "models.denoising.train", "models.sparse.network.loss"]
+)
+def test_an_optional_key_without_a_value_is_refused_instead_of_ignored(key):
+    assert refusal({key: None}).startswith(f"params.yaml: {key} = None: must not be null; leave the key out")
+
+
+@pytest.mark.parametrize(
+    ("value", "index", "allowed"),
+    [([128, 0], 1, "greater than or equal to 1"), (["a", 64], 0, "a whole number"), ([64, 2.5], 1, "a whole number")],
+)
+def test_a_bad_member_of_a_list_is_refused_with_its_position(value, index, allowed):
+    message = refusal({"network.nodes_per_layer": value})
+    assert f"network.nodes_per_layer.{index} = {value[index]!r}: must be {allowed}" in message
+
+
+ALLOWED_BOUNDS = [
+    *[("seed", value) for value in (0, 2**31 - 1)],
+    *[("network.code_size", value) for value in ("auto", 1)],
+    *[("models.sparse.network.code_size", value) for value in (1, 65_536)],
+    *[("network.n_layers", value) for value in (0, 32)],
+    *[("network.nodes_per_layer", value) for value in (1, 65_536, [1, 1])],
+    *[("train.epochs", value) for value in (1, 1_000_000)],
+    *[("train.learning_rate", value) for value in (5e-324, 10, 10.0)],
+    *[("train.warmup", value) for value in (0, 0.999)],
+    *[("train.patience", value) for value in (0, 10**9)],
+    *[("models.denoising.level", value) for value in (0, 1)],
+    *[("models.sparse.weight", value) for value in (0, 0.0)],
+    *[("evaluate.bootstrap_samples", value) for value in (100, 100_000)],
+    *[("evaluate.figure_columns", value) for value in (2, 50)],
+    *[("registry.promote", value) for value in ("auto", True, False)],
+]
+
+
+@pytest.mark.parametrize(("key", "value"), ALLOWED_BOUNDS)
+def test_the_bounds_themselves_are_allowed(key, value):
+    assert checked({key: value}).model_dump(exclude_unset=True) == edited({key: value})
+
+
+# keys
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"),
+    [
+        ("learning_rate", list(Params.model_fields)),
+        ("optimizer", list(Params.model_fields)),
+        ("data.shuffle", list(Data.model_fields)),
+        ("network.dropout", list(Network.model_fields)),
+        ("train.momentum", list(Train.model_fields)),
+        ("models.adversarial", KINDS),
+        ("models.undercomplete.weight", ["network", "train"]),
+        ("models.sparse.beta", ["network", "train", "penalty", "weight", "sparsity", "k"]),
+        ("models.sparse.network.dropout", list(Network.model_fields)),
+        ("models.denoising.train.momentum", list(Train.model_fields)),
+        ("evaluate.metric", ["seed", "bootstrap_samples"]),
+        ("registry.alias", ["promote"]),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_keys_that_are_allowed_there(key, allowed):
+    (line,) = refusal({key: 1}).splitlines()
+    assert line.startswith(f"params.yaml: {key}: unknown key; allowed here: {', '.join(allowed)}")
+
+
+@pytest.mark.parametrize(
+    ("right", "misspelt"),
+    [
+        ("train", "trian"),
+        ("evaluate", "evalute"),
+        ("data.scaling", "data.scalling"),
+        ("train.learning_rate", "train.learningrate"),
+        ("models.sparse.sparsity", "models.sparse.sparcity"),
+    ],
+)
+def test_a_misspelt_key_is_refused_with_the_likely_one_and_the_gap_that_it_leaves(right, misspelt):
+    section, _, name = right.rpartition(".")
+    value = TREE[section.split(".")[0]] if section else TREE
+    for part in [*section.split(".")[1:], name]:
+        value = value[part]
+    lines = refusal({right: MISSING, misspelt: value}).splitlines()
+    assert f"params.yaml: {right}: missing; params.yaml holds every value" in lines
+    (unknown,) = [line for line in lines if line.startswith(f"params.yaml: {misspelt}: unknown key; allowed here: ")]
+    assert unknown.endswith(f"; did you mean {name}?")
+
+
+def test_a_misspelt_type_is_refused_with_the_likely_one():
+    section = TREE["models"]["contractive"]
+    (line,) = refusal({"models.contractive": MISSING, "models.contractiv": section}).splitlines()
+    assert line.startswith("params.yaml: models.contractiv: unknown key; allowed here: undercomplete, ")
+    assert line.endswith("; did you mean contractive?")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("seed", "data", "network", "models", "registry", "data.name", "network.loss", "train.epochs"),
+        *("models.sparse.k", "models.contractive.jacobian", "models.denoising.level", "models.variational.beta"),
+    ],
+)
+def test_a_missing_key_is_refused_by_name(key):
+    assert refusal({key: MISSING}).splitlines() == [f"params.yaml: {key}: missing; params.yaml holds every value"]
+
+
+def test_a_key_that_is_no_text_is_refused():
+    with pytest.raises(ParameterError, match=r"^params.yaml: 3 .*Keys should be strings$"):
+        parse_params(f"{TEXT}\n3: 4\n")
+
+
+def test_all_mistakes_are_told_at_once():
+    lines = refusal({"seed": -1, "train.epochs": 0, "models.sparse.k": 0}).splitlines()
+    assert [line.split(" = ")[0] for line in lines] == [
+        "params.yaml: seed",
+        "params.yaml: train.epochs",
+        "params.yaml: models.sparse.k",
+    ]
+
+
+# values that don't fit together
+
+N_FEATURES = 64  # of the digits
+DIGITS = {"data.name": "digits", "data.scaling": "pixels"}
+MISFITS = [
+    (
+        {"network.code_size": N_FEATURES},
+        ["network.code_size = 64: must be below the data's 64 features for undercomplete"],
+    ),
+    ({"network.code_size": 1000}, ["network.code_size = 1000: must be below the data's 64 features"]),
+    (
+        {"models.undercomplete.network.code_size": N_FEATURES},
+        ["models.undercomplete.network.code_size = 64: must be below the data's 64 features"],
+    ),
+    (
+        {"network.loss": "bce", "data.scaling": "standard"},
+        ["network.loss = bce: needs data in [0, 1], but data.scaling = standard", "choose mse, l1 or auto"],
+    ),
+    (
+        {"network.loss": "bce", "data.scaling": "none"},
+        ["network.loss = bce: needs data in [0, 1], but data.scaling = none", "data.scaling: pixels"],
+    ),
+    (
+        {"models.variational.network.loss": "bce", "data.scaling": "none"},
+        ["models.variational.network.loss = bce: needs data in [0, 1], but data.scaling = none"],
+    ),
+    (
+        {"network.nodes_per_layer": [64, 32, 16], "network.n_layers": 2},
+        ["network.nodes_per_layer = [64, 32, 16]: has 3 numbers, but network.n_layers = 2", "one number a layer"],
+    ),
+    (
+        {"network.nodes_per_layer": [], "network.n_layers": 1},
+        ["network.nodes_per_layer = []: has 0 numbers, but network.n_layers = 1"],
+    ),
+    (
+        {"models.denoising.network.nodes_per_layer": [64], "network.n_layers": 2},
+        ["models.denoising.network.nodes_per_layer = [64]: has 1 numbers, but network.n_layers = 2"],
+    ),
+    (
+        {"network.nodes_per_layer": [64, 32], "network.n_layers": 2, "models.sparse.network.n_layers": 3},
+        ["network.nodes_per_layer = [64, 32]: has 2 numbers, but models.sparse.network.n_layers = 3"],
+    ),
+    (
+        {"network.nodes_per_layer": [32, 64], "network.n_layers": 2},
+        ["network.nodes_per_layer = [32, 64]: must not rise towards the code"],
+    ),
+    (
+        {"models.sparse.penalty": "top_k", "models.sparse.k": 9, "models.sparse.network.code_size": 8},
+        ["models.sparse.k = 9: must be at most the code size, 8"],
+    ),
+    (
+        {"models.sparse.penalty": "top_k", "models.sparse.k": 9, "network.code_size": "auto"},
+        ["models.sparse.k = 9: must be at most the code size, 8"],
+    ),
+    (
+        {"models.sparse.penalty": "kl", "models.sparse.network.code_activation": "relu"},
+        ["models.sparse.network.code_activation = relu: must be sigmoid where models.sparse.penalty = kl"],
+    ),
+    (
+        {"models.sparse.penalty": "kl", "models.sparse.network": MISSING, "network.code_activation": "identity"},
+        ["network.code_activation = identity: must be sigmoid where models.sparse.penalty = kl"],
+    ),
+    (
+        {"models.contractive.jacobian": "closed_form", "network.n_layers": 2},
+        [
+            "models.contractive.jacobian = closed_form: needs an encoder of one layer (network.n_layers = 0)",
+            "has 2 hidden layers; choose auto, exact or estimate",
+        ],
+    ),
+    (
+        {"models.contractive.jacobian": "closed_form", "models.contractive.network.n_layers": 1},
+        [
+            "models.contractive.jacobian = closed_form: needs an encoder of one layer",
+            "(models.contractive.network.n_layers = 0), but it has 1 hidden layers",
+        ],
+    ),
+    (
+        {"network.code_activation": "relu", "models.sparse.network.code_activation": "sigmoid"},
+        ["network.code_activation = relu: must be identity for variational"],
+    ),
+    (
+        {"models.variational.network.code_activation": "tanh"},
+        ["models.variational.network.code_activation = tanh: must be identity for variational"],
+    ),
+    ({"models": {}}, [f"models: no type to train; name some of {', '.join(KINDS)}"]),
+]
+
+
+@pytest.mark.parametrize(("values", "parts"), MISFITS)
+def test_values_that_do_not_fit_are_refused_with_both_keys_and_a_way_out(values, parts):
+    message = refusal(DIGITS | values)
+    assert message.startswith(parts[0])
+    assert all(part in message for part in parts)
+
+
+FITTING = [
+    {"network.code_size": N_FEATURES - 1},
+    {"models.undercomplete": MISSING, "network.code_size": N_FEATURES},
+    {"models.sparse.penalty": "kl", "models.sparse.k": 1000},
+    {"models.sparse.penalty": "l1", "models.sparse.network.code_activation": "relu"},
+    {"models.sparse.penalty": "top_k", "models.sparse.k": 8, "models.sparse.network.code_size": 8},
+    {"models.contractive.jacobian": "closed_form", "models.contractive.network.n_layers": 0},
+    {"network.nodes_per_layer": [64, 64], "network.n_layers": 2},
+    {"network.nodes_per_layer": [], "network.n_layers": 0},
+    {"network.loss": "mse", "data.scaling": "standard"},
+    {"network.loss": "auto", "data.scaling": "none"},
+    {"network.loss": "bce", "data.scaling": "auto"},
+]
+
+
+@pytest.mark.parametrize("values", FITTING)
+def test_what_only_looks_like_a_misfit_is_allowed(values):
+    assert checked(DIGITS | values).model_dump(exclude_unset=True) == edited(DIGITS | values)
+
+
+# files that aren't one
+
+BROKEN_TEXT = [
+    (TEXT.replace("  name: ", "\tname: ", 1), ["cannot start any token", "line", "column 1"]),
+    (TEXT.replace("seed: 1", "seed: [1", 1), ["not valid YAML", "line"]),
+    (TEXT.replace("seed: 1", 'seed: "1', 1), ["not valid YAML", "line"]),
+    (f"{TEXT}\nseed: 2\n", ['duplicate key "seed"', "line"]),
+    (TEXT.replace("  epochs:", "  patience: 3\n  epochs:", 1), ['duplicate key "patience"', "line"]),
+    (f"{TEXT}---\nseed: 1\n", ["not valid YAML", "another document"]),
+    (TEXT.replace("seed: 1", "seed: *missing", 1), ["undefined alias 'missing'", "line"]),
+    (TEXT.replace("seed: 1", "seed: !!python/name:os.system x", 1), ["not valid YAML", "os.system", "line"]),
+    (TEXT.replace("seed: 1", "seed: 2024-99-99", 1), ["not valid YAML", "month"]),
+    (TEXT.replace("seed: 1", f"seed: {'1' * 5000}", 1), ["not valid YAML", "5000 digits"]),
+    ("seed: \x00\n", ["not valid YAML", "#x0000"]),
+    ("", ["must be a mapping of sections (seed, data, network, train, models, evaluate, registry)"]),
+    ("# nothing\n", ["must be a mapping of sections"]),
+    ("- seed: 1\n", ["must be a mapping of sections"]),
+    ("digits", ["must be a mapping of sections"]),
+]
+
+
+@pytest.mark.parametrize(("text", "parts"), BROKEN_TEXT)
+def test_a_text_that_is_no_mapping_in_yaml_is_refused_with_file_and_place(text, parts):
+    with pytest.raises(ParameterError) as caught:
+        parse_params(text, name="some/params.yaml")
+    assert str(caught.value).startswith("some/params.yaml: ")
+    assert all(part in str(caught.value) for part in parts)
+
+
+def test_a_syntax_error_is_told_with_the_line_in_which_it_stands():
+    lines = TEXT.splitlines()
+    (place,) = [number for number, line in enumerate(lines, 1) if line.startswith("  name: ")]
+    with pytest.raises(ParameterError, match=rf"line {place}, column 1$"):
+        parse_params(TEXT.replace("  name: ", "\tname: ", 1))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_file_in_another_encoding_is_refused_with_the_first_bad_byte(tmp_path, encoding):
+    path = tmp_path / "params.yaml"
+    text = f"# größe\n{TEXT}"
+    path.write_bytes(text.encode(encoding))
+    first_bad = {"utf-16": 0, "latin-1": text.index("ö")}[encoding]
+    with pytest.raises(ParameterError, match=f"params.yaml: not UTF-8 text .* at byte {first_bad}") as caught:
+        load_params(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_binary_file_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(ParameterError, match="not UTF-8 text"):
+        load_params(path)
+
+
+def test_a_missing_file_is_refused_with_its_path_and_what_to_do(tmp_path):
+    path = tmp_path / "params.yaml"
+    with pytest.raises(ParameterError) as caught:
+        load_params(path)
+    assert str(caught.value).startswith(f"{path}: no such file")
+    assert "repository's root" in str(caught.value)
+
+
+def test_a_bad_value_in_a_file_is_refused_with_the_files_path(tmp_path):
+    path = tmp_path / "other.yaml"
+    path.write_text(TEXT.replace("epochs: ", "epochs: -", 1), encoding="utf-8")
+    with pytest.raises(ParameterError) as caught:
+        load_params(path)
+    assert str(caught.value).startswith(f"{path}: train.epochs = -{TREE['train']['epochs']}: ")
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(TEXT.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert load_params(path) == load_params(FILE)
+
+
+# overriding
+
+
+def test_override_replaces_one_value_and_leaves_the_original():
+    params = load_params(FILE)
+    changed = params.override({"train.epochs": TREE["train"]["epochs"] + 1})
+    assert changed.model_dump(exclude_unset=True) == edited({"train.epochs": TREE["train"]["epochs"] + 1})
+    assert params.model_dump(exclude_unset=True) == TREE
+
+
+def test_override_reaches_into_a_section_that_the_file_does_not_have():
+    without = parsed({"models.variational.network": MISSING})
+    changed = without.override({"models.variational.network.code_size": 3})
+    assert changed.model_dump(exclude_unset=True) == edited({"models.variational.network": {"code_size": 3}})
+
+
+def test_overriding_nothing_gives_equal_parameters():
+    assert load_params(FILE).override({}) == load_params(FILE)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "parts"),
+    [
+        ("train.epochs", 0, ["train.epochs = 0: must be greater than or equal to 1"]),
+        ("train.epochs", 1.5, ["train.epochs = 1.5: must be a whole number"]),
+        ("train.epoch", 5, ["train.epoch: unknown key", "did you mean epochs?"]),
+        ("trian.epochs", 5, ["trian: unknown key", "did you mean train?"]),
+        ("models.sparse.network.code_size", 0, ["models.sparse.network.code_size = 0"]),
+        ("models.adversarial.weight", 1, ["models.adversarial: unknown key", "undercomplete, sparse"]),
+        ("seed.value", 1, ["seed.value: seed = ", "is a value, not a section"]),
+        ("train.epochs.first", 1, ["train.epochs.first: epochs = ", "is a value, not a section"]),
+    ],
+)
+def test_override_is_validated_like_the_file(key, value, parts):
+    with pytest.raises(ParameterError) as caught:
+        load_params(FILE).override({key: value})
+    assert all(part in str(caught.value) for part in parts)
+
+
+@every_kind
+def test_a_types_sections_replace_the_common_values_for_that_type_alone(kind):
+    params = load_params(FILE)
+    changed = params.override({f"models.{kind}.network.activation": "gelu", f"models.{kind}.train.epochs": 7})
+    assert changed.network_of(kind) == params.network_of(kind).model_copy(update={"activation": "gelu"})
+    assert changed.train_of(kind) == params.train_of(kind).model_copy(update={"epochs": 7})
+    for other in set(KINDS) - {kind}:
+        assert changed.network_of(other) == params.network_of(other)
+        assert changed.train_of(other) == params.train_of(other)
+
+
+def test_a_type_without_a_section_is_not_trained_and_is_refused_by_name():
+    params = parsed({"models.sparse": MISSING})
+    rest = [kind for kind in KINDS if kind != "sparse"]
+    assert params.kinds == rest
+    with pytest.raises(ParameterError, match=f"^models.sparse: not in params.yaml; it has {', '.join(rest)}$"):
+        params.kind("sparse")
+
+
+# resolving and flattening
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_automatic_code_size_is_the_root_of_the_data_sets_features(name):
+    params = parsed({"data.name": name, "network.code_size": "auto"})
+    rows, columns = SOURCES[name].shape
+    code_size = params.architecture("variational", facts(params.data)).code_size
+    assert code_size == rows == columns
+
+
+@pytest.mark.parametrize(("unit_interval", "loss"), [(True, "bce"), (False, "mse")])
+def test_the_automatic_loss_is_cross_entropy_for_data_in_the_unit_interval_alone(unit_interval, loss):
+    params = parsed({"network.loss": "auto"})
+    assert params.architecture("denoising", DataFacts(N_FEATURES, unit_interval)).loss == loss
+
+
+@pytest.mark.parametrize("scaling", get_args(Data.model_fields["scaling"].annotation))
+def test_only_pixels_scaling_promises_data_in_the_unit_interval(scaling):
+    assert facts(parsed({"data.scaling": scaling}).data).unit_interval == (scaling in ("auto", "pixels"))
+
+
+@every_kind
+def test_the_architecture_is_the_types_network(kind):
+    network = {"code_size": 5, "n_layers": 3, "nodes_per_layer": 40, "loss": "l1", "activation": "tanh"}
+    params = load_params(FILE).override({f"models.{kind}.network.{key}": value for key, value in network.items()})
+    architecture = params.architecture(kind, DataFacts(50, unit_interval=True))
+    assert (architecture.n_features, architecture.code_size) == (50, 5)
+    assert architecture.widths == layer_widths(3, 40, 5)
+    assert (architecture.loss, architecture.activation) == ("l1", "tanh")
+    assert architecture.code_activation == params.network_of(kind).code_activation
+
+
+@every_kind
+def test_flattened_parameters_hold_each_value_of_the_type_once_by_its_dotted_name(kind):
+    params = load_params(FILE)
+    own = {f"models.{kind}.{key}" for key in TREE["models"][kind] if key not in ("network", "train")}
+    common = {f"{section}.{key}" for section in ("network", "train") for key in TREE[section]}
+    assert set(params.flatten(kind, facts(params.data))) == {"kind", "seed", "widths"} | common | own
+
+
+@every_kind
+def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
+    overrides = {"train.batch_size": 17, "network.n_layers": 5, "network.code_size": "auto", "network.loss": "auto"}
+    params = load_params(FILE).override({f"models.{kind}.{key}": value for key, value in overrides.items()})
+    flat = params.flatten(kind, facts(params.data))
+    architecture = params.architecture(kind, facts(params.data))
+    assert (flat["kind"], flat["seed"]) == (kind, params.seed)
+    assert (flat["train.batch_size"], flat["network.n_layers"], len(architecture.widths)) == (17, 5, 5)
+    assert (flat["network.code_size"], flat["network.loss"]) == (architecture.code_size, architecture.loss)
+    assert flat["widths"] == list(architecture.widths)
+    assert flat["network.activation"] == architecture.activation
+    assert {name: flat[f"models.{kind}.{name}"] for name in params.kind(kind).own()} == params.kind(kind).own()
+    assert json.loads(json.dumps(flat)) == flat
+
+
+@every_kind
+def test_flattened_parameters_of_a_type_do_not_change_with_another_types(kind):
+    params = load_params(FILE)
+    others = {f"models.{other}.train.epochs": 3 for other in KINDS if other != kind}
+    fit = facts(params.data)
+    assert params.override(others).flatten(kind, fit) == params.flatten(kind, fit)
+    assert params.override({f"models.{kind}.train.epochs": 3}).flatten(kind, fit) != params.flatten(kind, fit)
