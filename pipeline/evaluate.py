@@ -14,7 +14,7 @@ if __name__ == "__main__":
     with reporting():
         params, data = load_params(), load_prepared(DATA)
         runs = Runs(data.description)
-        with runs.pipeline() as run:
+        with runs.pipeline():
             models = {kind: load(MODELS / kind) for kind in params.kinds}
             rows = Evaluation.of(data, params.evaluate).rows(list(models.values()))
             figures = {
@@ -26,8 +26,6 @@ if __name__ == "__main__":
             write_json(METRICS / "leaderboard.json", rows)
             write_text(METRICS / "leaderboard.csv", csv(rows))
             write_text(REPORTS / "index.html", html(rows, figures, data.description))
-            runs.publish({row["model"]: flattened(row) for row in rows}, METRICS / "metrics.json")
-            for kind, paths in figures.items():
-                runs.trained(MODELS / kind).artifacts(paths, "figures")
-            run.artifacts([REPORTS / "index.html", METRICS / "leaderboard.json"])
+            write_json(METRICS / "metrics.json", {row["model"]: flattened(row) for row in rows})
+            runs.log_evaluation()
         print(f"leaderboard: `ae leaderboard`; figures: {REPORTS / 'index.html'}")

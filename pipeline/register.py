@@ -13,6 +13,7 @@ if __name__ == "__main__":
         params, data, rows = load_params(), load_prepared(DATA), read_json(METRICS / "leaderboard.json")
         runs = Runs(data.description)
         with runs.pipeline():
+            runs.log_evaluation(only_missing=True)  # where DVC restored the stages before this one
             registry = Registry(runs.client, registered_name(data.description.name))
             print(*register(runs, registry, rows, data, params), sep="\n")
         write_json(REGISTERED, {kind: model_sha256(MODELS / kind) for kind in params.kinds})

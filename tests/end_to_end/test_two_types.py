@@ -104,7 +104,7 @@ def test_a_worse_winner_becomes_the_challenger_and_a_better_one_the_champion_unt
 def test_a_champion_of_another_split_is_not_scored_on_rows_that_it_may_have_seen(two_types):
     two_types.set({"data.split_seed": 9})
     assert "another split" in two_types.repro()
-    version = two_types.client().get_model_version_by_alias(NAME, "challenger").version
+    version = str(two_types.client().get_model_version_by_alias(NAME, "challenger").version)
     told = two_types.run("ae", "registry", "promote", version).stdout
     assert f"@champion: version {version}" in told
     refused = two_types.run("ae", "registry", "promote", "999", check=False)
@@ -115,7 +115,6 @@ def test_a_champion_of_another_split_is_not_scored_on_rows_that_it_may_have_seen
 
 
 def test_a_stage_restored_from_the_cache_leaves_no_hole_in_a_fresh_store(two_types):
-    expected = {run.data.tags["kind"]: run.data.params for run in trainings(two_types) if not run.data.tags.get("x")}
     shutil.rmtree(two_types.folder / "mlruns")
     two_types.git("checkout", "mlruns")
     shutil.rmtree(two_types.folder / "model")
@@ -123,7 +122,6 @@ def test_a_stage_restored_from_the_cache_leaves_no_hole_in_a_fresh_store(two_typ
     assert "Running stage 'register'" in told
     assert "Running stage 'train" not in told
     check_the_store_is_whole(two_types)
-    assert set(expected) == {run.data.tags["kind"] for run in trainings(two_types)}
 
 
 def test_outputs_pulled_into_a_fresh_clone_make_its_runs_and_versions_again(two_types, tmp_path):
@@ -146,6 +144,8 @@ def check_the_store_is_whole(repository: Repository) -> None:
         curve = repository.client().get_metric_history(run.info.run_id, "val/reconstruction_loss")
         assert [point.step for point in curve] == [1, 2, 3]
         assert run.data.metrics["test/squared_error"] == metrics[kind]["test_squared_error"]
+        figures = repository.client().list_artifacts(run.info.run_id, "figures")
+        assert {Path(file.path).name for file in figures} >= {"reconstructions.png", "curves.png"}
     versions = repository.client().search_model_versions(f"name = '{NAME}'")
     assert {version.tags["kind"] for version in versions} == {"undercomplete", "sparse"}
 

@@ -23,7 +23,7 @@ every_loss = pytest.mark.parametrize("loss", RECONSTRUCTION_LOSSES)
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Small products are not worth a second thread, and sums come in one order."""
+    """Small products are not worth a second thread, which slows them a hundredfold where all cores are busy."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

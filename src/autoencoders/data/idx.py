@@ -16,7 +16,7 @@ import numpy as np
 from autoencoders.errors import DataError
 
 MIRROR_VARIABLE = "AUTOENCODERS_MIRROR"
-RETRIES = 2
+RETRIES = 1
 TIMEOUT = 30  # seconds without an answer
 HEADER = {2049: 8, 2051: 16}  # bytes by magic number: labels, images
 
@@ -103,7 +103,7 @@ def _read(mirror: str, name: str) -> bytes:
     if "://" in mirror:
         return _over_http(mirror, name)
     root = Path(os.environ.get("DVC_ROOT", ""))  # the user's repository, also in DVC's temporary folders
-    return (root / Path(mirror).expanduser() / name).read_bytes()
+    return (root / mirror / name).read_bytes()
 
 
 def _over_http(mirror: str, name: str) -> bytes:
@@ -146,6 +146,8 @@ def _verify(file: File, algorithm: str, content: bytes) -> None:
 def _decompressed(file: File, content: bytes) -> bytes:
     if content.lstrip()[:1] == b"<":
         raise DataError(f"{file.name}: is a web page, not a gzip file")
+    if len(content) == file.size:
+        return content  # unpacked on its way, by a server that declares Content-Encoding: gzip
     try:
         with gzip.open(io.BytesIO(content)) as stream:
             plain = stream.read(file.size + 1)

@@ -48,7 +48,7 @@ class Figures:
         paths = []
         for name, draw in drawings.items():
             path = folder / f"{name}.png"
-            with mpl.rc_context({"font.size": 9}):
+            with mpl.rc_context({**mpl.rcParamsDefault, "font.size": 9}):  # not the user's own settings
                 draw().savefig(path, dpi=DPI, metadata={"Software": None})
             paths.append(path)
         return paths

@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 from autoencoders.checkpoint import load_description, load_history
 from autoencoders.data.prepared import Description
 from autoencoders.errors import Interrupted
-from autoencoders.files import sha256, write_json
+from autoencoders.files import read_json, sha256
 from autoencoders.params import PARAMS_FILE
-from autoencoders.stage import DATA, MODELS, code_sha256
+from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, code_sha256
 from autoencoders.tracking import store
 
 if TYPE_CHECKING:
@@ -156,18 +156,24 @@ class Runs:
         run.end("FINISHED")
         return run
 
-    def publish(self, metrics: Mapping[str, Mapping[str, float]], path: Path) -> None:
-        """Writes each model's test metrics to DVC's file and to MLflow: the one way, so that they can't differ.
+    def log_evaluation(self, *, only_missing: bool = False) -> None:
+        """Logs what evaluate wrote for DVC: read from its file, so that the two can't differ.
 
-        A type's go to the run that trained it, a baseline's to the parent, under its name.
+        A type's metrics and figures go to the run that trained it; the report and the baselines' metrics, under their
+        names, to the parent. only_missing: leave out the runs that have them.
         """
-        write_json(path, metrics)
-        for model, values in metrics.items():
+        for model, values in read_json(METRICS / "metrics.json").items():
             named = {re.sub("^validation_", "val/", re.sub("^test_", "test/", key)): v for key, v in values.items()}
-            if (MODELS / model).is_dir():
-                self.trained(MODELS / model).metrics(named)
+            is_type = (MODELS / model).is_dir()
+            run = self.trained(MODELS / model) if is_type else Run(self.client, self.parent())
+            named = named if is_type else {f"{model}/{key}": value for key, value in named.items()}
+            if only_missing and named.keys() <= self.client.get_run(run.id).data.metrics.keys():
+                continue
+            run.metrics(named)
+            if is_type:
+                run.artifacts(sorted((FIGURES / model).iterdir()), "figures")
             else:
-                Run(self.client, self.parent()).metrics({f"{model}/{key}": value for key, value in named.items()})
+                run.artifacts([REPORTS / "index.html", METRICS / "leaderboard.json"])
 
     def _child(self, params: Mapping[str, Any], fingerprint: str) -> Run:
         kind = str(params["kind"])
