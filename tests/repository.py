@@ -44,6 +44,13 @@ class Repository:
         self.git("init", "-q", "-b", "main")
         self.commit("copy")
 
+    @classmethod
+    def at(cls, folder: Path) -> "Repository":
+        """A copy that is there already."""
+        repository = cls.__new__(cls)
+        repository.folder = folder
+        return repository
+
     def set(self, values: Mapping[str, Any]) -> None:
         """Changes params.yaml by dotted keys."""
         tree = yaml.load(self.folder / "params.yaml")

@@ -350,6 +350,8 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ParameterError(f"{path}: no such file; run from the repository's root") from error
+    except OSError as error:
+        raise ParameterError(f"{path}: can't be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ParameterError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
 
