@@ -132,7 +132,8 @@ class TrainingModule(pl.LightningModule):
         for batch in rows.split(self.train_params.batch_size):
             loss = self.model.autoencoder.loss(self.model.scaled(batch), self.noise)
             optimizer.zero_grad()
-            self.manual_backward(loss.reconstruction + self.penalty_weight * loss.penalty)
+            # not manual_backward, whose hooks cost as much as a small network's backward pass; one device, no scaler
+            (loss.reconstruction + self.penalty_weight * loss.penalty).backward()
             if self.train_params.gradient_clip:
                 clip_grad_norm_(self.parameters(), self.train_params.gradient_clip)
             optimizer.step()

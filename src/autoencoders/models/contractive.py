@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from autoencoders.architecture import Architecture
 from autoencoders.models.base import Autoencoder, Loss
 
-EXACT_UP_TO = 64  # code units up to which `auto` pays for the exact norm
+EXACT_UP_TO = 4  # code units up to which `auto` pays for the exact norm
 
 
 @final
