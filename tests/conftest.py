@@ -1,6 +1,7 @@
 """What several test files share: the repository's parameters, prepared digits, untrained models, the MNIST files."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,15 @@ from autoencoders.params import Evaluate, Params, load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST_VARIABLE = "AUTOENCODERS_TEST_MNIST"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Small products are not worth a second thread, which slows them a hundredfold where all cores are busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -123,7 +123,7 @@ class ResumePoint(pl.Callback):
         self.path = folder / "last.ckpt"
         self.lock = FileLock(folder.with_suffix(".lock"))
         self.dvc = _dvc()
-        self.due = 0.0
+        self.every, self.due = SECONDS_BETWEEN, 0.0
 
     def __enter__(self) -> "ResumePoint":
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ class ResumePoint(pl.Callback):
         new = self.path.with_suffix(".new")
         trainer.save_checkpoint(new)
         new.replace(self.path)
-        self.due = time.monotonic() + SECONDS_BETWEEN
+        self.due = time.monotonic() + self.every
         if self._orphaned():
             raise Interrupted("the dvc that started this stage is gone")
 

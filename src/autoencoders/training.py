@@ -164,11 +164,13 @@ class TrainingModule(pl.LightningModule):
         """Raises DivergedError where a mean is not finite."""
         for key, value in means.items():
             if not math.isfinite(value):
+                kept = (
+                    f"the last good checkpoint is kept: {self.kept}" if self.kept.exists() else "no epoch was completed"
+                )
                 raise DivergedError(
                     f"{key} became {value} in epoch {self.current_epoch + 1}. Likely causes: train.learning_rate = "
                     f"{self.train_params.learning_rate} is too high (try a third of it), a penalty's weight is too "
-                    "large, train.gradient_clip = 0 (try 1), or data.scaling leaves values far from 0. The last good "
-                    f"checkpoint is kept in {self.kept}"
+                    f"large, train.gradient_clip = 0 (try 1), or data.scaling leaves values far from 0; {kept}"
                 )
 
     def configure_optimizers(self) -> Any:

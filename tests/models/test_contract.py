@@ -1,6 +1,5 @@
 """What every type keeps to, built from the repository's own values: shapes, determinism, gradients, limits."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,6 @@ FACTS = facts(PARAMS.data)
 NOISY = ("denoising", "variational")
 every_kind = pytest.mark.parametrize("kind", AUTOENCODERS)
 every_loss = pytest.mark.parametrize("loss", RECONSTRUCTION_LOSSES)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small products are not worth a second thread, which slows them a hundredfold where all cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def built(kind: str, *, seed: int = 0, **network: Any) -> Autoencoder:

@@ -1,7 +1,6 @@
 """The contractive penalty: three ways to the Jacobian's norm, against torch's own Jacobian, unit by unit."""
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -14,15 +13,6 @@ HIDDEN, CODE = ("silu", "gelu", "relu", "tanh", "sigmoid"), ("identity", "relu",
 SHAPES = [(6, (), 3), (6, (), 9), (6, (4,), 3), (4, (9,), 3), (6, (9, 5), 1), (12, (5, 4, 3), 7)]
 # features, widths, code: the first layer narrower and wider than the input, codes smaller and larger
 NOISE = torch.Generator()
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small products are not worth a second thread, which slows them a hundredfold where all cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def contractive(

@@ -1,7 +1,6 @@
 """Sparse codes: the three penalties against their formulas, and that they make codes sparse."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,15 +13,6 @@ from autoencoders.models.sparse import Sparse
 FEATURES, CODE = 10, 6
 X = torch.rand(9, FEATURES, generator=torch.Generator().manual_seed(0))
 NOISE = torch.Generator()  # which no penalty draws from
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small products are not worth a second thread, which slows them a hundredfold where all cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def sparse(*, code_activation: str = "identity", code_size: int = CODE, **own: Any) -> Sparse:

@@ -1,7 +1,6 @@
 """The variational bound: against the exact likelihood of a linear Gaussian model, and its schedule and draws."""
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -13,15 +12,6 @@ from autoencoders.models.variational import Variational, draw
 
 FEATURES, CODE = 6, 3
 LOG_NORMALISERS = {"mse": math.log(math.pi) / 2, "l1": math.log(2), "bce": 0.0}  # a feature's, in nats
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small products are not worth a second thread, which slows them a hundredfold where all cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def variational(

@@ -1,0 +1,156 @@
+"""Training: deterministic, resumable in any epoch, stopped by what should stop it."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from autoencoders.callbacks import CRITERION, ResumePoint
+from autoencoders.data.prepared import Prepared, load_prepared
+from autoencoders.errors import DivergedError
+from autoencoders.models import AUTOENCODERS
+from autoencoders.params import Params
+from autoencoders.training import Blocks, Fitted, fit, warmup_cosine
+
+QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16, "train.patience": 0}
+
+
+class StopError(Exception):
+    """What ends a training in these tests, as a kill would."""
+
+
+@pytest.fixture
+def data(digits: Path) -> Prepared:
+    return load_prepared(digits)
+
+
+def trained(kind: str, params: Params, data: Prepared, folder: Path, *, until: int | None = None) -> Fitted:
+    def log(epoch: int, means: dict[str, float]) -> None:
+        if epoch == until:
+            raise StopError
+
+    with ResumePoint(folder / "resume") as resume:
+        resume.every = 0.0  # seconds: a checkpoint each epoch
+        return fit(kind, params, data, fingerprint="f", resume=resume, log=log)
+
+
+def same(a: Fitted, b: Fitted) -> bool:
+    mine, other = a.model.state_dict(), b.model.state_dict()
+    return all(torch.equal(mine[name], other[name]) for name in mine) and a.history == b.history
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+@pytest.mark.parametrize("epoch", [2, 4])
+def test_a_training_that_was_stopped_in_any_epoch_ends_with_the_same_weights_and_curves(
+    kind, epoch, params, data, tmp_path, capsys
+):
+    params = params.override(QUICK)
+    whole = trained(kind, params, data, tmp_path / "whole")
+    with pytest.raises(StopError):
+        trained(kind, params, data, tmp_path / "parts", until=epoch)
+    capsys.readouterr()
+    resumed = trained(kind, params, data, tmp_path / "parts")
+    assert f"resuming from epoch {epoch - 1}\n" in capsys.readouterr().out
+    assert same(resumed, whole)
+
+
+def test_the_seed_decides_everything(params, data, tmp_path):
+    params = params.override({**QUICK, "train.epochs": 1})
+    first, again, other = (
+        trained("denoising", params.override({"seed": seed}), data, tmp_path / name)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert same(first, again)
+    assert not same(first, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        ("contractive", {"models.contractive.weight": 0.0}),
+        ("denoising", {"models.denoising.level": 0.0}),
+        ("sparse", {"models.sparse.weight": 0.0}),
+    ],
+)
+def test_with_weight_0_a_whole_training_equals_undercomplete_exactly(kind, own, params, data, tmp_path):
+    params = params.override({**QUICK, **own, "network.code_activation": "sigmoid"}).override({})
+    params = params.model_copy(update={"models": params.models.model_copy(update={"variational": None})})
+    plain = trained("undercomplete", params, data, tmp_path / "plain")
+    limit = trained(kind, params, data, tmp_path / "limit")
+    assert all(torch.equal(v, limit.model.state_dict()[k]) for k, v in plain.model.state_dict().items())
+    assert [e[CRITERION] for e in plain.history] == [e[CRITERION] for e in limit.history]
+
+
+def test_a_loss_that_becomes_nan_stops_with_causes_and_keeps_the_last_good_checkpoint(params, data, tmp_path):
+    wild = {"train.learning_rate": 1.0, "train.epochs": 30, "train.warmup": 0.9}  # exp(log_var) overflows as it rises
+    with pytest.raises(DivergedError, match=r"became (nan|inf) in epoch \d+.*learning_rate = 1.0 is too high") as told:
+        trained("variational", params.override({**QUICK, **wild}), data, tmp_path)
+    kept = tmp_path / "resume/last.ckpt"
+    assert str(kept) in str(told.value)
+    assert all(torch.isfinite(v).all() for v in torch.load(kept, weights_only=True)["state_dict"].values())
+
+
+def test_a_loss_that_is_nan_at_once_says_that_there_is_no_checkpoint(params, data, tmp_path):
+    data = replace(data, scale=data.scale / 1e30)
+    with pytest.raises(DivergedError, match=r"epoch 1.*no epoch was completed"):
+        trained("undercomplete", params.override({**QUICK, "network.loss": "mse"}), data, tmp_path)
+
+
+def test_training_stops_when_patience_is_over_and_gives_the_best_weights(params, data, tmp_path):
+    params = params.override({**QUICK, "train.epochs": 200, "train.patience": 3, "train.learning_rate": 0.3})
+    fitted = trained("undercomplete", params, data, tmp_path)
+    errors = [means[CRITERION] for means in fitted.history]
+    best = errors.index(min(errors)) + 1
+    assert fitted.model.description.best_epoch == best
+    assert fitted.model.description.epochs == len(errors) == best + 3
+
+
+def test_epochs_in_which_the_kl_warms_up_are_never_the_best(params, data, tmp_path):
+    params = params.override({**QUICK, "models.variational.warmup": 0.95, "models.variational.beta": 8.0})
+    fitted = trained("variational", params.override({"train.epochs": 60, "train.learning_rate": 0.02}), data, tmp_path)
+    assert fitted.model.description.best_epoch > 57
+    errors = [means[CRITERION] for means in fitted.history]
+    assert min(errors) < min(errors[57:])  # the test means something: a warm-up epoch had the lower error
+
+
+def test_validation_error_is_the_clean_error_of_the_saved_weights(params, data, tmp_path):
+    fitted = trained("denoising", params.override(QUICK), data, tmp_path)
+    model = fitted.model.eval()
+    x = model.scaled(torch.from_numpy(data.rows["validation"].copy()))
+    clean = model.autoencoder.reconstruction_loss(model.autoencoder.encode(x), x).mean().item()
+    assert math.isclose(clean, fitted.history[model.description.best_epoch - 1][CRITERION], rel_tol=1e-5)
+
+
+def test_clipping_bounds_what_a_step_may_change(params, data, tmp_path):
+    free, clipped = (
+        trained("undercomplete", params.override({**QUICK, "train.gradient_clip": clip}), data, tmp_path / str(clip))
+        for clip in (0.0, 1e-3)
+    )
+    assert not same(free, clipped)
+
+
+def test_the_checkpoint_is_gone_after_success(params, data, tmp_path):
+    trained("undercomplete", params.override({**QUICK, "train.epochs": 1}), data, tmp_path)
+    assert not (tmp_path / "resume").exists()
+
+
+def test_blocks_hold_every_row_once_in_the_given_order():
+    rows = torch.arange(10)[:, None]
+    order = torch.randperm(10, generator=torch.Generator().manual_seed(0))
+    blocks = Blocks(rows, 4, lambda: order)
+    assert [len(block) for block in blocks] == [4, 4, 2]
+    assert torch.equal(torch.cat(list(blocks))[:, 0], order)
+    assert len(blocks) == 3
+    assert torch.equal(torch.cat(list(Blocks(rows, 3))), rows)
+
+
+def test_the_learning_rate_rises_linearly_and_falls_to_0_along_a_cosine():
+    steps, warmup = 100, 0.1
+    factors = [warmup_cosine(step, steps, warmup) for step in range(steps + 1)]
+    rises = [b - a for a, b in zip(factors[:10], factors[1:10], strict=False)]
+    assert all(math.isclose(rise, 1 / 11) for rise in rises)
+    assert max(factors) == factors[10] == 1.0
+    assert math.isclose(factors[55], 0.5)
+    assert math.isclose(factors[100], 0.0, abs_tol=1e-12)
