@@ -16,7 +16,7 @@ import numpy as np
 from autoencoders.errors import DataError
 
 MIRROR_VARIABLE = "AUTOENCODERS_MIRROR"
-RETRIES = 1
+RETRIES = 2
 TIMEOUT = 30  # seconds without an answer
 HEADER = {2049: 8, 2051: 16}  # bytes by magic number: labels, images
 
