@@ -48,7 +48,7 @@ def test_dvc_shows_metrics_plots_and_parameters(five_types):
     assert set(metrics) == {*AUTOENCODERS, *BASELINES}
     plots = five_types.run("dvc", "plots", "show").stdout
     assert "WARNING" not in plots
-    assert "learning curves" in (five_types.folder / "dvc_plots/index.html").read_text()
+    assert "Reconstruction loss on the validation split" in (five_types.folder / "dvc_plots/index.html").read_text()
     assert "network.code_size" not in five_types.run("dvc", "params", "diff").stdout
 
 
@@ -171,5 +171,5 @@ def test_the_mlflow_ui_compares_the_five_types(five_types, ui, tmp_path):
         page.goto(f"{ui}/#/compare-runs?runs={quoted}&experiments={urllib.request.quote(json.dumps([experiment]))}")
         for kind in AUTOENCODERS:
             expect(page.get_by_text(kind, exact=True).first).to_be_visible(timeout=60_000)
-        expect(page.get_by_text("test/squared_error").first).to_be_attached(timeout=60_000)
+        expect(page.get_by_text("test/explained_variance").first).to_be_attached(timeout=60_000)
         page.screenshot(path=os.environ.get("AUTOENCODERS_SCREENSHOT", str(tmp_path / "compare.png")))

@@ -69,7 +69,8 @@ def experiment(client: "MlflowClient", data: str) -> str:
     if found is None:
         location = None if remote() else (folder() / "artifacts" / name).as_uri()
         try:
-            return str(client.create_experiment(name, artifact_location=location))
+            tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's pages for training, not for GenAI
+            return str(client.create_experiment(name, artifact_location=location, tags=tags))
         except MlflowException:  # another process was faster
             found = client.get_experiment_by_name(name)
             if found is None:
