@@ -112,10 +112,10 @@ class Progress(pl.Callback):
 
 
 class ResumePoint(pl.Callback):
-    """The checkpoint that a killed training goes on from: one a fingerprint, written each epoch, gone after success.
+    """The checkpoint that a killed training goes on from: one a fingerprint, gone after success.
 
     Used as a context: one process at a time holds it. A stage whose `dvc` was killed keeps running; it stops by itself
-    at the end of its epoch, and the next `dvc repro` waits for that and resumes.
+    with its next checkpoint, and the next `dvc repro` waits for that and resumes.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -144,7 +144,7 @@ class ResumePoint(pl.Callback):
 
     @property
     def start(self) -> str | None:
-        """The checkpoint to go on from, if there is one; says so."""
+        """The checkpoint to go on from, if there is one."""
         return str(self.path) if self.path.exists() else None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002

@@ -129,11 +129,12 @@ class TrainingModule(pl.LightningModule):
         schedule = self.lr_schedulers()
         assert isinstance(optimizer, torch.optim.Optimizer)  # noqa: S101  (there is one)
         assert isinstance(schedule, torch.optim.lr_scheduler.LambdaLR)  # noqa: S101
+        weight = self.penalty_weight  # the same in all of an epoch
         for batch in rows.split(self.train_params.batch_size):
             loss = self.model.autoencoder.loss(self.model.scaled(batch), self.noise)
             optimizer.zero_grad()
             # not manual_backward, whose hooks cost as much as a small network's backward pass; one device, no scaler
-            (loss.reconstruction + self.penalty_weight * loss.penalty).backward()
+            (loss.reconstruction + weight * loss.penalty).backward()
             if self.train_params.gradient_clip:
                 clip_grad_norm_(self.parameters(), self.train_params.gradient_clip)
             optimizer.step()
