@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test test-fast check ui lock clean
+.PHONY: repro test test-fast check ui dashboard lock clean
 repro: .venv/.ready
 	dvc repro
 	ae leaderboard
@@ -22,6 +22,9 @@ check: .venv/.ready-dev
 
 ui: .venv/.ready
 	ae ui
+
+dashboard: .venv/.ready # every study and trial, on localhost
+	ae dashboard
 
 .venv/.ready: requirements.lock pyproject.toml
 	@echo "installing the locked dependencies into .venv (1.8 GB, a few minutes the first time)"

@@ -3,10 +3,12 @@
 from autoencoders.data.sources import facts
 from autoencoders.files import write_text
 from autoencoders.params import load_params
+from autoencoders.space import check_space
 from autoencoders.stage import CHECKED, reporting
 
 if __name__ == "__main__":
     with reporting():
         params = load_params()
         params.check(facts(params.data))
+        check_space(params, facts(params.data))
         write_text(CHECKED, "params.yaml is valid\n")  # a constant: nothing runs again for its sake

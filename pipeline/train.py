@@ -2,22 +2,24 @@
 
 import sys
 
-from autoencoders.callbacks import ResumePoint
+from autoencoders.callbacks import Progress, ResumePoint
 from autoencoders.checkpoint import save
 from autoencoders.data.prepared import load_prepared
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, MODELS, RESUME, fingerprint, reporting, repository
 from autoencoders.tracking.runs import Runs
 from autoencoders.training import fit
+from autoencoders.tuning.values import tuned
 
 if __name__ == "__main__":
     with reporting():
-        kind, params, data = sys.argv[1], load_params(), load_prepared(DATA)
+        kind, data = sys.argv[1], load_prepared(DATA)
+        params = tuned(load_params(), kind)
         values = params.flatten(kind, data.description.facts)
         mark = fingerprint("train", values, data.description.content_sha256)
         with (
             ResumePoint(repository() / RESUME / mark) as resume,
             Runs(data.description).training(values, mark, resumed=resume.start is not None) as run,
         ):
-            fitted = fit(kind, params, data, fingerprint=mark, resume=resume, log=run.epoch)
+            fitted = fit(kind, params, data, log=run.epoch, fingerprint=mark, resume=resume, callbacks=[Progress(kind)])
             save(fitted.model, fitted.history, MODELS / kind)

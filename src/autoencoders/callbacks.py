@@ -1,20 +1,17 @@
 """What happens around the epochs of a training: best weights, learning curves, progress, the point to resume from."""
 
-import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytorch_lightning as pl
-from filelock import FileLock, Timeout
 from torch import Tensor
 from tqdm import tqdm
 
-from autoencoders.errors import Interrupted
 from autoencoders.files import remove
+from autoencoders.process import OneProcess, Starter
 
 CRITERION = "val/reconstruction_loss"  # on clean inputs: the same quantity for every type
 SECONDS_BETWEEN = 0.2  # from one resume checkpoint to the next, at least: writing one costs 10 ms
@@ -86,21 +83,21 @@ class History(pl.Callback):
 class Progress(pl.Callback):
     """A bar in a terminal; one line an epoch in a log."""
 
-    def __init__(self, kind: str, epochs: int) -> None:
-        self.kind, self.epochs = kind, epochs
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
         self.bar: tqdm[None] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Opens the bar where someone looks at it."""
         if sys.stderr.isatty():
-            self.bar = tqdm(total=self.epochs, initial=trainer.current_epoch, desc=self.kind, unit="epoch")
+            self.bar = tqdm(total=trainer.max_epochs, initial=trainer.current_epoch, desc=self.kind, unit="epoch")
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Tells the epoch's errors."""
         train, val = (pl_module.epoch_means[f"{part}/reconstruction_loss"] for part in ("train", "val"))
         told = f"train {train:.4f} val {val:.4f}"
         if self.bar is None:
-            print(f"epoch {trainer.current_epoch + 1}/{self.epochs} {self.kind} {told}", flush=True)
+            print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {self.kind} {told}", flush=True)
         else:
             self.bar.set_postfix_str(told, refresh=False)
             self.bar.update()
@@ -121,26 +118,18 @@ class ResumePoint(pl.Callback):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "last.ckpt"
-        self.lock = FileLock(folder.with_suffix(".lock"))
-        self.dvc = _dvc()
+        self.process, self.starter = OneProcess(folder.with_suffix(".lock"), "trains this"), Starter()
         self.every, self.due = SECONDS_BETWEEN, 0.0
 
     def __enter__(self) -> "ResumePoint":
+        self.process.__enter__()
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self.lock.acquire(timeout=0)
-        except Timeout:
-            print(
-                "waiting: an earlier process still trains this; it stops after its epoch if its dvc is gone", flush=True
-            )
-            self.lock.acquire()
-            self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None and not self._orphaned():
+        if error is None and not self.starter.gone:
             remove(self.folder)
-        self.lock.release()
+        self.process.__exit__()
 
     @property
     def start(self) -> str | None:
@@ -160,21 +149,4 @@ class ResumePoint(pl.Callback):
         trainer.save_checkpoint(new)
         new.replace(self.path)
         self.due = time.monotonic() + self.every
-        if self._orphaned():
-            raise Interrupted("the dvc that started this stage is gone")
-
-    def _orphaned(self) -> bool:
-        return self.dvc is not None and not self.dvc.is_running()
-
-
-def _dvc() -> psutil.Process | None:
-    """The dvc process that this one descends from, if any."""
-    parents = psutil.Process(os.getpid()).parents()
-    return next((p for p in parents if "dvc" in (Path(part).name for part in _command(p)[:3])), None)
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
+        self.starter.stop_if_gone()

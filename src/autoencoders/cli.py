@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ae", description="Autoencoder pipeline: results, registry, MLflow.")
+    parser = argparse.ArgumentParser(prog="ae", description="Autoencoder pipeline: results, studies, registry, MLflow.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     leaderboard = commands.add_parser("leaderboard", help="print the last evaluation's leaderboard and what to do next")
     leaderboard.set_defaults(command=_leaderboard)
@@ -29,6 +29,13 @@ def _parser() -> argparse.ArgumentParser:
     ui.add_argument("--port", type=int, default=5000)
     ui.add_argument("--host", default="127.0.0.1", help="default: %(default)s, reachable from this machine alone")
     ui.set_defaults(command=_ui)
+    studies = commands.add_parser("dashboard", help="start optuna-dashboard on this machine: every study and trial")
+    studies.add_argument("--port", type=int, default=8080)
+    studies.add_argument("--host", default="127.0.0.1", help="default: %(default)s, reachable from this machine alone")
+    studies.set_defaults(command=_dashboard)
+    tune = commands.add_parser("tune", help="add a worker to a running study")
+    tune.add_argument("--join", metavar="TYPE", required=True, help="the type whose study `dvc repro` is running")
+    tune.set_defaults(command=_join)
     _registry_parser(commands.add_parser("registry", help="the champion, and every decision about it"))
     return parser
 
@@ -77,6 +84,20 @@ def _ui(arguments: argparse.Namespace) -> None:
     os.execv(sys.executable, command)  # noqa: S606  (no shell: arguments stay arguments)
 
 
+def _dashboard(arguments: argparse.Namespace) -> None:
+    from autoencoders.params import load_params
+    from autoencoders.tuning.storage import dashboard
+
+    dashboard(load_params().tune.storage, arguments.host, arguments.port)
+
+
+def _join(arguments: argparse.Namespace) -> None:
+    from autoencoders.params import load_params
+    from autoencoders.tuning.stage import join
+
+    join(arguments.join, load_params())
+
+
 def _history(arguments: argparse.Namespace) -> None:  # noqa: ARG001
     from autoencoders.tracking.registry import present
 
@@ -94,3 +115,7 @@ def _promote(arguments: argparse.Namespace) -> None:
     from autoencoders.tracking.registry import present
 
     print(present().promote_by_hand(arguments.version, arguments.reason).told())
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, create_model, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -140,6 +149,75 @@ class Models(Section):
     variational: Variational | None = None
 
 
+class Dimension(Section):
+    """One line of the search space: a range from `low` to `high`, both included, or choices."""
+
+    param: str  # dotted name of a value in this file; space.py says which may be tuned
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = False  # a range drawn evenly on the logarithm
+    step: Annotated[int | float, Field(gt=0)] | None = None  # of a range that is not log
+    choices: Annotated[list[bool | int | float | str], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _range_or_choices(self) -> Self:
+        """Refuses half a range, a range beside choices, and a range without room."""
+        given = [name for name in ("low", "high", "log", "step") if name in self.model_fields_set]
+        if self.choices is not None:
+            rule = f"choices don't go with {', '.join(given)}" if given else ""
+        elif self.low is None or self.high is None:
+            rule = "needs low and high, or choices"
+        elif self.low >= self.high:
+            rule = "low must be below high"
+        elif self.log and (self.low <= 0 or self.step is not None):
+            rule = "with log, low must be above 0 and there is no step"
+        else:
+            rule = ""
+        if rule:
+            raise PydanticCustomError("dimension", rule)
+        return self
+
+    @property
+    def ends(self) -> list[Any]:
+        """The values that stand for all: both ends of the range, or every choice."""
+        return [self.low, self.high] if self.choices is None else list(self.choices)
+
+    def holds(self, value: object) -> bool:
+        """Whether a value lies in the range or among the choices."""
+        if self.choices is not None:
+            return value in self.choices
+        low, high = self.ends
+        return isinstance(value, int | float) and bool(low <= value <= high)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the range holds whole numbers only."""
+        return all(isinstance(value, int) for value in (self.low, self.high, self.step or 1))
+
+
+class Tune(Section):
+    """The studies that look for better values before the training."""
+
+    goal: Literal["compress", "reconstruct"]  # small codes that keep the variance; or a small error at the code size
+    n_trials: Annotated[int, Field(ge=0, le=1_000_000)]  # of each type in all, pruned and failed ones too; 0: no study
+    epochs: Literal["full"] | Annotated[int, Field(ge=1, le=1_000_000)]  # of a trial; full: train.epochs
+    explained_variance: OpenFraction  # compress: share of the validation rows' variance that a code has to keep
+    sampler: Literal["tpe", "random"]
+    pruner: Literal["none", "median", "hyperband"]  # reconstruct: how hopeless trials are stopped
+    seed: Seed
+    workers: Annotated[int, Field(ge=1, le=1024)]  # processes on this machine
+    storage: Literal["journal", "environment"]  # studies/optuna.journal, or the URL in AUTOENCODERS_STUDY_URL
+    space: Annotated[list[Dimension], Field(min_length=1)]
+
+
+class RateDistortion(Section):
+    """`ae rate-distortion`: error by code size."""
+
+    code_sizes: Annotated[list[CodeSize], Field(min_length=2)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]  # one training a type, code size and seed
+    workers: Annotated[int, Field(ge=1, le=1024)]  # trainings side by side
+
+
 class Evaluate(Section):
     """How saved models are judged."""
 
@@ -171,6 +249,8 @@ class Params(Section):
     network: Network
     train: Train
     models: Models
+    tune: Tune
+    rate_distortion: RateDistortion
     evaluate: Evaluate
     registry: Registry
 
@@ -206,6 +286,19 @@ class Params(Section):
                     raise ParameterError(f"{key}: {section} = {node!r} is a value, not a section")
             node[name] = value
         return _validated(type(self), tree)
+
+    def tuned(self, kind: str, values: Mapping[str, object]) -> Self:
+        """A copy with a study's values for one type: `network.x` and `train.x` win over the type's own overrides."""
+        section = self.kind(kind)
+        tree = section.model_dump(exclude_unset=True)
+        for key, value in values.items():
+            *sections, name = key.removeprefix(f"models.{kind}.").split(".")
+            node = tree
+            for part in sections:
+                node = node.setdefault(part, {})
+            node[name] = value
+        changed = _validated(type(section), tree, name=f"models.{kind}")
+        return self.model_copy(update={"models": self.models.model_copy(update={kind: changed})})
 
     def flatten(self, kind: str, facts: DataFacts) -> dict[str, object]:
         """A type's training parameters by dotted name, overrides applied and the network's `auto`s resolved."""
@@ -392,6 +485,9 @@ def _walk(schema: type[Section], location: Sequence[str | int]) -> tuple[list[st
     for part in location:
         if section is None:
             names += [f"{part}"] if isinstance(part, int) else []
+            continue
+        if isinstance(part, int):  # of a list of sections
+            names[-1] += f"[{part}]"
             continue
         names.append(str(part))
         allowed = list(section.model_fields)

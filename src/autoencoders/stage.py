@@ -16,8 +16,10 @@ from autoencoders.errors import Interrupted, UserError
 from autoencoders.files import sha256, tree_sha256
 
 CHECKED, RAW, DATA = Path("data/checked.txt"), Path("data/raw"), Path("data/prepared")
+TUNED, TUNED_VALUES, TRIALS = Path("tuned"), "tuned.yaml", "trials.csv"  # by type: what its study found
 MODELS, METRICS, REPORTS, FIGURES = Path("model"), Path("metrics"), Path("reports"), Path("reports/figures")
 REGISTERED = Path("mlruns/registered.json")
+STUDIES = "studies"  # outside DVC: Optuna's journal
 RESUME = ".checkpoints"  # outside DVC: what a killed training goes on from
 CODE = ("src/", "pipeline/", "requirements")  # how dependencies that are code begin
 

@@ -3,7 +3,7 @@
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from autoencoders.callbacks import BestWeights, History, LogEpoch, Progress, ResumePoint
+from autoencoders.callbacks import BestWeights, History, LogEpoch, ResumePoint
 from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
 from autoencoders.data.prepared import Prepared
 from autoencoders.errors import DivergedError
@@ -100,7 +100,7 @@ class Sums:
 class TrainingModule(pl.LightningModule):
     """The thin shell around a model: several batches a step, one optimizer, one learning-rate schedule."""
 
-    def __init__(self, model: TrainedModel, train: Train, seed: int, steps: int, kept: Path) -> None:
+    def __init__(self, model: TrainedModel, train: Train, seed: int, steps: int, kept: Path | None) -> None:
         """steps: optimizer steps of the whole training; kept: where the last good checkpoint is."""
         super().__init__()
         self.automatic_optimization = False
@@ -165,9 +165,9 @@ class TrainingModule(pl.LightningModule):
         """Raises DivergedError where a mean is not finite."""
         for key, value in means.items():
             if not math.isfinite(value):
-                kept = (
-                    f"the last good checkpoint is kept: {self.kept}" if self.kept.exists() else "no epoch was completed"
-                )
+                kept = "no epoch was completed"
+                if self.kept is not None and self.kept.exists():
+                    kept = f"the last good checkpoint is kept: {self.kept}"
                 raise DivergedError(
                     f"{key} became {value} in epoch {self.current_epoch + 1}. Likely causes: train.learning_rate = "
                     f"{self.train_params.learning_rate} is too high (try a third of it), a penalty's weight is too "
@@ -190,11 +190,21 @@ def warmup_cosine(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1.0, steps - rising))))
 
 
-def fit(kind: str, params: Params, data: Prepared, *, fingerprint: str, resume: ResumePoint, log: LogEpoch) -> Fitted:
+def fit(
+    kind: str,
+    params: Params,
+    data: Prepared,
+    *,
+    log: LogEpoch,
+    fingerprint: str = "",
+    resume: ResumePoint | None = None,
+    callbacks: Sequence[pl.Callback] = (),
+) -> Fitted:
     """Trains one type and gives its best weights and learning curves.
 
-    resume: holds the checkpoint that a killed training goes on from, with the same result as an uninterrupted one.
-    log: called with each epoch's number, from 1, and its means. Raises DivergedError, ParameterError.
+    log: called with each epoch's number, from 1, and its means. resume: holds the checkpoint that a killed training
+    goes on from, with the same result as an uninterrupted one. callbacks: more to do around epochs. Raises
+    DivergedError, ParameterError, and what the callbacks and `log` raise.
     """
     description = ModelDescription(
         kind=kind,
@@ -213,12 +223,12 @@ def fit(kind: str, params: Params, data: Prepared, *, fingerprint: str, resume: 
     model = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale))
     rows = PreparedRows(data, train.batch_size, params.seed)
     steps = train.epochs * math.ceil(len(rows.train_rows) / train.batch_size)
-    module = TrainingModule(model, train, params.seed, steps, resume.path)
+    module = TrainingModule(model, train, params.seed, steps, resume.path if resume else None)
     best, history = BestWeights(train.patience), History(log)
-    trainer = _trainer(train.epochs, [best, history, Progress(kind, train.epochs), resume])
+    trainer = _trainer(train.epochs, [best, history, *callbacks, *([resume] if resume else [])])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own use of torch, not the user's to mend
-        trainer.fit(module, datamodule=rows, ckpt_path=resume.start, weights_only=True)
+        trainer.fit(module, datamodule=rows, ckpt_path=resume.start if resume else None, weights_only=True)
     autoencoder.load_state_dict(best.weights)
     model.description = replace(description, epochs=len(history.epochs), best_epoch=best.epoch)
     return Fitted(model, history.epochs)

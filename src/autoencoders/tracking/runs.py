@@ -35,11 +35,12 @@ VERSIONED = ("src", "pipeline", "params.yaml", "dvc.yaml", "requirements.lock", 
 class Run:
     """One MLflow run that is being written."""
 
-    def __init__(self, client: "MlflowClient", run_id: str) -> None:
+    def __init__(self, client: "MlflowClient", run_id: str, *, new: bool = False) -> None:
         self.client, self.id = client, run_id
         self.waiting: list[Metric] = []
+        self.waiting_params: dict[str, Any] = {}
         self.flushed = time.monotonic()
-        self.logged_epochs = self._logged_epochs()
+        self.logged_epochs = 0 if new else self._logged_epochs()
 
     def _logged_epochs(self) -> int:
         history = self.client.get_metric_history(self.id, "val/reconstruction_loss")
@@ -66,15 +67,22 @@ class Run:
 
     def flush(self) -> None:
         """Writes what waits."""
-        for start in range(0, len(self.waiting), BATCH):
-            self.client.log_batch(self.id, metrics=self.waiting[start : start + BATCH])
-        self.waiting, self.flushed = [], time.monotonic()
-
-    def params(self, values: Mapping[str, Any]) -> None:
-        """Parameters, by dotted name."""
         from mlflow.entities import Param
 
-        self.client.log_batch(self.id, params=[Param(key, str(value)) for key, value in values.items()])
+        params = [Param(key, str(value)) for key, value in self.waiting_params.items()]
+        for start in range(0, max(len(self.waiting), len(params)), BATCH):
+            metrics = self.waiting[start : start + BATCH]
+            self.client.log_batch(self.id, metrics=metrics, params=params[start : start + BATCH])
+        self.waiting, self.waiting_params, self.flushed = [], {}, time.monotonic()
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Parameters, by dotted name; written with the next metrics, or at the end."""
+        self.waiting_params |= values
+
+    def tag(self, **tags: str) -> None:
+        """Tags, by name."""
+        for key, value in tags.items():
+            self.client.set_tag(self.id, key, value)
 
     def artifacts(self, paths: Sequence[Path], folder: str | None = None) -> None:
         """Files, copied into a folder of the run's artifacts."""
@@ -85,8 +93,7 @@ class Run:
         """Closes the run: FINISHED, FAILED or KILLED, and why."""
         self.flush()
         if reason:
-            self.client.set_tag(self.id, "reason", reason[:4000])
-            self.client.set_tag(self.id, "mlflow.note.content", f"{status}: {reason[:4000]}")
+            self.tag(reason=reason[:4000], **{"mlflow.note.content": f"{status}: {reason[:4000]}"})
         self.client.set_terminated(self.id, status)
 
 
@@ -139,7 +146,26 @@ class Runs:
         run = Run(self.client, found) if found else self._child(params, fingerprint)
         if found:
             self.client.update_run(found, status="RUNNING")
-            self._tag(found, _process())
+            run.tag(**_process())
+        with _closing(run):
+            yield run
+
+    @contextmanager
+    def study(self, name: str, kind: str, params: Mapping[str, Any]) -> Iterator[Run]:
+        """A study's run, the parent of its trials: found again by the study's name while the study goes on."""
+        found = self.find(name)
+        run = Run(self.client, found) if found else self._child({"kind": kind, **params}, name, "tune")
+        self.client.update_run(run.id, status="RUNNING")
+        run.tag(**_process())
+        with _closing(run):
+            yield run
+
+    @contextmanager
+    def trial(self, study: str, name: str, params: Mapping[str, Any]) -> Iterator[Run]:
+        """A trial's run below its study's; closed as FINISHED, FAILED or KILLED."""
+        tags = {"mlflow.parentRunId": study, "stage": "trial", **_process()}
+        run = Run(self.client, self.client.create_run(self.experiment, tags=tags, run_name=name).info.run_id, new=True)
+        run.params(params)
         with _closing(run):
             yield run
 
@@ -150,7 +176,7 @@ class Runs:
         if found is not None:
             return Run(self.client, found)
         run = self._child(description.params, description.fingerprint)
-        self._tag(run.id, {"restored": "from DVC's outputs"})
+        run.tag(restored="from DVC's outputs")
         for epoch, means in enumerate(load_history(folder), 1):
             run.epoch(epoch, means)
         run.end("FINISHED")
@@ -175,18 +201,16 @@ class Runs:
             else:
                 run.artifacts([REPORTS / "index.html", METRICS / "leaderboard.json"])
 
-    def _child(self, params: Mapping[str, Any], fingerprint: str) -> Run:
+    def _child(self, params: Mapping[str, Any], fingerprint: str, stage: str = "train") -> Run:
         kind = str(params["kind"])
-        tags = {FINGERPRINT: fingerprint, "mlflow.parentRunId": self.parent(), "stage": "train", "kind": kind}
-        created = self.client.create_run(self.experiment, tags={**tags, **self.lineage(), **_process()}, run_name=kind)
-        run = Run(self.client, created.info.run_id)
+        tags = {FINGERPRINT: fingerprint, "mlflow.parentRunId": self.parent(), "stage": stage, "kind": kind}
+        name = kind if stage == "train" else f"{stage} {kind}"
+        created = self.client.create_run(self.experiment, tags={**tags, **self.lineage(), **_process()}, run_name=name)
+        run = Run(self.client, created.info.run_id, new=True)
         run.params(params)
+        run.flush()
         self._log_input(run.id)
         return run
-
-    def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
-        for key, value in tags.items():
-            self.client.set_tag(run_id, key, value)
 
     def lineage(self) -> dict[str, str]:
         """Where the present state comes from: commit, experiment, data."""
@@ -221,7 +245,7 @@ def pipeline_state(data: Description) -> str:
     Read from the file and not through `Params`: it names a run, and no output of any stage depends on it.
     """
     tree = YAML(typ="safe", pure=True).load(PARAMS_FILE)
-    shared = {name: tree.get(name) for name in ("seed", "data", "network", "train", "models")}
+    shared = {name: tree.get(name) for name in ("seed", "data", "network", "train", "models", "tune")}
     return sha256(json.dumps([shared, data.content_sha256, code_sha256("train")], sort_keys=True).encode())[:32]
 
 

@@ -1,0 +1,69 @@
+"""The search space of `tune.space`: which values of params.yaml a study may change, and why not the others."""
+
+import difflib
+
+from autoencoders.errors import ParameterError
+from autoencoders.params import DataFacts, Dimension, Network, Params, Train
+
+TUNABLE_OWN = {"contractive": ("jacobian",), "variational": ("warmup",)}  # by type: what doesn't weaken its constraint
+TUNABLE = (
+    *(f"network.{name}" for name in Network.model_fields),
+    *(f"train.{name}" for name in Train.model_fields if name != "epochs"),
+    *(f"models.{kind}.{name}" for kind, names in TUNABLE_OWN.items() for name in names),
+)
+
+
+def dimensions(params: Params, kind: str) -> list[Dimension]:
+    """The lines of the search space that concern a type."""
+    return [d for d in params.tune.space if not d.param.startswith("models.") or d.param.split(".")[1] == kind]
+
+
+def check_space(params: Params, facts: DataFacts) -> None:
+    """Raises ParameterError where a line of the search space is unsound, or one of its ends is refused."""
+    if not params.tune.n_trials:
+        return
+    names = [dimension.param for dimension in params.tune.space]
+    for i, name in enumerate(names):
+        first = names.index(name)
+        reason = _reason(params, name) if first == i else f"stands in tune.space[{first}] too"
+        if reason:
+            raise ParameterError(f"tune.space[{i}].param = {name}: {reason}")
+    for kind in params.kinds:
+        space = dimensions(params, kind)
+        for dimension in space:
+            for value in dimension.ends:
+                _try(params, kind, facts, {dimension.param: value})
+        for corner in (0, -1):
+            _try(params, kind, facts, {d.param: d.ends[corner] for d in space})
+
+
+def _reason(params: Params, name: str) -> str:
+    """Why a value can't be tuned; nothing where it can."""
+    last = name.split(".")[-1]
+    if name == "train.epochs":
+        return "is no part of a space; tune.epochs says how long a trial trains"
+    if name == "network.code_size" and params.tune.goal == "reconstruct":
+        return (
+            "the largest code would always win where the error alone counts (tune.goal = reconstruct); remove this "
+            "line, so that the code size stays as given, or choose tune.goal: compress"
+        )
+    if name == "network.loss" and params.tune.goal == "reconstruct" and params.tune.pruner != "none":
+        return "pruning would compare different losses; choose tune.pruner: none"
+    if name in TUNABLE:
+        return ""
+    kinds = [kind for kind in params.kinds if name.startswith(f"models.{kind}.")]
+    if kinds and last in type(params.kind(kinds[0])).model_fields and last not in ("network", "train"):
+        return (
+            "says how strong the type's own constraint is, and so moves the error that trials are compared by: no "
+            "constraint would always win; choose it by what the type is for"
+        )
+    close = difflib.get_close_matches(name, TUNABLE, n=1)
+    return f"can't be tuned; allowed: {', '.join(TUNABLE)}" + "".join(f"; did you mean {c}?" for c in close)
+
+
+def _try(params: Params, kind: str, facts: DataFacts, values: dict[str, object]) -> None:
+    try:
+        params.tuned(kind, values).architecture(kind, facts)
+    except ParameterError as error:
+        told = ", ".join(f"{name} = {value}" for name, value in values.items())
+        raise ParameterError(f"tune.space: {told} does not fit {kind}: {error}") from None

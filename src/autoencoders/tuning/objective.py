@@ -1,0 +1,90 @@
+"""One trial: values from the search space, an ordinary training, its error on validation."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from optuna import Trial, TrialPruned
+
+from autoencoders.callbacks import CRITERION
+from autoencoders.checkpoint import TrainedModel
+from autoencoders.data.prepared import Prepared
+from autoencoders.evaluation.metrics import squared_error
+from autoencoders.params import Dimension, Params
+from autoencoders.space import dimensions
+from autoencoders.tracking.runs import Run, Runs
+from autoencoders.training import fit
+from autoencoders.tuning.study import trial_params
+from autoencoders.tuning.work import REASON
+
+RESULT = "result"  # attribute of a complete trial
+CURVES = ("train/reconstruction_loss", CRITERION)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Trains a trial and gives what the study minimises: the squared error, and for `compress` the code size."""
+
+    kind: str
+    params: Params
+    data: Prepared
+    runs: Runs
+    study_run: str  # the MLflow run above the trials'
+    each_epoch: Callable[[], None]  # may raise Interrupted
+
+    def __call__(self, trial: Trial) -> float | tuple[float, int]:
+        """A failure is noted with its reason, as the trial's attribute and in MLflow, and raised again."""
+        values = {d.param: suggest(trial, d) for d in dimensions(self.params, self.kind)}
+        try:
+            with self.runs.trial(self.study_run, f"trial {trial.number}", values) as run:
+                result = self._result(trial, values, run)
+        except Exception as error:
+            trial.set_user_attr(REASON, f"{type(error).__name__}: {error}"[:1000])
+            raise
+        if result is None:
+            raise TrialPruned
+        trial.set_user_attr(RESULT, result)
+        compress = self.params.tune.goal == "compress"
+        return (result["squared_error"], int(result["code_size"])) if compress else result["squared_error"]
+
+    def _result(self, trial: Trial, values: Mapping[str, object], run: Run) -> dict[str, float] | None:
+        """What the trained network achieves on validation; None for a pruned trial."""
+        params = trial_params(self.params, self.kind).tuned(self.kind, values)
+
+        def log(epoch: int, means: Mapping[str, float]) -> None:
+            self.each_epoch()
+            run.epoch(epoch, {name: means[name] for name in CURVES})
+            if self.params.tune.goal == "reconstruct":
+                trial.report(means[CRITERION], epoch)
+                if trial.should_prune():
+                    raise TrialPruned
+
+        try:
+            fitted = fit(self.kind, params, self.data, log=log)
+        except TrialPruned:
+            run.tag(state="pruned")
+            return None
+        result = {**judged(fitted.model, self.data), "epochs": len(fitted.history)}
+        run.metrics({f"val/{name}": result[name] for name in ("squared_error", "explained_variance")})
+        return result
+
+
+def suggest(trial: Trial, dimension: Dimension) -> Any:
+    """A value from one line of the search space."""
+    if dimension.choices is not None:
+        return trial.suggest_categorical(dimension.param, dimension.choices)
+    low, high = dimension.ends
+    if dimension.whole:
+        return trial.suggest_int(dimension.param, low, high, step=int(dimension.step or 1), log=dimension.log)
+    return trial.suggest_float(dimension.param, low, high, step=dimension.step, log=dimension.log)
+
+
+def judged(model: TrainedModel, data: Prepared) -> dict[str, float]:
+    """Squared error on the validation rows (sum over features, mean over rows, model scale) and the variance kept."""
+    raw = np.asarray(data.rows["validation"], np.float32)
+    error = float(squared_error(raw / data.scale, model.reconstruct(raw) / data.scale).mean())
+    mean = np.asarray(data.rows["train"]).mean(0, dtype=np.float64)
+    variance = float(squared_error(raw / data.scale, mean / data.scale).mean())
+    shape = model.description.architecture
+    return {"squared_error": error, "explained_variance": 1 - error / variance, "code_size": shape.code_size}

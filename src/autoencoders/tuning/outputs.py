@@ -1,0 +1,132 @@
+"""What a study found, as files: the values that the training takes, every trial, pictures. Nothing timed is in them."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autoencoders.errors import UserError
+from autoencoders.files import replacing, write_text
+from autoencoders.params import Tune
+from autoencoders.stage import TRIALS
+from autoencoders.tuning.objective import RESULT
+from autoencoders.tuning.study import UNTUNED
+from autoencoders.tuning.values import write_tuned
+from autoencoders.tuning.work import REASON
+
+RESULTS = ("squared_error", "explained_variance", "code_size", "epochs")
+
+
+def taken(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
+    """The trial whose values the training takes. Raises UserError where none is complete.
+
+    compress: the smallest code that keeps `explained_variance`, of equal codes the one with the smaller error; where no
+    code keeps it, and for reconstruct: the smallest error.
+    """
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    if not complete:
+        reasons = sorted({str(trial.user_attrs.get(REASON, "pruned")) for trial in trials})
+        raise UserError(
+            f"none of {len(trials)} trials is complete: {'; '.join(reasons)}; raise tune.n_trials or mend it"
+        )
+    keeping = [trial for trial in complete if keeps(trial, tune)]
+    if keeping:
+        return min(keeping, key=lambda t: (t.user_attrs[RESULT]["code_size"], t.user_attrs[RESULT]["squared_error"]))
+    return min(complete, key=lambda t: t.user_attrs[RESULT]["squared_error"])
+
+
+def keeps(trial: FrozenTrial, tune: Tune) -> bool:
+    """Whether the goal is `compress` and the trial's code keeps enough variance."""
+    kept = trial.user_attrs[RESULT]["explained_variance"]
+    return tune.goal == "compress" and bool(kept >= tune.explained_variance)
+
+
+def write_study(folder: Path, name: str, trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
+    """Writes the folder as a whole and gives the trial that was taken."""
+    best = taken(trials, tune)
+    with replacing(folder) as new:
+        write_tuned(new, best.params)
+        write_text(new / TRIALS, table(trials))
+        (new / "figures").mkdir()
+        _draw(new / "figures", name, trials, best, tune)
+    return best
+
+
+def table(trials: Sequence[FrozenTrial]) -> str:
+    """One line a trial, numbered without gaps."""
+    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["trial", "state", *RESULTS, *names, "reason"], lineterminator="\n")
+    writer.writeheader()
+    for number, trial in enumerate(trials):
+        result = trial.user_attrs.get(RESULT, {})
+        epochs = {"epochs": max(trial.intermediate_values, default="")}
+        shown = {"trial": number, "state": trial.state.name.lower(), "reason": trial.user_attrs.get(REASON, "")}
+        writer.writerow({**epochs, **shown, **result, **trial.params})
+    return text.getvalue()
+
+
+def summary(trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> str:
+    """What was taken and what it gains against the untuned parameters, on validation, after a trial's epochs."""
+    states = [trial.state for trial in trials]
+    pruned, failed = states.count(TrialState.PRUNED), states.count(TrialState.FAIL)
+    lines = [f"taken: trial {trials.index(best)} of {len(trials)} ({pruned} pruned, {failed} failed): {_told(best)}"]
+    if tune.goal == "compress":
+        share = f"{tune.explained_variance:.0%} of the variance"
+        found = (
+            f"the smallest code that keeps {share}" if keeps(best, tune) else f"no code keeps {share}: the best found"
+        )
+        lines[0] += f"; {found}"
+    untuned = next((t for t in trials if t.user_attrs.get(UNTUNED) and RESULT in t.user_attrs), None)
+    if untuned is None:
+        lines.append("untuned: outside of tune.space or failed, so there is nothing to compare with")
+    else:
+        before, after = (trial.user_attrs[RESULT]["squared_error"] for trial in (untuned, best))
+        lines.append(f"untuned: {_told(untuned)}; tuning changes the error by {after / before - 1:+.1%}")
+    return "\n".join(lines)
+
+
+def _told(trial: FrozenTrial) -> str:
+    result: Mapping[str, Any] = trial.user_attrs[RESULT]
+    kept, error = result["explained_variance"], result["squared_error"]
+    return f"code size {result['code_size']} keeps {kept:.1%}, squared error {error:.4f}"
+
+
+def _draw(folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> None:
+    """History, slices, importances, and for `compress` the Pareto front; where there are too few trials, fewer."""
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    study = optuna.create_study(directions=["minimize"] * len(best.values))
+    study.add_trials(complete)
+    drawn = optuna.visualization.matplotlib
+    error: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": "squared error"}
+    plt.switch_backend("agg")
+    with mpl.rc_context({**mpl.rcParamsDefault, "figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}):
+        drawn.plot_optimization_history(study, **error)
+        _save(folder / "history.png", name)
+        drawn.plot_slice(study, **error)
+        _save(folder / "slice.png", name)
+        if len({trial.values[0] for trial in complete}) > 1:
+            evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+            drawn.plot_param_importances(study, evaluator=evaluator, **error)
+            _save(folder / "importances.png", name)
+        if tune.goal == "compress":
+            axes = drawn.plot_pareto_front(study, target_names=["squared error", "code size"])
+            axes.scatter(best.values[0], best.values[1], marker="*", s=150, color="black", label="taken")
+            axes.legend()
+            _save(folder / "pareto.png", name)
+
+
+def _save(path: Path, name: str) -> None:
+    from matplotlib import pyplot as plt
+
+    figure = plt.gcf()
+    figure.suptitle(name)
+    figure.savefig(path, metadata={"Software": None}, bbox_inches="tight")
+    plt.close(figure)

@@ -1,0 +1,86 @@
+"""Where studies are kept: a journal file in the repository, or the PostgreSQL server that the environment names."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import optuna
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from autoencoders.errors import UserError
+from autoencoders.stage import STUDIES, repository
+
+VARIABLE = "AUTOENCODERS_STUDY_URL"
+EXAMPLE = "postgresql://user:password@host:5432/studies"
+HEARTBEAT, GRACE = 5, 20  # seconds from one sign of life to the next, and until a silent worker counts as dead
+LOCK_GRACE = 10  # seconds until the lock of a writer that was killed is broken; a write takes milliseconds
+
+
+def open_storage(where: str) -> BaseStorage:
+    """`journal` or `environment`. Raises UserError, in which a URL's password is hidden."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.filterwarnings("ignore", category=ExperimentalWarning)
+    return _journal() if where == "journal" else _database(_url())
+
+
+def _journal() -> JournalStorage:
+    path = repository() / STUDIES / "optuna.journal"
+    path.parent.mkdir(exist_ok=True)
+    lock = JournalFileSymlinkLock(str(path), grace_period=LOCK_GRACE)
+    backend = JournalFileBackend(str(path), lock_obj=lock)
+    lock.acquire()  # a machine that lost its power can leave half a line, to which the next one would be added
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)
+    lock.release()
+    return JournalStorage(backend)
+
+
+def _url() -> URL:
+    text = os.environ.get(VARIABLE, "")
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "postgresql":  # the text may hold a password: it is not shown
+        found = "is not set" if not text else "is no PostgreSQL URL"
+        raise UserError(f"{VARIABLE}: {found}, which tune.storage = environment needs; for example {EXAMPLE}")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _database(url: URL) -> RDBStorage:
+    with reporting_database():
+        return RDBStorage(
+            url.render_as_string(hide_password=False),
+            engine_kwargs={"pool_pre_ping": True},
+            heartbeat_interval=HEARTBEAT,
+            grace_period=GRACE,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+        )
+
+
+@contextmanager
+def reporting_database() -> Iterator[None]:
+    """Turns what a database server refuses into a UserError without the password."""
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        url = _url()
+        told = str(error.__cause__ or error).replace(url.password or "\0", "***").splitlines()[0]
+        raise UserError(
+            f"{url.render_as_string()}: {told}; no trial is lost: start the server, check {VARIABLE}, and run again"
+        ) from None
+
+
+def dashboard(where: str, host: str, port: int) -> None:
+    """Serves optuna-dashboard until Ctrl-C."""
+    import optuna_dashboard
+
+    storage = open_storage(where)
+    print(f"studies on http://{host}:{port}/dashboard, Ctrl-C ends it", flush=True)
+    optuna_dashboard.run_server(storage, host=host, port=port)

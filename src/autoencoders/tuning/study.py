@@ -1,0 +1,107 @@
+"""A study: opened, continued or joined by what its trials depend on."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import optuna
+from optuna import Study
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+
+from autoencoders.data.prepared import Description
+from autoencoders.errors import UserError
+from autoencoders.files import sha256
+from autoencoders.params import Params, Tune
+from autoencoders.space import dimensions
+from autoencoders.stage import code_sha256
+from autoencoders.tuning.work import Repeatable
+
+MADE_OF, UNTUNED = "made_of", "untuned"  # attributes of a study and of a trial
+PRUNERS: dict[str, Callable[[int], optuna.pruners.BasePruner]] = {
+    "none": lambda epochs: optuna.pruners.NopPruner(),  # noqa: ARG005
+    "median": lambda epochs: optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=epochs // 10),
+    "hyperband": lambda epochs: optuna.pruners.HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=epochs),
+}
+
+
+def trial_params(params: Params, kind: str) -> Params:
+    """The parameters that a trial starts from: those of the training, with the trial's epochs."""
+    if params.tune.epochs == "full":
+        return params
+    return params.tuned(kind, {"train.epochs": params.tune.epochs})
+
+
+def made_of(params: Params, kind: str, data: Description) -> dict[str, str]:
+    """What a study's trials depend on, each as a hash: another one makes another study."""
+    tune = params.tune
+    settings = [tune.goal, tune.epochs, tune.sampler, tune.seed, tune.pruner if tune.goal == "reconstruct" else ""]
+    parts: dict[str, Any] = {
+        "the search space": [dimension.model_dump(mode="json") for dimension in dimensions(params, kind)],
+        "the parameters": [settings, trial_params(params, kind).flatten(kind, data.facts)],
+        "the data": data.content_sha256,
+        "the code": code_sha256("tune"),
+    }
+    return {name: sha256(json.dumps(value, sort_keys=True).encode())[:16] for name, value in parts.items()}
+
+
+def described(params: Params, kind: str) -> dict[str, object]:
+    """A study's settings and search space, for its MLflow run: what stays the same while it goes on."""
+    tune = params.tune
+    space = {
+        f"space.{d.param}": d.model_dump_json(exclude_unset=True, exclude={"param"}) for d in dimensions(params, kind)
+    }
+    return {"goal": tune.goal, "epochs": tune.epochs, "sampler": tune.sampler, "seed": tune.seed, **space}
+
+
+def study_name(parts: Mapping[str, str], kind: str, data: Description) -> str:
+    """The study's name, the same on every machine."""
+    return f"{data.name}-{kind}-{sha256(json.dumps(parts).encode())[:8]}"
+
+
+def open_study(storage: BaseStorage, kind: str, params: Params, data: Description) -> Study:
+    """The study of the present parameters, data and code, made where there is none; says which."""
+    parts = made_of(params, kind, data)
+    name = study_name(parts, kind, data)
+    earlier = [s for s in optuna.get_all_study_summaries(storage=storage) if s.study_name.startswith(name[:-8])]
+    if name not in [summary.study_name for summary in earlier]:
+        told = f"new study {name}"
+        if earlier:
+            before = max(earlier, key=lambda s: s.datetime_start or datetime.min).user_attrs.get(MADE_OF, {})
+            changed = [part for part, value in parts.items() if before.get(part) != value]
+            told += f": {', '.join(changed)} changed; the earlier studies are kept"
+        print(told, flush=True)
+    directions = [StudyDirection.MINIMIZE] * (2 if params.tune.goal == "compress" else 1)
+    study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
+    study.set_user_attr(MADE_OF, parts)
+    if not study.get_trials(deepcopy=False) and (values := _untuned(params, kind, data)) is not None:
+        study.enqueue_trial(values, user_attrs={UNTUNED: True})
+    return equip(study, params.tune, trial_params(params, kind).train_of(kind).epochs)
+
+
+def join_study(storage: BaseStorage, kind: str, params: Params, data: Description) -> Study:
+    """The running study of the present parameters, data and code. Raises UserError where there is none."""
+    name = study_name(made_of(params, kind, data), kind, data)
+    if name not in optuna.get_all_study_names(storage=storage):
+        raise UserError(
+            f"{name}: no such study to join; start it with `dvc repro tune@{kind}`, and let parameters, data and code "
+            "be the same on all machines"
+        )
+    study = optuna.load_study(study_name=name, storage=storage)
+    return equip(study, params.tune, trial_params(params, kind).train_of(kind).epochs)
+
+
+def equip(study: Study, tune: Tune, epochs: int) -> Study:
+    """The study with its sampler and pruner."""
+    study.sampler = Repeatable(tune.sampler, tune.seed)
+    study.pruner = PRUNERS[tune.pruner if tune.goal == "reconstruct" else "none"](epochs)
+    return study
+
+
+def _untuned(params: Params, kind: str, data: Description) -> dict[str, object] | None:
+    """The values of params.yaml, as a first trial to compare with; None where one lies outside of the space."""
+    flat = trial_params(params, kind).flatten(kind, data.facts)
+    values = {dimension.param: flat[dimension.param] for dimension in dimensions(params, kind)}
+    inside = all(dimension.holds(values[dimension.param]) for dimension in dimensions(params, kind))
+    return values if inside else None
