@@ -88,3 +88,12 @@ def evaluate(params: Params) -> Evaluate:
 def leaderboard(digits: Path, evaluate: Evaluate, untrained: dict[str, TrainedModel]) -> list[Row]:
     """The rows of the untrained models and the baselines on the digits."""
     return Evaluation.of(load_prepared(digits), evaluate).rows(list(untrained.values()))
+
+
+@pytest.fixture
+def store_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for the user's repository, with stores of its own; code and parameters are this repository's."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # mlflow sets it; after the test it is as before
+    return tmp_path

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 QUICK = {
     "train.epochs": 3,
     "network.nodes_per_layer": 32,
+    "tune.n_trials": 2,
+    "tune.epochs": 1,
     "evaluate.bootstrap_samples": 100,
     "evaluate.importance_samples": 2,
     "evaluate.probe_rows": 100,

@@ -15,7 +15,18 @@ from autoencoders.architecture import layer_widths
 from autoencoders.data.sources import SOURCES, facts
 from autoencoders.errors import ParameterError
 from autoencoders.losses import RECONSTRUCTION_LOSSES
-from autoencoders.params import Data, DataFacts, Models, Network, Params, Train, load_params, parse_params
+from autoencoders.params import (
+    Data,
+    DataFacts,
+    Dimension,
+    Models,
+    Network,
+    Params,
+    Train,
+    Tune,
+    load_params,
+    parse_params,
+)
 
 FILE = Path(__file__).parents[1] / "params.yaml"
 TEXT = FILE.read_text(encoding="utf-8")
@@ -122,6 +133,15 @@ OUT_OF_RANGE = [
     ("models.denoising.level", 1.25, "less than or equal to 1"),
     ("models.variational.beta", -1, "greater than or equal to 0"),
     ("models.variational.warmup", 1.0, "less than 1"),
+    ("tune.n_trials", -1, "greater than or equal to 0"),
+    ("tune.n_trials", 1_000_001, "less than or equal to 1000000"),
+    ("tune.epochs", 0, "'full' or must be greater than or equal to 1"),
+    ("tune.explained_variance", 0, "greater than 0"),
+    ("tune.explained_variance", 1.0, "less than 1"),
+    ("tune.seed", -1, "greater than or equal to 0"),
+    ("tune.workers", 0, "greater than or equal to 1"),
+    ("tune.workers", 1025, "less than or equal to 1024"),
+    ("rate_distortion.workers", 0, "greater than or equal to 1"),
     ("evaluate.seed", -1, "greater than or equal to 0"),
     ("evaluate.bootstrap_samples", 99, "greater than or equal to 100"),
     ("evaluate.bootstrap_samples", 100_001, "less than or equal to 100000"),
@@ -150,6 +170,10 @@ WRONG_TYPE = [
     ("network.activation", None, "'silu', 'gelu', 'relu', 'tanh' or 'sigmoid'"),
     ("network.loss", ["mse"], "'auto', 'mse', 'bce' or 'l1'"),
     ("models.sparse.k", 4.5, "a whole number"),
+    ("tune.n_trials", 2.0, "a whole number"),
+    ("tune.epochs", True, "'full' or must be a whole number"),
+    ("tune.space", {}, "a list"),
+    ("rate_distortion.code_sizes", 8, "a list"),
     ("registry.promote", "sometimes", "'auto' or must be a boolean"),
     ("registry.promote", 1, "'auto' or must be a boolean"),
 ]
@@ -163,7 +187,13 @@ UNKNOWN_CHOICE = [
     ("models.sparse.penalty", "l2", "'kl', 'l1' or 'top_k'"),
     ("models.contractive.jacobian", "hutchinson", "'auto', 'closed_form', 'exact' or 'estimate'"),
     ("models.denoising.corruption", "dropout", "'gaussian', 'masking' or 'salt_and_pepper'"),
+    ("tune.goal", "shrink", "'compress' or 'reconstruct'"),
+    ("tune.epochs", "all", "'full'"),
+    ("tune.sampler", "cma", "'tpe' or 'random'"),
+    ("tune.pruner", "wilcoxon", "'none', 'median' or 'hyperband'"),
+    ("tune.storage", "sqlite", "'journal' or 'environment'"),
 ]
+SHORT_LISTS = [("tune.space", [], 1), ("rate_distortion.code_sizes", [8], 2), ("rate_distortion.seeds", [], 1)]
 NOT_FINITE = [
     ("train.learning_rate", math.nan, "a finite number"),
     ("train.weight_decay", math.inf, "a finite number"),
@@ -206,12 +236,92 @@ def test_an_optional_key_without_a_value_is_refused_instead_of_ignored(key):
 
 
 @pytest.mark.parametrize(
-    ("value", "index", "allowed"),
-    [([128, 0], 1, "greater than or equal to 1"), (["a", 64], 0, "a whole number"), ([64, 2.5], 1, "a whole number")],
+    ("key", "value", "index", "allowed"),
+    [
+        ("network.nodes_per_layer", [128, 0], 1, "greater than or equal to 1"),
+        ("network.nodes_per_layer", ["a", 64], 0, "a whole number"),
+        ("network.nodes_per_layer", [64, 2.5], 1, "a whole number"),
+        ("rate_distortion.code_sizes", [8, 0], 1, "greater than or equal to 1"),
+        ("rate_distortion.seeds", [1, 2, -1], 2, "greater than or equal to 0"),
+    ],
 )
-def test_a_bad_member_of_a_list_is_refused_with_its_position(value, index, allowed):
-    message = refusal({"network.nodes_per_layer": value})
-    assert f"network.nodes_per_layer.{index} = {value[index]!r}: must be {allowed}" in message
+def test_a_bad_member_of_a_list_is_refused_with_its_position(key, value, index, allowed):
+    assert f"{key}.{index} = {value[index]!r}: must be {allowed}" in refusal({key: value})
+
+
+@pytest.mark.parametrize(("key", "value", "least"), SHORT_LISTS)
+def test_a_list_that_is_too_short_is_refused_with_its_key(key, value, least):
+    assert refusal({key: value}).startswith(f"params.yaml: {key} = {value!r}: List should have at least {least} item")
+
+
+# a line of the search space
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ({}, "needs low and high, or choices"),
+        ({"low": 4}, "needs low and high, or choices"),
+        ({"high": 4}, "needs low and high, or choices"),
+        ({"low": 4, "high": 4}, "low must be below high"),
+        ({"low": 4, "high": 3.5}, "low must be below high"),
+        ({"low": 0, "high": 8, "log": True}, "with log, low must be above 0 and there is no step"),
+        ({"low": 1, "high": 8, "log": True, "step": 1}, "with log, low must be above 0 and there is no step"),
+        ({"low": 1, "high": 8, "choices": [4]}, "choices don't go with low, high"),
+        ({"choices": [4, 8], "log": False}, "choices don't go with log"),
+        ({"choices": [4, 8], "step": 1}, "choices don't go with step"),
+    ],
+)
+def test_a_line_of_the_space_that_is_neither_range_nor_choices_is_refused_with_its_place(line, rule):
+    good = TREE["tune"]["space"][0]
+    message = refusal({"tune.space": [good, {"param": "network.n_layers", **line}]})
+    assert message.startswith("params.yaml: tune.space[1] = {")
+    assert message.endswith(f"}}: {rule}")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"low": "a", "high": 8}, "tune.space[0].low = 'a': must be a whole number or must be a number"),
+        ({"low": 1, "high": math.inf}, "tune.space[0].high = inf: must be a whole number or must be a finite number"),
+        ({"low": 1, "high": None}, "tune.space[0].high = None: must not be null"),
+        ({"low": 1, "high": 8, "step": 0}, "tune.space[0].step = 0: must be greater than 0"),
+        ({"choices": []}, "tune.space[0].choices = []: List should have at least 1 item"),
+        ({"choices": [8, [4]]}, "tune.space[0].choices.1 = [4]: must be "),
+        ({"lo": 1, "high": 8}, "tune.space[0].lo: unknown key; allowed here: param, low, high, log, step, choices"),
+        ({"param": MISSING, "low": 1, "high": 8}, "tune.space[0].param: missing"),
+    ],
+)
+def test_a_bad_value_in_a_line_of_the_space_is_refused_with_its_place(line, message):
+    values = {"param": "network.n_layers", **line}
+    told = refusal({"tune.space": [{key: value for key, value in values.items() if value is not MISSING}]})
+    assert told.startswith(f"params.yaml: {message}")
+
+
+def dimension(**values: Any) -> Dimension:
+    return Dimension(param="network.n_layers", **values)
+
+
+def test_a_range_holds_both_ends_and_what_lies_between_and_choices_hold_themselves():
+    whole, real, choices = dimension(low=2, high=4), dimension(low=0.5, high=2.0), dimension(choices=[8, "auto"])
+    assert [whole.holds(value) for value in (1, 2, 3, 4, 5, "auto", [3])] == [False, *[True] * 3, *[False] * 3]
+    assert [real.holds(value) for value in (0.4, 0.5, 1, 2.0, 2.1)] == [False, *[True] * 3, False]
+    assert [choices.holds(value) for value in (8, "auto", 9)] == [True, True, False]
+    assert (whole.ends, real.ends, choices.ends) == ([2, 4], [0.5, 2.0], [8, "auto"])
+
+
+@pytest.mark.parametrize(
+    ("values", "whole"),
+    [
+        ({"low": 2, "high": 4}, True),
+        ({"low": 2, "high": 8, "step": 2}, True),
+        ({"low": 2, "high": 8, "step": 0.5}, False),
+        ({"low": 0.0, "high": 8}, False),
+        ({"low": 0, "high": 0.5}, False),
+    ],
+)
+def test_a_range_is_whole_where_ends_and_step_are(values, whole):
+    assert dimension(**values).whole is whole
 
 
 ALLOWED_BOUNDS = [
@@ -228,6 +338,10 @@ ALLOWED_BOUNDS = [
     *[("models.sparse.weight", value) for value in (0, 0.0)],
     *[("evaluate.bootstrap_samples", value) for value in (100, 100_000)],
     *[("evaluate.figure_columns", value) for value in (2, 50)],
+    *[("tune.n_trials", value) for value in (0, 1_000_000)],
+    *[("tune.epochs", value) for value in ("full", 1, 1_000_000)],
+    *[("tune.workers", value) for value in (1, 1024)],
+    ("rate_distortion.code_sizes", [1, 65_536]),
     *[("registry.promote", value) for value in ("auto", True, False)],
 ]
 
@@ -253,6 +367,8 @@ def test_the_bounds_themselves_are_allowed(key, value):
         ("models.sparse.beta", ["network", "train", "penalty", "weight", "sparsity", "k"]),
         ("models.sparse.network.dropout", list(Network.model_fields)),
         ("models.denoising.train.momentum", list(Train.model_fields)),
+        ("tune.trials", list(Tune.model_fields)),
+        ("rate_distortion.epochs", ["code_sizes", "seeds", "workers"]),
         ("evaluate.metric", ["seed", "bootstrap_samples"]),
         ("registry.alias", ["promote"]),
     ],
@@ -294,6 +410,7 @@ def test_a_misspelt_type_is_refused_with_the_likely_one():
     "key",
     [
         *("seed", "data", "network", "models", "registry", "data.name", "network.loss", "train.epochs"),
+        *("tune", "tune.n_trials", "tune.space", "rate_distortion", "rate_distortion.seeds"),
         *("models.sparse.k", "models.contractive.jacobian", "models.denoising.level", "models.variational.beta"),
     ],
 )
@@ -444,7 +561,7 @@ BROKEN_TEXT = [
     (TEXT.replace("seed: 1", "seed: 2024-99-99", 1), ["not valid YAML", "month"]),
     (TEXT.replace("seed: 1", f"seed: {'1' * 5000}", 1), ["not valid YAML", "5000 digits"]),
     ("seed: \x00\n", ["not valid YAML", "#x0000"]),
-    ("", ["must be a mapping of sections (seed, data, network, train, models, evaluate, registry)"]),
+    ("", [f"must be a mapping of sections ({', '.join(Params.model_fields)})"]),
     ("# nothing\n", ["must be a mapping of sections"]),
     ("- seed: 1\n", ["must be a mapping of sections"]),
     ("digits", ["must be a mapping of sections"]),
@@ -543,6 +660,43 @@ def test_override_is_validated_like_the_file(key, value, parts):
     with pytest.raises(ParameterError) as caught:
         load_params(FILE).override({key: value})
     assert all(part in str(caught.value) for part in parts)
+
+
+@every_kind
+def test_a_studys_values_win_over_the_types_own_and_leave_the_other_types(kind):
+    params = load_params(FILE).override(
+        {f"models.{kind}.network.activation": "gelu", f"models.{kind}.train.warmup": 0.5}
+    )
+    values = {"network.activation": "tanh", "network.code_size": 5, "train.learning_rate": 0.01}
+    tuned = params.tuned(kind, values)
+    assert tuned.network_of(kind) == params.network_of(kind).model_copy(update={"activation": "tanh", "code_size": 5})
+    assert tuned.train_of(kind) == params.train_of(kind).model_copy(update={"learning_rate": 0.01})
+    for other in set(KINDS) - {kind}:
+        assert tuned.kind(other) == params.kind(other)
+    assert tuned.model_copy(update={"models": params.models}) == params
+
+
+def test_a_studys_values_of_the_type_itself_are_taken_and_none_change_nothing():
+    params = load_params(FILE)
+    tuned = params.tuned("variational", {"models.variational.warmup": 0.25})
+    assert tuned.models.variational == params.kind("variational").model_copy(update={"warmup": 0.25})
+    assert params.tuned("variational", {}) == params
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"network.code_size": 0}, "models.sparse: network.code_size = 0: must be "),
+        ({"train.learning_rate": "fast"}, "models.sparse: train.learning_rate = 'fast': must be a number"),
+        ({"network.dropout": 1}, "models.sparse: network.dropout: unknown key"),
+        ({"models.variational.warmup": 0.5}, "models.sparse: models: unknown key"),
+        ({"seed": 2}, "models.sparse: seed: unknown key"),
+    ],
+)
+def test_a_studys_values_are_validated_like_the_file(values, message):
+    with pytest.raises(ParameterError) as caught:
+        load_params(FILE).tuned("sparse", values)
+    assert str(caught.value).startswith(message)
 
 
 @every_kind

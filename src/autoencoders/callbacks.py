@@ -61,8 +61,9 @@ class BestWeights(pl.Callback):
 class History(pl.Callback):
     """Collects each epoch's means and passes them on."""
 
-    def __init__(self, report: LogEpoch) -> None:
-        self.report, self.epochs = report, []  # type: LogEpoch, list[dict[str, float]]
+    def __init__(self, report: LogEpoch | None) -> None:
+        self.report = report or (lambda *_: None)
+        self.epochs: list[dict[str, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed training needs."""

@@ -36,6 +36,10 @@ def _parser() -> argparse.ArgumentParser:
     tune = commands.add_parser("tune", help="add a worker to a running study")
     tune.add_argument("--join", metavar="TYPE", required=True, help="the type whose study `dvc repro` is running")
     tune.set_defaults(command=_join)
+    curve = commands.add_parser(
+        "rate-distortion", help="train each type at each code size of rate_distortion.code_sizes"
+    )
+    curve.set_defaults(command=_rate_distortion)
     _registry_parser(commands.add_parser("registry", help="the champion, and every decision about it"))
     return parser
 
@@ -96,6 +100,13 @@ def _join(arguments: argparse.Namespace) -> None:
     from autoencoders.tuning.stage import join
 
     join(arguments.join, load_params())
+
+
+def _rate_distortion(arguments: argparse.Namespace) -> None:  # noqa: ARG001
+    from autoencoders.params import load_params
+    from autoencoders.rate_distortion import rate_distortion
+
+    rate_distortion(load_params())
 
 
 def _history(arguments: argparse.Namespace) -> None:  # noqa: ARG001

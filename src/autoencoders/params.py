@@ -209,6 +209,17 @@ class Tune(Section):
     storage: Literal["journal", "environment"]  # studies/optuna.journal, or the URL in AUTOENCODERS_STUDY_URL
     space: Annotated[list[Dimension], Field(min_length=1)]
 
+    def keeps(self, explained_variance: float) -> bool:
+        """Whether the goal is `compress` and a code keeps enough of the validation variance."""
+        return self.goal == "compress" and explained_variance >= self.explained_variance
+
+    def rank(self, code_size: int, error: float, explained_variance: float) -> tuple[float, float]:
+        """What trials and models are ordered by, the best first.
+
+        compress: the smallest code that keeps the variance, then the error. reconstruct, or what keeps less: the error.
+        """
+        return (code_size if self.keeps(explained_variance) else float("inf"), error)
+
 
 class RateDistortion(Section):
     """`ae rate-distortion`: error by code size."""

@@ -4,6 +4,7 @@ import logging
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from autoencoders.params import Params, Train
 
 BATCHES_A_STEP = 16  # batches that one training_step takes: Lightning's own work is paid once for all of them
 VALIDATION_ROWS = 4096
+SMALL = 2**16  # values of a layer for a batch, below which one thread computes them
 SHUFFLE, NOISE = 0, 1  # the two random streams of an epoch
 
 
@@ -195,7 +197,7 @@ def fit(
     params: Params,
     data: Prepared,
     *,
-    log: LogEpoch,
+    log: LogEpoch | None = None,
     fingerprint: str = "",
     resume: ResumePoint | None = None,
     callbacks: Sequence[pl.Callback] = (),
@@ -226,12 +228,24 @@ def fit(
     module = TrainingModule(model, train, params.seed, steps, resume.path if resume else None)
     best, history = BestWeights(train.patience), History(log)
     trainer = _trainer(train.epochs, [best, history, *callbacks, *([resume] if resume else [])])
-    with warnings.catch_warnings():
+    products = train.batch_size * max(description.architecture.widths, default=description.architecture.n_features)
+    with _threads(products), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own use of torch, not the user's to mend
         trainer.fit(module, datamodule=rows, ckpt_path=resume.start if resume else None, weights_only=True)
     autoencoder.load_state_dict(best.weights)
     model.description = replace(description, epochs=len(history.epochs), best_epoch=best.epoch)
     return Fitted(model, history.epochs)
+
+
+@contextmanager
+def _threads(products: int) -> Iterator[None]:
+    """One thread for small products: a second gains little, and costs a lot where other processes want the core."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if products < SMALL else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _trainer(epochs: int, callbacks: list[pl.Callback]) -> pl.Trainer:

@@ -29,23 +29,24 @@ def traces(shrunk_repository: Path) -> dict[str, dict[str, list[str]]]:
     """What each stage used, run in the order of the pipeline on shrunk parameters."""
     found = {}
     kinds = list(YAML(typ="safe").load(shrunk_repository / "params.yaml")["models"])
-    runs = [
-        (stage, [kind] if stage == "train" else [])
-        for stage in STAGES
-        for kind in (kinds if stage == "train" else [""])
-    ]
-    for stage, arguments in runs:
-        done = subprocess.run(
-            [sys.executable, TRACER, f"pipeline/{stage}.py", *arguments],
-            cwd=shrunk_repository,
-            env={**os.environ, "PYTHONPATH": "src"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        found["@".join([stage, *arguments])] = json.loads(done.stdout.splitlines()[-1])
+    for stage, body in STAGES.items():
+        for arguments in [[kind] for kind in kinds] if "foreach" in body else [[]]:
+            found["@".join([stage, *arguments])] = trace(shrunk_repository, f"pipeline/{stage}.py", *arguments)
     return found
+
+
+def trace(folder: Path, script: str, *arguments: str) -> dict[str, list[str]]:
+    """What a script used, run in a copy of the repository."""
+    done = subprocess.run(
+        [sys.executable, TRACER, script, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def declared(stage: str) -> tuple[list[str], list[str]]:
@@ -74,6 +75,33 @@ def test_every_stage_declares_the_parameters_that_it_reads(traces):
         leaves = [name for name in used["params"] if name not in sections]
         assert [name for name in leaves if not covered(name, keys, ".")] == [], stage
         assert [key for key in keys if not any(covered(name, [key], ".") for name in used["params"])] == [], stage
+
+
+def reads(folder: Path, line: str) -> set[str]:
+    """What a line of Python reads of the parameters `p`."""
+    (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    (folder / "reader.py").write_text(f"from autoencoders.params import load_params\np = load_params()\n{line}\n")
+    return set(trace(folder, "reader.py")["params"])
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("p.model_copy(update={'seed': 5})", set()),
+        ("p.model_copy(update={'seed': 5}).seed", {"seed"}),
+        ("p.model_copy().network.loss", {"network", "network.loss"}),
+        ("p.train.model_copy(update={'epochs': 5}).patience", {"train", "train.patience"}),
+    ],
+)
+def test_the_tracer_takes_a_copy_for_the_original(tmp_path, line, read):
+    assert reads(tmp_path, line) == read
+
+
+def test_the_tracer_sees_what_is_read_beside_a_studys_values(tmp_path):
+    read = reads(tmp_path, "p.tuned('denoising', {'train.epochs': 5}).train_of('denoising').patience")
+    assert {"train.patience", "models.denoising.train", "models.denoising.level"} <= read
+    assert {name.split(".")[0] for name in read} == {"train", "models"}
+    assert {name.split(".")[1] for name in read if name.startswith("models.")} == {"denoising"}
 
 
 def test_the_lock_file_is_a_dependency_of_all_that_computes():

@@ -1,6 +1,7 @@
 """Runs a stage script like `python` does, then prints what it used: `tracer.py pipeline/train.py sparse`.
 
-The last line of its output is JSON: {"files": project files imported, "params": dotted names of parameters read}.
+The last line of its output is JSON: {"files": project files imported, "params": dotted names of parameters read}. A copy
+of the parameters counts as the original: copying reads nothing, and what is read from the copy has the original's name.
 """
 
 import json
@@ -52,8 +53,10 @@ def instrument() -> None:
         return iterate(self)
 
     def model_copy(self: params.Section, **options: Any) -> Any:
-        read(self, type(self).model_fields)
-        return copy(self, **options)
+        copied = copy(self, **options)
+        if id(self) in paths:
+            register(copied, paths[id(self)])
+        return copied
 
     def load_params() -> params.Params:
         loaded = load()

@@ -1,20 +1,8 @@
-"""A real MLflow store of its own for each test."""
-
-from pathlib import Path
+"""Data to track runs of."""
 
 import pytest
 
 from autoencoders.data.prepared import Description
-from repository import ROOT
-
-
-@pytest.fixture
-def store_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands for the user's repository; code and parameters are this repository's."""
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # mlflow sets it; after the test it is as before
-    return tmp_path
 
 
 @pytest.fixture

@@ -10,7 +10,13 @@ import torch
 from autoencoders.checkpoint import BATCH_ROWS, TrainedModel, as_tensor
 from autoencoders.data.prepared import Prepared
 from autoencoders.evaluation.baselines import PrincipalComponents, Projection, mean_predictor
-from autoencoders.evaluation.metrics import Bootstrap, Values, reconstruction_metrics, squared_error
+from autoencoders.evaluation.metrics import (
+    Bootstrap,
+    Values,
+    explained_variance,
+    reconstruction_metrics,
+    squared_error,
+)
 from autoencoders.evaluation.probes import probe_errors
 from autoencoders.params import Evaluate
 
@@ -62,7 +68,7 @@ class Evaluation:
             "loss": shape.loss,
             "epochs": description.epochs,
             "best_epoch": description.best_epoch,
-            "validation_squared_error": float(squared_error(self.x["validation"], rebuilt["validation"]).mean()),
+            **self._validation(rebuilt["validation"]),
             "active_code_units": int((codes["test"].var(0) > ACTIVE_VARIANCE).sum()),
         }
         return self._completed(row, rebuilt["test"], values)
@@ -75,11 +81,18 @@ class Evaluation:
             "model": name,
             "code_size": code_size,
             "n_parameters": projection.mean.size + projection.components.size,
-            "validation_squared_error": float(squared_error(self.x["validation"], rebuilt["validation"]).mean()),
+            **self._validation(rebuilt["validation"]),
         }
         if code_size:
             row["compression_ratio"] = self.x["test"].shape[1] / code_size
         return self._completed(row, rebuilt["test"], self._test_values(rebuilt["test"], codes))
+
+    def _validation(self, rebuilt: np.ndarray) -> dict[str, float]:
+        x, mean = self.x["validation"], self.x["train"].mean(0, dtype=np.float64)
+        return {
+            "validation_squared_error": float(squared_error(x, rebuilt).mean()),
+            "validation_explained_variance": explained_variance(x, rebuilt, mean),
+        }
 
     def _test_values(self, rebuilt: np.ndarray, codes: dict[str, np.ndarray]) -> Values:
         description = self.data.description

@@ -16,6 +16,11 @@ def squared_error(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return np.square(x - x_hat).sum(1, dtype=np.float64)
 
 
+def explained_variance(x: np.ndarray, x_hat: np.ndarray, mean: np.ndarray) -> float:
+    """1 - sum of squared errors / sum of squared deviations from the training mean (features,)."""
+    return float(1 - squared_error(x, x_hat).sum() / squared_error(x, mean).sum())
+
+
 def psnr(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio in dB, one value a row, for a peak of 1 (100 dB at most)."""
     return -10 * np.log10(np.maximum(squared_error(x, x_hat) / x.shape[1], SMALLEST_ERROR))

@@ -9,12 +9,14 @@ import numpy as np
 from autoencoders.checkpoint import load
 from autoencoders.data.prepared import Prepared
 from autoencoders.evaluation.leaderboard import Row
-from autoencoders.evaluation.metrics import Bootstrap, squared_error
-from autoencoders.params import Evaluate, Params
+from autoencoders.evaluation.metrics import Bootstrap, explained_variance, squared_error
+from autoencoders.params import Params, Tune
 from autoencoders.params import Registry as RegistryParams
 from autoencoders.stage import MODELS
 from autoencoders.tracking.registry import CHALLENGER, CHAMPION, Decision, Registry
 from autoencoders.tracking.runs import Runs
+
+RANKED = ("code_size", "validation_squared_error", "validation_explained_variance")
 
 
 def register(runs: Runs, registry: Registry, rows: Sequence[Row], data: Prepared, params: Params) -> list[str]:
@@ -25,22 +27,20 @@ def register(runs: Runs, registry: Registry, rows: Sequence[Row], data: Prepared
             folder = MODELS / kind
             versions[kind] = registry.add(folder, runs.trained(folder).id, row, example, runs.lineage())
     told = [f"{registry.name}: " + ", ".join(f"{kind} is version {version}" for kind, version in versions.items())]
-    best = winner(rows, params.kinds)
+    best = winner(rows, params.kinds, params.tune)
     if not may_promote(params.registry):
         return [*told, f"{best} is the best on validation; an experiment changes no champion (registry.promote)"]
-    decision = decide(registry, versions[best], MODELS / best, data, params.evaluate)
+    decision = decide(registry, versions[best], MODELS / best, data, params)
     if decision is None:
         return [*told, f"{best} is the best on validation and already @{CHAMPION}: version {versions[best]}"]
     alias = CHAMPION if decision.action == "promoted" else CHALLENGER
     return [*told, f"{best} is the best on validation and now @{alias}: version {versions[best]}: {decision.reason}"]
 
 
-def winner(rows: Sequence[Row], kinds: Sequence[str]) -> str:
-    """The type with the lowest validation error."""
-    ranked = sorted(
-        (float(row["validation_squared_error"]), str(row["model"])) for row in rows if row["model"] in kinds
-    )
-    return ranked[0][1]
+def winner(rows: Sequence[Row], kinds: Sequence[str], tune: Tune) -> str:
+    """The type that is the best on validation, by `Tune.rank`."""
+    ranked = [(tune.rank(*(row[name] for name in RANKED)), str(row["model"])) for row in rows if row["model"] in kinds]
+    return min(ranked)[1]
 
 
 def may_promote(params: RegistryParams) -> bool:
@@ -48,7 +48,7 @@ def may_promote(params: RegistryParams) -> bool:
     return "DVC_EXP_NAME" not in os.environ if params.promote == "auto" else params.promote
 
 
-def decide(registry: Registry, version: str, folder: Path, data: Prepared, params: Evaluate) -> Decision | None:
+def decide(registry: Registry, version: str, folder: Path, data: Prepared, params: Params) -> Decision | None:
     """Promotes the winner's version, or makes it the challenger; None where it is the champion already."""
     with registry.lock():
         champion = registry.champion()
@@ -67,14 +67,24 @@ def decide(registry: Registry, version: str, folder: Path, data: Prepared, param
         return registry.promote(version, told) if better else registry.keep(version, told)
 
 
-def _compare(registry: Registry, champion: str, folder: Path, data: Prepared, params: Evaluate) -> tuple[bool, str]:
-    """Whether the model in the folder beats the champion on the test rows, and the figures."""
-    raw = np.asarray(data.rows["test"], np.float32)
-    errors = [
-        squared_error(raw / data.scale, rebuilt / data.scale)
-        for rebuilt in (load(folder).reconstruct(raw), registry.load(champion).predict(raw))
-    ]
-    bootstrap = Bootstrap(len(raw), params.bootstrap_samples, params.seed)
+def _compare(registry: Registry, champion: str, folder: Path, data: Prepared, params: Params) -> tuple[bool, str]:
+    """Whether the model in the folder beats the champion, and why: by the code, as the goal ranks it, then by error."""
+    new, old = load(folder), registry.load(champion)
+    x = {split: np.asarray(data.rows[split], np.float32) for split in ("validation", "test")}
+    rebuilt = {split: [m / data.scale for m in (new.reconstruct(rows), old.predict(rows))] for split, rows in x.items()}
+    x = {split: rows / data.scale for split, rows in x.items()}
+    mean = np.asarray(data.rows["train"]).mean(0, dtype=np.float64) / data.scale
+    kept = [explained_variance(x["validation"], x_hat, mean) for x_hat in rebuilt["validation"]]
+    example = np.asarray(data.rows["test"][:1], np.float32)
+    sizes = [codes.shape[1] for codes in (new.encode(example), old.predict(example, params={"op": "encode"}))]
+    codes = [params.tune.rank(size, 0, share)[0] for size, share in zip(sizes, kept, strict=True)]
+    if codes[0] != codes[1]:
+        told = [f"code size {size}, which keeps {share:.1%}" for size, share in zip(sizes, kept, strict=True)]
+        verdict = "beats" if codes[0] < codes[1] else "does not beat"
+        asked = f"(of the validation variance; tune.explained_variance = {params.tune.explained_variance})"
+        return codes[0] < codes[1], f"{told[0]}, {verdict} version {champion}'s {told[1]} {asked}"
+    errors = [squared_error(x["test"], x_hat) for x_hat in rebuilt["test"]]
+    bootstrap = Bootstrap(len(x["test"]), params.evaluate.bootstrap_samples, params.evaluate.seed)
     mean, low, high = bootstrap.intervals({"difference": errors[0] - errors[1]})["difference"]
     verdict = "beats" if high < 0 else "does not beat"
     return high < 0, (

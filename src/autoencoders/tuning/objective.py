@@ -10,7 +10,7 @@ from optuna import Trial, TrialPruned
 from autoencoders.callbacks import CRITERION
 from autoencoders.checkpoint import TrainedModel
 from autoencoders.data.prepared import Prepared
-from autoencoders.evaluation.metrics import squared_error
+from autoencoders.evaluation.metrics import explained_variance, squared_error
 from autoencoders.params import Dimension, Params
 from autoencoders.space import dimensions
 from autoencoders.tracking.runs import Run, Runs
@@ -83,8 +83,7 @@ def suggest(trial: Trial, dimension: Dimension) -> Any:
 def judged(model: TrainedModel, data: Prepared) -> dict[str, float]:
     """Squared error on the validation rows (sum over features, mean over rows, model scale) and the variance kept."""
     raw = np.asarray(data.rows["validation"], np.float32)
-    error = float(squared_error(raw / data.scale, model.reconstruct(raw) / data.scale).mean())
-    mean = np.asarray(data.rows["train"]).mean(0, dtype=np.float64)
-    variance = float(squared_error(raw / data.scale, mean / data.scale).mean())
-    shape = model.description.architecture
-    return {"squared_error": error, "explained_variance": 1 - error / variance, "code_size": shape.code_size}
+    x, x_hat = raw / data.scale, model.reconstruct(raw) / data.scale
+    mean = np.asarray(data.rows["train"]).mean(0, dtype=np.float64) / data.scale
+    kept, code_size = explained_variance(x, x_hat, mean), model.description.architecture.code_size
+    return {"squared_error": float(squared_error(x, x_hat).mean()), "explained_variance": kept, "code_size": code_size}

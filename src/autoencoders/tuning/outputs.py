@@ -18,31 +18,19 @@ from autoencoders.tuning.study import UNTUNED
 from autoencoders.tuning.values import write_tuned
 from autoencoders.tuning.work import REASON
 
+RANKED = ("code_size", "squared_error", "explained_variance")
 RESULTS = ("squared_error", "explained_variance", "code_size", "epochs")
 
 
 def taken(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
-    """The trial whose values the training takes. Raises UserError where none is complete.
-
-    compress: the smallest code that keeps `explained_variance`, of equal codes the one with the smaller error; where no
-    code keeps it, and for reconstruct: the smallest error.
-    """
+    """The trial whose values the training takes, by `Tune.rank`. Raises UserError where none is complete."""
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if not complete:
         reasons = sorted({str(trial.user_attrs.get(REASON, "pruned")) for trial in trials})
         raise UserError(
             f"none of {len(trials)} trials is complete: {'; '.join(reasons)}; raise tune.n_trials or mend it"
         )
-    keeping = [trial for trial in complete if keeps(trial, tune)]
-    if keeping:
-        return min(keeping, key=lambda t: (t.user_attrs[RESULT]["code_size"], t.user_attrs[RESULT]["squared_error"]))
-    return min(complete, key=lambda t: t.user_attrs[RESULT]["squared_error"])
-
-
-def keeps(trial: FrozenTrial, tune: Tune) -> bool:
-    """Whether the goal is `compress` and the trial's code keeps enough variance."""
-    kept = trial.user_attrs[RESULT]["explained_variance"]
-    return tune.goal == "compress" and bool(kept >= tune.explained_variance)
+    return min(complete, key=lambda trial: tune.rank(*(trial.user_attrs[RESULT][name] for name in RANKED)))
 
 
 def write_study(folder: Path, name: str, trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
@@ -77,10 +65,8 @@ def summary(trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> str
     lines = [f"taken: trial {trials.index(best)} of {len(trials)} ({pruned} pruned, {failed} failed): {_told(best)}"]
     if tune.goal == "compress":
         share = f"{tune.explained_variance:.0%} of the variance"
-        found = (
-            f"the smallest code that keeps {share}" if keeps(best, tune) else f"no code keeps {share}: the best found"
-        )
-        lines[0] += f"; {found}"
+        kept = tune.keeps(best.user_attrs[RESULT]["explained_variance"])
+        lines[0] += f"; the smallest code that keeps {share}" if kept else f"; none keeps {share}: the least error"
     untuned = next((t for t in trials if t.user_attrs.get(UNTUNED) and RESULT in t.user_attrs), None)
     if untuned is None:
         lines.append("untuned: outside of tune.space or failed, so there is nothing to compare with")
