@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test test-fast check ui dashboard lock clean
+.PHONY: repro test test-fast check ui dashboard bench lock clean
 repro: .venv/.ready
 	dvc repro
 	ae leaderboard
@@ -37,6 +37,9 @@ dashboard: .venv/.ready # every study and trial, on localhost
 	@echo "installing the tools for checks and tests into .venv"
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
+
+bench: .venv/.ready # interleaved pairs; writes benchmarks/results.json
+	python benchmarks/tuning.py
 
 lock: # resolves pyproject.toml anew, in an environment of its own
 	sh tools/lock.sh

@@ -1,0 +1,189 @@
+"""Trials a minute on digits: this project's studies against the usual recipe, interleaved. `make bench`, a few minutes.
+
+The usual recipe: Optuna, Lightning with TensorDataset and DataLoader, self.log in every step, MLFlowLogger, one MLflow
+run a trial. Both train the same networks with the same values, epochs and batches, on one thread, and log to SQLite.
+"""
+
+import json
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAIRS, TRIALS = 7, 3
+KIND = "undercomplete"
+
+
+def main() -> None:
+    scratch = tempfile.TemporaryDirectory()
+    os.environ["DVC_ROOT"] = scratch.name
+    os.chdir(ROOT)
+    warnings.filterwarnings("ignore")
+    import torch
+
+    from autoencoders.data.prepared import load_prepared, prepare
+    from autoencoders.data.sources import download
+    from autoencoders.params import load_params
+    from autoencoders.tracking.runs import Runs
+
+    torch.set_num_threads(1)
+    params = load_params(ROOT / "params.yaml")
+    folder = Path(scratch.name)
+    download("digits", folder / "raw")
+    prepare(folder / "raw", folder / "prepared", params.override({"data.name": "digits"}).data)
+    data = load_prepared(folder / "prepared")
+    runs = Runs(data.description)
+    above = runs.parent()
+
+    def ours(seed: int) -> None:
+        _study(params, data, runs, above, seed)
+
+    def without_mlflow(seed: int) -> None:
+        _study(params, data, _Unlogged(), above, seed)
+
+    def usual(seed: int) -> None:
+        _usual_study(params, data, seed)
+
+    results = [
+        _compared("tune_vs_usual_small", usual, ours),
+        _compared("tune_vs_without_logging_small", without_mlflow, ours),
+    ]
+    path = ROOT / "benchmarks/results.json"
+    kept = json.loads(path.read_text()) if path.exists() else []
+    named = {result["name"]: result for result in [*kept, *results]}
+    path.write_text(json.dumps(list(named.values()), indent=2) + "\n")
+    for result in results:
+        print(
+            f"{result['name']:32} {result['ratio']:5.2f} ({result['low']:.2f} to {result['high']:.2f}) {result['unit']}"
+        )
+    scratch.cleanup()
+
+
+def _compared(name: str, other: Callable[[int], None], ours: Callable[[int], None]) -> dict[str, Any]:
+    """The median ratio of times over interleaved pairs; above 1 means that ours is faster."""
+    ratios = []
+    for function in (other, ours):
+        function(0)  # imports and first uses
+    for seed in range(1, PAIRS + 1):
+        seconds = []
+        for function in (other, ours):
+            began = time.perf_counter()
+            function(seed)
+            seconds.append(time.perf_counter() - began)
+        ratios.append(seconds[0] / seconds[1])
+        print(
+            f"{name} {seed}/{PAIRS}: {seconds[0] / TRIALS:.2f} s and {seconds[1] / TRIALS:.2f} s a trial",
+            file=sys.stderr,
+        )
+    low, high = min(ratios), max(ratios)
+    return {"name": name, "ratio": statistics.median(ratios), "low": low, "high": high, "unit": "times as many trials"}
+
+
+def _opened(seed: int) -> Any:
+    """A fresh study in a journal file, which draws the same values in both recipes."""
+    import optuna
+
+    from autoencoders.tuning.storage import open_storage
+    from autoencoders.tuning.work import Repeatable
+
+    directions = ["minimize", "minimize"]
+    study = optuna.create_study(storage=open_storage("journal"), directions=directions)
+    study.sampler = Repeatable("random", seed)
+    return study
+
+
+def _study(params: Any, data: Any, runs: Any, above: str, seed: int) -> None:
+    from autoencoders.tuning.objective import Objective
+    from autoencoders.tuning.work import work
+
+    objective = Objective(KIND, params, data, runs, above, lambda: None)
+    work(_opened(seed), objective, TRIALS, lambda: None)
+
+
+class _Unlogged:
+    """Takes the place of MLflow's runs."""
+
+    @contextmanager
+    def trial(self, *_: Any) -> Any:
+        yield self
+
+    def epoch(self, *_: Any) -> None: ...
+
+    metrics = epoch
+
+
+def _usual_study(params: Any, data: Any, seed: int) -> None:
+    import numpy as np
+    import pytorch_lightning as pl
+    import torch
+    from pytorch_lightning.loggers import MLFlowLogger
+    from torch.utils.data import DataLoader, TensorDataset
+
+    from autoencoders.models import build
+    from autoencoders.space import dimensions
+    from autoencoders.tracking import store
+    from autoencoders.tuning.objective import suggest
+    from autoencoders.tuning.study import trial_params
+
+    x = {
+        s: torch.from_numpy((np.asarray(data.rows[s], np.float32) - data.shift) / data.scale)
+        for s in ("train", "validation")
+    }
+
+    class Usual(pl.LightningModule):
+        def __init__(self, autoencoder: Any, train: Any) -> None:
+            super().__init__()
+            self.autoencoder, self.train_params = autoencoder, train
+
+        def loss(self, batch: Any) -> Any:
+            return self.autoencoder.reconstruction_loss(self.autoencoder.encode(batch[0]), batch[0]).mean()
+
+        def training_step(self, batch: Any, index: int) -> Any:
+            loss = self.loss(batch)
+            self.log("train_loss", loss)
+            return loss
+
+        def validation_step(self, batch: Any, index: int) -> None:
+            self.log("val_loss", self.loss(batch))
+
+        def configure_optimizers(self) -> Any:
+            train = self.train_params
+            optimizer = torch.optim.AdamW(self.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay)
+            return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, train.epochs)]
+
+    def objective(trial: Any) -> Any:
+        values = {d.param: suggest(trial, d) for d in dimensions(params, KIND)}
+        tuned = trial_params(params, KIND).tuned(KIND, values)
+        train = tuned.train_of(KIND)
+        torch.manual_seed(params.seed)
+        module = Usual(build(KIND, tuned.architecture(KIND, data.description.facts), {}), train)
+        logger = MLFlowLogger("usual", tracking_uri=store.uri(), artifact_location=str(store.folder()))
+        logger.log_hyperparams(values)
+        logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+        trainer = pl.Trainer(
+            max_epochs=train.epochs,
+            logger=logger,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            accelerator="cpu",
+        )
+        trainer.fit(
+            module,
+            DataLoader(TensorDataset(x["train"]), batch_size=train.batch_size, shuffle=True),
+            DataLoader(TensorDataset(x["validation"]), batch_size=train.batch_size),
+        )
+        return float(trainer.callback_metrics["val_loss"]), tuned.network_of(KIND).code_size
+
+    _opened(seed).optimize(objective, n_trials=TRIALS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Studies that last: workers that come late or are killed, a `dvc repro` that is killed, a study that is continued."""
+
+import csv
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoencoders.tuning.storage import VARIABLE, open_storage
+from autoencoders.tuning.work import REASON, WORKER, attempts
+from postgres import PASSWORD, server
+from repository import QUICK, Repository
+
+pytestmark = pytest.mark.end_to_end
+TRIALS = 8
+STUDY = {**QUICK, "tune.n_trials": TRIALS, "tune.epochs": 60}
+KIND = "undercomplete"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    with server() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A study that nobody disturbed."""
+    repository = Repository(tmp_path_factory.mktemp("whole"), STUDY, [KIND])
+    repository.repro(f"tune@{KIND}")
+    return repository
+
+
+class Started:
+    """A command that runs beside the test, in a session of its own."""
+
+    def __init__(self, repository: Repository, *command: str, **environment: str) -> None:
+        self.log = repository.folder / f"{command[-1]}-{time.monotonic_ns()}.log"
+        with self.log.open("w") as file:
+            self.process = subprocess.Popen(
+                command,
+                cwd=repository.folder,
+                env={**repository.environment, **environment},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def ended(self) -> str:
+        assert self.process.wait(240) == 0, self.log.read_text()
+        return self.log.read_text()
+
+
+def wait_for(what: Any, log: Path) -> Any:
+    until = time.monotonic() + 120
+    while not (found := what()):
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.05)
+    return found
+
+
+def trials(repository: Repository) -> list[dict[str, str]]:
+    with (repository.folder / f"tuned/{KIND}/trials.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("storage", ["journal", "environment"])
+def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(postgres, tmp_path, monkeypatch, storage):
+    import optuna
+
+    environment = {VARIABLE: postgres} if storage == "environment" else {}
+    for name, value in {"DVC_ROOT": str(tmp_path), **environment}.items():
+        monkeypatch.setenv(name, value)
+    repository = Repository(tmp_path, {**STUDY, "tune.epochs": 300, "tune.storage": storage}, [KIND])
+    repository.repro("preprocess")
+    stage = Started(repository, "dvc", "repro", f"tune@{KIND}", **environment)
+    wait_for(lambda: "new study" in stage.log.read_text(), stage.log)
+    opened = open_storage(storage)
+    (name,) = wait_for(lambda: optuna.get_all_study_names(storage=opened), stage.log)
+    study = optuna.load_study(study_name=name, storage=opened)
+    victim = Started(repository, "ae", "tune", "--join", KIND, **environment)
+
+    def begun() -> Any:
+        running = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING])
+        return [t for t in running if t.params and t.user_attrs.get(WORKER, [0, 0])[1] == victim.process.pid]
+
+    (killed,) = wait_for(begun, victim.log)
+    os.kill(victim.process.pid, signal.SIGKILL)
+    victim.process.wait()
+    late = Started(repository, "ae", "tune", "--join", KIND, **environment)
+    told = [stage.ended(), late.ended()]
+    everything = study.get_trials(deepcopy=False)
+    counted = attempts(study)
+    assert len(counted) == len(trials(repository)) == TRIALS
+    assert {t.state.name for t in counted} == {"COMPLETE"}
+    assert everything[killed.number].state.name == "FAIL"
+    assert REASON not in everything[killed.number].user_attrs
+    (again,) = [t for t in counted if killed.number in t.system_attrs.get("retry_history", [])]
+    assert again.params == killed.params
+    assert len({t.user_attrs[WORKER][1] for t in counted}) > 1
+    assert "Traceback" not in "".join(told)
+    if storage == "environment":
+        opened.remove_session()
+        opened.engine.dispose()
+        files = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "postgres.py"]
+        assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
+    runs = repository.client().search_runs(["1"], "tags.stage = 'trial'", max_results=1000)
+    assert sum(run.info.status == "FINISHED" for run in runs) == TRIALS
+    assert {run.info.status for run in runs} <= {"FINISHED", "KILLED", "FAILED"}
+
+
+@pytest.mark.parametrize("victim", ["dvc alone", "all processes"])
+def test_a_killed_study_goes_on_where_it_was_with_the_same_bytes(uninterrupted, tmp_path, victim):
+    repository = Repository(tmp_path, STUDY, [KIND])
+    stage = Started(repository, "dvc", "repro", f"tune@{KIND}")
+    wait_for(lambda: f"trial 3/{TRIALS}" in stage.log.read_text(), stage.log)
+    time.sleep(0.2)  # into the fourth trial
+    kill = os.kill if victim == "dvc alone" else os.killpg
+    kill(stage.process.pid, signal.SIGKILL)
+    stage.process.wait()
+    told = repository.repro(f"tune@{KIND}")
+    (line,) = [line for line in told.splitlines() if "goes on after" in line]
+    assert int(line.split(" of ")[0].split()[-1]) >= 3
+    assert f"trial 3/{TRIALS}" not in told
+    assert repository.hashes() == uninterrupted.hashes()
+
+
+def test_more_trials_continue_the_study_and_a_changed_space_starts_another(uninterrupted):
+    before = trials(uninterrupted)
+    uninterrupted.set({"tune.n_trials": TRIALS + 1})
+    assert f"goes on after {TRIALS} of {TRIALS + 1}" in uninterrupted.repro(f"tune@{KIND}")
+    assert trials(uninterrupted)[:TRIALS] == before
+    uninterrupted.set({"tune.n_trials": 1, "train.batch_size": 32})
+    told = uninterrupted.repro(f"tune@{KIND}")
+    assert "new study" in told
+    assert "the parameters changed" in told
+    assert len(trials(uninterrupted)) == 1
+
+
+def test_two_workers_of_one_stage_give_exactly_n_trials_and_say_that_they_may_not_repeat(tmp_path):
+    repository = Repository(tmp_path, {**STUDY, "tune.workers": 2, "tune.epochs": 200}, [KIND])
+    told = repository.repro(f"tune@{KIND}")
+    assert "may differ from run to run" in told
+    assert [row["state"] for row in trials(repository)] == ["complete"] * TRIALS
+    runs = repository.client().search_runs(["1"], "tags.stage = 'trial'", max_results=1000)
+    assert len({run.data.tags["pid"] for run in runs}) == 2
