@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test test-fast check ui dashboard bench lock clean
+.PHONY: repro test test-fast check ui dashboard bench bench-search lock clean
 repro: .venv/.ready
 	dvc repro
 	ae leaderboard
@@ -40,6 +40,9 @@ dashboard: .venv/.ready # every study and trial, on localhost
 
 bench: .venv/.ready # interleaved pairs; writes benchmarks/results.json
 	python benchmarks/tuning.py
+
+bench-search: .venv/.ready # what tuning finds: TPE, random search, pruning; a quarter of an hour
+	python benchmarks/search.py
 
 lock: # resolves pyproject.toml anew, in an environment of its own
 	sh tools/lock.sh

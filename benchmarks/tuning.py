@@ -13,13 +13,12 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from common import KIND, ROOT, Unlogged, digits
+
 PAIRS, TRIALS = 7, 3
-KIND = "undercomplete"
 
 
 def main() -> None:
@@ -27,19 +26,11 @@ def main() -> None:
     os.environ["DVC_ROOT"] = scratch.name
     os.chdir(ROOT)
     warnings.filterwarnings("ignore")
-    import torch
-
-    from autoencoders.data.prepared import load_prepared, prepare
-    from autoencoders.data.sources import download
     from autoencoders.params import load_params
     from autoencoders.tracking.runs import Runs
 
-    torch.set_num_threads(1)
-    params = load_params(ROOT / "params.yaml")
-    folder = Path(scratch.name)
-    download("digits", folder / "raw")
-    prepare(folder / "raw", folder / "prepared", params.override({"data.name": "digits"}).data)
-    data = load_prepared(folder / "prepared")
+    params = load_params(ROOT / "params.yaml").override({"data.name": "digits"})
+    data = digits(params, Path(scratch.name))
     runs = Runs(data.description)
     above = runs.parent()
 
@@ -47,7 +38,7 @@ def main() -> None:
         _study(params, data, runs, above, seed)
 
     def without_mlflow(seed: int) -> None:
-        _study(params, data, _Unlogged(), above, seed)
+        _study(params, data, Unlogged(), above, seed)
 
     def usual(seed: int) -> None:
         _usual_study(params, data, seed)
@@ -106,18 +97,6 @@ def _study(params: Any, data: Any, runs: Any, above: str, seed: int) -> None:
 
     objective = Objective(KIND, params, data, runs, above, lambda: None)
     work(_opened(seed), objective, TRIALS, lambda: None)
-
-
-class _Unlogged:
-    """Takes the place of MLflow's runs."""
-
-    @contextmanager
-    def trial(self, *_: Any) -> Any:
-        yield self
-
-    def epoch(self, *_: Any) -> None: ...
-
-    metrics = epoch
 
 
 def _usual_study(params: Any, data: Any, seed: int) -> None:

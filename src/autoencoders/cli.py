@@ -72,7 +72,8 @@ def _leaderboard(arguments: argparse.Namespace) -> None:  # noqa: ARG001
         "  make ui                                   compare the runs in MLflow\n"
         "  xdg-open reports/index.html               figures of every model\n"
         "  ae registry history                       why the champion is the champion\n"
-        "  dvc exp run -S network.code_size=4        try something; `dvc exp show` lists what you tried\n"
+        "  make dashboard                            every trial of the studies\n"
+        "  dvc exp run -S tune.n_trials=40           tune longer; `dvc exp show` lists what you tried\n"
         "(`. .venv/bin/activate` first, for ae and dvc)"
     )
 

@@ -34,7 +34,7 @@ def _study(kind: str, params: Params) -> None:
     from autoencoders.tuning.work import Bar, finished, work
 
     data, settings = load_prepared(DATA), params.tune
-    with OneProcess(repository() / STUDIES / f"{kind}.lock", "tunes this type"), reporting_database():
+    with OneProcess(repository() / STUDIES / f"{kind}.lock", "tunes this type"), reporting_database(settings.storage):
         study = open_study(open_storage(settings.storage), kind, params, data.description)
         runs = Runs(data.description)
         with runs.study(study.study_name, kind, described(params, kind)) as run:
@@ -63,7 +63,7 @@ def join(kind: str, params: Params) -> None:
 
     torch.set_num_threads(1)
     data = load_prepared(DATA)
-    with reporting_database():
+    with reporting_database(params.tune.storage):
         study = join_study(open_storage(params.tune.storage), kind, params, data.description)
         runs = Runs(data.description)
         above = runs.find(study.study_name) or runs.parent()  # the study's run may be in another machine's store

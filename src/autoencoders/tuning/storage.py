@@ -1,20 +1,24 @@
 """Where studies are kept: a journal file in the repository, or the PostgreSQL server that the environment names."""
 
+import copy
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import optuna
+from optuna import Study
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.trial import FrozenTrial
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from autoencoders.errors import UserError
 from autoencoders.stage import STUDIES, repository
 
+WORKER = "worker"  # a trial's attribute: host, process, and when that began
 VARIABLE = "AUTOENCODERS_STUDY_URL"
 EXAMPLE = "postgresql://user:password@host:5432/studies"
 HEARTBEAT, GRACE = 5, 20  # seconds from one sign of life to the next, and until a silent worker counts as dead
@@ -54,22 +58,31 @@ def _url() -> URL:
 
 
 def _database(url: URL) -> RDBStorage:
-    with reporting_database():
+    with reporting_database("environment"):
         return RDBStorage(
             url.render_as_string(hide_password=False),
             engine_kwargs={"pool_pre_ping": True},
             heartbeat_interval=HEARTBEAT,
             grace_period=GRACE,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+            heartbeat_stale_trial_callback=queue_again,
         )
 
 
+def queue_again(study: Study, dead: FrozenTrial) -> None:
+    """Queues a dead worker's trial for another one, with the same values."""
+    trial = copy.deepcopy(dead)
+    trial.user_attrs.pop(WORKER, None)
+    RetryHeartbeatStaleTrialCallback()(study, trial)
+
+
 @contextmanager
-def reporting_database() -> Iterator[None]:
+def reporting_database(where: str) -> Iterator[None]:
     """Turns what a database server refuses into a UserError without the password."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
+        if where == "journal":  # not about studies
+            raise
         url = _url()
         told = str(error.__cause__ or error).replace(url.password or "\0", "***").splitlines()[0]
         raise UserError(

@@ -64,7 +64,11 @@ def open_study(storage: BaseStorage, kind: str, params: Params, data: Descriptio
     """The study of the present parameters, data and code, made where there is none; says which."""
     parts = made_of(params, kind, data)
     name = study_name(parts, kind, data)
-    earlier = [s for s in optuna.get_all_study_summaries(storage=storage) if s.study_name.startswith(name[:-8])]
+    earlier = [
+        s
+        for s in optuna.get_all_study_summaries(storage=storage, include_best_trial=False)
+        if s.study_name.startswith(name[:-8])
+    ]
     if name not in [summary.study_name for summary in earlier]:
         told = f"new study {name}"
         if earlier:

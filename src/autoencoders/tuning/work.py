@@ -14,14 +14,14 @@ from optuna import Study, Trial
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from autoencoders.errors import UserError
-from autoencoders.tuning.storage import GRACE
+from autoencoders.tuning.storage import GRACE, WORKER, queue_again
 
-WORKER, REASON, RETRIES = "worker", "reason", "retry_history"  # attributes of trials; the last one is Optuna's own
+REASON, RETRIES = "reason", "retry_history"  # attributes of trials; the last one is Optuna's own
 HOPELESS = 10  # trials that fail, from the first on, before a study gives up
 STARTUP = 5  # random trials before TPE learns from them: short studies gain from few
 POLL_SECONDS = 0.5
@@ -61,10 +61,20 @@ def work(study: Study, objective: Objective, n_trials: int, after: Callable[[], 
         if len(done) >= n_trials:
             return
         if len(counted) < n_trials or any(trial.state == TrialState.WAITING for trial in counted):
-            study.optimize(_begun(objective, n_trials), n_trials=1, catch=(Exception,))
+            _try(study, _begun(objective, n_trials))
         else:
             time.sleep(POLL_SECONDS)
         after()
+
+
+def _try(study: Study, objective: Objective) -> None:
+    """One trial, whose failure is its own."""
+    try:
+        study.optimize(objective, n_trials=1, catch=(Exception,))
+    except (UpdateFinishedTrialError, ValueError) as error:
+        if isinstance(error, ValueError) and "Cannot tell" not in str(error):
+            raise
+        print(f"this worker was silent for {GRACE} s and taken for dead: its trial is repeated", flush=True)
 
 
 def _begun(objective: Objective, n_trials: int) -> Objective:
@@ -89,7 +99,7 @@ def retry_the_dead(study: Study) -> None:
                 study.tell(trial.number, state=TrialState.FAIL)
             except (UpdateFinishedTrialError, ValueError):  # another worker has told it
                 continue
-            RetryHeartbeatStaleTrialCallback()(study, trial)
+            queue_again(study, trial)
 
 
 def _is_dead(trial: FrozenTrial, *, in_database: bool) -> bool:
