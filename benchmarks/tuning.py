@@ -87,7 +87,7 @@ def _opened(seed: int) -> Any:
 
     directions = ["minimize", "minimize"]
     study = optuna.create_study(storage=open_storage("journal"), directions=directions)
-    study.sampler = Repeatable("random", seed)
+    study.sampler = Repeatable("random", seed, study)
     return study
 
 

@@ -14,6 +14,8 @@ if __name__ == "__main__":
         runs = Runs(data.description)
         with runs.pipeline():
             runs.log_evaluation(only_missing=True)  # where DVC restored the stages before this one
+            for kind in params.kinds:
+                runs.studied(kind)
             registry = Registry(runs.client, registered_name(data.description.name))
             print(*register(runs, registry, rows, data, params), sep="\n")
         write_json(REGISTERED, {kind: model_sha256(MODELS / kind) for kind in params.kinds})

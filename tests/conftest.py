@@ -92,7 +92,7 @@ def leaderboard(digits: Path, evaluate: Evaluate, untrained: dict[str, TrainedMo
 
 @pytest.fixture
 def store_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands for the user's repository, with stores of its own; code and parameters are this repository's."""
+    """A folder that stands for the user's repository, with its own stores; code and parameters are this one's."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # mlflow sets it; after the test it is as before

@@ -12,9 +12,8 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[1]
 QUICK = {
     "train.epochs": 3,
+    "tune.n_trials": 0,
     "network.nodes_per_layer": 32,
-    "tune.n_trials": 2,
-    "tune.epochs": 1,
     "evaluate.bootstrap_samples": 100,
     "evaluate.importance_samples": 2,
     "evaluate.probe_rows": 100,

@@ -310,20 +310,6 @@ def test_a_range_holds_both_ends_and_what_lies_between_and_choices_hold_themselv
     assert (whole.ends, real.ends, choices.ends) == ([2, 4], [0.5, 2.0], [8, "auto"])
 
 
-@pytest.mark.parametrize(
-    ("values", "whole"),
-    [
-        ({"low": 2, "high": 4}, True),
-        ({"low": 2, "high": 8, "step": 2}, True),
-        ({"low": 2, "high": 8, "step": 0.5}, False),
-        ({"low": 0.0, "high": 8}, False),
-        ({"low": 0, "high": 0.5}, False),
-    ],
-)
-def test_a_range_is_whole_where_ends_and_step_are(values, whole):
-    assert dimension(**values).whole is whole
-
-
 ALLOWED_BOUNDS = [
     *[("seed", value) for value in (0, 2**31 - 1)],
     *[("network.code_size", value) for value in ("auto", 1)],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from autoencoders.callbacks import CRITERION, ResumePoint
+from autoencoders.callbacks import CRITERION, Progress, ResumePoint
 from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.errors import DivergedError
 from autoencoders.models import AUTOENCODERS
@@ -54,6 +54,30 @@ def test_a_training_that_was_stopped_in_any_epoch_ends_with_the_same_weights_and
     resumed = trained(kind, params, data, tmp_path / "parts")
     assert f"resuming from epoch {epoch - 1}\n" in capsys.readouterr().out
     assert same(resumed, whole)
+
+
+def test_a_training_without_log_or_resume_point_is_the_same_training(params, data, tmp_path):
+    params = params.override({**QUICK, "train.epochs": 2})
+    assert same(fit("denoising", params, data), trained("denoising", params, data, tmp_path))
+
+
+def test_each_epoch_is_logged_once_with_what_the_history_keeps(params, data):
+    logged = []
+    fitted = fit("denoising", params.override(QUICK), data, log=lambda epoch, means: logged.append((epoch, means)))
+    assert logged == list(enumerate(fitted.history, 1))
+
+
+def test_a_log_tells_each_epoch_in_a_line(params, data, capsys):
+    params = params.override({**QUICK, "train.epochs": 2})
+    history = fit("sparse", params, data, callbacks=[Progress("sparse")]).history
+    parts = [(means["train/reconstruction_loss"], means[CRITERION]) for means in history]
+    lines = [f"epoch {n}/2 sparse train {train:.4f} val {val:.4f}" for n, (train, val) in enumerate(parts, 1)]
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_the_model_says_which_execution_trained_it(params, data):
+    fitted = fit("undercomplete", params.override({**QUICK, "train.epochs": 1}), data, fingerprint="f" * 32)
+    assert fitted.model.description.fingerprint == "f" * 32
 
 
 def test_the_seed_decides_everything(params, data, tmp_path):

@@ -179,20 +179,20 @@ class Dimension(Section):
 
     @property
     def ends(self) -> list[Any]:
-        """The values that stand for all: both ends of the range, or every choice."""
-        return [self.low, self.high] if self.choices is None else list(self.choices)
+        """The values that stand for all: both ends of the range, and a step, or every choice."""
+        if self.choices is not None:
+            return list(self.choices)
+        assert self.low is not None  # noqa: S101  (for the type checker)
+        return [self.low, *([] if self.step is None else [self.low + self.step]), self.high]
 
     def holds(self, value: object) -> bool:
         """Whether a value lies in the range or among the choices."""
         if self.choices is not None:
             return value in self.choices
-        low, high = self.ends
-        return isinstance(value, int | float) and bool(low <= value <= high)
-
-    @property
-    def whole(self) -> bool:
-        """Whether the range holds whole numbers only."""
-        return all(isinstance(value, int) for value in (self.low, self.high, self.step or 1))
+        if not isinstance(value, int | float) or self.low is None or self.high is None:
+            return False
+        steps = (value - self.low) / (self.step or 1)
+        return self.low <= value <= self.high and (self.step is None or abs(steps - round(steps)) < 1e-9)
 
 
 class Tune(Section):
@@ -497,7 +497,7 @@ def _walk(schema: type[Section], location: Sequence[str | int]) -> tuple[list[st
         if section is None:
             names += [f"{part}"] if isinstance(part, int) else []
             continue
-        if isinstance(part, int):  # of a list of sections
+        if isinstance(part, int) and names:  # of a list of sections
             names[-1] += f"[{part}]"
             continue
         names.append(str(part))

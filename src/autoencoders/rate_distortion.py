@@ -1,6 +1,7 @@
 """The rate-distortion curve: error by code size, each type beside PCA, over several seeds, with the knee marked."""
 
 import csv
+import gc
 import io
 import json
 import multiprocessing
@@ -94,6 +95,7 @@ def _point(params: Params, code: str, point: Point) -> Errors:
         rebuilt = {s: model.reconstruct(raw[s]) for s in SPLITS}
         errors = {s: squared_error(raw[s] / data.scale, rebuilt[s] / data.scale).mean() for s in SPLITS}
         write_json(path, {s: float(error) for s, error in errors.items()})
+        gc.collect()  # the trainer's cycles hold the rows
     return dict(read_json(path))
 
 

@@ -6,6 +6,12 @@ from autoencoders.errors import ParameterError
 from autoencoders.params import DataFacts, Dimension, Network, Params, Train
 
 TUNABLE_OWN = {"contractive": ("jacobian",), "variational": ("warmup",)}  # by type: what doesn't weaken its constraint
+WHOLE = [  # drawn as whole numbers; of the types' own parameters, none
+    f"{section.__name__.lower()}.{name}"
+    for section in (Network, Train)
+    for name, field in section.model_fields.items()
+    if field.annotation is not float
+]
 TUNABLE = (
     *(f"network.{name}" for name in Network.model_fields),
     *(f"train.{name}" for name in Train.model_fields if name != "epochs"),
@@ -39,7 +45,6 @@ def check_space(params: Params, facts: DataFacts) -> None:
 
 def _reason(params: Params, name: str) -> str:
     """Why a value can't be tuned; nothing where it can."""
-    last = name.split(".")[-1]
     if name == "train.epochs":
         return "is no part of a space; tune.epochs says how long a trial trains"
     if name == "network.code_size" and params.tune.goal == "reconstruct":
@@ -51,8 +56,8 @@ def _reason(params: Params, name: str) -> str:
         return "pruning would compare different losses; choose tune.pruner: none"
     if name in TUNABLE:
         return ""
-    kinds = [kind for kind in params.kinds if name.startswith(f"models.{kind}.")]
-    if kinds and last in type(params.kind(kinds[0])).model_fields and last not in ("network", "train"):
+    own = {f"models.{kind}.{key}" for kind in params.kinds for key in params.kind(kind).own()}
+    if name in own:
         return (
             "says how strong the type's own constraint is, and so moves the error that trials are compared by: no "
             "constraint would always win; choose it by what the type is for"

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from repository import Repository
+
 ROOT = Path(__file__).parents[2]
 TRACER = Path(__file__).with_name("tracer.py")
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -32,7 +34,16 @@ def traces(shrunk_repository: Path) -> dict[str, dict[str, list[str]]]:
     for stage, body in STAGES.items():
         for arguments in [[kind] for kind in kinds] if "foreach" in body else [[]]:
             found["@".join([stage, *arguments])] = trace(shrunk_repository, f"pipeline/{stage}.py", *arguments)
+    promote_another(Repository.at(shrunk_repository))
+    again = trace(shrunk_repository, "pipeline/register.py")  # now there is a champion to compare with
+    found["register"] = {key: sorted({*values, *again[key]}) for key, values in found["register"].items()}
     return found
+
+
+def promote_another(repository: Repository) -> None:
+    """Makes a version the champion that was not the winner."""
+    winner = repository.client().get_model_version_by_alias("autoencoder-digits", "champion").version
+    repository.run("ae", "registry", "promote", "1" if str(winner) != "1" else "2")
 
 
 def trace(folder: Path, script: str, *arguments: str) -> dict[str, list[str]]:

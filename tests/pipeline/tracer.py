@@ -1,7 +1,7 @@
 """Runs a stage script like `python` does, then prints what it used: `tracer.py pipeline/train.py sparse`.
 
-The last line of its output is JSON: {"files": project files imported, "params": dotted names of parameters read}. A copy
-of the parameters counts as the original: copying reads nothing, and what is read from the copy has the original's name.
+The last line of its output is JSON: {"files": project files imported, "params": dotted names of parameters read}.
+A copy of the parameters counts as the original: copying reads nothing, and what is read of the copy is traced.
 """
 
 import json

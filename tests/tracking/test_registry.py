@@ -77,12 +77,23 @@ def test_a_kept_version_is_the_challenger_until_it_is_promoted(registry, add):
         registry.promote_by_hand("7", "by hand")
 
 
-def test_the_winner_has_the_lowest_validation_error_and_no_baseline_wins():
-    rows = [
-        {"model": kind, "validation_squared_error": e}
-        for kind, e in (("sparse", 2.0), ("variational", 1.0), ("pca", 0.5))
-    ]
-    assert winner(rows, ["sparse", "variational"]) == "variational"
+RANKED = [  # model, code size, error and share of the variance kept on validation
+    ("sparse", 4, 2.0, 0.91),
+    ("variational", 8, 1.0, 0.95),
+    ("denoising", 2, 3.0, 0.89),
+    ("pca", 1, 0.5, 0.99),
+]
+
+
+@pytest.mark.parametrize(
+    ("goal", "kept", "best"),
+    [("reconstruct", 0.9, "variational"), ("compress", 0.9, "sparse"), ("compress", 0.99, "variational")],
+)
+def test_the_winner_is_the_best_on_validation_as_the_goal_ranks_it_and_no_baseline_wins(goal, kept, best):
+    names = ("model", "code_size", "validation_squared_error", "validation_explained_variance")
+    rows = [dict(zip(names, row, strict=True)) for row in RANKED]
+    tune = load_params().override({"tune.goal": goal, "tune.explained_variance": kept}).tune
+    assert winner(rows, ["sparse", "variational", "denoising"], tune) == best
 
 
 @pytest.mark.parametrize(

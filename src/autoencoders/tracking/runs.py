@@ -1,5 +1,6 @@
 """Runs: one child a training under one parent a state of parameters, data and code; found again by fingerprint."""
 
+import csv
 import json
 import os
 import re
@@ -17,16 +18,16 @@ from ruamel.yaml import YAML
 from autoencoders.checkpoint import load_description, load_history
 from autoencoders.data.prepared import Description
 from autoencoders.errors import Interrupted
-from autoencoders.files import read_json, sha256
+from autoencoders.files import read_json, sha256, tree_sha256
 from autoencoders.params import PARAMS_FILE
-from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, code_sha256
+from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, TRIALS, TUNED, TUNED_VALUES, code_sha256
 from autoencoders.tracking import store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
-FINGERPRINT = "fingerprint"
+FINGERPRINT, TRIALS_SHA256 = "fingerprint", "trials_sha256"
 FLUSH_SECONDS = 5.0  # from one write of the learning curves to the next
 BATCH = 1000  # metrics in one call, MLflow's limit
 VERSIONED = ("src", "pipeline", "params.yaml", "dvc.yaml", "requirements.lock", "pyproject.toml")
@@ -168,6 +169,29 @@ class Runs:
         run.params(params)
         with _closing(run):
             yield run
+
+    def studied(self, kind: str) -> None:
+        """Makes a study's run and its trials' again from what DVC holds, where the store has none: without curves."""
+        path = TUNED / kind / TRIALS
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        if not rows or self._search(f"tags.{TRIALS_SHA256} = '{tree_sha256(path)}'"):
+            return
+        with self.study(tree_sha256(path), kind, {}) as run:
+            for row in rows:
+                params = {name: value for name, value in row.items() if "." in name and value}
+                with self.trial(run.id, f"trial {row['trial']}", params) as trial:
+                    numbers = {name: row[name] for name in ("squared_error", "explained_variance") if row[name]}
+                    trial.metrics({f"val/{name}": float(value) for name, value in numbers.items()})
+                    trial.tag(state=row["state"], reason=row["reason"])
+            run.tag(restored="from DVC's outputs")
+            self.log_study(run, kind)
+
+    def log_study(self, run: Run, kind: str) -> None:
+        """Logs what a study wrote for DVC, and the mark by which it is found."""
+        folder = TUNED / kind
+        run.artifacts([folder / name for name in (TUNED_VALUES, TRIALS)])
+        run.artifacts(sorted((folder / "figures").iterdir()), "figures")
+        run.tag(**{TRIALS_SHA256: tree_sha256(folder / TRIALS)})
 
     def trained(self, folder: Path) -> Run:
         """The run that trained the model in a folder, made again from the folder where the store has none."""

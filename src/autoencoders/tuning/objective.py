@@ -12,13 +12,12 @@ from autoencoders.checkpoint import TrainedModel
 from autoencoders.data.prepared import Prepared
 from autoencoders.evaluation.metrics import explained_variance, squared_error
 from autoencoders.params import Dimension, Params
-from autoencoders.space import dimensions
+from autoencoders.space import WHOLE, dimensions
 from autoencoders.tracking.runs import Run, Runs
 from autoencoders.training import fit
+from autoencoders.tuning.storage import RESULT
 from autoencoders.tuning.study import trial_params
-from autoencoders.tuning.work import REASON
 
-RESULT = "result"  # attribute of a complete trial
 CURVES = ("train/reconstruction_loss", CRITERION)
 
 
@@ -34,14 +33,10 @@ class Objective:
     each_epoch: Callable[[], None]  # may raise Interrupted
 
     def __call__(self, trial: Trial) -> float | tuple[float, int]:
-        """A failure is noted with its reason, as the trial's attribute and in MLflow, and raised again."""
+        """Raises what the training raises, and TrialPruned."""
         values = {d.param: suggest(trial, d) for d in dimensions(self.params, self.kind)}
-        try:
-            with self.runs.trial(self.study_run, f"trial {trial.number}", values) as run:
-                result = self._result(trial, values, run)
-        except Exception as error:
-            trial.set_user_attr(REASON, f"{type(error).__name__}: {error}"[:1000])
-            raise
+        with self.runs.trial(self.study_run, f"trial {trial.number}", values) as run:
+            result = self._result(trial, values, run)
         if result is None:
             raise TrialPruned
         trial.set_user_attr(RESULT, result)
@@ -74,8 +69,8 @@ def suggest(trial: Trial, dimension: Dimension) -> Any:
     """A value from one line of the search space."""
     if dimension.choices is not None:
         return trial.suggest_categorical(dimension.param, dimension.choices)
-    low, high = dimension.ends
-    if dimension.whole:
+    low, high = dimension.ends[0], dimension.ends[-1]
+    if dimension.param in WHOLE:
         return trial.suggest_int(dimension.param, low, high, step=int(dimension.step or 1), log=dimension.log)
     return trial.suggest_float(dimension.param, low, high, step=dimension.step, log=dimension.log)
 

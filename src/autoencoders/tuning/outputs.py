@@ -2,6 +2,7 @@
 
 import csv
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,8 @@ from autoencoders.errors import UserError
 from autoencoders.files import replacing, write_text
 from autoencoders.params import Tune
 from autoencoders.stage import TRIALS
-from autoencoders.tuning.objective import RESULT
-from autoencoders.tuning.study import UNTUNED
+from autoencoders.tuning.storage import REASON, RESULT, UNTUNED
 from autoencoders.tuning.values import write_tuned
-from autoencoders.tuning.work import REASON
 
 RANKED = ("code_size", "squared_error", "explained_variance")
 RESULTS = ("squared_error", "explained_variance", "code_size", "epochs")
@@ -93,7 +92,9 @@ def _draw(folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTr
     drawn = optuna.visualization.matplotlib
     error: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": "squared error"}
     plt.switch_backend("agg")
-    with mpl.rc_context({**mpl.rcParamsDefault, "figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}):
+    style = {**mpl.rcParamsDefault, "figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}
+    with mpl.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Attempting to set identical low and high")  # one value in all trials
         drawn.plot_optimization_history(study, **error)
         _save(folder / "history.png", name)
         drawn.plot_slice(study, **error)

@@ -27,9 +27,9 @@ def tune(kind: str, params: Params) -> None:
 def _study(kind: str, params: Params) -> None:
     from autoencoders.data.prepared import load_prepared
     from autoencoders.tracking.runs import Runs
-    from autoencoders.tuning.objective import RESULT, Objective
+    from autoencoders.tuning.objective import Objective
     from autoencoders.tuning.outputs import summary, write_study
-    from autoencoders.tuning.storage import open_storage, reporting_database
+    from autoencoders.tuning.storage import RESULT, open_storage, reporting_database
     from autoencoders.tuning.study import described, open_study
     from autoencoders.tuning.work import Bar, finished, work
 
@@ -44,8 +44,7 @@ def _study(kind: str, params: Params) -> None:
             trials = finished(study, settings.n_trials)
             best = write_study(TUNED / kind, study.study_name, trials, settings)
             run.metrics({f"best/{name}": value for name, value in best.user_attrs[RESULT].items()})
-            run.artifacts([TUNED / kind / name for name in (TUNED_VALUES, TRIALS)])
-            run.artifacts(sorted((TUNED / kind / "figures").iterdir()), "figures")
+            runs.log_study(run, kind)
     print(summary(trials, best, settings))
     print(f"next: `dvc repro train@{kind}` takes {TUNED / kind / TUNED_VALUES}; `make dashboard` shows every trial")
 

@@ -18,7 +18,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from autoencoders.errors import UserError
 from autoencoders.stage import STUDIES, repository
 
-WORKER = "worker"  # a trial's attribute: host, process, and when that began
+MADE_OF = "made_of"  # a study's attribute: what its trials depend on
+WORKER = "worker"  # a trial's attributes: host, process, and when that began
+REASON, RESULT, UNTUNED = "reason", "result", "untuned"  # of a failed, of a complete, and of the first trial
 VARIABLE = "AUTOENCODERS_STUDY_URL"
 EXAMPLE = "postgresql://user:password@host:5432/studies"
 HEARTBEAT, GRACE = 5, 20  # seconds from one sign of life to the next, and until a silent worker counts as dead
@@ -49,7 +51,7 @@ def _url() -> URL:
     text = os.environ.get(VARIABLE, "")
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         url = None
     if url is None or url.get_backend_name() != "postgresql":  # the text may hold a password: it is not shown
         found = "is not set" if not text else "is no PostgreSQL URL"
@@ -71,7 +73,7 @@ def _database(url: URL) -> RDBStorage:
 def queue_again(study: Study, dead: FrozenTrial) -> None:
     """Queues a dead worker's trial for another one, with the same values."""
     trial = copy.deepcopy(dead)
-    trial.user_attrs.pop(WORKER, None)
+    trial.user_attrs = {name: value for name, value in dead.user_attrs.items() if name == UNTUNED}
     RetryHeartbeatStaleTrialCallback()(study, trial)
 
 

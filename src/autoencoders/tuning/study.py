@@ -16,9 +16,9 @@ from autoencoders.files import sha256
 from autoencoders.params import Params, Tune
 from autoencoders.space import dimensions
 from autoencoders.stage import code_sha256
+from autoencoders.tuning.storage import MADE_OF, UNTUNED
 from autoencoders.tuning.work import Repeatable
 
-MADE_OF, UNTUNED = "made_of", "untuned"  # attributes of a study and of a trial
 PRUNERS: dict[str, Callable[[int], optuna.pruners.BasePruner]] = {
     "none": lambda epochs: optuna.pruners.NopPruner(),  # noqa: ARG005
     "median": lambda epochs: optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=epochs // 10),
@@ -98,7 +98,7 @@ def join_study(storage: BaseStorage, kind: str, params: Params, data: Descriptio
 
 def equip(study: Study, tune: Tune, epochs: int) -> Study:
     """The study with its sampler and pruner."""
-    study.sampler = Repeatable(tune.sampler, tune.seed)
+    study.sampler = Repeatable(tune.sampler, tune.seed, study)
     study.pruner = PRUNERS[tune.pruner if tune.goal == "reconstruct" else "none"](epochs)
     return study
 

@@ -30,6 +30,6 @@ def tuned(params: Params, kind: str) -> Params:
         raise DataError(f"{path}: no such file; `dvc repro tune@{kind}` makes it") from error
     except (ValueError, YAMLError) as error:
         raise DataError(f"{path}: not YAML ({error}); delete it and run `dvc repro`") from error
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise DataError(f"{path}: not a mapping of dotted names; delete it and run `dvc repro`")
     return params.tuned(kind, values)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from optuna import Study, Trial
+from optuna import Study, Trial, TrialPruned
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
@@ -18,13 +18,14 @@ from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from autoencoders.errors import UserError
-from autoencoders.tuning.storage import GRACE, WORKER, queue_again
+from autoencoders.errors import DivergedError, UserError
+from autoencoders.tuning.storage import GRACE, REASON, WORKER, queue_again
 
-REASON, RETRIES = "reason", "retry_history"  # attributes of trials; the last one is Optuna's own
+RETRIES = "retry_history"  # Optuna's own attribute of a trial
 HOPELESS = 10  # trials that fail, from the first on, before a study gives up
 STARTUP = 5  # random trials before TPE learns from them: short studies gain from few
 POLL_SECONDS = 0.5
+CLOCK = 60  # seconds by which the machine's clock may be set while a study runs
 Objective = Callable[[Trial], Any]
 
 
@@ -78,13 +79,22 @@ def _try(study: Study, objective: Objective) -> None:
 
 
 def _begun(objective: Objective, n_trials: int) -> Objective:
-    """The objective of a trial that says who works on it, and notices when it is one too many."""
+    """The objective of a trial that says who works on it and why it failed, and notices when it is one too many."""
 
     def run(trial: Trial) -> Any:
         trial.set_user_attr(WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()])
         if sum(other.number < trial.number for other in attempts(trial.study)) >= n_trials:
             raise Surplus
-        return objective(trial)
+        try:
+            values = objective(trial)
+            if not np.isfinite(values).all():
+                raise DivergedError(f"the trial's value is {values}")
+        except TrialPruned:
+            raise
+        except Exception as error:
+            trial.set_user_attr(REASON, f"{type(error).__name__}: {error}"[:1000])
+            raise
+        return values
 
     return run
 
@@ -110,7 +120,7 @@ def _is_dead(trial: FrozenTrial, *, in_database: bool) -> bool:
     if in_database or host != socket.gethostname():
         return False
     try:
-        return bool(psutil.Process(pid).create_time() != created)
+        return abs(psutil.Process(pid).create_time() - created) > CLOCK
     except psutil.NoSuchProcess:
         return True
 
@@ -169,25 +179,25 @@ class Repeatable(BaseSampler):
     and several workers draw the same first trials, before which TPE has nothing to learn from.
     """
 
-    def __init__(self, name: str, seed: int) -> None:
-        """name: tpe or random."""
-        self.name, self.seed = name, seed
+    def __init__(self, name: str, seed: int, study: Study) -> None:
+        """name: tpe or random. study: with all its trials; Hyperband shows a sampler those of one bracket alone."""
+        self.name, self.seed, self.study = name, seed, study
 
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Seeds the trial's own sampler."""
-        rank = sum(other.number < trial.number for other in attempts(study))
-        seed = int(np.random.SeedSequence([self.seed, rank]).generate_state(1)[0])
+    def _sampler(self, trial: FrozenTrial, drawn: str) -> BaseSampler:
+        """A sampler for what is drawn: of each value its own, as a retried trial has some of them already."""
+        rank = sum(other.number < trial.number for other in attempts(self.study))
+        seed = int(np.random.SeedSequence([self.seed, rank, *drawn.encode()]).generate_state(1)[0])
         tpe = TPESampler(seed=seed, n_startup_trials=STARTUP)
-        self.inner: BaseSampler = tpe if self.name == "tpe" else RandomSampler(seed=seed)
+        return tpe if self.name == "tpe" else RandomSampler(seed=seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As the trial's own sampler says."""
-        return self.inner.infer_relative_search_space(study, trial)
+        return self._sampler(trial, "").infer_relative_search_space(study, trial)
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> Any:
         """As the trial's own sampler says."""
-        return self.inner.sample_relative(study, trial, search_space)
+        return self._sampler(trial, "").sample_relative(study, trial, search_space)
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, dist: BaseDistribution) -> Any:
-        """As the trial's own sampler says."""
-        return self.inner.sample_independent(study, trial, param_name, dist)
+        """As the value's own sampler says."""
+        return self._sampler(trial, param_name).sample_independent(study, trial, param_name, dist)

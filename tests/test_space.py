@@ -1,0 +1,186 @@
+"""The search space: what may not be tuned is refused with its reason, and so is a value that a type can't use."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from autoencoders.errors import ParameterError
+from autoencoders.params import DataFacts, Models, Params
+from autoencoders.space import TUNABLE, WHOLE, check_space, dimensions
+
+DIGITS = DataFacts(n_features=64, unit_interval=True)
+CODE = {"param": "network.code_size", "low": 4, "high": 24}
+RATE = {"param": "train.learning_rate", "low": 1e-3, "high": 1e-2, "log": True}
+
+
+def with_space(params: Params, *lines: dict[str, Any], **others: Any) -> Params:
+    """The parameters with another search space; others: more values, by dotted name with __ for each dot."""
+    return params.override({"tune.space": list(lines)} | {key.replace("__", "."): v for key, v in others.items()})
+
+
+def refusal(params: Params) -> str:
+    with pytest.raises(ParameterError) as caught:
+        check_space(params, DIGITS)
+    return str(caught.value)
+
+
+def without(params: Params, kinds: Sequence[str]) -> Params:
+    """The parameters of a file that lacks the sections of some types."""
+    return params.model_copy(update={"models": params.models.model_copy(update=dict.fromkeys(kinds))})
+
+
+# the file as it is
+
+
+def test_the_repositorys_space_is_sound_for_compress(params):
+    check_space(params.override({"tune.goal": "compress"}), DIGITS)
+
+
+def test_of_the_repositorys_space_reconstruct_refuses_the_code_size_alone(params):
+    lines = params.model_dump(exclude_unset=True)["tune"]["space"]
+    rest = [line for line in lines if line["param"] != CODE["param"]]
+    place = [line["param"] for line in lines].index(CODE["param"])
+    told = refusal(params.override({"tune.goal": "reconstruct"}))
+    assert told.startswith(f"tune.space[{place}].param = network.code_size: the largest code would always win")
+    assert "choose tune.goal: compress" in told
+    check_space(with_space(params, *rest, tune__goal="reconstruct"), DIGITS)
+
+
+def test_without_trials_nothing_is_checked(params):
+    bad = with_space(params, {"param": "seed", "low": 100, "high": 1000})
+    check_space(bad.override({"tune.n_trials": 0}), DIGITS)
+    assert refusal(bad.override({"tune.n_trials": 1}))
+
+
+# what may not be tuned
+
+
+def own_parameters(params: Params) -> list[str]:
+    return [f"models.{kind}.{name}" for kind in params.kinds for name in params.kind(kind).own()]
+
+
+def test_every_parameter_of_a_type_that_weakens_its_constraint_is_refused_by_name(params):
+    refused = [name for name in own_parameters(params) if name not in TUNABLE]
+    assert {f"models.{kind}" for kind in ("sparse", "contractive", "denoising", "variational")} == {
+        name.rsplit(".", 1)[0] for name in refused
+    }
+    for name in refused:
+        told = refusal(with_space(params, CODE, {"param": name, "choices": [1]}))
+        assert told.startswith(f"tune.space[1].param = {name}: says how strong the type's own constraint is")
+
+
+def test_the_epochs_are_no_part_of_a_space(params):
+    told = refusal(with_space(params, {"param": "train.epochs", "low": 1, "high": 9}))
+    assert told.startswith("tune.space[0].param = train.epochs: is no part of a space; tune.epochs says")
+
+
+LOSS = {"param": "network.loss", "choices": ["mse", "bce"]}
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_losses_are_not_compared_by_a_pruner(params, pruner):
+    told = refusal(with_space(params, LOSS, tune__goal="reconstruct", tune__pruner=pruner))
+    assert (
+        told == "tune.space[0].param = network.loss: pruning would compare different losses; choose tune.pruner: none"
+    )
+
+
+@pytest.mark.parametrize(("goal", "pruner"), [("reconstruct", "none"), ("compress", "median")])
+def test_losses_may_be_tuned_where_nothing_is_pruned(params, goal, pruner):
+    check_space(with_space(params, LOSS, tune__goal=goal, tune__pruner=pruner), DIGITS)
+
+
+def test_a_line_that_stands_twice_is_refused_with_both_places(params):
+    told = refusal(with_space(params, CODE, RATE, {"param": CODE["param"], "choices": [4]}))
+    assert told == "tune.space[2].param = network.code_size: stands in tune.space[0] too"
+
+
+@pytest.mark.parametrize(
+    ("name", "likely"),
+    [
+        ("network.codesize", "network.code_size"),
+        ("train.learning_rat", "train.learning_rate"),
+        ("models.variational.warm_up", "models.variational.warmup"),
+        ("models.sparse.train.warmup", None),
+        ("models.variational.train.warmup", None),
+        ("models.sparse.network", None),
+        ("seed", None),
+        ("tune.seed", None),
+        ("data.split_seed", None),
+        ("", None),
+    ],
+)
+def test_what_is_no_value_to_tune_is_refused_with_what_may_be_tuned_and_the_likely_one(params, name, likely):
+    told = refusal(with_space(params, {"param": name, "low": 1, "high": 2}))
+    assert told.startswith(f"tune.space[0].param = {name}: can't be tuned; allowed: {', '.join(TUNABLE)}")
+    assert likely is None or told.endswith(f"; did you mean {likely}?")
+
+
+# values that a type can't use
+
+REFUSED = [
+    ({"param": "network.code_size", "low": 4, "high": 64}, "network.code_size = 64", "undercomplete"),
+    ({"param": "network.code_size", "low": 0, "high": 24}, "network.code_size = 0", "undercomplete"),
+    ({"param": "train.learning_rate", "low": 0.001, "high": 20.0}, "train.learning_rate = 20.0", "undercomplete"),
+    ({"param": "train.batch_size", "low": 8.0, "high": 64}, "train.batch_size = 8.0", "undercomplete"),
+    (
+        {"param": "network.activation", "choices": ["silu", "swish", "relu"]},
+        "network.activation = swish",
+        "undercomplete",
+    ),
+    ({"param": "network.n_layers", "choices": [1, 2, 33]}, "network.n_layers = 33", "undercomplete"),
+    ({"param": "models.variational.warmup", "low": 0.0, "high": 1.0}, "models.variational.warmup = 1.0", "variational"),
+    (
+        {"param": "network.code_activation", "choices": ["sigmoid", "identity"]},
+        "network.code_activation = identity",
+        "sparse",
+    ),
+    ({"param": "network.code_activation", "choices": ["sigmoid"]}, "network.code_activation = sigmoid", "variational"),
+    (
+        {"param": "models.contractive.jacobian", "choices": ["auto", "closed_form"]},
+        "models.contractive.jacobian = closed_form",
+        "contractive",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "value", "kind"), REFUSED)
+def test_both_ends_and_every_choice_must_fit_each_type_that_they_concern(params, line, value, kind):
+    assert refusal(with_space(params, line)).startswith(f"tune.space: {value} does not fit {kind}: ")
+
+
+@pytest.mark.parametrize(("line", "value", "kind"), REFUSED)
+def test_a_value_concerns_only_the_types_that_are_trained(params, line, value, kind):
+    others = [other for other in Models.model_fields if other != kind]
+    assert f"does not fit {kind}: " in refusal(without(with_space(params, line), others))
+    if "variational" in kind or "contractive" in kind:
+        check_space(without(with_space(params, line), ["sparse", kind]), DIGITS)
+
+
+def test_ends_that_fit_alone_must_fit_together(params):
+    shallow = {"models__contractive__network__n_layers": 0}
+    layers = {"param": "network.n_layers", "low": 0, "high": 1}
+    jacobian = {"param": "models.contractive.jacobian", "choices": ["auto", "closed_form"]}
+    for line in (layers, jacobian):
+        check_space(with_space(params, line, **shallow), DIGITS)
+    told = refusal(with_space(params, layers, jacobian, **shallow))
+    assert told.startswith("tune.space: network.n_layers = 1, models.contractive.jacobian = closed_form does not fit")
+
+
+def test_a_types_own_line_concerns_that_type_alone(params):
+    lines = [CODE, {"param": "models.variational.warmup", "low": 0.0, "high": 0.5}]
+    space = with_space(params, *lines)
+    assert [d.param for d in dimensions(space, "variational")] == [line["param"] for line in lines]
+    for kind in set(params.kinds) - {"variational"}:
+        assert [d.param for d in dimensions(space, kind)] == [CODE["param"]]
+
+
+def test_a_step_that_leaves_the_whole_numbers_is_refused(params):
+    check_space(with_space(params, {**CODE, "step": 2}), DIGITS)
+    assert "network.code_size" in refusal(with_space(params, {**CODE, "step": 2.5}))
+
+
+def test_counts_are_drawn_whole_and_measures_are_not():
+    assert {"network.code_size", "network.n_layers", "network.nodes_per_layer", "train.batch_size"} < set(WHOLE)
+    assert not {"train.learning_rate", "train.warmup", "train.weight_decay", "models.variational.warmup"} & set(WHOLE)

@@ -1,0 +1,209 @@
+"""A trial: an ordinary training, judged on validation, and told to MLflow whatever becomes of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from mlflow.entities import Run as MlflowRun
+from optuna import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from autoencoders.callbacks import CRITERION
+from autoencoders.data.prepared import Prepared, load_prepared
+from autoencoders.errors import DivergedError, Interrupted
+from autoencoders.params import Params
+from autoencoders.tracking.runs import Runs
+from autoencoders.training import fit
+from autoencoders.tuning.objective import RESULT, Objective, suggest
+from autoencoders.tuning.work import REASON, Repeatable, work
+from repository import ROOT
+
+EPOCHS = 2
+SPACE = [
+    {"param": "network.code_size", "low": 2, "high": 32, "log": True},
+    {"param": "network.nodes_per_layer", "low": 8, "high": 16, "step": 4},
+    {"param": "network.activation", "choices": ["silu", "relu", "tanh"]},
+    {"param": "train.learning_rate", "low": 1e-3, "high": 1e-2, "log": True},
+    {"param": "train.batch_size", "choices": [32, 64]},
+    {"param": "models.variational.warmup", "low": 0.0, "high": 0.5, "step": 0.25},
+]
+VALUES = {
+    "network.code_size": 5,
+    "network.nodes_per_layer": 12,
+    "network.activation": "relu",
+    "train.learning_rate": 0.004,
+    "train.batch_size": 32,
+}
+
+
+@pytest.fixture(scope="module")
+def data(digits: Path) -> Prepared:
+    return load_prepared(digits)
+
+
+@pytest.fixture(scope="module")
+def spaced(params: Params) -> Params:
+    return params.override({"tune.space": SPACE, "tune.epochs": EPOCHS, "tune.goal": "compress"})
+
+
+@pytest.fixture(scope="module")
+def runs(data: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """A real store, for all tests of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setenv("DVC_ROOT", str(tmp_path_factory.mktemp("store")))
+        patch.setenv("MLFLOW_TRACKING_URI", "")
+        yield Runs(data.description)
+
+
+@pytest.fixture
+def tried(spaced: Params, data: Prepared, runs: Runs) -> Callable[..., tuple[FrozenTrial, MlflowRun]]:
+    """Runs one trial with given values; gives it as the study and as MLflow has it."""
+
+    def run(
+        kind: str,
+        values: Mapping[str, Any] = VALUES,
+        *,
+        params: Params = spaced,
+        data: Prepared = data,
+        pruner: optuna.pruners.BasePruner | None = None,
+        each_epoch: Callable[[], None] = lambda: None,
+    ) -> tuple[FrozenTrial, MlflowRun]:
+        study = study_of(params, pruner)
+        study.enqueue_trial(dict(values))
+        with runs.study(f"study {id(study)}", kind, {}) as above:
+            objective = Objective(kind, params, data, runs, above.id, each_epoch)
+            with suppress(Interrupted):
+                work(study, objective, 1, lambda: None)
+        (found,) = runs._search(f"tags.`mlflow.parentRunId` = '{above.id}'")
+        return study.trials[0], found
+
+    return run
+
+
+def study_of(params: Params, pruner: optuna.pruners.BasePruner | None = None) -> Study:
+    directions = ["minimize"] * (2 if params.tune.goal == "compress" else 1)
+    pruner = pruner or optuna.pruners.NopPruner()
+    study = optuna.create_study(directions=directions, pruner=pruner)
+    study.sampler = Repeatable("tpe", 1, study)
+    return study
+
+
+@pytest.mark.parametrize("kind", ["undercomplete", "denoising", "variational"])
+def test_a_trials_result_is_that_of_an_ordinary_training_with_its_values(tried, spaced, data, kind):
+    own = {"models.variational.warmup": 0.25} if kind == "variational" else {}
+    trial, _ = tried(kind, {**VALUES, **own})
+    fitted = fit(kind, spaced.override({**VALUES, **own, "train.epochs": EPOCHS}), data)
+    x = data.rows["validation"] / data.scale
+    errors = np.square(x - fitted.model.reconstruct(np.asarray(data.rows["validation"], np.float32)) / data.scale)
+    deviations = np.square(x - (data.rows["train"] / data.scale).mean(0))
+    assert trial.user_attrs[RESULT] == {
+        "squared_error": errors.sum(1, dtype=np.float64).mean(),
+        "explained_variance": pytest.approx(1 - errors.sum() / deviations.sum(), rel=1e-5),
+        "code_size": VALUES["network.code_size"],
+        "epochs": EPOCHS,
+    }
+
+
+def test_the_types_own_overrides_give_way_to_a_trials_values(tried, spaced, data):
+    own = spaced.override({"models.sparse.network.code_size": 3, "models.sparse.train.epochs": 5})
+    trial, _ = tried("sparse", params=own)
+    assert trial.user_attrs[RESULT]["code_size"] == VALUES["network.code_size"]
+    assert trial.user_attrs[RESULT]["epochs"] == EPOCHS
+    assert trial.user_attrs[RESULT] == tried("sparse")[0].user_attrs[RESULT]
+
+
+def test_compress_minimises_the_error_and_the_code_size_and_reports_no_epoch(tried):
+    trial, _ = tried("undercomplete")
+    result = trial.user_attrs[RESULT]
+    assert trial.values == [result["squared_error"], result["code_size"]]
+    assert trial.intermediate_values == {}
+
+
+def test_reconstruct_minimises_the_error_alone_and_reports_each_epochs(tried, spaced, data):
+    spaced = spaced.override({"tune.goal": "reconstruct"})
+    trial, _ = tried("undercomplete", params=spaced)
+    history = fit("undercomplete", spaced.override({**VALUES, "train.epochs": EPOCHS}), data).history
+    assert trial.values == [trial.user_attrs[RESULT]["squared_error"]]
+    assert trial.intermediate_values == {epoch: means[CRITERION] for epoch, means in enumerate(history, 1)}
+
+
+def test_mlflow_has_a_finished_trials_values_result_and_curve(tried):
+    trial, run = tried("undercomplete")
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "trial 0"
+    assert run.data.params == {name: str(value) for name, value in VALUES.items()}
+    for name in ("squared_error", "explained_variance"):
+        assert run.data.metrics[f"val/{name}"] == trial.user_attrs[RESULT][name]
+    assert CRITERION in run.data.metrics
+    assert run.data.tags["stage"] == "trial"
+
+
+def test_a_pruned_trial_ends_well_and_says_so(tried, spaced):
+    params = spaced.override({"tune.goal": "reconstruct"})
+    trial, run = tried("undercomplete", params=params, pruner=optuna.pruners.ThresholdPruner(upper=0.0))
+    assert trial.state == TrialState.PRUNED
+    assert list(trial.intermediate_values) == [1]
+    assert not {RESULT, REASON} & trial.user_attrs.keys()
+    assert (run.info.status, run.data.tags["state"]) == ("FINISHED", "pruned")
+
+
+def test_compress_prunes_nothing(tried):
+    trial, run = tried("undercomplete", pruner=optuna.pruners.ThresholdPruner(upper=0.0))
+    assert trial.state == TrialState.COMPLETE
+    assert "state" not in run.data.tags
+
+
+def test_a_trial_that_diverges_keeps_its_reason_in_the_study_and_in_mlflow(tried, spaced, data):
+    huge = replace(data, scale=data.scale / 1e30)
+    trial, run = tried("undercomplete", params=spaced.override({"network.loss": "mse"}), data=huge)
+    assert trial.state == TrialState.FAIL
+    assert trial.user_attrs[REASON].startswith(f"{DivergedError.__name__}: ")
+    assert "epoch 1" in trial.user_attrs[REASON]
+    assert RESULT not in trial.user_attrs
+    assert run.info.status == "FAILED"
+    assert run.data.tags["reason"].startswith(trial.user_attrs[REASON])
+
+
+def test_values_that_do_not_fit_fail_their_trial_alone(tried, spaced):
+    params = spaced.override({"tune.space": [{"param": "network.code_size", "low": 2, "high": 100}]})
+    trial, run = tried("undercomplete", {"network.code_size": 64}, params=params)
+    assert trial.state == TrialState.FAIL
+    assert trial.user_attrs[REASON].startswith("ParameterError: models.undercomplete.network.code_size = 64")
+    assert run.info.status == "FAILED"
+
+
+def test_a_long_reason_is_cut(tried):
+    def fail() -> None:
+        raise RuntimeError("x" * 5000)
+
+    trial, run = tried("undercomplete", each_epoch=fail)
+    assert trial.user_attrs[REASON] == "RuntimeError: xxx".ljust(1000, "x")
+    assert run.info.status == "FAILED"
+
+
+def test_an_interrupted_trial_is_left_to_be_tried_again(tried):
+    def interrupt() -> None:
+        raise Interrupted("the dvc that started this stage is gone")
+
+    trial, run = tried("undercomplete", each_epoch=interrupt)
+    assert trial.state == TrialState.RUNNING
+    assert not {RESULT, REASON} & trial.user_attrs.keys()
+    assert (run.info.status, run.data.tags["reason"]) == ("KILLED", "the dvc that started this stage is gone")
+
+
+def test_drawn_values_are_of_the_parameters_own_kind_and_inside_of_the_space(spaced):
+    study = study_of(spaced)
+    for _ in range(20):
+        trial = study.ask()
+        values = {dimension.param: suggest(trial, dimension) for dimension in spaced.tune.space}
+        assert all(dimension.holds(values[dimension.param]) for dimension in spaced.tune.space)
+        assert values["network.nodes_per_layer"] in (8, 12, 16)
+        assert values["models.variational.warmup"] in (0.0, 0.25, 0.5)
+        spaced.tuned("variational", values)  # a whole number where the schema wants one
+        study.tell(trial, [0.0, 0.0])

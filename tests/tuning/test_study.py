@@ -1,0 +1,245 @@
+"""Studies: another one for each state of what its trials depend on, continued where that is the same."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna import Study
+from optuna.trial import TrialState
+
+from autoencoders.data.prepared import Description, load_description
+from autoencoders.errors import UserError
+from autoencoders.params import Params
+from autoencoders.tuning.objective import suggest
+from autoencoders.tuning.storage import open_storage
+from autoencoders.tuning.study import UNTUNED, described, join_study, open_study, trial_params
+from autoencoders.tuning.work import Repeatable
+
+KIND = "variational"
+SPACE = [
+    {"param": "network.code_size", "low": 4, "high": 24},
+    {"param": "network.activation", "choices": ["silu", "relu"]},
+    {"param": "train.learning_rate", "low": 1e-3, "high": 1e-2, "log": True},
+    {"param": "models.variational.warmup", "low": 0.0, "high": 0.5},
+]
+
+
+@pytest.fixture
+def spaced(params: Params) -> Params:
+    """params.yaml with a space of every kind of line."""
+    return params.override({"tune.space": SPACE, "tune.goal": "compress", "tune.epochs": 2})
+
+
+@pytest.fixture
+def data(digits: Path) -> Description:
+    return load_description(digits)
+
+
+@pytest.fixture
+def name(spaced: Params, data: Description, journal: object, capsys: pytest.CaptureFixture[str]) -> str:
+    """The name of the study of these parameters and data, which is there."""
+    opened = open_study(open_storage("journal"), KIND, spaced, data)
+    assert capsys.readouterr().out == f"new study {opened.study_name}\n"
+    return opened.study_name
+
+
+def reopened(params: Params, data: Description, kind: str = KIND) -> Study:
+    return open_study(open_storage("journal"), kind, params, data)
+
+
+def changed_line(place: int, **values: Any) -> dict[str, Any]:
+    lines = [dict(line) for line in SPACE]
+    lines[place] |= values
+    return {"tune.space": lines}
+
+
+CHANGES = [
+    (changed_line(0, high=23), "the search space"),
+    (changed_line(1, choices=["silu", "gelu"]), "the search space"),
+    (changed_line(2, log=False), "the search space"),
+    ({"tune.space": SPACE[:-1]}, "the search space"),
+    ({"tune.goal": "reconstruct"}, "the parameters"),
+    ({"tune.epochs": 3}, "the parameters"),
+    ({"tune.sampler": "random"}, "the parameters"),
+    ({"tune.seed": 5}, "the parameters"),
+    ({"seed": 5}, "the parameters"),
+    ({"train.batch_size": 65}, "the parameters"),
+    ({"network.loss": "mse"}, "the parameters"),
+    ({"models.variational.beta": 0.5}, "the parameters"),
+    ({"models.variational.train": {"warmup": 0.5}}, "the parameters"),
+    ({"train.batch_size": 65, **changed_line(0, high=23)}, "the search space, the parameters"),
+]
+
+
+@pytest.mark.parametrize(("values", "part"), CHANGES)
+def test_another_space_or_other_parameters_make_another_study_that_says_what_changed(
+    spaced, data, name, capsys, values, part
+):
+    other = reopened(spaced.override(values), data).study_name
+    assert other != name
+    assert capsys.readouterr().out == f"new study {other}: {part} changed; the earlier studies are kept\n"
+    assert set(optuna.get_all_study_names(storage=open_storage("journal"))) == {name, other}
+
+
+def test_other_data_make_another_study(spaced, data, name, capsys):
+    other = reopened(spaced, replace(data, content_sha256="c" * 64)).study_name
+    assert other != name
+    assert "the data changed" in capsys.readouterr().out
+
+
+def test_other_code_makes_another_study(spaced, data, journal, tmp_path, monkeypatch, capsys):
+    (tmp_path / "dvc.yaml").write_text("stages: {tune: {foreach: [], do: {deps: [src/model.py, data/prepared]}}}\n")
+    (tmp_path / "src").mkdir()
+    monkeypatch.chdir(tmp_path)
+    names = []
+    for text in ("x = 1\n", "x = 2\n"):
+        (tmp_path / "src" / "model.py").write_text(text)
+        names.append(reopened(spaced, data).study_name)
+    assert len(set(names)) == 2
+    assert "the code changed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"tune.n_trials": 500},
+        {"tune.workers": 7},
+        {"tune.storage": "environment"},
+        {"tune.explained_variance": 0.5},
+        {"tune.pruner": "hyperband"},  # of goal reconstruct
+        {"train.epochs": 7},  # a trial has tune.epochs
+        {"models.sparse.weight": 0.5},
+        {"evaluate.seed": 5},
+    ],
+)
+def test_what_no_trial_depends_on_leaves_the_study(spaced, data, name, capsys, values):
+    assert reopened(spaced.override(values), data).study_name == name
+    assert capsys.readouterr().out == ""
+
+
+def test_reconstruct_depends_on_the_pruner_and_full_trials_on_the_trainings_epochs(spaced, data, journal):
+    for values, more in (
+        ({"tune.goal": "reconstruct"}, {"tune.pruner": "hyperband"}),
+        ({"tune.epochs": "full"}, {"train.epochs": 7}),
+    ):
+        before = spaced.override({"tune.pruner": "median", **values})
+        assert reopened(before, data).study_name != reopened(before.override(more), data).study_name
+
+
+def test_each_type_has_a_study_of_its_own_and_no_interest_in_the_others_lines(spaced, data, journal):
+    names = {kind: reopened(spaced, data, kind).study_name for kind in spaced.kinds}
+    assert all(name.startswith(f"digits-{kind}-") for kind, name in names.items())
+    less = spaced.override({"tune.space": SPACE[:-1]})
+    assert [k for k in spaced.kinds if reopened(less, data, k).study_name != names[k]] == [KIND]
+
+
+# the untuned parameters
+
+
+def drawn(study: Study, params: Params) -> dict[str, object]:
+    """The values of the study's next trial."""
+    trial = study.ask()
+    return {dimension.param: suggest(trial, dimension) for dimension in params.tune.space}
+
+
+def untuned(study: Study) -> list[bool]:
+    return [bool(trial.user_attrs.get(UNTUNED)) for trial in study.trials]
+
+
+def test_the_first_trial_has_the_untuned_parameters(spaced, data, journal):
+    study = reopened(spaced, data)
+    assert untuned(study) == [True]
+    flat = spaced.flatten(KIND, data.facts)
+    assert drawn(study, spaced) == {line["param"]: flat[line["param"]] for line in SPACE}
+    assert drawn(study, spaced) != {line["param"]: flat[line["param"]] for line in SPACE}
+
+
+def test_the_untuned_parameters_are_tried_once(spaced, data, journal):
+    for _ in range(3):
+        study = reopened(spaced, data)
+    assert untuned(study) == [True]
+    drawn(study, spaced)
+    assert untuned(reopened(spaced, data)) == [True]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"network.code_size": 25},
+        {"train.learning_rate": 0.02},
+        {"network.activation": "gelu"},
+        {"models.variational.network": {"code_size": 3}},
+        {"models.variational.warmup": 0.75},
+    ],
+)
+def test_untuned_parameters_outside_of_the_space_are_not_tried(spaced, data, journal, values):
+    assert reopened(spaced.override(values), data).trials == []
+
+
+def test_untuned_parameters_between_the_steps_of_a_range_are_not_tried(spaced, data, journal):
+    space = {"tune.space": [{"param": "network.code_size", "low": 4, "high": 24, "step": 4}]}
+    assert reopened(spaced.override({**space, "network.code_size": 10}), data).trials == []
+
+
+@pytest.mark.filterwarnings("ignore:Fixed parameter")
+def test_a_range_of_a_real_parameter_with_whole_ends_takes_the_untuned_value(spaced, data, journal):
+    space = {"tune.space": [{"param": "train.weight_decay", "low": 0, "high": 1}]}
+    changed = spaced.override({**space, "train.weight_decay": 0.25})
+    study = reopened(changed, data)
+    drawn(study, changed)
+    assert [trial.params for trial in study.trials] == [{"train.weight_decay": 0.25}]
+
+
+# what a trial is
+
+
+def test_a_trial_trains_as_long_as_the_study_says_and_else_as_the_type_does(spaced):
+    own = spaced.override({"models.variational.train": {"epochs": 9, "batch_size": 65}})
+    assert trial_params(own, KIND).train_of(KIND) == own.train_of(KIND).model_copy(update={"epochs": 2})
+    assert trial_params(own.override({"tune.epochs": "full"}), KIND).train_of(KIND).epochs == 9
+
+
+def test_what_mlflow_is_told_of_a_study_stays_the_same_while_it_goes_on(spaced):
+    told = described(spaced, KIND)
+    assert told == described(spaced.override({"tune.n_trials": 500, "tune.workers": 3}), KIND)
+    assert {f"space.{line['param']}" for line in SPACE} < set(told)
+    assert described(spaced, "sparse").keys() == told.keys() - {"space.models.variational.warmup"}
+
+
+PRUNERS: Mapping[str, type[optuna.pruners.BasePruner]] = {
+    "none": optuna.pruners.NopPruner,
+    "median": optuna.pruners.MedianPruner,
+    "hyperband": optuna.pruners.HyperbandPruner,
+}
+
+
+@pytest.mark.parametrize("pruner", PRUNERS)
+def test_only_reconstruct_prunes_and_only_compress_has_two_goals(spaced, data, journal, pruner):
+    spaced = spaced.override({"tune.pruner": pruner})
+    compress, reconstruct = (reopened(spaced.override({"tune.goal": g}), data) for g in ("compress", "reconstruct"))
+    assert (len(compress.directions), len(reconstruct.directions)) == (2, 1)
+    assert type(compress.pruner) is optuna.pruners.NopPruner
+    assert type(reconstruct.pruner) is PRUNERS[pruner]
+
+
+# joining
+
+
+def test_a_study_that_is_not_there_can_not_be_joined(spaced, data, journal):
+    for _ in range(2):  # nor is it made by the attempt
+        with pytest.raises(
+            UserError, match=r"^digits-variational-\w+: no such study to join; start it with `dvc repro"
+        ):
+            join_study(open_storage("journal"), KIND, spaced, data)
+
+
+def test_a_joined_study_is_the_one_that_runs(spaced, data, name):
+    joined = join_study(open_storage("journal"), KIND, spaced.override({"tune.n_trials": 500}), data)
+    assert joined.study_name == name
+    assert isinstance(joined.sampler, Repeatable)
+    assert [trial.state for trial in joined.trials] == [TrialState.WAITING]
+    with pytest.raises(UserError, match="let parameters, data and code be the same"):
+        join_study(open_storage("journal"), KIND, spaced.override({"train.batch_size": 65}), data)
