@@ -17,6 +17,7 @@ from autoencoders.stage import TRIALS
 from autoencoders.tuning.storage import REASON, RESULT, UNTUNED
 from autoencoders.tuning.values import write_tuned
 
+ENOUGH = 20  # complete trials: of fewer, importances are noise
 RANKED = ("code_size", "squared_error", "explained_variance")
 RESULTS = ("squared_error", "explained_variance", "code_size", "epochs")
 
@@ -99,7 +100,7 @@ def _draw(folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTr
         _save(folder / "history.png", name)
         drawn.plot_slice(study, **error)
         _save(folder / "slice.png", name)
-        if len({trial.values[0] for trial in complete}) > 1:
+        if len(complete) >= ENOUGH and len({trial.values[0] for trial in complete}) > 1:
             evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
             drawn.plot_param_importances(study, evaluator=evaluator, **error)
             _save(folder / "importances.png", name)
