@@ -102,7 +102,7 @@ class Runs:
     """The runs of one data set."""
 
     def __init__(self, data: Description) -> None:
-        self.data = data
+        self.data, self.data_hash = data, dvc_hash(DATA) or data.content_sha256
         self.client = store.open_store()
         self.experiment = store.experiment(self.client, data.name)
         self._bury_the_dead()
@@ -238,12 +238,12 @@ class Runs:
 
     def lineage(self) -> dict[str, str]:
         """Where the present state comes from: commit, experiment, data."""
-        return {**_source(), "data": self.data.name, "data_hash": dvc_hash(DATA) or self.data.content_sha256}
+        return {**_source(), "data": self.data.name, "data_hash": self.data_hash}
 
     def _log_input(self, run_id: str) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        digest = dvc_hash(DATA) or self.data.content_sha256[:36]
+        digest = self.data_hash[:36]  # MLflow's limit
         profile = json.dumps({"rows": self.data.rows, "features": self.data.facts.n_features})
         dataset = Dataset(self.data.name, digest, "local", json.dumps({"uri": str(DATA)}), profile=profile)
         self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
