@@ -1,11 +1,16 @@
 # `make repro` runs the pipeline, `make test` the checks and tests; each sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+# types that `make repro` tunes and trains side by side, one thread each
+JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: repro test test-fast check ui dashboard bench bench-search lock clean
-repro: .venv/.ready
+repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
+	dvc repro preprocess
+	dvc stage list --name-only | sed -n 's/^train@//p' | \
+		OMP_NUM_THREADS=1 xargs -P $(JOBS) -I TYPE dvc --wait-for-lock repro --single-item tune@TYPE train@TYPE
 	dvc repro
 	ae leaderboard
 

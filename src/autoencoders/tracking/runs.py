@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 from autoencoders.checkpoint import load_description, load_history
@@ -125,13 +126,14 @@ class Runs:
     def parent(self) -> str:
         """The run that groups the trainings of the present parameters, data and code."""
         state = pipeline_state(self.data)
-        found = self.find(state)
-        if found is not None:
-            return found
-        tags = {FINGERPRINT: state, "stage": "pipeline", **self.lineage()}
-        run = self.client.create_run(self.experiment, tags=tags, run_name=f"{self.data.name} {state[:6]}")
-        self.client.set_terminated(run.info.run_id)
-        return str(run.info.run_id)
+        with FileLock(store.folder() / "parent.lock"):  # types may be trained side by side
+            found = self.find(state)
+            if found is not None:
+                return found
+            tags = {FINGERPRINT: state, "stage": "pipeline", **self.lineage()}
+            run = self.client.create_run(self.experiment, tags=tags, run_name=f"{self.data.name} {state[:6]}")
+            self.client.set_terminated(run.info.run_id)
+            return str(run.info.run_id)
 
     @contextmanager
     def pipeline(self) -> Iterator[Run]:
