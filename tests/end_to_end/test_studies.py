@@ -1,14 +1,18 @@
 """Studies that last: workers that come late or are killed, a `dvc repro` that is killed, a study that is continued."""
 
 import csv
+import json
 import os
 import signal
+import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from autoencoders.tuning.storage import VARIABLE, open_storage
@@ -149,3 +153,55 @@ def test_two_workers_of_one_stage_give_exactly_n_trials_and_say_that_they_may_no
     assert [row["state"] for row in trials(repository)] == ["complete"] * TRIALS
     runs = repository.client().search_runs(["1"], "tags.stage = 'trial'", max_results=1000)
     assert len({run.data.tags["pid"] for run in runs}) == 2
+
+
+def test_the_rate_distortion_curve_is_drawn_once_and_its_points_are_kept(tmp_path):
+    curve = {"rate_distortion.code_sizes": [2, 8], "rate_distortion.seeds": [1, 2], "train.epochs": 60}
+    repository = Repository(tmp_path, {**QUICK, **curve}, [KIND])
+    repository.repro("preprocess")
+    told = repository.run("ae", "rate-distortion").stdout
+    assert f"{KIND}" in told
+    assert "knee at" in told
+    path = tmp_path / "reports/rate_distortion.csv"
+    written = path.read_bytes()
+    small, large = csv.DictReader(written.decode().splitlines())
+    for row in (small, large):
+        assert float(row[f"{KIND}_low"]) < float(row[KIND]) < float(row[f"{KIND}_high"])
+    assert float(large[KIND]) < float(small[KIND])
+    assert float(large["pca"]) < float(small["pca"])
+    points = {p: p.stat().st_mtime_ns for p in (tmp_path / ".checkpoints/rate_distortion").iterdir()}
+    assert len(points) == 4
+    path.unlink()
+    repository.run("ae", "rate-distortion")
+    assert path.read_bytes() == written
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / ".checkpoints/rate_distortion").iterdir()} == points
+    client = repository.client()
+    (parent,) = client.search_runs(["1"], "tags.stage = 'pipeline'")
+    assert {a.path for a in client.list_artifacts(parent.info.run_id, "rate_distortion")} == {
+        "rate_distortion/rate_distortion.csv",
+        "rate_distortion/rate_distortion.png",
+    }
+
+
+def test_the_dashboard_shows_the_studies_on_this_machine_alone(uninterrupted):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    dashboard = Started(uninterrupted, "ae", "dashboard", "--port", str(port))
+    try:
+        wait_for(lambda: answers(port), dashboard.log)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=30) as answer:
+            names = [summary["study_name"] for summary in json.load(answer)["study_summaries"]]
+        assert any(name.startswith(f"digits-{KIND}-") for name in names)
+        listening = [
+            c.laddr.ip for c in psutil.Process(dashboard.process.pid).net_connections() if c.status == "LISTEN"
+        ]
+        assert listening == ["127.0.0.1"]
+    finally:
+        dashboard.process.terminate()
+        dashboard.process.wait(30)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,37 @@
+"""The knee and the table of the rate-distortion curve; the whole command is in tests/end_to_end/test_studies.py."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from autoencoders.rate_distortion import knee, table
+
+
+@pytest.mark.parametrize(("at", "errors"), [(2, [10, 2, 1, 0]), (4, [10, 9, 1, 0]), (8, [8, 7, 6, 1, 0])])
+def test_the_knee_is_where_a_steep_fall_ends(at, errors):
+    sizes = [1, 2, 4, 8, 16][: len(errors)]
+    assert knee(sizes, np.array(errors, float)) == at
+
+
+def test_neither_the_unit_of_the_error_nor_of_the_code_size_moves_the_knee():
+    errors = np.array([9.0, 4.0, 2.0, 1.5, 1.4])
+    sizes = [2, 4, 8, 16, 32]
+    assert knee(sizes, errors) == knee(sizes, 7 * errors + 3) == knee([10 * size for size in sizes], errors) / 10
+
+
+def test_a_curve_that_does_not_fall_has_its_knee_at_the_smallest_code():
+    assert knee([2, 4, 8], np.ones(3)) == 2
+
+
+def test_the_table_has_a_line_a_code_size_with_mean_and_band_of_the_test_error():
+    curves = {"sparse": {"test": np.array([[1.0, 3.0], [0.5, 0.5]]), "validation": np.array([[2.0, 4.0], [1.0, 1.0]])}}
+    first, second = csv.DictReader(table(curves, [2, 4]).splitlines())
+    assert first == {
+        "code_size": "2",
+        "sparse": "2.0",
+        "sparse_low": "1.0",
+        "sparse_high": "3.0",
+        "sparse_validation": "3.0",
+    }
+    assert (second["sparse"], second["sparse_low"], second["sparse_high"]) == ("0.5", "0.5", "0.5")
