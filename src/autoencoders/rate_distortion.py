@@ -48,7 +48,8 @@ def rate_distortion(params: Params) -> None:
     for kind in params.kinds:
         for size in sizes:
             params.tuned(kind, {"network.code_size": size}).architecture(kind, data.description.facts)
-    points = [Point(*p) for p in _product(params, sizes)]
+    seeds = params.rate_distortion.seeds
+    points = [Point(kind, size, seed) for seed in seeds for kind in params.kinds for size in sizes]
     errors = _trained(params, points, code_sha256("tune"))
     x = {s: (np.asarray(data.rows[s], np.float32) - data.shift) / data.scale for s in ("train", *SPLITS)}
     pca = PrincipalComponents(x["train"])
@@ -64,10 +65,6 @@ def rate_distortion(params: Params) -> None:
         test = " ".join(f"{size}: {error:.3f}" for size, error in zip(sizes, curve["test"].mean(1), strict=True))
         print(f"{name:14} knee at {knee(sizes, curve['validation'].mean(1)):3}; test error by code size: {test}")
     print(f"{PICTURE} and {CURVE}; `dvc plots show` draws it too, the MLflow UI has it under the parent run")
-
-
-def _product(params: Params, sizes: Sequence[int]) -> list[tuple[str, int, int]]:
-    return [(kind, size, seed) for seed in params.rate_distortion.seeds for kind in params.kinds for size in sizes]
 
 
 def _trained(params: Params, points: Sequence[Point], code: str) -> dict[Point, Errors]:

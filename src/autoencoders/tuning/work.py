@@ -103,10 +103,11 @@ def _begun(objective: Objective, n_trials: int) -> Objective:
 
 def retry_the_dead(study: Study) -> None:
     """Queues the trials of dead workers again: known by their silence in a database, by their process in a journal."""
-    if isinstance(study._storage, RDBStorage):
+    in_database = isinstance(study._storage, RDBStorage)
+    if in_database:
         fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if _is_dead(trial, in_database=isinstance(study._storage, RDBStorage)):
+        if _is_dead(trial, in_database=in_database):
             try:
                 study.tell(trial.number, state=TrialState.FAIL)
             except (UpdateFinishedTrialError, ValueError):  # another worker has told it
@@ -189,8 +190,7 @@ class Repeatable(BaseSampler):
         """A sampler for what is drawn: of each value its own, as a retried trial has some of them already."""
         rank = sum(other.number < trial.number for other in attempts(self.study))
         seed = int(np.random.SeedSequence([self.seed, rank, *drawn.encode()]).generate_state(1)[0])
-        tpe = TPESampler(seed=seed, n_startup_trials=STARTUP)
-        return tpe if self.name == "tpe" else RandomSampler(seed=seed)
+        return TPESampler(seed=seed, n_startup_trials=STARTUP) if self.name == "tpe" else RandomSampler(seed=seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As the trial's own sampler says."""
