@@ -148,6 +148,7 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
         logger.log_hyperparams(values)
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
         trainer = pl.Trainer(
+            default_root_dir=store.folder(),
             max_epochs=train.epochs,
             logger=logger,
             enable_progress_bar=False,
