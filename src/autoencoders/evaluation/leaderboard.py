@@ -10,13 +10,7 @@ import torch
 from autoencoders.checkpoint import BATCH_ROWS, TrainedModel, as_tensor
 from autoencoders.data.prepared import Prepared
 from autoencoders.evaluation.baselines import PrincipalComponents, Projection, mean_predictor
-from autoencoders.evaluation.metrics import (
-    Bootstrap,
-    Values,
-    explained_variance,
-    reconstruction_metrics,
-    squared_error,
-)
+from autoencoders.evaluation.metrics import Bootstrap, Values, explained_variance, reconstruction_metrics, squared_error
 from autoencoders.evaluation.probes import probe_errors
 from autoencoders.params import Evaluate
 

@@ -6,12 +6,7 @@ import torch
 from torch import Tensor
 
 from autoencoders.architecture import Architecture
-from autoencoders.losses import (
-    gaussian_kl,
-    gaussian_log_density,
-    importance_weighted_log_likelihood,
-    log_likelihood,
-)
+from autoencoders.losses import gaussian_kl, gaussian_log_density, importance_weighted_log_likelihood, log_likelihood
 from autoencoders.models.base import Autoencoder, Loss
 
 
