@@ -1,6 +1,6 @@
 """Refuses a params.yaml that can't work, before any output is deleted."""
 
-from autoencoders.data.sources import facts
+from autoencoders.data.sources import check, facts
 from autoencoders.files import write_text
 from autoencoders.params import load_params
 from autoencoders.space import check_space
@@ -9,6 +9,7 @@ from autoencoders.stage import CHECKED, reporting
 if __name__ == "__main__":
     with reporting():
         params = load_params()
+        check(params.data)
         params.check(facts(params.data))
         check_space(params, facts(params.data))
         write_text(CHECKED, "params.yaml is valid\n")  # a constant: nothing runs again for its sake

@@ -1,4 +1,4 @@
-"""Fetches the data set that `data.name` names."""
+"""Fetches or unpacks the data, unless it stays where the user has it."""
 
 from autoencoders.data.sources import download
 from autoencoders.params import load_params
@@ -6,4 +6,4 @@ from autoencoders.stage import RAW, reporting
 
 if __name__ == "__main__":
     with reporting():
-        download(load_params().data.name, RAW)
+        download(load_params().data, RAW)

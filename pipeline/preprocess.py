@@ -1,10 +1,12 @@
-"""Splits the data and fits its scaling on the training rows."""
+"""Splits the data into rows of features and fits their scaling on the training rows."""
 
-from autoencoders.data.prepared import prepare
+from autoencoders.data.prepared import REPORT, prepare
+from autoencoders.files import read_json
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, RAW, reporting
 
 if __name__ == "__main__":
     with reporting():
         description = prepare(RAW, DATA, load_params().data)
-        print(f"{description.name}: {description.rows}")
+        print(f"{description.name}: {description.rows}, {description.schema.n_features} features", flush=True)
+        print(*read_json(DATA / REPORT)["told"], sep="\n")

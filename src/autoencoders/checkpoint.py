@@ -2,8 +2,9 @@
 
 import csv
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,12 +13,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from autoencoders.architecture import Architecture
+from autoencoders.data.schema import Schema, schema_from
 from autoencoders.errors import DataError
 from autoencoders.files import read_json, replacing, write_json, write_text
 from autoencoders.models import AUTOENCODERS, Autoencoder, build
 
-FORMAT = 1
+FORMAT = 2
 BATCH_ROWS = 4096  # rows in one pass of inference
+VARIANCE_FLOOR = 1e-3  # of a feature's errors, as a share of its own variance
 WEIGHTS, DESCRIPTION, HISTORY = "model.safetensors", "model.json", "history.csv"
 
 
@@ -30,11 +33,22 @@ class ModelDescription:
     own: dict[str, object]  # the type's own parameters
     params: dict[str, object]  # of the training, by dotted name
     data: str  # name of the data set
+    schema: Schema  # of raw rows
     split_sha256: str
     fingerprint: str  # of the training stage's parameters, data and code
     epochs: int  # trained
     best_epoch: int  # whose weights these are, counted from 1
+    calibration_rows: int = 0  # clean validation rows whose scores a new row's is compared with
     format: int = FORMAT
+
+
+class Scores(NamedTuple):
+    """How unusual rows are, in nats up to a constant: contributions and divergence add up to the score."""
+
+    score: np.ndarray  # (rows,)
+    contributions: np.ndarray  # (rows, features): squared errors, each divided by twice its feature's variance
+    percentile: np.ndarray  # (rows,): share of clean validation rows with a lower score, in percent
+    p_value: np.ndarray  # (rows,): conformal, in (0, 1]
 
 
 class TrainedModel(nn.Module):
@@ -42,12 +56,16 @@ class TrainedModel(nn.Module):
 
     shift: Tensor
     scale: Tensor
+    variance: Tensor
+    calibration: Tensor
 
     def __init__(self, description: ModelDescription, autoencoder: Autoencoder, shift: Tensor, scale: Tensor) -> None:
         super().__init__()
         self.description, self.autoencoder = description, autoencoder
         self.register_buffer("shift", shift)
         self.register_buffer("scale", scale)
+        self.register_buffer("variance", torch.ones_like(shift))  # of the errors, by feature
+        self.register_buffer("calibration", torch.zeros(description.calibration_rows))  # scores, rising
 
     def scaled(self, raw: Tensor) -> Tensor:
         """Raw rows in model scale: the one place where inputs are scaled, in training, evaluation and serving."""
@@ -57,21 +75,52 @@ class TrainedModel(nn.Module):
         """Model-scale rows in raw scale."""
         return x * self.scale + self.shift
 
-    @torch.no_grad()
     def encode(self, raw: np.ndarray) -> np.ndarray:
         """Codes (rows, code) of raw rows."""
         return self._batched(raw, lambda rows: self.autoencoder.encode(self.scaled(rows)))
 
-    @torch.no_grad()
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Raw-scale rows from codes."""
         return self._batched(codes, lambda z: self.unscaled(self.autoencoder.decode(z.to(self.scale.dtype))))
 
-    @torch.no_grad()
     def reconstruct(self, raw: np.ndarray) -> np.ndarray:
         """Raw-scale reconstructions of raw rows."""
         return self._batched(raw, lambda rows: self.unscaled(self.autoencoder(self.scaled(rows))))
 
+    def calibrate(self, training: np.ndarray, clean: np.ndarray) -> None:
+        """Takes each feature's error variance from training rows, and the scores of clean validation rows.
+
+        A decoder with a variance of its own for each feature, at its maximum-likelihood value: Rybkin et al. 2021.
+        """
+        x = self.scaled(as_tensor(training))
+        error = self._batched(training, lambda rows: (self.autoencoder(self.scaled(rows)) - self.scaled(rows)).square())
+        floor = VARIANCE_FLOOR * x.var(0).clamp_min(VARIANCE_FLOOR)
+        self.variance = torch.maximum(torch.from_numpy(error).mean(0), floor)
+        self.calibration = torch.from_numpy(np.sort(self._contributions(clean).sum(1)))
+        self.description = replace(self.description, calibration_rows=len(clean))
+
+    def score(self, raw: np.ndarray) -> Scores:
+        """The negative ELBO for the variational type, the reconstruction error for others, of raw rows.
+
+        sum_j (x_j - x_hat_j)^2 / (2 variance_j) + KL(q(z | x) || p(z)). p-value: (1 + clean scores that are as high) /
+        (1 + clean rows). Vovk et al. 2005, section 2.2.
+        """
+        parts = self._contributions(raw)
+        score, clean = parts.sum(1), self.calibration.numpy()
+        lower = np.searchsorted(clean, score, "left")
+        return Scores(score, parts[:, :-1], 100 * lower / len(clean), (1 + len(clean) - lower) / (1 + len(clean)))
+
+    def _contributions(self, raw: np.ndarray) -> np.ndarray:
+        """(rows, features + 1): each feature's part of the score, and the divergence."""
+
+        def parts(rows: Tensor) -> Tensor:
+            x = self.scaled(rows)
+            error = (self.autoencoder(x) - x).square() / (2 * self.variance)
+            return torch.cat([error, self.autoencoder.divergence(x)[:, None]], 1)
+
+        return self._batched(raw, parts)
+
+    @torch.no_grad()
     def _batched(self, rows: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
         starts = range(0, max(1, len(rows)), BATCH_ROWS)  # no rows give no rows
         parts = [function(as_tensor(rows[i : i + BATCH_ROWS])) for i in starts]
@@ -122,10 +171,9 @@ def load_description(folder: Path) -> ModelDescription:
                 f"{path}: format {values['format']}, kind {values['kind']}; this code reads format {FORMAT}, "
                 f"kinds {', '.join(AUTOENCODERS)}"
             )
-        shape = values["architecture"]
-        return ModelDescription(
-            **{**values, "architecture": Architecture(**{**shape, "widths": tuple(shape["widths"])})}
-        )
+        lists = {name: tuple(values["architecture"][name]) for name in ("widths", "shape")}
+        architecture = Architecture(**values["architecture"] | lists)
+        return ModelDescription(**values | {"architecture": architecture, "schema": schema_from(values["schema"])})
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; `dvc repro train` makes it") from error
     except (ValueError, TypeError, KeyError) as error:

@@ -50,6 +50,12 @@ def sha256(*parts: bytes) -> str:
     return digest.hexdigest()
 
 
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def tree_sha256(*paths: Path) -> str:
     """One hash of files and folders, by name from each path on and content; compiled Python is left out."""
     digest = hashlib.sha256()

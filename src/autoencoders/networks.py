@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
+
+from autoencoders.architecture import Architecture
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "silu": nn.SiLU,
@@ -20,3 +22,53 @@ def mlp(sizes: Sequence[int], activation: str) -> nn.Sequential:
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):
         layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1])
+
+
+def pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Encoder and decoder, rows (batch, features) in and out; code_outputs: numbers for each code unit."""
+    if a.kind == "conv":
+        return conv_pair(a, code_outputs)
+    encoder = mlp([a.n_features, *a.widths, a.code_size * code_outputs], a.activation)
+    return encoder, mlp([a.code_size, *reversed(a.widths), a.n_features], a.activation)
+
+
+def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Convolutions of 3 x 3 with stride 2, then a linear layer to the code; the decoder mirrors them, for any sides.
+
+    a.shape: (rows, columns) or (rows, columns, channels), channels last, as images are stored; a.widths: channels.
+    """
+    height, width, colours = (*a.shape, 1)[:3]
+    sides, channels = [(height, width)], [colours, *a.widths]
+    for _ in a.widths:
+        sides.append(((sides[-1][0] + 1) // 2, (sides[-1][1] + 1) // 2))
+    encoder: list[nn.Module] = [ChannelsFirst(colours, sides[0])]
+    decoder: list[nn.Module] = []
+    for i, (inputs, outputs) in enumerate(zip(channels, channels[1:], strict=False)):
+        encoder += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), ACTIVATIONS[a.activation]()]
+        missing = (1 - sides[i][0] % 2, 1 - sides[i][1] % 2)  # an even side comes from one pixel more than an odd one
+        deconvolution = nn.ConvTranspose2d(outputs, inputs, 3, stride=2, padding=1, output_padding=missing)
+        decoder = [ACTIVATIONS[a.activation](), deconvolution, *decoder]
+    nodes = channels[-1] * sides[-1][0] * sides[-1][1]
+    encoder += [nn.Flatten(), nn.Linear(nodes, a.code_size * code_outputs)]
+    first = [nn.Linear(a.code_size, nodes), nn.Unflatten(1, (channels[-1], *sides[-1]))]
+    return nn.Sequential(*encoder), nn.Sequential(*first, *decoder, ChannelsLast())
+
+
+class ChannelsFirst(nn.Module):
+    """Rows of pixels (batch, rows * columns * channels) as (batch, channels, rows, columns)."""
+
+    def __init__(self, channels: int, sides: tuple[int, int]) -> None:
+        super().__init__()
+        self.channels, self.sides = channels, sides
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The images."""
+        return x.reshape(-1, *self.sides, self.channels).permute(0, 3, 1, 2)
+
+
+class ChannelsLast(nn.Module):
+    """The inverse of ChannelsFirst."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The rows."""
+        return x.permute(0, 2, 3, 1).flatten(1)

@@ -2,9 +2,11 @@
 
 import difflib
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 from pydantic import (
     BaseModel,
@@ -20,11 +22,16 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from autoencoders.architecture import Architecture, default_code_size, layer_widths
+from autoencoders import defaults
+from autoencoders.architecture import Architecture, layer_widths
+from autoencoders.defaults import DataFacts
 from autoencoders.errors import ParameterError
 
 S = TypeVar("S", bound="Section")
+Rule = tuple[bool, str, object, str]  # whether it refuses; the key and its value; why
 PARAMS_FILE = Path("params.yaml")
+NO_FILE = "pipeline/no_file"  # the default of data.path: DVC wants a file that exists
+BUILT_IN = ("digits", "mnist", "fashion_mnist")
 LARGEST_CODE = 65_536
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 OpenFraction = Annotated[float, Field(gt=0, lt=1)]
@@ -49,21 +56,45 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which data, and how it is split and scaled."""
+    """Which data, how it is read, split and scaled."""
 
-    name: Literal["digits", "mnist", "fashion_mnist"]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # digits, mnist, fashion_mnist; else your own
+    path: Annotated[str, Field(min_length=1)]  # file, folder or URL; NO_FILE: the data set that `name` says
+    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]  # of what a URL gives
+    openml: Annotated[int, Field(ge=0)]  # a data set's id on openml.org; 0: none
+    label: str  # auto: none in a table, y in an .npz, an image's folder; else a column, which is no feature then
+    label_means: Literal["auto", "class", "anomaly"]  # anomaly: 1, 0 is normal; auto: so where an .npz has such a y
+    ignore: list[str]  # columns that are left out
+    missing: Literal["refuse", "impute"]  # impute: the training rows' median or most frequent category
+    image_side: Literal["auto"] | Annotated[int, Field(ge=2, le=4096)]  # auto: the images' own up to 64, else 32 pixels
+    split: Annotated[str, Field(pattern="^(random|(column|time):.+)$")]  # time: the last rows are the test split
     split_seed: Seed
     validation_fraction: OpenFraction  # of the rows that are not test rows
     test_fraction: OpenFraction  # of all rows; a data set's own test split is kept instead
-    scaling: Literal["auto", "pixels", "standard", "none"]  # auto: pixels, which maps the pixels' range to [0, 1]
+    protocol: Literal["split", "transductive"]  # transductive: fitted on all rows without labels, judged on them
+    scaling: Literal["auto", "pixels", "minmax", "standard", "robust", "none"]  # pixels: their range to [0, 1]
+
+    @property
+    def own(self) -> bool:
+        """Whether the data is the user's own, and none of those that come by name."""
+        return self.path != NO_FILE or self.openml > 0
+
+    @property
+    def title(self) -> str:
+        """The data set's name in MLflow: where `name` speaks of another one, the file's own."""
+        if not self.own or self.name not in BUILT_IN:
+            return self.name
+        file = self.path.rstrip("/").rsplit("/", 1)[-1].split(".", 1)[0]
+        return f"openml-{self.openml}" if self.openml else re.sub("[^A-Za-z0-9_-]+", "-", file).strip("-") or "data"
 
 
 class Network(Section):
     """The symmetric encoder/decoder pair."""
 
+    kind: Literal["auto", "mlp", "conv"]  # conv: of images alone
     code_size: Literal["auto"] | CodeSize  # auto: the square root of the number of features
     n_layers: Annotated[int, Field(ge=0, le=32)]  # hidden layers of the encoder, the code not counted
-    nodes_per_layer: Nodes | list[Nodes]  # the first hidden layer's nodes, halved from layer to layer, or each layer's
+    nodes_per_layer: Literal["auto"] | Nodes | list[Nodes]  # the first layer's, then halved; conv: the last's channels
     loss: Literal["auto", "mse", "bce", "l1"]  # auto: bce for data in [0, 1], else mse
     activation: Literal["silu", "gelu", "relu", "tanh", "sigmoid"]
     code_activation: Literal["identity", "relu", "tanh", "sigmoid"]
@@ -72,13 +103,27 @@ class Network(Section):
 class Train(Section):
     """How weights are fitted."""
 
-    epochs: Annotated[int, Field(ge=1, le=1_000_000)]
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]  # rows
+    epochs: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)]
+    batch_size: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)]  # rows
     learning_rate: Annotated[float, Field(gt=0, le=10)]  # AdamW's, at its peak
     warmup: Fraction  # share of the steps in which the learning rate rises; it then falls to 0 along a cosine
     weight_decay: Weight  # AdamW's
     gradient_clip: Weight  # largest norm of the gradient; 0 switches clipping off
     patience: Annotated[int, Field(ge=0)]  # epochs without a better validation error before training stops; 0: never
+
+
+class FixedNetwork(Network):
+    """`Network` without `auto`."""
+
+    code_size: int
+    nodes_per_layer: int | list[int]
+
+
+class FixedTrain(Train):
+    """`Train` without `auto`."""
+
+    epochs: int
+    batch_size: int
 
 
 def _partial(section: type[Section]) -> Any:
@@ -236,6 +281,7 @@ class Evaluate(Section):
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)]  # resamples behind each 95 % interval
     importance_samples: Annotated[int, Field(ge=1, le=100_000)]  # draws a row behind the variational type's nll
     probe_rows: Annotated[int, Field(ge=100)]  # training rows at most for the linear probe and the nearest neighbours
+    false_alarm_rate: OpenFraction  # share of clean rows whose score counts as an anomaly's
     figure_columns: Annotated[int, Field(ge=2, le=50)]  # images side by side in a figure
 
 
@@ -243,13 +289,6 @@ class Registry(Section):
     """When the best model becomes the champion."""
 
     promote: Literal["auto"] | bool  # auto: in a plain `dvc repro`, not in an experiment
-
-
-class DataFacts(NamedTuple):
-    """What the rules below need to know about the data."""
-
-    n_features: int
-    unit_interval: bool  # all values in model scale lie in [0, 1]
 
 
 class Params(Section):
@@ -285,6 +324,16 @@ class Params(Section):
         """`train` with the type's overrides."""
         return _merged(self.train, self.kind(kind).train)
 
+    def network_for(self, kind: str, facts: DataFacts) -> FixedNetwork:
+        """`network_of` with every `auto` resolved for the data."""
+        values = self.network_of(kind).model_dump()
+        return FixedNetwork(**values | defaults.replaced(values, defaults.network(facts)))
+
+    def train_for(self, kind: str, facts: DataFacts) -> FixedTrain:
+        """`train_of` with every `auto` resolved for the data."""
+        values = self.train_of(kind).model_dump()
+        return FixedTrain(**values | defaults.replaced(values, defaults.train(facts, values["batch_size"])))
+
     def override(self, values: Mapping[str, object]) -> Self:
         """A copy with dotted keys replaced, validated like the file: override({"train.learning_rate": 1e-3})."""
         tree = self.model_dump(exclude_unset=True)
@@ -312,112 +361,78 @@ class Params(Section):
         return self.model_copy(update={"models": self.models.model_copy(update={kind: changed})})
 
     def flatten(self, kind: str, facts: DataFacts) -> dict[str, object]:
-        """A type's training parameters by dotted name, overrides applied and the network's `auto`s resolved."""
-        sections = {"network": self.network_of(kind), "train": self.train_of(kind)}
+        """A type's training parameters by dotted name, overrides applied and every `auto` resolved."""
+        sections = {"network": self.network_for(kind, facts), "train": self.train_for(kind, facts)}
         values = {f"{name}.{key}": value for name, section in sections.items() for key, value in section}
         values |= {f"models.{kind}.{key}": value for key, value in self.kind(kind).own().items()}
-        architecture = self.architecture(kind, facts)
-        values |= {"network.code_size": architecture.code_size, "network.loss": architecture.loss}
-        return {"kind": kind, "seed": self.seed, "widths": list(architecture.widths), **values}
+        widths = list(self.architecture(kind, facts).widths)
+        return {"kind": kind, "seed": self.seed, "widths": widths, **values}
 
     def architecture(self, kind: str, facts: DataFacts) -> Architecture:
         """The type's network with every `auto` resolved for the data.
 
         Raises ParameterError where the network fits neither itself, nor the type, nor the data.
         """
-        network = self.network_of(kind)
-        code_size = default_code_size(facts.n_features) if network.code_size == "auto" else network.code_size
-        auto_loss = "bce" if facts.unit_interval else "mse"
+        network = self.network_for(kind, facts)
         architecture = Architecture(
             n_features=facts.n_features,
-            code_size=code_size,
-            widths=layer_widths(network.n_layers, network.nodes_per_layer, code_size),
+            code_size=network.code_size,
+            widths=layer_widths(network.n_layers, network.nodes_per_layer, network.code_size, network.kind),
             activation=network.activation,
             code_activation=network.code_activation,
-            loss=auto_loss if network.loss == "auto" else network.loss,
+            loss=network.loss,
+            kind=network.kind,
+            shape=facts.shape,
         )
-        _Refusal(self, kind, architecture, facts).check()
+        for refused, key, value, rule in self._rules(kind, network, architecture, facts):
+            if refused:
+                raise ParameterError(f"{self._key(kind, key)} = {value}: {rule}")
         return architecture
 
-    def check(self, facts: DataFacts) -> None:
-        """Raises ParameterError where a type's values don't fit together or don't fit the data."""
+    def _rules(self, kind: str, network: FixedNetwork, shape: Architecture, facts: DataFacts) -> Iterator[Rule]:
+        """The rules that join several values."""
+        key, own = partial(self._key, kind), self.kind(kind).own()
+        n_layers, nodes, conv = network.n_layers, network.nodes_per_layer, network.kind == "conv"
+        if isinstance(nodes, list):
+            wanted = f"{key('n_layers')} = {n_layers}; give one number a layer, or a single number"
+            yield len(nodes) != n_layers, "nodes_per_layer", nodes, f"has {len(nodes)} numbers, but {wanted}"
+            rises = not conv and nodes != sorted(nodes, reverse=True)
+            yield rises, "nodes_per_layer", nodes, "must not rise towards the code"
+        yield conv and not facts.shape, "kind", "conv", "needs images, but the data has none; choose mlp or auto"
+        yield conv and not n_layers, "kind", "conv", f"needs layers, but {key('n_layers')} = 0"
+        scaled = f"needs data in [0, 1], but data.scaling = {self.data.scaling} gives other values"
+        misfit = network.loss == "bce" and not facts.unit_interval
+        yield misfit, "loss", "bce", f"{scaled}; choose mse, l1 or auto, or data.scaling: pixels"
+        size, activation = shape.code_size, shape.code_activation
+        if kind == "undercomplete":
+            rule = f"must be below the data's {facts.n_features} features for undercomplete, which could copy its input"
+            yield size >= facts.n_features, "code_size", size, rule
+        if kind == "sparse":
+            misfit = own["penalty"] == "kl" and activation != "sigmoid"
+            rule = "must be sigmoid where models.sparse.penalty = kl, which needs codes in (0, 1)"
+            yield misfit, "code_activation", activation, rule
+            misfit = own["penalty"] == "top_k" and int(str(own["k"])) > size
+            yield misfit, "models.sparse.k", own["k"], f"must be at most the code size, {size}"
+        if kind == "contractive":
+            found = f"but it has {n_layers} hidden layers; choose auto, exact or estimate"
+            rule = f"needs an encoder of one layer ({key('n_layers')} = 0), {found}"
+            yield own["jacobian"] == "closed_form" and n_layers > 0, "models.contractive.jacobian", "closed_form", rule
+        if kind == "variational":
+            rule = "must be identity for variational, whose codes are means of normal distributions"
+            yield activation != "identity", "code_activation", activation, rule
+
+    def _key(self, kind: str, name: str) -> str:
+        """The dotted key that a network's value comes from."""
+        overrides = self.kind(kind).network
+        overridden = overrides is not None and getattr(overrides, name, None) is not None
+        return name if "." in name else f"models.{kind}.network.{name}" if overridden else f"network.{name}"
+
+    def check(self, facts: DataFacts | None) -> None:
+        """Raises ParameterError where a type's values don't fit together or don't fit the data, where it is known."""
         if not self.kinds:
             raise ParameterError(f"models: no type to train; name some of {', '.join(Models.model_fields)}")
-        for kind in self.kinds:
-            self.architecture(kind, facts)
-
-
-class _Refusal(NamedTuple):
-    """The rules that join several values."""
-
-    params: Params
-    kind: str
-    architecture: Architecture
-    facts: DataFacts
-
-    def check(self) -> None:
-        self._network()
-        rules = {"undercomplete": self._undercomplete, "sparse": self._sparse, "variational": self._variational}
-        rules |= {"contractive": self._contractive}
-        rules.get(self.kind, lambda: None)()
-
-    def _key(self, name: str) -> str:
-        overrides = self.params.kind(self.kind).network
-        overridden = overrides is not None and getattr(overrides, name) is not None
-        return f"models.{self.kind}.network.{name}" if overridden else f"network.{name}"
-
-    def _network(self) -> None:
-        network = self.params.network_of(self.kind)
-        nodes = network.nodes_per_layer
-        if isinstance(nodes, list):
-            if len(nodes) != network.n_layers:
-                raise ParameterError(
-                    f"{self._key('nodes_per_layer')} = {nodes}: has {len(nodes)} numbers, but "
-                    f"{self._key('n_layers')} = {network.n_layers}; give one number a layer, or a single number"
-                )
-            if list(nodes) != sorted(nodes, reverse=True):
-                raise ParameterError(f"{self._key('nodes_per_layer')} = {nodes}: must not rise towards the code")
-        if network.loss == "bce" and not self.facts.unit_interval:
-            raise ParameterError(
-                f"{self._key('loss')} = bce: needs data in [0, 1], but data.scaling = {self.params.data.scaling} "
-                "gives other values; choose mse, l1 or auto, or data.scaling: pixels"
-            )
-
-    def _undercomplete(self) -> None:
-        if self.architecture.code_size >= self.facts.n_features:
-            raise ParameterError(
-                f"{self._key('code_size')} = {self.architecture.code_size}: must be below the data's "
-                f"{self.facts.n_features} features for undercomplete, which else could copy its input"
-            )
-
-    def _sparse(self) -> None:
-        own = self.params.kind("sparse")
-        assert isinstance(own, Sparse)  # noqa: S101  (for the type checker)
-        if own.penalty == "kl" and self.architecture.code_activation != "sigmoid":
-            raise ParameterError(
-                f"{self._key('code_activation')} = {self.architecture.code_activation}: must be sigmoid where "
-                "models.sparse.penalty = kl, which needs codes in (0, 1)"
-            )
-        if own.penalty == "top_k" and own.k > self.architecture.code_size:
-            raise ParameterError(
-                f"models.sparse.k = {own.k}: must be at most the code size, {self.architecture.code_size}"
-            )
-
-    def _contractive(self) -> None:
-        own = self.params.kind("contractive")
-        assert isinstance(own, Contractive)  # noqa: S101  (for the type checker)
-        if own.jacobian == "closed_form" and self.architecture.widths:
-            raise ParameterError(
-                f"models.contractive.jacobian = closed_form: needs an encoder of one layer ({self._key('n_layers')} "
-                f"= 0), but it has {len(self.architecture.widths)} hidden layers; choose auto, exact or estimate"
-            )
-
-    def _variational(self) -> None:
-        if self.architecture.code_activation != "identity":
-            raise ParameterError(
-                f"{self._key('code_activation')} = {self.architecture.code_activation}: must be identity for "
-                "variational, whose codes are means of normal distributions"
-            )
+        for kind in self.kinds if facts else ():
+            self.architecture(kind, cast(DataFacts, facts))
 
 
 def _merged(section: S, overrides: Section | None) -> S:

@@ -2,8 +2,9 @@
 
 import difflib
 
+from autoencoders.defaults import DataFacts
 from autoencoders.errors import ParameterError
-from autoencoders.params import DataFacts, Dimension, Network, Params, Train
+from autoencoders.params import Dimension, Network, Params, Train
 
 TUNABLE_OWN = {"contractive": ("jacobian",), "variational": ("warmup",)}  # by type: what doesn't weaken its constraint
 WHOLE = [  # drawn as whole numbers; of the types' own parameters, none

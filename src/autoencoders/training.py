@@ -17,14 +17,18 @@ from torch.nn.utils import clip_grad_norm_
 
 from autoencoders.callbacks import BestWeights, History, LogEpoch, ResumePoint
 from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
+from autoencoders.data.blocks import Blocks
 from autoencoders.data.prepared import Prepared
 from autoencoders.errors import DivergedError
 from autoencoders.models import build
-from autoencoders.params import Params, Train
+from autoencoders.params import FixedTrain, Params
 
 BATCHES_A_STEP = 16  # batches that one training_step takes: Lightning's own work is paid once for all of them
 VALIDATION_ROWS = 4096
+IN_MEMORY = 2**28  # bytes up to which a split is held as a whole; above, blocks are shuffled
+BLOCK_BYTES, BUFFERED = 2**18, 256  # of a block, and how many are shuffled together
 SMALL = 2**16  # values of a layer for a batch, below which one thread computes them
+CALIBRATION_ROWS = 10_000  # behind the variance of errors and the p-values
 SHUFFLE, NOISE = 0, 1  # the two random streams of an epoch
 
 
@@ -41,22 +45,40 @@ def epoch_generator(seed: int, epoch: int, stream: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(entropy[0]) << 31 | int(entropy[1]) >> 1)
 
 
-class Blocks:
-    """The rows of an epoch, in blocks of one or more batches: slices of one array instead of a sample at a time."""
+class Batches:
+    """The rows of an epoch, in chunks of one or more batches: slices of one array instead of a sample at a time."""
 
-    def __init__(self, rows: Tensor, block_rows: int, order: Callable[[], Tensor] | None = None) -> None:
-        """order: called at the start of each epoch, gives the rows' order."""
-        self.rows, self.block_rows, self.order = rows, block_rows, order
+    def __init__(self, rows: Blocks, size: int, generator: Callable[[], torch.Generator] | None = None) -> None:
+        """size: rows of a chunk. generator: asked at the start of each epoch, shuffles; without it, rows keep order."""
+        self.rows, self.size, self.generator = rows, size, generator
+        self.kept = as_tensor(rows.read(0, len(rows))) if len(rows) * rows.row_bytes <= IN_MEMORY else None
 
     def __len__(self) -> int:
-        return math.ceil(len(self.rows) / self.block_rows)
+        return math.ceil(len(self.rows) / self.size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        if self.order is None:
-            yield from self.rows.split(self.block_rows)
+        if self.generator is None:
+            for start in range(0, len(self.rows), self.size):
+                stop = start + self.size
+                yield torch.from_numpy(self.rows.read(start, stop)) if self.kept is None else self.kept[start:stop]
+        elif self.kept is not None:
+            for indices in torch.randperm(len(self.kept), generator=self.generator()).split(self.size):
+                yield self.kept[indices]
         else:
-            for indices in self.order().split(self.block_rows):
-                yield self.rows[indices]
+            yield from self._by_blocks(self.generator())
+
+    def _by_blocks(self, generator: torch.Generator) -> Iterator[Tensor]:
+        """Blocks in random order, BUFFERED of them at a time, and in random order the rows within these."""
+        rest, block = torch.empty(0), max(1, BLOCK_BYTES // self.rows.row_bytes)
+        starts = torch.randperm(math.ceil(len(self.rows) / block), generator=generator) * block
+        for group in starts.split(BUFFERED):
+            parts = [torch.from_numpy(self.rows.read(start, start + block)) for start in group.tolist()]
+            rows = torch.cat([*([rest] if len(rest) else []), *parts])
+            rows = rows[torch.randperm(len(rows), generator=generator)]
+            whole = len(rows) // self.size * self.size
+            yield from rows[:whole].split(self.size)
+            rest = rows[whole:].clone()
+        yield from rest.split(self.size) if len(rest) else ()
 
 
 class PreparedRows(pl.LightningDataModule):
@@ -64,21 +86,19 @@ class PreparedRows(pl.LightningDataModule):
 
     def __init__(self, data: Prepared, batch_size: int, seed: int) -> None:
         super().__init__()
-        self.train_rows, self.validation_rows = (as_tensor(data.rows[s]) for s in ("train", "validation"))
-        self.batch_size, self.seed = batch_size, seed
+        self.data, self.batch_size, self.seed = data, batch_size, seed
 
-    def train_dataloader(self) -> Blocks:
-        """Shuffled blocks, seeded by (seed, epoch)."""
-        return Blocks(self.train_rows, self.batch_size * BATCHES_A_STEP, self._order)
+    def train_dataloader(self) -> Batches:
+        """Shuffled chunks, seeded by (seed, epoch)."""
+        return Batches(self.data.rows["train"], self.batch_size * BATCHES_A_STEP, self._generator)
 
-    def _order(self) -> Tensor:
+    def _generator(self) -> torch.Generator:
         assert self.trainer is not None  # noqa: S101  (Lightning sets it before the first batch)
-        generator = epoch_generator(self.seed, self.trainer.current_epoch, SHUFFLE)
-        return torch.randperm(len(self.train_rows), generator=generator)
+        return epoch_generator(self.seed, self.trainer.current_epoch, SHUFFLE)
 
-    def val_dataloader(self) -> Blocks:
-        """Blocks in order."""
-        return Blocks(self.validation_rows, VALIDATION_ROWS)
+    def val_dataloader(self) -> Batches:
+        """Chunks in order."""
+        return Batches(self.data.rows["validation"], VALIDATION_ROWS)
 
 
 class Sums:
@@ -102,7 +122,7 @@ class Sums:
 class TrainingModule(pl.LightningModule):
     """The thin shell around a model: several batches a step, one optimizer, one learning-rate schedule."""
 
-    def __init__(self, model: TrainedModel, train: Train, seed: int, steps: int, kept: Path | None) -> None:
+    def __init__(self, model: TrainedModel, train: FixedTrain, seed: int, steps: int, kept: Path | None) -> None:
         """steps: optimizer steps of the whole training; kept: where the last good checkpoint is."""
         super().__init__()
         self.automatic_optimization = False
@@ -214,17 +234,18 @@ def fit(
         own=params.kind(kind).own(),
         params=params.flatten(kind, data.description.facts),
         data=data.description.name,
+        schema=data.description.schema,
         split_sha256=data.description.split_sha256,
         fingerprint=fingerprint,
         epochs=0,
         best_epoch=0,
     )
-    train = params.train_of(kind)
+    train = params.train_for(kind, data.description.facts)
     torch.manual_seed(params.seed)
     autoencoder = build(kind, description.architecture, description.own)
     model = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale))
     rows = PreparedRows(data, train.batch_size, params.seed)
-    steps = train.epochs * math.ceil(len(rows.train_rows) / train.batch_size)
+    steps = train.epochs * math.ceil(len(data.rows["train"]) / train.batch_size)
     module = TrainingModule(model, train, params.seed, steps, resume.path if resume else None)
     best, history = BestWeights(train.patience), History(log)
     trainer = _trainer(train.epochs, [best, history, *callbacks, *([resume] if resume else [])])
@@ -234,6 +255,7 @@ def fit(
         trainer.fit(module, datamodule=rows, ckpt_path=resume.start if resume else None, weights_only=True)
     autoencoder.load_state_dict(best.weights)
     model.description = replace(description, epochs=len(history.epochs), best_epoch=best.epoch)
+    model.eval().calibrate(data.sample("train", CALIBRATION_ROWS), data.clean("validation", CALIBRATION_ROWS))
     return Fitted(model, history.epochs)
 
 

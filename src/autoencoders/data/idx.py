@@ -97,23 +97,24 @@ def _first_good(file: File, mirrors: list[str]) -> np.ndarray:
 
 
 def _read(mirror: str, name: str) -> bytes:
-    if "://" in mirror:
-        return _over_http(mirror, name)
-    root = Path(os.environ.get("DVC_ROOT", ""))  # the user's repository, also in DVC's temporary folders
-    return (root / mirror / name).read_bytes()
+    if "://" not in mirror:
+        root = Path(os.environ.get("DVC_ROOT", ""))  # the user's repository, also in DVC's temporary folders
+        return (root / mirror / name).read_bytes()
+    with tempfile.TemporaryDirectory() as scratch:
+        return over_http(mirror, name, Path(scratch)).read_bytes()
 
 
-def _over_http(mirror: str, name: str) -> bytes:
+def over_http(base: str, name: str, folder: Path) -> Path:
+    """The file `base/name`, fetched into a folder. Raises DataError, OSError."""
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
-    with tempfile.TemporaryDirectory() as scratch:
-        files = pooch.create(scratch, mirror.rstrip("/") + "/", registry={name: None}, retry_if_failed=RETRIES)
-        try:
-            return Path(files.fetch(name, downloader=downloader)).read_bytes()
-        except ValueError as error:
-            raise DataError(str(error)) from error
+    files = pooch.create(folder, base.rstrip("/") + "/", registry={name: None}, retry_if_failed=RETRIES)
+    try:
+        return Path(files.fetch(name, downloader=downloader))
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def parse(file: File, content: bytes) -> np.ndarray:

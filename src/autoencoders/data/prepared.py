@@ -1,19 +1,31 @@
-"""`data/prepared`: arrays split into training, validation and test rows, their scaling, their description."""
+"""`data/prepared`: features split into training, validation and test rows, their scaling, their description."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tokenize import TokenError
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
-from autoencoders.data.sources import SOURCES, Source
+from autoencoders.data.blocks import Blocks, Writer
+from autoencoders.data.readers import Reader, TableReader, open_reader
+from autoencoders.data.schema import Rows, Schema, schema_from, some
+from autoencoders.data.sources import FILES, ORIGIN
+from autoencoders.data.survey import Survey
+from autoencoders.defaults import DataFacts
 from autoencoders.errors import DataError
 from autoencoders.files import read_json, replacing, sha256, write_json
-from autoencoders.params import Data, DataFacts
+from autoencoders.params import Data
 
 SPLITS = ("train", "validation", "test")
-OWN_TEST = ("test_images", "test_labels")  # of a data set that comes with a test split
 SMALLEST_SPLIT = 2  # rows; a variance needs two
+MOST_CLASSES = 1000
+SAMPLE_VALUES = 2**24  # of a split, that may be in memory at once
+REPORT = "report.json"
+TABLES = "standard"  # the scaling that `auto` stands for, of tables
+LOOKED = 100_000  # rows among which duplicates are counted
 
 
 @dataclass(frozen=True)
@@ -21,153 +33,244 @@ class Description:
     """prepared.json: what a later stage may know of the data without reading it."""
 
     name: str
-    shape: tuple[int, int]  # of one image
+    schema: Schema
     rows: dict[str, int]  # by split
     minimum: float  # of the training rows, raw scale
     maximum: float
     unit_interval: bool  # all values in model scale lie in [0, 1]
     scaling: str
+    protocol: str  # split, or transductive: all rows are training and test rows
     labels: tuple[str, ...]  # class names by label value
+    anomaly_labels: bool  # label 1 is an anomaly, 0 is normal
     split_sha256: str  # of the indices of all splits
     content_sha256: str  # of all arrays
 
     @property
     def facts(self) -> DataFacts:
         """What a network must fit."""
-        return DataFacts(self.shape[0] * self.shape[1], self.unit_interval)
+        return DataFacts(self.schema.n_features, self.unit_interval, self.schema.shape, self.rows["train"])
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The arrays of `data/prepared`: rows in raw scale (n, features), labels (n,), memory-mapped."""
+    """The arrays of `data/prepared`: rows in raw scale (n, features), read in blocks; labels (n,)."""
 
     description: Description
-    rows: dict[str, np.ndarray]
+    rows: dict[str, Blocks]
     labels: dict[str, np.ndarray]
     shift: np.ndarray  # (features,), float32: model scale = (raw - shift) / scale
     scale: np.ndarray
 
+    def chosen(self, split: str, most: int | None = None) -> np.ndarray:
+        """Numbers of the rows that `sample` gives, in order."""
+        n, room = len(self.rows[split]), SAMPLE_VALUES // self.description.schema.n_features
+        size = min(n, room, most or n)
+        return np.arange(n) if size == n else np.sort(np.random.default_rng(0).choice(n, size, replace=False))
+
+    def sample(self, split: str, most: int | None = None) -> np.ndarray:
+        """float32 raw rows of a split: all that fit in memory, else a sample that is always the same."""
+        return np.asarray(self.rows[split].take(self.chosen(split, most)), np.float32)
+
+    def scaled(self, raw: np.ndarray) -> np.ndarray:
+        """Raw rows in model scale, float32."""
+        return (np.asarray(raw, np.float32) - self.shift) / self.scale
+
+    def clean(self, split: str, most: int | None = None) -> np.ndarray:
+        """`sample` without the rows whose label says that they are anomalies."""
+        rows = self.sample(split, most)
+        return rows[self.labels[split][self.chosen(split, most)] == 0] if self.description.anomaly_labels else rows
+
 
 def prepare(raw: Path, folder: Path, data: Data) -> Description:
-    """Fills the folder with the split and scaling of the arrays in `raw`. Raises DataError; it then stays as it was."""
-    source = SOURCES[data.name]
-    images, labels, splits = _split(raw, source, data)
-    shift, scale = _scaling(images[splits["train"]], source, data.scaling)
+    """Fills the folder with split, features and scaling of the source in `raw`. Raises DataError; it then stays as is.
+
+    Three passes: rows and labels are counted, the training rows are surveyed, the features are written.
+    """
+    origin = read_json(raw / ORIGIN)
+    reader = open_reader(Path(origin["path"]) if "path" in origin else raw / FILES, image_side=data.image_side)
+    rows = RawRows(reader, data, origin)
+    masks, survey = rows.masks(), Survey(rows.names, data.split_seed)
+    for first, batch in rows:
+        survey.add(_where(batch, masks["train"][first : first + len(batch)]), first)
+    schema = Schema(reader.shape, survey.columns(impute=data.missing == "impute") if rows.names else ())
+    if not schema.n_features:
+        raise DataError("no features: every column is constant, ignored, a label or a date")
+    scaling = ("pixels" if schema.is_image else TABLES) if data.scaling == "auto" else data.scaling
     with replacing(folder) as new:
-        arrays = {"shift": shift, "scale": scale}
-        for split, indices in splits.items():
-            arrays |= {split: images[indices], f"{split}_labels": labels[indices]}
-        for name, array in arrays.items():
-            np.save(new / f"{name}.npy", array, allow_pickle=False)
-        train = arrays["train"]
+        digests, low, high, twice = _write(new, rows, masks, schema)
+        arrays = fitted_scaling(survey, schema, scaling, origin.get("white"))
+        for name, values in arrays.items():
+            np.save(new / f"{name}.npy", values, allow_pickle=False)
+        ends = (np.array([low, high], np.float32) - arrays["shift"].min()) / arrays["scale"].max()
         description = Description(
-            name=data.name,
-            shape=source.shape,
-            rows={split: len(indices) for split, indices in splits.items()},
-            minimum=float(train.min()),
-            maximum=float(train.max()),
-            unit_interval=data.scaling in ("auto", "pixels"),
-            scaling="pixels" if data.scaling == "auto" else data.scaling,
-            labels=source.labels,
-            split_sha256=sha256(*(indices.astype("<i8").tobytes() for indices in splits.values())),
-            content_sha256=sha256(*(np.ascontiguousarray(array).tobytes() for array in arrays.values())),
+            name=data.title,
+            schema=schema,
+            rows={split: int(mask.sum()) for split, mask in masks.items()},
+            minimum=low,
+            maximum=high,
+            unit_interval=scaling in ("pixels", "none") and bool(ends.min() >= 0 and ends.max() <= 1),
+            scaling=scaling,
+            protocol=data.protocol,
+            labels=rows.classes,
+            anomaly_labels=rows.anomaly_labels,
+            split_sha256=sha256(*(np.flatnonzero(mask).astype("<i8").tobytes() for mask in masks.values())),
+            content_sha256=sha256(*(digest.encode() for digest in digests), *(v.tobytes() for v in arrays.values())),
         )
         write_json(new / "prepared.json", asdict(description))
+        columns = survey.report() if rows.names else []
+        write_json(new / REPORT, {**rows.report(), "duplicates": twice, "range": [low, high], "columns": columns})
     return description
 
 
-def _split(raw: Path, source: Source, data: Data) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """All images, all labels, and the indices of each split, in ascending order."""
-    images, labels = _pair(raw, "images", "labels", source)
-    order = np.random.default_rng(data.split_seed).permutation(len(images))
-    if any((raw / f"{name}.npy").exists() for name in OWN_TEST):
-        test_images, test_labels = _pair(raw, *OWN_TEST, source)
-        test = len(images) + np.arange(len(test_images))
-        images, labels = np.concatenate([images, test_images]), np.concatenate([labels, test_labels])
-    else:
-        n_test = round(len(order) * data.test_fraction)
-        test, order = order[:n_test], order[n_test:]
-    n_validation = round(len(order) * data.validation_fraction)
-    parts = (order[n_validation:], order[:n_validation], test)
-    splits = {split: np.sort(indices) for split, indices in zip(SPLITS, parts, strict=True)}
-    for split, indices in splits.items():
-        if len(indices) < SMALLEST_SPLIT:
+class RawRows:
+    """The rows of a source without labels and what is left out, batch by batch."""
+
+    def __init__(self, reader: Reader, data: Data, origin: dict[str, Any]) -> None:
+        """The first pass: counts the rows, and reads labels and what the split goes by. Raises DataError."""
+        self.reader, self.data, self.origin = reader, data, origin
+        label = origin.get("label", "") if data.label == "auto" else data.label
+        by = data.split.partition(":")[2]
+        self.names = self._features([name for name in (label, by) if name])
+        self.n, labels, keys = 0, [], []
+        for batch, given in reader.batches():
+            self.n += len(batch)
+            table = batch if isinstance(batch, pa.Table) else None
+            labels.append(table[label].to_pandas() if table and label else given)
+            keys += [table[by].to_pandas()] if table and by else []
+        self.keys = pd.concat(keys, ignore_index=True) if keys else None
+        self.labels, self.classes = _classes(label or "y", labels)
+        self.classes = tuple(origin.get("labels") or self.classes)
+        self.anomaly_labels = self._anomalies()
+
+    def _features(self, special: list[str]) -> list[str]:
+        """The columns that are features. Raises DataError where a column is named that isn't there."""
+        names, ignored = self.reader.names, self.data.ignore
+        named = names if isinstance(self.reader, TableReader) else []
+        unknown = [name for name in (*special, *ignored) if name not in named]
+        if unknown:
+            asked = "data.label, data.split or data.ignore"
             raise DataError(
-                f"{raw}: {len(images)} rows leave {len(indices)} for {split}, which needs {SMALLEST_SPLIT}; "
-                "raise data.validation_fraction or data.test_fraction, or use more data"
+                f"{asked}: no column {some(unknown)}; the source has {some(named, 50) or 'none with names'}"
             )
-    return images, labels, splits
+        self.left_out = [name for name in self.reader.dates if name not in special + ignored]
+        return [name for name in names if name not in {*special, *ignored, *self.left_out}]
+
+    def _anomalies(self) -> bool:
+        means, binary = self.data.label_means, self.classes == ("0", "1")
+        if means == "anomaly" and not binary:
+            raise DataError(f"data.label_means = anomaly: needs labels 0 and 1, found {some(self.classes) or 'none'}")
+        return means == "anomaly" or (means == "auto" and binary and bool(self.origin.get("npz")))
+
+    def __iter__(self) -> Iterator[tuple[int, Rows]]:
+        """Each batch's first row's number, and its features' columns."""
+        first = 0
+        for batch, _ in self.reader.batches():
+            yield first, batch.select(self.names) if isinstance(batch, pa.Table) else batch
+            first += len(batch)
+
+    def masks(self) -> dict[str, np.ndarray]:
+        """Which rows (rows,) each split has. Raises DataError where one has too few."""
+        data, n, own_test = self.data, self.n, int(self.origin.get("test_rows", 0))
+        n_test = own_test or (0 if data.protocol == "transductive" else round(n * data.test_fraction))
+        n_validation = round((n - n_test) * data.validation_fraction)
+        ends = [n_test, n_test + n_validation]
+        order = np.concatenate([np.arange(n - own_test, n), self._order(n - own_test)])
+        places = dict(zip(("test", "validation", "train"), np.split(order, ends), strict=True))
+        masks = {split: np.isin(np.arange(n), places[split], assume_unique=True) for split in SPLITS}
+        if data.split.startswith("column:"):
+            masks = {split: np.asarray(self.keys == split) for split in SPLITS}
+            unknown = [] if self.keys is None else self.keys[~self.keys.isin(SPLITS)].tolist()
+            if unknown:
+                raise DataError(f"data.split = {data.split}: holds {unknown[0]!r}, allowed: {', '.join(SPLITS)}")
+        if data.protocol == "transductive":
+            masks |= dict.fromkeys(("train", "test"), np.ones(n, bool))
+        for split, mask in masks.items():
+            if mask.sum() < SMALLEST_SPLIT:
+                raise DataError(
+                    f"{n} rows leave {mask.sum()} for {split}, which needs {SMALLEST_SPLIT}; raise "
+                    "data.validation_fraction or data.test_fraction, or use more data"
+                )
+        return masks
+
+    def _order(self, n: int) -> np.ndarray:
+        """The rows in the order in which test, validation and training take them: by time, the last ones first."""
+        if self.data.split.startswith("time:") and self.keys is not None:
+            return np.argsort(self.keys.to_numpy(), kind="stable")[::-1]
+        return np.random.default_rng(self.data.split_seed).permutation(n)
+
+    def report(self) -> dict[str, Any]:
+        """What the source is, and what was left out."""
+        counts = dict(zip(self.classes, np.bincount(self.labels, minlength=len(self.classes)).tolist(), strict=False))
+        told = self.reader.told + ([f"left out, as dates: {some(self.left_out)}"] if self.left_out else [])
+        return {"rows": self.n, "shape": list(self.reader.shape), "labels": counts, "told": told}
 
 
-def _pair(raw: Path, images_name: str, labels_name: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Images, and as many labels."""
-    images = load_rows(raw / f"{images_name}.npy", source)
-    labels = load_labels(raw / f"{labels_name}.npy", source)
-    if len(images) != len(labels):
+def _classes(name: str, parts: list[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Each row's class, uint16, and the classes' names in order; none where there are no labels."""
+    given = [pd.Series(part) for part in parts if part is not None]
+    if not given:
+        return np.zeros(sum(map(len, parts)) if parts and parts[0] is not None else 0, np.uint16), ()
+    codes, values = pd.factorize(pd.concat(given, ignore_index=True), sort=True)
+    if (codes < 0).any() or len(values) > MOST_CLASSES:
+        empty = f"row {int((codes < 0).argmax()) + 1} has no value" if (codes < 0).any() else f"{len(values)} values"
         raise DataError(
-            f"{raw}: {len(images)} rows in {images_name}.npy, but {len(labels)} in {labels_name}.npy; "
-            "delete the folder and run `dvc repro`"
+            f"label {name}: {empty}; a label is one of at most {MOST_CLASSES} classes, and no row is without"
         )
-    return images, labels
+    return codes.astype(np.uint16), tuple(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
 
 
-def _scaling(train: np.ndarray, source: Source, scaling: str) -> tuple[np.ndarray, np.ndarray]:
-    """shift and scale, each (features,) float32, fitted on the training rows alone."""
-    zeros, ones = np.zeros(source.n_features), np.ones(source.n_features)
-    if scaling in ("auto", "pixels"):
-        shift, scale = zeros, ones * source.white
-    elif scaling == "standard":
-        deviation = train.std(axis=0, dtype=np.float64)
-        shift, scale = train.mean(axis=0, dtype=np.float64), np.where(deviation > 0, deviation, 1.0)
-    else:
-        shift, scale = zeros, ones
-    return shift.astype(np.float32), scale.astype(np.float32)
+def _where(rows: Rows, mask: np.ndarray) -> Rows:
+    return rows.filter(pa.array(mask)) if isinstance(rows, pa.Table) else rows[mask]
 
 
-def load_array(path: Path, *, dtype: str, ndim: int) -> np.ndarray:
-    """A memory-mapped array of a .npy file. Raises DataError where it isn't one of that type and number of axes."""
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; `dvc repro` makes it") from error
-    except (ValueError, OSError, TypeError, OverflowError, TokenError) as error:  # of numpy's parser of headers
-        raise DataError(f"{path}: not a readable .npy array ({error}); delete it and run `dvc repro`") from error
-    if array.dtype != dtype or array.ndim != ndim:
-        found = f"{array.dtype} with {array.ndim} axes"
-        raise DataError(f"{path}: {found}, expected {dtype} with {ndim} axes; delete it and run `dvc repro`")
-    if len(array) == 0:
-        raise DataError(f"{path}: zero rows; delete it and run `dvc repro`")
-    return array
+def _write(
+    folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Schema
+) -> tuple[list[str], float, float, int]:
+    """Writes features and labels; gives digests, the range of all values, and the duplicates of the first rows."""
+    writers: dict[str, Writer] = {}
+    low, high, seen, looked = np.inf, -np.inf, set(), 0
+    for first, batch in rows:
+        features = schema.encode(batch, first)
+        low, high = min(low, float(features.min())), max(high, float(features.max()))
+        for split, mask in masks.items():
+            if not first:
+                size = (int(mask.sum()), schema.n_features)
+                writers[split] = Writer(folder / f"{split}.npy", features.dtype, size)
+            writers[split].add(features[mask[first : first + len(batch)]])
+        if looked < LOOKED:
+            seen |= {row.tobytes() for row in features}
+            looked += len(features)
+    labels = rows.labels if len(rows.labels) else np.zeros(rows.n, np.uint16)
+    for split, mask in masks.items():
+        np.save(folder / f"{split}_labels.npy", labels[mask], allow_pickle=False)
+    return [*(writer.close() for writer in writers.values()), sha256(labels.tobytes())], low, high, looked - len(seen)
 
 
-def load_rows(path: Path, source: Source) -> np.ndarray:
-    """Images, uint8 (rows, features), checked against what is known of the source."""
-    rows = load_array(path, dtype="uint8", ndim=2)
-    if rows.shape[1] != source.n_features:
-        raise DataError(f"{path}: {rows.shape[1]} features, expected {source.n_features}")
-    if rows.max() > source.white:
-        raise DataError(f"{path}: a pixel of {rows.max()}, expected 0 to {source.white}")
-    return rows
+def fitted_scaling(survey: Survey, schema: Schema, scaling: str, white: float | None) -> dict[str, np.ndarray]:
+    """shift and scale, each (features,) float32, of the training rows alone: model scale = (raw - shift) / scale.
 
-
-def load_labels(path: Path, source: Source) -> np.ndarray:
-    """Labels, uint8 (rows,), each an index into the source's label names."""
-    labels = load_array(path, dtype="uint8", ndim=1)
-    if labels.max() >= len(source.labels):
-        raise DataError(f"{path}: a label of {labels.max()}, expected 0 to {len(source.labels) - 1}")
-    return labels
-
-
-def _load_scaling(path: Path, source: Source, *, above: float) -> np.ndarray:
-    """shift or scale, float32 (features,), finite numbers above a bound."""
-    values = load_array(path, dtype="float32", ndim=1)
-    good = int((np.isfinite(values) & (values > above)).sum())
-    if (len(values), good) != (source.n_features,) * 2:
-        raise DataError(
-            f"{path}: {len(values)} values, {good} of them finite and above {above}, expected {source.n_features}; "
-            "delete it and run `dvc repro`"
-        )
-    return values
+    Categories stay 0 and 1. pixels: from black to white is 0 to 1, where white is 1, 255, or the brightest training
+    pixel above that. robust: median and interquartile range. Raises DataError where the data has no pixels.
+    """
+    if scaling == "pixels" and not schema.is_image:
+        raise DataError("data.scaling = pixels: needs images; choose minmax, standard, robust, none or auto")
+    low, median, high = survey.quartiles()
+    brightest, black = float(survey.maximum.max()), min(0.0, float(survey.minimum.min()))
+    full = white or (1.0 if brightest <= 1 else max(255.0, brightest) - black)
+    centre, spread = {
+        "pixels": (np.full_like(low, black), np.full_like(low, full)),
+        "minmax": (survey.minimum, survey.maximum - survey.minimum),
+        "standard": (survey.mean, survey.deviation),
+        "robust": (median, np.where(high > low, high - low, survey.deviation)),
+        "none": (np.zeros_like(low), np.ones_like(low)),
+    }[scaling]
+    shift, scale = np.zeros(schema.n_features), np.ones(schema.n_features)
+    used = [c.name for c in schema.columns if c.categories is None and c.constant is None]
+    names = schema.features if used else []
+    places = [names.index(n) for n in used] if used or schema.columns else slice(None)
+    numbers = [survey.numbers.index(n) for n in used] if used or schema.columns else slice(None)
+    shift[places], scale[places] = centre[numbers], np.where(spread > 0, spread, 1.0)[numbers]
+    return {"shift": shift.astype(np.float32), "scale": scale.astype(np.float32)}
 
 
 def load_description(folder: Path) -> Description:
@@ -175,13 +278,7 @@ def load_description(folder: Path) -> Description:
     path = folder / "prepared.json"
     try:
         values = read_json(path)
-        source = SOURCES[values["name"]]
-        if tuple(values["shape"]) != source.shape or set(values["rows"]) != set(SPLITS):
-            raise DataError(
-                f"{path}: shape {values['shape']} and rows of {', '.join(values['rows'])}, expected shape "
-                f"{list(source.shape)} and rows of {', '.join(SPLITS)}; delete it and run `dvc repro`"
-            )
-        return Description(**{**values, "shape": source.shape, "labels": tuple(values["labels"])})
+        return Description(**{**values, "schema": schema_from(values["schema"]), "labels": tuple(values["labels"])})
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; `dvc repro preprocess` makes it") from error
     except (ValueError, TypeError, KeyError) as error:
@@ -191,19 +288,16 @@ def load_description(folder: Path) -> Description:
 def load_prepared(folder: Path) -> Prepared:
     """The arrays that `prepare` wrote. Raises DataError."""
     description = load_description(folder)
-    source = SOURCES[description.name]
-    prepared = Prepared(
-        description,
-        rows={split: load_rows(folder / f"{split}.npy", source) for split in SPLITS},
-        labels={split: load_labels(folder / f"{split}_labels.npy", source) for split in SPLITS},
-        shift=_load_scaling(folder / "shift.npy", source, above=-np.inf),
-        scale=_load_scaling(folder / "scale.npy", source, above=0.0),
-    )
-    for split in SPLITS:
-        found = (len(prepared.rows[split]), len(prepared.labels[split]))
-        if found != (description.rows[split],) * 2:
-            raise DataError(
-                f"{folder}: {found[0]} rows and {found[1]} labels in {split}, expected {description.rows[split]}; "
-                "delete the folder and run `dvc repro`"
-            )
-    return prepared
+    n = description.schema.n_features
+    names = [*SPLITS, *(f"{split}_labels" for split in SPLITS), "shift", "scale"]
+    arrays = {name: Blocks(folder / f"{name}.npy") for name in names}
+    for name, array in arrays.items():
+        rows = description.rows.get(name.removesuffix("_labels"), 0)
+        expected = (n,) if name in ("shift", "scale") else (rows,) if name.endswith("_labels") else (rows, n)
+        if array.shape != expected:
+            raise DataError(f"{array.path}: shape {array.shape}, expected {expected}; delete it and run `dvc repro`")
+    whole = {name: array.read(0, len(array)) for name, array in arrays.items() if name not in SPLITS}
+    if not (np.isfinite(whole["shift"]).all() and (whole["scale"] > 0).all()):
+        raise DataError(f"{folder}: shift or scale can't be used; delete the folder and run `dvc repro`")
+    labels = {split: whole[f"{split}_labels"] for split in SPLITS}
+    return Prepared(description, {split: arrays[split] for split in SPLITS}, labels, whole["shift"], whole["scale"])

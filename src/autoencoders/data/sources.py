@@ -1,57 +1,107 @@
-"""The data sets by name: what is known of each, and how `data/raw` is filled with it."""
+"""Fills `data/raw`: data sets by name, a file or folder of the user's, an archive, a URL, OpenML."""
 
-from dataclasses import dataclass
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autoencoders.params import Data, DataFacts
+from autoencoders.defaults import DataFacts
+from autoencoders.errors import DataError
+from autoencoders.files import replacing, sha256_of, write_json
+from autoencoders.params import Data
 
 if TYPE_CHECKING:
     import numpy as np
 
+DIGITS = list("0123456789")
+CLOTHES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
+ORIGIN, FILES = "source.json", "files"  # in data/raw: what is known of the source, and what was fetched or unpacked
+ARCHIVES = (".zip", ".npz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+ROOM = 2**28  # bytes that an archive may always unpack to,
+LARGEST_RATIO = 100  # and above that so many times its own size
 
-@dataclass(frozen=True)
-class Source:
-    """A data set of images whose pixels lie between 0 and `white`."""
 
-    shape: tuple[int, int]  # rows, columns
+class BuiltIn(NamedTuple):
+    """A data set that comes by name: images whose pixels lie between 0 and `white`."""
+
+    shape: tuple[int, int]
     white: int
-    labels: tuple[str, ...]
-
-    @property
-    def n_features(self) -> int:
-        """Pixels of an image."""
-        return self.shape[0] * self.shape[1]
+    labels: list[str]
+    rows: int
 
 
-DIGITS = tuple("0123456789")
-CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 SOURCES = {
-    "digits": Source((8, 8), 16, DIGITS),
-    "mnist": Source((28, 28), 255, DIGITS),
-    "fashion_mnist": Source((28, 28), 255, CLOTHES),
+    "digits": BuiltIn((8, 8), 16, DIGITS, 1797),
+    "mnist": BuiltIn((28, 28), 255, DIGITS, 60_000),
+    "fashion_mnist": BuiltIn((28, 28), 255, CLOTHES, 60_000),
 }
 
 
-def facts(data: Data) -> DataFacts:
-    """What is known before the data is there: enough to refuse a network that can't fit it."""
-    return DataFacts(SOURCES[data.name].n_features, unit_interval=data.scaling in ("auto", "pixels"))
+def facts(data: Data) -> DataFacts | None:
+    """What is known before the data is there, of a data set by name: enough to refuse a network that can't fit it."""
+    if data.own or data.name not in SOURCES:
+        return None
+    (height, width), _, _, rows = SOURCES[data.name]
+    return DataFacts(height * width, data.scaling in ("auto", "pixels"), (height, width), rows)
 
 
-def download(name: str, folder: Path) -> None:
-    """Fills the folder with `images.npy`, `labels.npy` and, where the data set has its own, `test_*.npy`.
+def check(data: Data) -> None:
+    """Raises DataError where there is no such data set or file. Links a file that DVC's temporary copy lacks."""
+    if not data.own and data.name not in SOURCES:
+        raise DataError(
+            f"data.name = {data.name}: no such data set: {', '.join(SOURCES)}, or set data.path to your own"
+        )
+    if "://" in data.path:
+        if not data.sha256:
+            raise DataError(f"data.path = {data.path}: a URL needs data.sha256, the digest of what it gives")
+    elif not Path(data.path).exists():
+        original = Path(
+            os.environ.get("DVC_ROOT", ""), data.path
+        ).absolute()  # `dvc exp run --temp` copies no such files
+        if not original.exists():
+            raise DataError(f"data.path = {data.path}: no such file or folder (relative to the repository's root)")
+        Path(data.path).parent.mkdir(parents=True, exist_ok=True)
+        Path(data.path).symlink_to(original)
 
-    images: uint8 (rows, features); labels: uint8 (rows,). Raises DataError; the folder then stays as it was.
+
+def download(data: Data, folder: Path) -> None:
+    """Fills the folder: the files, unless they stay where the user has them, and what is known of them.
+
+    Raises DataError; the folder then stays as it was.
     """
-    from autoencoders.data import idx
-    from autoencoders.files import replacing
-
-    arrays = _digits() if name == "digits" else idx.fetch(name)
     with replacing(folder) as new:
-        import numpy as np
+        write_json(new / ORIGIN, _fetched(data, new / FILES))
 
-        for file, array in arrays.items():
-            np.save(new / f"{file}.npy", array, allow_pickle=False)
+
+def _fetched(data: Data, files: Path) -> dict[str, Any]:
+    """Fills `files` where there is something to fetch or unpack, and gives what is known of the source."""
+    if data.openml:
+        return {"label": _openml(data.openml, files)}
+    if not data.own:
+        return _built_in(data.name, files)
+    if "://" in data.path:
+        with tempfile.TemporaryDirectory() as scratch:
+            return _unpacked(_from_url(data, Path(scratch)), files, stays=False)
+    return _unpacked(Path(data.path), files, stays=True)
+
+
+def _built_in(name: str, files: Path) -> dict[str, Any]:
+    import numpy as np
+
+    from autoencoders.data import idx
+
+    shape, white, labels, _ = SOURCES[name]
+    arrays = _digits() if name == "digits" else idx.fetch(name)
+    files.mkdir()
+    for file, parts in (("X", ("images", "test_images")), ("y", ("labels", "test_labels"))):
+        rows = np.concatenate([arrays[part] for part in parts if part in arrays])
+        np.save(files / f"{file}.npy", rows.reshape(-1, *shape) if file == "X" else rows, allow_pickle=False)
+    return {"labels": labels, "white": white, "test_rows": len(arrays.get("test_labels", ()))}
 
 
 def _digits() -> "dict[str, np.ndarray]":
@@ -61,3 +111,75 @@ def _digits() -> "dict[str, np.ndarray]":
 
     digits = load_digits()
     return {"images": digits.data.astype(np.uint8), "labels": digits.target.astype(np.uint8)}
+
+
+def _from_url(data: Data, scratch: Path) -> Path:
+    from autoencoders.data.idx import over_http
+
+    base, _, name = data.path.partition("?")[0].rpartition("/")
+    path = over_http(base, name, scratch)
+    if (found := sha256_of(path)) != data.sha256:
+        raise DataError(f"{data.path}: its SHA-256 is {found}, but data.sha256 = {data.sha256}")
+    return path
+
+
+def _openml(number: int, files: Path) -> str:
+    """Writes a data set of openml.org as a table and gives its label column's name, if it has one."""
+    import pyarrow as pa
+    from pyarrow import parquet
+    from sklearn.datasets import fetch_openml
+
+    try:
+        found = fetch_openml(data_id=number, as_frame=True, parser="pandas", cache=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"data.openml = {number}: {error}") from error
+    files.mkdir()
+    parquet.write_table(pa.Table.from_pandas(found.frame, preserve_index=False), files / "openml.parquet")
+    return found.target.name if found.target is not None and found.target.ndim == 1 else ""
+
+
+def _unpacked(path: Path, files: Path, *, stays: bool) -> dict[str, Any]:
+    """Unpacks an archive; another file is moved unless it stays where it is."""
+    if path.name.lower().endswith(ARCHIVES):
+        unpack(path, files)
+        return {"npz": path.suffix.lower() == ".npz"}
+    if stays:
+        return {"path": str(path)}
+    files.mkdir()
+    path.replace(files / path.name)
+    return {}
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpacks a zip or tar into a new folder.
+
+    Raises DataError, and writes nothing, where a name leads out of the folder, and where it unpacks to more than ROOM
+    bytes and LARGEST_RATIO times its size; of a tar's links and devices none is unpacked.
+    """
+    zipped = archive.name.lower().endswith((".zip", ".npz"))
+    room = max(ROOM, LARGEST_RATIO * archive.stat().st_size)
+    try:
+        if zipped:
+            with zipfile.ZipFile(archive) as content:
+                sizes = [(entry.filename, entry.file_size) for entry in content.infolist()]
+        else:
+            with tarfile.open(archive) as tar:
+                sizes = list(takewhile(lambda _: tar.offset < room, ((member.name, member.size) for member in tar)))
+        outside = [name for name, _ in sizes if ".." in re.split(r"[/\\]", name) or name[:1] in ("/", "\\")]
+        if outside:
+            raise DataError(f"{archive}: member {outside[0]!r} leads out of the archive; nothing was unpacked")
+        if (total := sum(size for _, size in sizes)) > room:
+            raise DataError(
+                f"{archive}: unpacks to {total:,} bytes, more than {room:,}: a zip bomb? Nothing was unpacked"
+            )
+        shutil.unpack_archive(archive, folder, "zip" if zipped else None, filter=None if zipped else "data")
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        shutil.ReadError,
+        OSError,
+        EOFError,
+        ValueError,
+        RuntimeError,
+    ) as error:
+        raise DataError(f"{archive}: can't be unpacked ({error})") from error

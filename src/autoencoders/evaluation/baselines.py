@@ -1,9 +1,10 @@
-"""What every autoencoder is compared with: PCA at the same code size, and the training rows' mean."""
+"""What every autoencoder is compared with: PCA at the same code size, the training rows' mean, an Isolation Forest."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,28 @@ class Projection:
 
 
 class PrincipalComponents:
-    """PCA of the training rows, fitted once for all code sizes."""
+    """PCA of the training rows, fitted once for all code sizes, from their covariance: rows are seen once."""
 
-    def __init__(self, x: np.ndarray) -> None:
-        """x: (rows, features), the training split in model scale."""
-        fitted = PCA(svd_solver="covariance_eigh").fit(x.astype(np.float64))
-        self.mean, self.components = fitted.mean_, fitted.components_
+    def __init__(self, blocks: Iterable[np.ndarray]) -> None:
+        """blocks: (rows, features) each, the training split in model scale."""
+        n, rows = 0, iter(blocks)
+        first = next(rows)
+        origin = first.mean(0, dtype=np.float64)  # near the mean, so that subtracting it loses no digits
+        total, products = np.zeros_like(origin), np.zeros((origin.size, origin.size))
+        for block in chain([first], rows):
+            x = block - origin
+            n, total, products = n + len(x), total + x.sum(0), products + x.T @ x
+        offset = total / n
+        values, vectors = np.linalg.eigh(products / n - np.outer(offset, offset))
+        self.mean, self.components = origin + offset, vectors.T[np.argsort(-values, kind="stable")]
 
     def at(self, code_size: int) -> Projection:
-        """The best linear code of that size; of all features where there are fewer."""
+        """The best linear code of that size; of all features where there are fewer; of size 0, the mean alone."""
         return Projection(self.mean, self.components[:code_size])
 
 
-def mean_predictor(x: np.ndarray) -> Projection:
-    """Rebuilds every row as the training rows' mean: a code of size 0."""
-    return Projection(x.mean(0, dtype=np.float64), np.zeros((0, x.shape[1])))
+def isolation_scores(train: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
+    """Anomaly scores (rows,) of the test rows. Liu et al. 2008, as in scikit-learn."""
+    from sklearn.ensemble import IsolationForest
+
+    return -IsolationForest(random_state=seed).fit(train).score_samples(test)

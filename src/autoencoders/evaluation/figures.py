@@ -25,25 +25,26 @@ class Figures:
 
     def __init__(self, model: TrainedModel, data: Prepared, history: list[dict[str, float]], columns: int) -> None:
         self.model, self.history, self.columns = model, history, columns
-        self.shape, self.labels = data.description.shape, data.labels["test"]
-        self.names = data.description.labels
+        self.shape, self.labels = data.description.schema.shape, data.labels["test"][data.chosen("test")]
+        self.names = data.description.labels or ("rows",)
+        self.anomalous = data.description.anomaly_labels
         self.white = float(data.description.maximum)
-        self.x = np.asarray(data.rows["test"], np.float32)
+        self.x = data.sample("test")
         self.x_hat, self.codes = model.reconstruct(self.x), model.encode(self.x)
-        self.scale = data.scale
+        self.scores, self.scale = model.score(self.x).score, data.scale
 
     def save(self, folder: Path) -> list[Path]:
         """Writes every figure that the model's type allows and gives their paths."""
         drawings: dict[str, Callable[[], Figure]] = {
             "reconstructions": self.reconstructions,
             "worst": self.worst,
-            "code": self.code,
             "interpolations": self.interpolations,
             "traversal": self.traversal,
-            "curves": self.curves,
         }
         if isinstance(self.model.autoencoder, Variational):
             drawings["samples"] = self.samples
+        drawings = {} if not self.shape else drawings
+        drawings |= {"code": self.code, "scores": self.distribution, "curves": self.curves}
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for name, draw in drawings.items():
@@ -69,7 +70,8 @@ class Figures:
     def interpolations(self) -> Figure:
         """Decoded codes on the lines between pairs of test images of different labels."""
         starts = np.arange(min(4, len(self.labels)))
-        unlike = [np.flatnonzero(self.labels != self.labels[i]) for i in starts]
+        rows = np.arange(len(self.labels))
+        unlike = [np.flatnonzero((self.labels != self.labels[i]) if len(self.names) > 1 else rows != i) for i in starts]
         others = [int(np.resize(rows, i + 1)[i]) for i, rows in enumerate(unlike)]  # again from the start where too few
         t = np.linspace(0, 1, STEPS, dtype=np.float32)[None, :, None]
         lines = (1 - t) * self.codes[starts][:, None] + t * self.codes[others][:, None]
@@ -101,15 +103,18 @@ class Figures:
     def _images(self, images: np.ndarray, title: str) -> Figure:
         """A grid of images. images: (rows, columns, features), raw scale."""
         rows, columns = images.shape[:2]
-        height, width = self.shape
-        sheet = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), np.nan)
+        height, width, *colours = self.shape
+        sheet = np.full(
+            (rows * (height + 1) - 1, columns * (width + 1) - 1, *colours), self.white if colours else np.nan
+        )
         for r in range(rows):
             for c in range(columns):
                 top, left = r * (height + 1), c * (width + 1)
                 sheet[top : top + height, left : left + width] = images[r, c].reshape(self.shape)
         figure = Figure(figsize=(0.6 * columns + 0.2, 0.6 * rows * height / width + 0.5), layout="constrained")
         axes = figure.subplots()
-        axes.imshow(sheet, cmap="gray", vmin=0, vmax=self.white, interpolation="nearest")
+        shown = np.clip(sheet / self.white, 0, 1) if colours else sheet
+        axes.imshow(shown, cmap="gray", vmin=0, vmax=1 if colours else self.white, interpolation="nearest")
         axes.set_axis_off()
         axes.set_title(f"{self.model.description.kind}: {title}", loc="left")
         return figure
@@ -123,11 +128,24 @@ class Figures:
         axes = figure.subplots()
         for label, name in enumerate(self.names):
             points = plane[labels == label]
-            axes.scatter(points[:, 0], points[:, 1], s=6, label=name, color=mpl.colormaps["tab10"](label))
+            axes.scatter(points[:, 0], points[:, 1], s=6, label=name, color=mpl.colormaps["tab10"](label % 10))
         kind = "principal component" if codes.shape[1] > 2 else "code unit"
         axes.set(xlabel=f"{kind} 1", ylabel=f"{kind} 2")
         axes.set_title(f"{self.model.description.kind}: test codes by label", loc="left")
         figure.legend(loc="outside right upper", markerscale=2)
+        return figure
+
+    def distribution(self) -> Figure:
+        """How the test rows' scores are distributed, of anomalies apart where labels tell them."""
+        figure = Figure(figsize=(6, 3.5), layout="constrained")
+        axes = figure.subplots()
+        edges = np.geomspace(max(1e-6, self.scores.min()), max(1e-5, self.scores.max()), 60)
+        for label, name in enumerate(("normal", "anomaly") if self.anomalous else ("test rows",)):
+            chosen = self.labels == label if self.anomalous else slice(None)
+            axes.hist(self.scores[chosen], bins=edges.tolist(), alpha=0.6, label=name)
+        axes.set(xlabel="anomaly score, nats", ylabel="rows", xscale="log", yscale="log")
+        axes.set_title(f"{self.model.description.kind}: scores of test rows", loc="left")
+        axes.legend()
         return figure
 
     def curves(self) -> Figure:

@@ -1,16 +1,17 @@
 """The leaderboard: one row a model and baseline, on the test split that no decision was taken on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from autoencoders.checkpoint import BATCH_ROWS, TrainedModel, as_tensor
+from autoencoders.checkpoint import BATCH_ROWS, TrainedModel
 from autoencoders.data.prepared import Prepared
-from autoencoders.evaluation.baselines import PrincipalComponents, Projection, mean_predictor
-from autoencoders.evaluation.metrics import Bootstrap, Values, explained_variance, reconstruction_metrics, squared_error
+from autoencoders.evaluation.anomalies import alarm_interval, anomaly_metrics
+from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
+from autoencoders.evaluation.metrics import Bootstrap, Values, reconstruction_metrics, squared_error
 from autoencoders.evaluation.probes import probe_errors
 from autoencoders.params import Evaluate
 
@@ -20,93 +21,98 @@ ACTIVE_VARIANCE = 0.01  # of a code unit over the test rows; Burda et al. 2016, 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The data in model scale and the baselines: what all rows share, computed once."""
+    """The data, the baselines and the resamples: what all rows share, computed once."""
 
     data: Prepared
     params: Evaluate
-    x: dict[str, np.ndarray]  # by split, (rows, features)
     pca: PrincipalComponents
     bootstrap: Bootstrap
 
     @classmethod
     def of(cls, data: Prepared, params: Evaluate) -> "Evaluation":
-        """Scales the data and fits the baselines."""
-        x = {split: (np.asarray(rows, np.float32) - data.shift) / data.scale for split, rows in data.rows.items()}
-        bootstrap = Bootstrap(len(x["test"]), params.bootstrap_samples, params.seed)
-        return cls(data, params, x, PrincipalComponents(x["train"]), bootstrap)
+        """Fits the baselines."""
+        bootstrap = Bootstrap(len(data.rows["test"]), params.bootstrap_samples, params.seed)
+        return cls(data, params, PrincipalComponents(map(data.scaled, data.rows["train"])), bootstrap)
 
     def rows(self, models: Sequence[TrainedModel]) -> list[Row]:
-        """Every model's row, then PCA's (at the first model's code size) and the mean predictor's."""
+        """Every model's row, then PCA's (at the first model's code size), the mean's, and an Isolation Forest's."""
         code_size = models[0].description.architecture.code_size
-        baselines = {"pca": self.pca.at(code_size), "mean": mean_predictor(self.x["train"])}
-        return [
-            *(self.model_row(model) for model in models),
-            *(self._baseline_row(name, projection) for name, projection in baselines.items()),
-        ]
+        rows = [*map(self.model_row, models), self._linear_row("pca", code_size), self._linear_row("mean", 0)]
+        if self.data.description.anomaly_labels:
+            train, test = (self.data.scaled(self.data.sample(split)) for split in ("train", "test"))
+            scores = isolation_scores(train, test, self.params.seed)
+            labels = self.data.labels["test"][self.data.chosen("test")]
+            row = {"model": "isolation_forest", **self._facts(), "test_rows": len(test)}
+            rows.append({**row, **anomaly_metrics(scores, labels, self.params.seed)})
+        return rows
+
+    def _facts(self) -> Row:
+        return {"protocol": self.data.description.protocol, "test_rows": len(self.data.rows["test"])}
 
     def model_row(self, model: TrainedModel) -> Row:
         """A trained model's row."""
-        description = model.description
-        shape = description.architecture
-        codes = {split: model.encode(self.data.rows[split]) for split in ("train", "test")}
-        rebuilt = {
-            s: model.scaled(torch.from_numpy(model.reconstruct(self.data.rows[s]))).numpy()
-            for s in ("validation", "test")
-        }
-        values = {**self._test_values(rebuilt["test"], codes), **self._own_values(model)}
+        description, shape = model.description, model.description.architecture
+        values = {split: self._values(split, model.reconstruct, scaled=False) for split in ("validation", "test")}
+        codes = {"train": model.encode(self._probed("train")), "test": model.encode(self.data.sample("test"))}
         row = {
             "model": description.kind,
+            **self._facts(),
             "code_size": shape.code_size,
             "compression_ratio": shape.n_features / shape.code_size,
             "n_parameters": sum(p.numel() for p in model.autoencoder.parameters()),
             "loss": shape.loss,
             "epochs": description.epochs,
             "best_epoch": description.best_epoch,
-            **self._validation(rebuilt["validation"]),
             "active_code_units": int((codes["test"].var(0) > ACTIVE_VARIANCE).sum()),
         }
-        return self._completed(row, rebuilt["test"], values)
+        completed = self._completed(row, values, self._own_values(model), codes)
+        return {**completed, **self._anomalies(model)}
 
-    def _baseline_row(self, name: str, projection: Projection) -> Row:
-        rebuilt = {split: projection.reconstruct(self.x[split]) for split in ("validation", "test")}
-        code_size = len(projection.components)
-        codes = {split: projection.encode(self.x[split]) for split in ("train", "test")} if code_size else {}
-        row = {
-            "model": name,
-            "code_size": code_size,
-            "n_parameters": projection.mean.size + projection.components.size,
-            **self._validation(rebuilt["validation"]),
-        }
-        if code_size:
-            row["compression_ratio"] = self.x["test"].shape[1] / code_size
-        return self._completed(row, rebuilt["test"], self._test_values(rebuilt["test"], codes))
+    def _linear_row(self, name: str, code_size: int) -> Row:
+        projection = self.pca.at(code_size)
+        values = {s: self._values(s, projection.reconstruct, scaled=True) for s in ("validation", "test")}
+        codes = {"train": self._probed("train"), "test": self.data.sample("test")}
+        codes = {split: projection.encode(self.data.scaled(rows)) for split, rows in codes.items()} if code_size else {}
+        size = len(projection.components)
+        parameters = projection.mean.size + projection.components.size
+        row = {"model": name, **self._facts(), "code_size": size, "n_parameters": parameters}
+        row |= {"compression_ratio": self.data.description.schema.n_features / size} if size else {}
+        completed = self._completed(row, values, {}, codes)
+        if self.data.description.anomaly_labels and size:
+            scores, labels = values["test"]["squared_error"], self.data.labels["test"]
+            completed |= anomaly_metrics(scores, labels, self.params.seed)
+        return completed
 
-    def _validation(self, rebuilt: np.ndarray) -> dict[str, float]:
-        x, mean = self.x["validation"], self.x["train"].mean(0, dtype=np.float64)
-        return {
-            "validation_squared_error": float(squared_error(x, rebuilt).mean()),
-            "validation_explained_variance": explained_variance(x, rebuilt, mean),
-        }
+    def _values(
+        self, split: str, reconstruct: Callable[[np.ndarray], np.ndarray], *, scaled: bool
+    ) -> dict[str, np.ndarray]:
+        """Every metric of all rows of a split, one value a row; scaled: whether `reconstruct` works in model scale."""
+        facts, parts = self.data.description, list[Values]()
+        for raw in self.data.rows[split]:
+            x = self.data.scaled(raw)
+            x_hat = reconstruct(x) if scaled else self.data.scaled(reconstruct(raw))
+            metrics = reconstruction_metrics(x, x_hat, facts.schema.shape, unit_interval=facts.unit_interval)
+            parts.append({**metrics, "deviation": squared_error(x, self.pca.mean)})
+        names = set.intersection(*(set(part) for part in parts))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in names}
 
-    def _test_values(self, rebuilt: np.ndarray, codes: dict[str, np.ndarray]) -> Values:
-        description = self.data.description
-        values = reconstruction_metrics(
-            self.x["test"], rebuilt, description.shape, unit_interval=description.unit_interval
-        )
-        if not codes:
-            return values
-        labels, n = self.data.labels, self.params.probe_rows
-        chosen = np.random.default_rng(self.params.seed).permutation(len(codes["train"]))[:n]
-        probes = probe_errors((codes["train"][chosen], labels["train"][chosen]), (codes["test"], labels["test"]))
-        return {**values, **probes}
+    def _probed(self, split: str) -> np.ndarray:
+        return self.data.sample(split, self.params.probe_rows)
+
+    def _probes(self, codes: dict[str, np.ndarray]) -> Values:
+        """Errors of classifiers that see codes; none where labels are missing, mean anomalies, or are all the same."""
+        facts, most = self.data.description, {"train": self.params.probe_rows, "test": None}
+        labels = {split: self.data.labels[split][self.data.chosen(split, most[split])] for split in codes}
+        if not codes or facts.anomaly_labels or len(np.unique(labels["train"])) < 2:
+            return {}
+        return probe_errors((codes["train"], labels["train"]), (codes["test"], labels["test"]))
 
     def _own_values(self, model: TrainedModel) -> Values:
         """The model's own loss, and what its type is for."""
         generator = torch.Generator().manual_seed(self.params.seed)
         parts: dict[str, list[torch.Tensor]] = {}
-        rows = self.data.rows["test"]
-        for start in range(0, len(rows), BATCH_ROWS):
-            x = model.scaled(as_tensor(rows[start : start + BATCH_ROWS]))
+        for rows in torch.from_numpy(self.data.sample("test")).split(BATCH_ROWS):
+            x = model.scaled(rows)
             with torch.no_grad():
                 loss = model.autoencoder.reconstruction_loss(model.autoencoder.encode(x), x)
                 own = model.autoencoder.diagnostics(x, generator, self.params.importance_samples)
@@ -114,22 +120,41 @@ class Evaluation:
                 parts.setdefault(name, []).append(value)
         return {name: torch.cat(values).double().numpy() for name, values in parts.items()}
 
-    def _completed(self, row: Row, rebuilt: np.ndarray, values: Values) -> Row:
+    def _anomalies(self, model: TrainedModel) -> Row:
+        """The share of clean test rows that raise an alarm; where labels mean anomalies, how well scores tell them."""
+        scored = [model.score(raw) for raw in self.data.rows["test"]]
+        p_value, score = (np.concatenate([getattr(s, name) for s in scored]) for name in ("p_value", "score"))
+        labels, anomalous = self.data.labels["test"], self.data.description.anomaly_labels
+        clean = p_value[labels == 0] if anomalous else p_value
+        rate = self.params.false_alarm_rate
+        low, high = alarm_interval(rate, model.description.calibration_rows, len(clean))
+        alarms = {"test_false_alarm_rate": float((clean <= rate).mean()), "false_alarm_interval": [low, high]}
+        return {**alarms, **(anomaly_metrics(score, labels, self.params.seed) if anomalous else {})}
+
+    def _completed(
+        self, row: Row, values: dict[str, dict[str, np.ndarray]], own: Values, codes: dict[str, np.ndarray]
+    ) -> Row:
         """The row with each test metric and its 95 % interval, and PCA's error at the row's code size."""
-        intervals = self.bootstrap.intervals(values)
-        deviation = squared_error(self.x["test"], self.x["train"].mean(0, dtype=np.float64))
-        error = squared_error(self.x["test"], rebuilt)
-        intervals["explained_variance"] = self.bootstrap.explained_variance(error, deviation)
+        error, deviation = values["validation"]["squared_error"], values["validation"].pop("deviation")
+        row["validation_squared_error"] = float(error.mean())
+        row["validation_explained_variance"] = float(1 - error.sum() / deviation.sum())
+        deviation = values["test"].pop("deviation")
+        intervals = self.bootstrap.intervals(values["test"])
+        for found in (own, self._probes(codes)):  # of all test rows, or of a sample of them
+            size = len(next(iter(found.values()), ()))
+            if size:
+                intervals |= Bootstrap(size, self.params.bootstrap_samples, self.params.seed).intervals(found)
+        intervals["explained_variance"] = self.bootstrap.explained_variance(values["test"]["squared_error"], deviation)
         for name, (mean, low, high) in intervals.items():
             row[f"test_{name}"] = mean
             row[f"test_{name}_ci95"] = [low, high]
-        pca = self.pca.at(row["code_size"]).reconstruct(self.x["test"])
-        row["pca_test_squared_error"] = float(squared_error(self.x["test"], pca).mean())
+        pca = self._values("test", self.pca.at(row["code_size"]).reconstruct, scaled=True)
+        row["pca_test_squared_error"] = float(pca["squared_error"].mean())
         return row
 
 
 def flattened(row: Row) -> dict[str, float]:
     """A row's numbers for DVC and MLflow alike; of the intervals, the squared error's `..._low` and `..._high`."""
-    low, high = row["test_squared_error_ci95"]
+    low, high = row.get("test_squared_error_ci95", (None, None))
     numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
-    return {**numbers, "test_squared_error_ci95_low": low, "test_squared_error_ci95_high": high}
+    return {**numbers, "test_squared_error_ci95_low": low, "test_squared_error_ci95_high": high} if low else numbers

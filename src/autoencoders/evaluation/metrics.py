@@ -32,14 +32,15 @@ def bernoulli_cross_entropy(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return -(x * np.log(p) + (1 - x) * np.log1p(-p)).sum(1)
 
 
-def ssim(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Structural similarity in [-1, 1], one value a row, for a range of 1.
+def ssim(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Structural similarity in [-1, 1], one value a row, for a range of 1; of colours, the channels' mean.
 
     Uniform 7 x 7 window (or the largest odd one that fits), positions where it fits the image, population variances,
     K1 = 0.01, K2 = 0.03. Wang et al. 2004, equation 13.
     """
-    window = min(SSIM_WINDOW, *(side - 1 + side % 2 for side in shape))
-    a, b = (torch.from_numpy(np.asarray(rows, np.float64).reshape(-1, 1, *shape)) for rows in (x, x_hat))
+    window = min(SSIM_WINDOW, *(side - 1 + side % 2 for side in shape[:2]))
+    images = (torch.from_numpy(np.asarray(rows, np.float64).reshape(len(rows), *shape[:2], -1)) for rows in (x, x_hat))
+    a, b = (channels_last.permute(0, 3, 1, 2) for channels_last in images)
 
     def mean(images: torch.Tensor) -> torch.Tensor:
         return functional.avg_pool2d(images, window, stride=1)
@@ -53,15 +54,15 @@ def ssim(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, int]) -> np.ndarray
     return (luminance * structure).mean((1, 2, 3)).numpy()
 
 
-def reconstruction_metrics(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, int], *, unit_interval: bool) -> Values:
-    """Every metric of a reconstruction, one value a row. x, x_hat: (rows, features)."""
+def reconstruction_metrics(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, ...], *, unit_interval: bool) -> Values:
+    """Every metric of a reconstruction, one value a row. x, x_hat: (rows, features); shape: of an image."""
     values = {
         "squared_error": squared_error(x, x_hat),
         "mse_per_feature": squared_error(x, x_hat) / x.shape[1],
         "mae_per_feature": np.abs(x - x_hat).mean(1, dtype=np.float64),
     }
     if unit_interval:
-        values |= {"psnr": psnr(x, x_hat), "ssim": ssim(x, x_hat, shape)}
+        values |= {"psnr": psnr(x, x_hat), "ssim": ssim(x, x_hat, shape)} if shape else {}
         if x_hat.min() >= 0 and x_hat.max() <= 1:  # PCA's reconstructions leave [0, 1] and have no cross-entropy
             values["bce"] = bernoulli_cross_entropy(x, x_hat)
     return values

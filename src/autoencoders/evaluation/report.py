@@ -17,8 +17,10 @@ COLUMNS = {
     "test_ssim": "SSIM",
     "test_linear_probe_error": "linear probe error",
     "test_knn_error": "k-NN error",
+    "anomaly_auroc": "anomaly AUROC",
+    "anomaly_average_precision": "anomaly average precision",
 }
-BASELINES = ("pca", "mean")
+BASELINES = ("pca", "mean", "isolation_forest")
 OWN = {
     "test_mean_active_units": "mean active units",
     "test_jacobian_norm": "Jacobian norm",
@@ -34,8 +36,8 @@ def below_pca(row: Row) -> float:
 
 
 def ranked(rows: Sequence[Row]) -> list[Row]:
-    """The rows by test error, the best first."""
-    return sorted(rows, key=lambda row: float(row["test_squared_error"]))
+    """The rows by test error, the best first; what rebuilds nothing comes last."""
+    return sorted(rows, key=lambda row: float(row.get("test_squared_error", "inf")))
 
 
 def purpose(row: Row) -> str:
@@ -47,17 +49,20 @@ def table(rows: Sequence[Row], title: str) -> Table:
     """The leaderboard for a terminal of 80 columns."""
     result = Table(title=title, title_justify="left")
     result.add_column("model", no_wrap=True)
-    for name in ("code", "error", "95 % interval", "below PCA", "probe", "k-NN"):
+    last = {"AUROC": "anomaly_auroc", "precision": "anomaly_average_precision"}
+    if not any("anomaly_auroc" in row for row in rows):
+        last = {"probe": "test_linear_probe_error", "k-NN": "test_knn_error"}
+    for name in ("code", "error", "95 % interval", "below PCA", *last):
         result.add_column(name, justify="right", no_wrap=True)
     for row in ranked(rows):
-        low, high = row["test_squared_error_ci95"]
+        low, high = row.get("test_squared_error_ci95", ("", ""))
         result.add_row(
             row["model"],
-            str(row["code_size"]),
-            f"{row['test_squared_error']:.3f}",
-            f"{low:.3f}-{high:.3f}",
+            str(row.get("code_size", "")),
+            f"{row['test_squared_error']:.3f}" if low else "",
+            f"{low:.3f}-{high:.3f}" if low else "",
             "" if row["model"] in BASELINES else f"{below_pca(row):.1f} %",
-            *(f"{row[key]:.3f}" if key in row else "" for key in ("test_linear_probe_error", "test_knn_error")),
+            *(f"{row[key]:.3f}" if key in row else "" for key in last.values()),
         )
     return result
 
@@ -65,7 +70,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
 def csv(rows: Sequence[Row]) -> str:
     """Each model's error with its interval, for DVC's plot, which wants the same columns in every row."""
     lines = ["model,test_squared_error,low,high"]
-    for row in ranked(rows):
+    for row in ranked([row for row in rows if "test_squared_error" in row]):
         low, high = row["test_squared_error_ci95"]
         lines.append(f"{row['model']},{row['test_squared_error']!r},{low!r},{high!r}")
     return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from autoencoders.architecture import Architecture
 from autoencoders.losses import reconstruction_loss
-from autoencoders.networks import ACTIVATIONS, mlp
+from autoencoders.networks import ACTIVATIONS, pair
 
 
 class Loss(NamedTuple):
@@ -26,8 +26,7 @@ class Autoencoder(nn.Module, ABC):
         super().__init__()
         a = architecture
         self.architecture = a
-        self.encoder = mlp([a.n_features, *a.widths, a.code_size * code_outputs], a.activation)
-        self.decoder = mlp([a.code_size, *reversed(a.widths), a.n_features], a.activation)
+        self.encoder, self.decoder = pair(a, code_outputs)
         self.code_activation = ACTIVATIONS[a.code_activation]()
 
     def encode(self, x: Tensor) -> Tensor:
@@ -46,6 +45,10 @@ class Autoencoder(nn.Module, ABC):
     def reconstruction_loss(self, z: Tensor, x: Tensor) -> Tensor:
         """The loss of decoding z where x was meant, in nats, one value a sample."""
         return reconstruction_loss(self.architecture.loss, self.decoder(z), x)
+
+    def divergence(self, x: Tensor) -> Tensor:
+        """KL(q(z | x) || p(z)) in nats, one value a sample; 0 where codes have no distribution."""
+        return x.new_zeros(len(x))
 
     @abstractmethod
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:

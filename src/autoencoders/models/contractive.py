@@ -55,8 +55,13 @@ class Contractive(Autoencoder):
     def exact_squared_norm(self, x: Tensor) -> Tensor:
         """||dz/dx||_F^2, one value a sample, by the chain rule: a product of weights and slopes a layer.
 
-        The first layer enters as W W^T where that is the smaller matrix: ||J W||_F^2 = sum(J (W W^T) * J).
+        The first layer enters as W W^T where that is the smaller matrix: ||J W||_F^2 = sum(J (W W^T) * J). Of
+        convolutions, by one backward pass a code unit.
         """
+        if self.architecture.kind == "conv":
+            z = self.encode(x)
+            rows = [torch.autograd.grad(unit.sum(), x, create_graph=True)[0] for unit in z.unbind(-1)]
+            return torch.stack(rows).square().sum((0, -1))
         first, *others = linear_layers(self.encoder)
         slopes, a = [], first(x)
         for layer in others:

@@ -31,6 +31,10 @@ class Variational(Autoencoder):
         """The posterior's mean."""
         return self.posterior(x)[0]
 
+    def divergence(self, x: Tensor) -> Tensor:
+        """KL of the posterior to the prior."""
+        return gaussian_kl(*self.posterior(x))
+
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
         """Reconstruction loss of one posterior draw (reparameterised) and the KL to the prior."""
         mean, log_var = self.posterior(x)

@@ -1,0 +1,87 @@
+"""Rows of a .npy file, read block by block: a memory map that is read all over becomes resident as a whole."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any
+
+import numpy as np
+
+from autoencoders.errors import DataError
+
+BLOCK_BYTES = 2**23
+
+
+class Blocks:
+    """An array on disk whose rows are read when they are asked for. No memory is held."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises DataError where the file holds no array of plain values, or is cut short."""
+        self.path = path
+        try:
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError as error:
+            raise DataError(f"{path}: no such file; `dvc repro` makes it") from error
+        except (ValueError, OSError, TypeError, OverflowError, EOFError, TokenError) as error:  # of numpy's parser
+            raise DataError(f"{path}: not a readable .npy array ({error})") from error
+        if not isinstance(mapped, np.memmap) or mapped.ndim == 0:
+            raise DataError(f"{path}: not an array of rows")
+        self.dtype, self.shape, self.offset = mapped.dtype, mapped.shape, mapped.offset
+        self.by_rows = bool(mapped.flags.c_contiguous)
+        if len(mapped) == 0:
+            raise DataError(f"{path}: zero rows")
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return int(np.prod(self.shape[1:])) * self.dtype.itemsize
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Rows from start up to stop, as a new array."""
+        if not self.by_rows:  # column after column: a row is spread over the whole file
+            return np.array(np.load(self.path, mmap_mode="r", allow_pickle=False)[start:stop])
+        rows, where = min(stop, len(self)) - start, self.offset + start * self.row_bytes
+        values = np.fromfile(self.path, self.dtype, rows * int(np.prod(self.shape[1:])), offset=where)
+        return values.reshape(rows, *self.shape[1:])
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """All rows, some megabytes at a time."""
+        size = max(1, BLOCK_BYTES // max(1, self.row_bytes))
+        for start in range(0, len(self), size):
+            yield self.read(start, start + size)
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """The rows with these numbers, which rise."""
+        if len(indices) == len(self):
+            return self.read(0, len(self))
+        parts, start = [], 0
+        for block in self:
+            first, last = np.searchsorted(indices, [start, start + len(block)])
+            parts.append(block[indices[first:last] - start])
+            start += len(block)
+        return np.concatenate(parts)
+
+
+class Writer:
+    """A .npy file that grows by rows; its content is hashed on the way."""
+
+    def __init__(self, path: Path, dtype: Any, shape: tuple[int, ...]) -> None:
+        """shape: of the whole array, known beforehand."""
+        self.file, self.digest, self.dtype = path.open("wb"), hashlib.sha256(), np.dtype(dtype)
+        header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self.file, header)
+
+    def add(self, rows: np.ndarray) -> None:
+        """Appends rows."""
+        content = np.ascontiguousarray(rows, self.dtype).tobytes()
+        self.file.write(content)
+        self.digest.update(content)
+
+    def close(self) -> str:
+        """Ends the file and gives the SHA-256 of its values."""
+        self.file.close()
+        return self.digest.hexdigest()

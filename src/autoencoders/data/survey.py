@@ -1,0 +1,129 @@
+"""What a pass over the training rows tells: of numbers their moments, range and a sample, of text its values."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from autoencoders.data.schema import Column, Rows, as_numbers, as_text, some
+from autoencoders.errors import DataError
+
+SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many
+MOST_CATEGORIES = 100
+FENCE = 1.5  # interquartile ranges beyond the quartiles from which on a value counts as an outlier. Tukey 1977
+
+
+class Survey:
+    """Statistics of columns, by number among the numeric ones or by name among the texts; of images, by pixel."""
+
+    def __init__(self, names: list[str], seed: int) -> None:
+        """names: of the columns; none for images."""
+        self.names, self.numbers, self.rng = names, names, np.random.default_rng(seed)
+        self.texts: dict[str, Counter[str]] = {}
+        self.n, self.rate = 0, 1.0
+        self.count: np.ndarray = np.zeros(0)
+        self.mean = self.m2 = self.minimum = self.maximum = self.count
+        self.sample: np.ndarray = np.zeros((0, 0))
+
+    def add(self, rows: Rows, first: int) -> None:
+        """Takes training rows, of which the first has this number."""
+        if isinstance(rows, pa.Table):
+            texts = [name for name in self.names if is_text(rows.schema.field(name).type)]
+            self.numbers = [name for name in self.names if name not in texts]
+            for name in texts:
+                self._add_text(name, as_text(rows[name].combine_chunks()))
+            columns = [
+                as_numbers(n, rows[n].combine_chunks(), first).to_numpy(zero_copy_only=False) for n in self.numbers
+            ]
+            self._add_numbers(np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0)))
+        else:
+            self._add_numbers(rows.reshape(len(rows), -1).astype(np.float64))
+
+    def _add_text(self, name: str, values: pa.Array) -> None:
+        counts = self.texts.setdefault(name, Counter())
+        counts.update({pair["values"]: pair["counts"] for pair in values.drop_null().value_counts().to_pylist()})
+        if len(counts) > MOST_CATEGORIES:
+            raise DataError(
+                f"column {name}: text with more than {MOST_CATEGORIES} different values can't be a category "
+                f"({some(list(counts))}); add it to data.ignore, or name it in data.label"
+            )
+
+    def _add_numbers(self, values: np.ndarray) -> None:
+        """Mean and squared deviations by Chan et al. 1983; of the sample's rows each is kept with the same chance."""
+        if not len(values):
+            return
+        if not self.n:
+            self.count = self.mean = self.m2 = np.zeros(values.shape[1])
+            self.minimum, self.maximum = np.full(values.shape[1], np.inf), np.full(values.shape[1], -np.inf)
+            self.sample = values[:0]
+        there = ~np.isnan(values)
+        count, known = there.sum(0), np.where(there, values, 0.0)
+        mean, total = known.sum(0) / np.maximum(count, 1), np.maximum(self.count + count, 1)
+        gap = mean - self.mean
+        self.m2 = self.m2 + np.square(np.where(there, values - mean, 0.0)).sum(0) + gap**2 * self.count * count / total
+        self.mean, self.count, self.n = self.mean + gap * count / total, self.count + count, self.n + len(values)
+        self.minimum = np.minimum(self.minimum, np.where(there, values, np.inf).min(0))
+        self.maximum = np.maximum(self.maximum, np.where(there, values, -np.inf).max(0))
+        kept = values[self.rng.random(len(values)) < self.rate] if self.rate < 1 else values
+        self.sample = np.concatenate([self.sample, kept])
+        while self.sample.size > max(SAMPLE, 1000 * values.shape[1]):
+            self.sample, self.rate = self.sample[self.rng.random(len(self.sample)) < 0.5], self.rate / 2
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """Standard deviation of the values that are there."""
+        return np.sqrt(self.m2 / np.maximum(self.count, 1))
+
+    def quartiles(self) -> np.ndarray:
+        """(3, numeric columns): the sample's quartiles."""
+        return pd.DataFrame(self.sample).quantile([0.25, 0.5, 0.75]).to_numpy()
+
+    def columns(self, *, impute: bool) -> tuple[Column, ...]:
+        """The schema's columns. Raises DataError where one has no values."""
+        medians, by_name = self.quartiles()[1], {}
+        for i, name in enumerate(self.numbers):
+            constant = float(self.minimum[i]) if self.minimum[i] == self.maximum[i] else None
+            by_name[name] = Column(name, None, float(medians[i]) if impute else None, constant)
+            if not self.count[i]:
+                raise DataError(f"column {name}: the training rows have no value in it; add it to data.ignore")
+        for name, counts in self.texts.items():
+            common = max(sorted(counts), key=lambda value: counts[value], default="")
+            constant_text = common if len(counts) < 2 else None
+            by_name[name] = Column(name, tuple(sorted(counts)), common if impute else None, constant_text)
+        return tuple(by_name[name] for name in self.names)
+
+    def report(self) -> list[dict[str, Any]]:
+        """One mapping a column: type, range, moments, missing values, the share of outliers."""
+        low, median, high = self.quartiles()
+        with np.errstate(invalid="ignore"):
+            outside = (self.sample < low - FENCE * (high - low)) | (self.sample > high + FENCE * (high - low))
+        values = {
+            "missing": self.n - self.count,
+            "minimum": self.minimum,
+            "median": median,
+            "mean": self.mean,
+            "maximum": self.maximum,
+            "deviation": self.deviation,
+            "outliers": outside.mean(0),
+        }
+        numbers = pd.DataFrame({"column": self.numbers, "type": "number", **values}).to_dict("records")
+        texts = [
+            {
+                "column": name,
+                "type": "category",
+                "missing": self.n - counts.total(),
+                "values": dict(sorted(counts.items())),
+            }
+            for name, counts in self.texts.items()
+        ]
+        for row in numbers:
+            row["constant"] = row["minimum"] == row["maximum"]
+        return [*numbers, *({**row, "constant": len(self.texts[str(row["column"])]) < 2} for row in texts)]
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds categories."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
