@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+CHUNK = 2**20
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -23,13 +25,20 @@ def replacing(path: Path) -> Iterator[Path]:
         new.replace(path)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes the file as a whole or not at all."""
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """The path of a new file that takes the place of `path` when the block ends well, and vanishes when it doesn't."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
         new = Path(scratch, path.name)
-        new.write_text(text, encoding="utf-8")
+        yield new
         new.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes the file as a whole or not at all."""
+    with beside(path) as new:
+        new.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -65,7 +74,9 @@ def tree_sha256(*paths: Path) -> str:
             name = file.relative_to(path.parent)
             if "__pycache__" not in name.parts:
                 digest.update(f"{name.as_posix()}\0{file.stat().st_size}\0".encode())
-                digest.update(file.read_bytes())
+                with file.open("rb") as stream:
+                    while chunk := stream.read(CHUNK):
+                        digest.update(chunk)
     return digest.hexdigest()
 
 

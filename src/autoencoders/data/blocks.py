@@ -1,6 +1,5 @@
 """Rows of a .npy file, read block by block: a memory map that is read all over becomes resident as a whole."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from tokenize import TokenError
@@ -67,21 +66,18 @@ class Blocks:
 
 
 class Writer:
-    """A .npy file that grows by rows; its content is hashed on the way."""
+    """A .npy file that grows by rows."""
 
     def __init__(self, path: Path, dtype: Any, shape: tuple[int, ...]) -> None:
         """shape: of the whole array, known beforehand."""
-        self.file, self.digest, self.dtype = path.open("wb"), hashlib.sha256(), np.dtype(dtype)
+        self.file, self.dtype = path.open("wb"), np.dtype(dtype)
         header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self.file, header)
 
     def add(self, rows: np.ndarray) -> None:
         """Appends rows."""
-        content = np.ascontiguousarray(rows, self.dtype).tobytes()
-        self.file.write(content)
-        self.digest.update(content)
+        self.file.write(np.ascontiguousarray(rows, self.dtype).tobytes())
 
-    def close(self) -> str:
-        """Ends the file and gives the SHA-256 of its values."""
+    def close(self) -> None:
+        """Ends the file."""
         self.file.close()
-        return self.digest.hexdigest()

@@ -16,7 +16,7 @@ from autoencoders.data.sources import FILES, ORIGIN
 from autoencoders.data.survey import Survey
 from autoencoders.defaults import DataFacts
 from autoencoders.errors import DataError
-from autoencoders.files import read_json, replacing, sha256, write_json
+from autoencoders.files import read_json, replacing, sha256, tree_sha256, write_json
 from autoencoders.params import Data
 
 SPLITS = ("train", "validation", "test")
@@ -44,6 +44,8 @@ class Description:
     anomaly_labels: bool  # label 1 is an anomaly, 0 is normal
     split_sha256: str  # of the indices of all splits
     content_sha256: str  # of all arrays
+    source: str  # the user's file or folder, else the data set's name
+    source_sha256: str
 
     @property
     def facts(self) -> DataFacts:
@@ -87,7 +89,8 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     Three passes: rows and labels are counted, the training rows are surveyed, the features are written.
     """
     origin = read_json(raw / ORIGIN)
-    reader = open_reader(Path(origin["path"]) if "path" in origin else raw / FILES, image_side=data.image_side)
+    path = Path(origin["path"]) if "path" in origin else raw / FILES
+    reader = open_reader(path, image_side=data.image_side)
     rows = RawRows(reader, data, origin)
     masks, survey = rows.masks(), Survey(rows.names, data.split_seed)
     for first, batch in rows:
@@ -97,7 +100,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
         raise DataError("no features: every column is constant, ignored, a label or a date")
     scaling = ("pixels" if schema.is_image else TABLES) if data.scaling == "auto" else data.scaling
     with replacing(folder) as new:
-        digests, low, high, twice = _write(new, rows, masks, schema)
+        low, high, twice = _write(new, rows, masks, schema)
         arrays = fitted_scaling(survey, schema, scaling, origin.get("white"))
         for name, values in arrays.items():
             np.save(new / f"{name}.npy", values, allow_pickle=False)
@@ -114,7 +117,9 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             labels=rows.classes,
             anomaly_labels=rows.anomaly_labels,
             split_sha256=sha256(*(np.flatnonzero(mask).astype("<i8").tobytes() for mask in masks.values())),
-            content_sha256=sha256(*(digest.encode() for digest in digests), *(v.tobytes() for v in arrays.values())),
+            content_sha256=tree_sha256(*new.glob("*.npy")),
+            source=origin.get("path", data.title),
+            source_sha256=tree_sha256(path if "path" in origin else raw),
         )
         write_json(new / "prepared.json", asdict(description))
         columns = survey.report() if rows.names else []
@@ -223,10 +228,8 @@ def _where(rows: Rows, mask: np.ndarray) -> Rows:
     return rows.filter(pa.array(mask)) if isinstance(rows, pa.Table) else rows[mask]
 
 
-def _write(
-    folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Schema
-) -> tuple[list[str], float, float, int]:
-    """Writes features and labels; gives digests, the range of all values, and the duplicates of the first rows."""
+def _write(folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Schema) -> tuple[float, float, int]:
+    """Writes features and labels; gives the range of all values, and the duplicates of the first rows."""
     writers: dict[str, Writer] = {}
     low, high, seen, looked = np.inf, -np.inf, set(), 0
     for first, batch in rows:
@@ -243,7 +246,9 @@ def _write(
     labels = rows.labels if len(rows.labels) else np.zeros(rows.n, np.uint16)
     for split, mask in masks.items():
         np.save(folder / f"{split}_labels.npy", labels[mask], allow_pickle=False)
-    return [*(writer.close() for writer in writers.values()), sha256(labels.tobytes())], low, high, looked - len(seen)
+    for writer in writers.values():
+        writer.close()
+    return low, high, looked - len(seen)
 
 
 def fitted_scaling(survey: Survey, schema: Schema, scaling: str, white: float | None) -> dict[str, np.ndarray]:
