@@ -91,8 +91,8 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Opens the bar where someone looks at it."""
-        epochs, begun, log = trainer.max_epochs, trainer.current_epoch, not sys.stderr.isatty()
-        self.bar = tqdm(total=epochs, initial=begun, desc=self.kind, unit="epoch", disable=log)
+        epochs, log = trainer.max_epochs, not sys.stderr.isatty()
+        self.bar = tqdm(total=epochs, initial=trainer.current_epoch, desc=self.kind, unit="epoch", disable=log)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Tells the epoch's errors."""

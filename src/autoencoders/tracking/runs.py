@@ -210,18 +210,16 @@ class Runs:
         names, to the parent. only_missing: leave out the runs that have them.
         """
         for model, values in read_json(METRICS / "metrics.json").items():
-            is_type = (MODELS / model).is_dir()
-            run, prefix = (self.trained(MODELS / model), "") if is_type else (self.pipeline(), f"{model}/")
-            named = {
-                prefix + re.sub("^test_", "test/", re.sub("^validation_", "val/", k)): v for k, v in values.items()
-            }
-            if only_missing and named.keys() <= self.client.get_run(run.id).data.metrics.keys():
-                continue
-            run.metrics(named)
-            if is_type:
-                run.artifacts(sorted((FIGURES / model).iterdir()), "figures")
+            if (MODELS / model).is_dir():
+                run, prefix = self.trained(MODELS / model), ""
+                files, folder = sorted((FIGURES / model).iterdir()), "figures"
             else:
-                run.artifacts([REPORTS / "index.html", METRICS / "leaderboard.json"])
+                run, prefix = self.pipeline(), f"{model}/"
+                files, folder = [REPORTS / "index.html", METRICS / "leaderboard.json"], None
+            named = {f"{prefix}{_mlflow_name(key)}": value for key, value in values.items()}
+            if not only_missing or named.keys() - self.client.get_run(run.id).data.metrics.keys():
+                run.metrics(named)
+                run.artifacts(files, folder)
 
     def lineage(self) -> dict[str, str]:
         """Where the present state comes from: commit, whether files differ from it, DVC experiment, data."""
@@ -232,6 +230,11 @@ class Runs:
         if experiment := os.environ.get("DVC_EXP_NAME"):
             tags["dvc_experiment"] = experiment
         return {**tags, "data": self.data.name, "data_hash": self.data_hash}
+
+
+def _mlflow_name(name: str) -> str:
+    """test/x and val/x, as the UI groups metrics."""
+    return re.sub("^test_", "test/", re.sub("^validation_", "val/", name))
 
 
 def pipeline_state(data: Description) -> str:
