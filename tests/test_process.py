@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoencoders.process import OneProcess, Starter
+from autoencoders.process import Starter, one_process
 
 HOLDER = """
 import sys
 from pathlib import Path
-from autoencoders.process import OneProcess
-with OneProcess(Path(sys.argv[1]), "tunes this type"):
+from autoencoders.process import one_process
+with one_process(Path(sys.argv[1]), "tunes this type"):
     print("holds", flush=True)
     sys.stdin.readline()
 print("released", flush=True)
@@ -89,9 +89,9 @@ def test_the_second_process_says_why_it_waits_and_goes_on_when_the_first_ends_or
 
 def test_the_lock_is_free_again_after_a_block_that_ends_or_raises(start, tmp_path, capsys):
     lock = tmp_path / "sparse.lock"
-    with OneProcess(lock, "tunes this type"):
+    with one_process(lock, "tunes this type"):
         pass
-    with pytest.raises(KeyError), OneProcess(lock, "tunes this type"):
+    with pytest.raises(KeyError), one_process(lock, "tunes this type"):
         raise KeyError
     assert capsys.readouterr().out == ""
     assert start("-c", HOLDER, lock).hear() == "holds"

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from autoencoders.files import remove
-from autoencoders.process import OneProcess, Starter
+from autoencoders.process import Starter, one_process
 
 CRITERION = "val/reconstruction_loss"  # on clean inputs: the same quantity for every type
 SECONDS_BETWEEN = 0.2  # from one resume checkpoint to the next, at least: writing one costs 10 ms
@@ -86,27 +87,25 @@ class Progress(pl.Callback):
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.bar: tqdm[None] | None = None
+        self.bar = tqdm(disable=True)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Opens the bar where someone looks at it."""
-        if sys.stderr.isatty():
-            self.bar = tqdm(total=trainer.max_epochs, initial=trainer.current_epoch, desc=self.kind, unit="epoch")
+        epochs, log = trainer.max_epochs, not sys.stderr.isatty()
+        self.bar = tqdm(total=epochs, initial=trainer.current_epoch, desc=self.kind, unit="epoch", disable=log)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Tells the epoch's errors."""
         train, val = (pl_module.epoch_means[f"{part}/reconstruction_loss"] for part in ("train", "val"))
         told = f"train {train:.4f} val {val:.4f}"
-        if self.bar is None:
+        if self.bar.disable:
             print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {self.kind} {told}", flush=True)
-        else:
-            self.bar.set_postfix_str(told, refresh=False)
-            self.bar.update()
+        self.bar.set_postfix_str(told, refresh=False)
+        self.bar.update()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
         """Closes the bar."""
-        if self.bar is not None:
-            self.bar.close()
+        self.bar.close()
 
 
 class ResumePoint(pl.Callback):
@@ -119,18 +118,18 @@ class ResumePoint(pl.Callback):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "last.ckpt"
-        self.process, self.starter = OneProcess(folder.with_suffix(".lock"), "trains this"), Starter()
+        self.starter, self.alone = Starter(), ExitStack()
         self.every, self.due = SECONDS_BETWEEN, 0.0
 
     def __enter__(self) -> "ResumePoint":
-        self.process.__enter__()
+        self.alone.enter_context(one_process(self.folder.with_suffix(".lock"), "trains this"))
         self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None and not self.starter.gone:
             remove(self.folder)
-        self.process.__exit__()
+        self.alone.close()
 
     @property
     def start(self) -> str | None:

@@ -1,6 +1,7 @@
 """The `dvc` that started this process, and one process at a time."""
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
@@ -27,23 +28,18 @@ class Starter:
             raise Interrupted("the dvc that started this stage is gone")
 
 
-class OneProcess:
-    """A lock that one process at a time holds: the next `dvc repro` waits until what a killed one left has stopped."""
+def one_process(path: Path, work: str) -> AbstractContextManager[object]:
+    """Takes a lock that one process at a time holds: what a killed one left has to stop first. As a context, freed.
 
-    def __init__(self, path: Path, work: str) -> None:
-        """path: of the lock file; work: what an earlier process may still do, for the message."""
-        self.lock, self.work = FileLock(path), work
-
-    def __enter__(self) -> None:
-        Path(self.lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.lock.acquire(timeout=0)
-        except Timeout:
-            print(f"waiting: an earlier process still {self.work}; it stops soon if its dvc is gone", flush=True)
-            self.lock.acquire()
-
-    def __exit__(self, *error: object) -> None:
-        self.lock.release()
+    path: of the lock file; work: what an earlier process may still do, for the message.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting: an earlier process still {work}; it stops soon if its dvc is gone", flush=True)
+        return lock.acquire()
 
 
 def _command(process: psutil.Process) -> list[str]:

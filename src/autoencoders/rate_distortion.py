@@ -1,15 +1,12 @@
 """The rate-distortion curve: error by code size, each type beside PCA, over several seeds, with the knee marked."""
 
-import csv
 import gc
-import io
 import json
 import multiprocessing
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,24 +14,18 @@ from tqdm import tqdm
 
 from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.evaluation.baselines import PrincipalComponents
+from autoencoders.evaluation.fidelity import fidelity
 from autoencoders.evaluation.metrics import squared_error
 from autoencoders.files import read_json, sha256, write_json, write_text
 from autoencoders.params import Params
 from autoencoders.stage import DATA, REPORTS, RESUME, code_sha256, repository
-from autoencoders.tracking.runs import Run, Runs
 from autoencoders.training import fit
 
 SPLITS = ("validation", "test")
 CURVE, PICTURE = REPORTS / "rate_distortion.csv", REPORTS / "rate_distortion.png"
+Point = tuple[str, int, int]  # one training: type, code size, seed
 Errors = dict[str, float]  # squared error by split: sum over features, mean over rows, model scale
-
-
-class Point(NamedTuple):
-    """One training."""
-
-    kind: str
-    code_size: int
-    seed: int
+Curve = Mapping[str, np.ndarray]  # errors by split: (code sizes, seeds)
 
 
 def rate_distortion(params: Params) -> None:
@@ -44,62 +35,55 @@ def rate_distortion(params: Params) -> None:
     (logarithm) and mean error both scaled to [0, 1]. Satopaa et al. 2011. It is found on the validation split, as a
     choice that may be taken from it; the test split stands beside. Raises ParameterError before anything is trained.
     """
+    from autoencoders.tracking.runs import Runs  # here, as the workers have no use for mlflow
+
     data, sizes = load_prepared(DATA), sorted(set(params.rate_distortion.code_sizes))
     for kind in params.kinds:
         for size in sizes:
             params.tuned(kind, {"network.code_size": size}).architecture(kind, data.description.facts)
-    seeds = params.rate_distortion.seeds
-    points = [Point(kind, size, seed) for seed in seeds for kind in params.kinds for size in sizes]
-    errors = _trained(params, points, code_sha256("tune"))
-    x = {s: (np.asarray(data.rows[s], np.float32) - data.shift) / data.scale for s in ("train", *SPLITS)}
-    pca = PrincipalComponents(x["train"])
-    for size in sizes:
-        rebuilt = {s: pca.at(size).reconstruct(x[s]) for s in SPLITS}
-        errors[Point("pca", size, 0)] = {s: float(squared_error(x[s], rebuilt[s]).mean()) for s in SPLITS}
-    curves = {name: _curve(errors, name, sizes) for name in (*params.kinds, "pca")}
+    curves = {**_trained(params, sizes), "pca": _pca(data, sizes)}
     write_text(CURVE, table(curves, sizes))
     _draw(curves, sizes, data)
-    runs = Runs(data.description)
-    Run(runs.client, runs.parent()).artifacts([CURVE, PICTURE], "rate_distortion")
+    Runs(data.description).pipeline().artifacts([CURVE, PICTURE], "rate_distortion")
     for name, curve in curves.items():
         test = " ".join(f"{size}: {error:.3f}" for size, error in zip(sizes, curve["test"].mean(1), strict=True))
         print(f"{name:14} knee at {knee(sizes, curve['validation'].mean(1)):3}; test error by code size: {test}")
     print(f"{PICTURE} and {CURVE}; `dvc plots show` draws it too, the MLflow UI has it under the parent run")
 
 
-def _trained(params: Params, points: Sequence[Point], code: str) -> dict[Point, Errors]:
-    """Each point's errors: kept ones at once, the others by worker processes of one thread each."""
-    workers, spawn = params.rate_distortion.workers, multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, torch.set_num_threads, (1,)) as pool:
-        futures = {pool.submit(partial(_point, params, code), point): point for point in points}
-        try:
-            done = tqdm(as_completed(futures), total=len(futures), desc="rate-distortion", unit="training")
-            return {futures[future]: future.result() for future in done}
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+def _trained(params: Params, sizes: Sequence[int]) -> dict[str, Curve]:
+    """Each type's curve: points that are kept at once, the others by worker processes of one thread each."""
+    seeds, spawn = sorted(set(params.rate_distortion.seeds)), multiprocessing.get_context("spawn")
+    points = [(kind, size, seed) for seed in seeds for kind in params.kinds for size in sizes]
+    with ProcessPoolExecutor(params.rate_distortion.workers, spawn, torch.set_num_threads, (1,)) as pool:
+        results = pool.map(partial(_errors, params, code_sha256("tune")), points)
+        done = list(tqdm(results, total=len(points), desc="rate-distortion", unit="training"))
+    errors = dict(zip(points, done, strict=True))
+
+    def curve(kind: str, split: str) -> np.ndarray:
+        return np.array([[errors[kind, size, seed][split] for seed in seeds] for size in sizes])
+
+    return {kind: {split: curve(kind, split) for split in SPLITS} for kind in params.kinds}
 
 
-def _point(params: Params, code: str, point: Point) -> Errors:
+def _errors(params: Params, code: str, point: Point) -> Errors:
     """A point's errors, trained where they are not kept."""
-    data = load_prepared(DATA)
-    changed = params.tuned(point.kind, {"network.code_size": point.code_size}).model_copy(update={"seed": point.seed})
-    values = [changed.flatten(point.kind, data.description.facts), data.description.content_sha256, code]
+    data, (kind, code_size, seed) = load_prepared(DATA), point
+    changed = params.tuned(kind, {"network.code_size": code_size}).model_copy(update={"seed": seed})
+    values = [changed.flatten(kind, data.description.facts), data.description.content_sha256, code]
     path = repository() / RESUME / "rate_distortion" / f"{sha256(json.dumps(values).encode())[:32]}.json"
     if not path.exists():
-        model = fit(point.kind, changed, data).model
-        raw = {s: np.asarray(data.rows[s], np.float32) for s in SPLITS}
-        rebuilt = {s: model.reconstruct(raw[s]) for s in SPLITS}
-        errors = {s: squared_error(raw[s] / data.scale, rebuilt[s] / data.scale).mean() for s in SPLITS}
-        write_json(path, {s: float(error) for s, error in errors.items()})
+        model = fit(kind, changed, data).model
+        write_json(path, {s: float(fidelity(model.reconstruct, data, s)[0].mean()) for s in SPLITS})
         gc.collect()  # the trainer's cycles hold the rows
     return dict(read_json(path))
 
 
-def _curve(errors: dict[Point, Errors], name: str, sizes: Sequence[int]) -> dict[str, np.ndarray]:
-    """Errors by split: (code sizes, seeds)."""
-    rows = [[e for point, e in sorted(errors.items()) if point[:2] == (name, size)] for size in sizes]
-    return {split: np.array([[error[split] for error in row] for row in rows]) for split in SPLITS}
+def _pca(data: Prepared, sizes: Sequence[int]) -> Curve:
+    x = {s: (np.asarray(data.rows[s], np.float32) - data.shift) / data.scale for s in ("train", *SPLITS)}
+    fitted = PrincipalComponents(x["train"])
+    best = [fitted.at(size) for size in sizes]
+    return {s: np.array([[squared_error(x[s], linear.reconstruct(x[s])).mean()] for linear in best]) for s in SPLITS}
 
 
 def knee(sizes: Sequence[int], errors: np.ndarray) -> int:
@@ -110,24 +94,18 @@ def knee(sizes: Sequence[int], errors: np.ndarray) -> int:
     return sizes[int(np.argmax(chord - y))]
 
 
-def table(curves: dict[str, dict[str, np.ndarray]], sizes: Sequence[int]) -> str:
+def table(curves: Mapping[str, Curve], sizes: Sequence[int]) -> str:
     """One line a code size: mean test error of each model, and validation, lowest and highest over seeds beside it."""
-    rows = []
-    for i, size in enumerate(sizes):
-        row: dict[str, float] = {"code_size": size}
-        for name, curve in curves.items():
-            test, validation = curve["test"][i], curve["validation"][i]
-            row |= {name: float(test.mean()), f"{name}_low": float(test.min()), f"{name}_high": float(test.max())}
-            row[f"{name}_validation"] = float(validation.mean())
-        rows.append(row)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    columns = {"code_size": np.array(sizes)}
+    for name, curve in curves.items():
+        test, validation = curve["test"], curve["validation"]
+        columns |= {name: test.mean(1), f"{name}_low": test.min(1), f"{name}_high": test.max(1)}
+        columns[f"{name}_validation"] = validation.mean(1)
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return "\n".join([",".join(columns), *(",".join(map(repr, row)) for row in rows)]) + "\n"
 
 
-def _draw(curves: dict[str, dict[str, np.ndarray]], sizes: Sequence[int], data: Prepared) -> Path:
+def _draw(curves: Mapping[str, Curve], sizes: Sequence[int], data: Prepared) -> None:
     """Test error by code size; a band from the lowest to the highest seed, a ring at the knee."""
     from matplotlib.figure import Figure
 
@@ -146,4 +124,3 @@ def _draw(curves: dict[str, dict[str, np.ndarray]], sizes: Sequence[int], data: 
     axes.set_title(f"{data.description.name}: test error by code size (ring: knee, found on validation)", loc="left")
     axes.legend()
     figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
-    return PICTURE

@@ -6,18 +6,14 @@ from autoencoders.defaults import DataFacts
 from autoencoders.errors import ParameterError
 from autoencoders.params import Dimension, Network, Params, Train
 
-TUNABLE_OWN = {"contractive": ("jacobian",), "variational": ("warmup",)}  # by type: what doesn't weaken its constraint
-WHOLE = [  # drawn as whole numbers; of the types' own parameters, none
-    f"{section.__name__.lower()}.{name}"
+FIELDS = {
+    f"{section.__name__.lower()}.{name}": field.annotation
     for section in (Network, Train)
     for name, field in section.model_fields.items()
-    if field.annotation is not float
-]
-TUNABLE = (
-    *(f"network.{name}" for name in Network.model_fields),
-    *(f"train.{name}" for name in Train.model_fields if name != "epochs"),
-    *(f"models.{kind}.{name}" for kind, names in TUNABLE_OWN.items() for name in names),
-)
+}
+WHOLE = [name for name, annotation in FIELDS.items() if annotation is not float]  # drawn as whole numbers
+OWN = ("models.contractive.jacobian", "models.variational.warmup")  # of the types: what doesn't weaken a constraint
+TUNABLE = (*(name for name in FIELDS if name != "train.epochs"), *OWN)
 
 
 def dimensions(params: Params, kind: str) -> list[Dimension]:
@@ -37,11 +33,10 @@ def check_space(params: Params, facts: DataFacts) -> None:
             raise ParameterError(f"tune.space[{i}].param = {name}: {reason}")
     for kind in params.kinds:
         space = dimensions(params, kind)
-        for dimension in space:
-            for value in dimension.ends:
-                _try(params, kind, facts, {dimension.param: value})
-        for corner in (0, -1):
-            _try(params, kind, facts, {d.param: d.ends[corner] for d in space})
+        alone = [{dimension.param: value} for dimension in space for value in dimension.ends]
+        corners = [{dimension.param: dimension.ends[end] for dimension in space} for end in (0, -1)]
+        for values in (*alone, *corners):
+            _try(params, kind, facts, values)
 
 
 def _reason(params: Params, name: str) -> str:

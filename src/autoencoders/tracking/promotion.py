@@ -8,8 +8,9 @@ import numpy as np
 
 from autoencoders.checkpoint import load
 from autoencoders.data.prepared import Prepared
+from autoencoders.evaluation.fidelity import fidelity
 from autoencoders.evaluation.leaderboard import Row
-from autoencoders.evaluation.metrics import Bootstrap, explained_variance, squared_error
+from autoencoders.evaluation.metrics import Bootstrap
 from autoencoders.params import Params, Tune
 from autoencoders.params import Registry as RegistryParams
 from autoencoders.stage import MODELS
@@ -70,24 +71,23 @@ def decide(registry: Registry, version: str, folder: Path, data: Prepared, param
 def _compare(registry: Registry, champion: str, folder: Path, data: Prepared, params: Params) -> tuple[bool, str]:
     """Whether the model in the folder beats the champion, and why: by the code, as the goal ranks it, then by error."""
     new, old = load(folder), registry.load(champion)
-    x = {split: np.asarray(data.rows[split], np.float32) for split in ("validation", "test")}
-    rebuilt = {split: [m / data.scale for m in (new.reconstruct(rows), old.predict(rows))] for split, rows in x.items()}
-    x = {split: rows / data.scale for split, rows in x.items()}
-    mean = np.asarray(data.rows["train"]).mean(0, dtype=np.float64) / data.scale
-    kept = [explained_variance(x["validation"], x_hat, mean) for x_hat in rebuilt["validation"]]
+    models = (new.reconstruct, old.predict)
     example = np.asarray(data.rows["test"][:1], np.float32)
-    sizes = [codes.shape[1] for codes in (new.encode(example), old.predict(example, params={"op": "encode"}))]
-    codes = [params.tune.rank(size, 0, share)[0] for size, share in zip(sizes, kept, strict=True)]
-    if codes[0] != codes[1]:
-        told = [f"code size {size}, which keeps {share:.1%}" for size, share in zip(sizes, kept, strict=True)]
-        verdict = "beats" if codes[0] < codes[1] else "does not beat"
+    codes = (new.encode(example), old.predict(example, params={"op": "encode"}))
+    found = [(z.shape[1], fidelity(model, data, "validation")[1]) for z, model in zip(codes, models, strict=True)]
+    ranks = [params.tune.rank(size, 0, kept)[0] for size, kept in found]
+    if ranks[0] != ranks[1]:
+        better, told = ranks[0] < ranks[1], [f"code size {size}, which keeps {kept:.1%}" for size, kept in found]
         asked = f"(of the validation variance; tune.explained_variance = {params.tune.explained_variance})"
-        return codes[0] < codes[1], f"{told[0]}, {verdict} version {champion}'s {told[1]} {asked}"
-    errors = [squared_error(x["test"], x_hat) for x_hat in rebuilt["test"]]
-    bootstrap = Bootstrap(len(x["test"]), params.evaluate.bootstrap_samples, params.evaluate.seed)
+        return better, f"{told[0]}, {_verdict(better)} version {champion}'s {told[1]} {asked}"
+    errors = [fidelity(model, data, "test")[0] for model in models]
+    bootstrap = Bootstrap(len(errors[0]), params.evaluate.bootstrap_samples, params.evaluate.seed)
     mean, low, high = bootstrap.intervals({"difference": errors[0] - errors[1]})["difference"]
-    verdict = "beats" if high < 0 else "does not beat"
     return high < 0, (
-        f"test squared error {errors[0].mean():.4f} {verdict} version {champion}'s {errors[1].mean():.4f}: "
+        f"test squared error {errors[0].mean():.4f} {_verdict(high < 0)} version {champion}'s {errors[1].mean():.4f}: "
         f"difference {mean:.4f}, paired 95 % interval {low:.4f} to {high:.4f}"
     )
+
+
+def _verdict(better: bool) -> str:
+    return "beats" if better else "does not beat"

@@ -5,26 +5,27 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import mlflow
 import numpy as np
 from filelock import FileLock
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
 import autoencoders
-from autoencoders.checkpoint import load, load_description
+from autoencoders.checkpoint import TrainedModel, load
 from autoencoders.errors import UserError
 from autoencoders.files import tree_sha256
 from autoencoders.params import load_params
 from autoencoders.tracking import store
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.pyfunc import PyFuncModel
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch")
@@ -53,7 +54,7 @@ class Decision:
 class Registry:
     """One registered model: the versions of all types trained on one data set."""
 
-    def __init__(self, client: "MlflowClient", name: str) -> None:
+    def __init__(self, client: mlflow.MlflowClient, name: str) -> None:
         self.client, self.name = client, name
         self.ledger = store.folder() / "registry.jsonl"
 
@@ -66,33 +67,29 @@ class Registry:
         return self._alias(CHAMPION)
 
     def _alias(self, alias: str) -> str | None:
-        return next((str(v.version) for v in self.versions() if alias in v.aliases), None)
+        found = self.client.search_registered_models(f"name = '{self.name}'")
+        return str(found[0].aliases[alias]) if found and alias in found[0].aliases else None
 
-    def versions(self) -> Sequence[Any]:
+    def versions(self) -> list[Any]:
         """All versions, the newest first."""
-        found = self.client.search_model_versions(f"name = '{self.name}'", max_results=10_000)
-        return sorted((self.client.get_model_version(self.name, v.version) for v in found), key=_number, reverse=True)
-
-    def version_of(self, folder: Path) -> str | None:
-        """The version that holds the model in a folder, if there is one."""
-        mark = model_sha256(folder)
-        return next((str(v.version) for v in self.versions() if v.tags.get("model_sha256") == mark), None)
+        order = ["version_number DESC"]
+        return list(self.client.search_model_versions(f"name = '{self.name}'", max_results=10_000, order_by=order))
 
     def add(self, folder: Path, run_id: str, row: Mapping[str, Any], example: np.ndarray, tags: dict[str, str]) -> str:
         """The version of the model in a folder: the one that there is, else a new one, logged to the training's run.
 
         row: its leaderboard row. example: (rows, features), raw.
         """
-        existing = self.version_of(folder)
-        if existing is not None:
-            return existing
-        import mlflow
-
+        mark = model_sha256(folder)
+        for version in self.versions():
+            if version.tags.get("model_sha256") == mark:
+                return str(version.version)
         logging.getLogger("mlflow").setLevel(logging.ERROR)
-        description = load_description(folder)
-        tags = {**tags, "model_sha256": model_sha256(folder), "split_sha256": description.split_sha256}
+        model = load(folder)
+        description = model.description
+        tags = {**tags, "model_sha256": mark, "split_sha256": description.split_sha256}
         tags |= {"kind": description.kind, "fingerprint": description.fingerprint}
-        card = self._card(folder, row, tags)
+        card = self._card(model, row, tags)
         with mlflow.start_run(run_id=run_id), tempfile.TemporaryDirectory() as scratch:
             (path := Path(scratch, "model_card.md")).write_text(card, encoding="utf-8")
             logged = mlflow.pyfunc.log_model(
@@ -105,21 +102,12 @@ class Registry:
                 input_example=(example.astype(np.float32), {"op": "reconstruct"}),
                 metadata=tags,
             )
-        return self._register(logged.model_uri, run_id, tags, card)
-
-    def _register(self, model_uri: str, run_id: str, tags: dict[str, str], card: str) -> str:
-        from mlflow.exceptions import MlflowException
-
-        try:
+        with suppress(MlflowException):  # it is there already; of any other reason the next call tells
             self.client.create_registered_model(self.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        created = self.client.create_model_version(self.name, model_uri, run_id, tags=tags, description=card)
+        created = self.client.create_model_version(self.name, logged.model_uri, run_id, tags=tags, description=card)
         return str(created.version)
 
-    def _card(self, folder: Path, row: Mapping[str, Any], tags: dict[str, str]) -> str:
-        model = load(folder)
+    def _card(self, model: TrainedModel, row: Mapping[str, Any], tags: dict[str, str]) -> str:
         environment = Environment(loader=PackageLoader("autoencoders", "tracking"), undefined=StrictUndefined)  # noqa: S701  (Markdown)
         return environment.get_template("model_card.md.j2").render(
             name=self.name,
@@ -130,10 +118,8 @@ class Registry:
             lineage=tags,
         )
 
-    def load(self, version: str) -> "PyFuncModel":
-        """A version, ready to predict."""
-        import mlflow
-
+    def load(self, version: str) -> Any:
+        """A version, as MLflow's pyfunc model that is ready to predict."""
         return mlflow.pyfunc.load_model(f"models:/{self.name}/{version}")
 
     def tags(self, version: str) -> dict[str, str]:
@@ -142,17 +128,12 @@ class Registry:
 
     def promote(self, version: str, reason: str) -> Decision:
         """Makes a version the champion. The caller holds the lock."""
-        before = self.champion()
-        self.client.set_registered_model_alias(self.name, CHAMPION, version)
-        if self._alias(CHALLENGER) == version:
-            self.client.delete_registered_model_alias(self.name, CHALLENGER)
-        return self._note("promoted", version, before, version, reason)
+        return self._decide("promoted", version, version, reason)
 
     def keep(self, version: str, reason: str) -> Decision:
         """Makes a version the challenger of the present champion. The caller holds the lock."""
-        champion = self.champion()
         self.client.set_registered_model_alias(self.name, CHALLENGER, version)
-        return self._note("kept", version, champion, champion, reason)
+        return self._decide("kept", version, self.champion(), reason)
 
     def promote_by_hand(self, version: str, reason: str) -> Decision:
         """Makes a version the champion because someone said so. Raises UserError where there is no such version."""
@@ -165,32 +146,32 @@ class Registry:
     def rollback(self) -> Decision:
         """Undoes the last promotion that was not undone yet. Raises UserError where there is none."""
         with self.lock():
-            undone = self._last_promotion()
-            if undone.before is None:
-                self.client.delete_registered_model_alias(self.name, CHAMPION)
-            else:
-                self.client.set_registered_model_alias(self.name, CHAMPION, undone.before)
-            return self._note("rolled_back", undone.version, undone.after, undone.before, "`ae registry rollback`")
-
-    def _last_promotion(self) -> Decision:
-        standing: list[Decision] = []
-        for decision in self.history():
-            if decision.action == "promoted":
-                standing.append(decision)
-            elif decision.action == "rolled_back" and standing:
-                standing.pop()
-        if not standing:
-            raise UserError(f"{self.name}: no promotion to roll back")
-        return standing[-1]
+            standing: list[Decision] = []
+            for decision in self.history():
+                if decision.action == "promoted":
+                    standing.append(decision)
+                elif decision.action == "rolled_back":
+                    del standing[-1:]
+            if not standing:
+                raise UserError(f"{self.name}: no promotion to roll back")
+            return self._decide("rolled_back", standing[-1].version, standing[-1].before, "`ae registry rollback`")
 
     def history(self) -> list[Decision]:
         """This model's decisions, the oldest first."""
         lines = self.ledger.read_text(encoding="utf-8").splitlines() if self.ledger.exists() else []
         return [d for d in (Decision(**json.loads(line)) for line in lines) if d.name == self.name]
 
-    def _note(self, action: str, version: str, before: str | None, after: str | None, reason: str) -> Decision:
+    def _decide(self, action: str, version: str, champion: str | None, reason: str) -> Decision:
+        """Makes a version the champion, or leaves none, and writes the decision to the ledger."""
+        before = self.champion()
+        if champion is None:
+            self.client.delete_registered_model_alias(self.name, CHAMPION)
+        else:
+            self.client.set_registered_model_alias(self.name, CHAMPION, champion)
+        if self._alias(CHALLENGER) == champion:
+            self.client.delete_registered_model_alias(self.name, CHALLENGER)
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        decision = Decision(now, getpass.getuser(), self.name, action, version, before, after, reason)
+        decision = Decision(now, getpass.getuser(), self.name, action, version, before, champion, reason)
         with self.ledger.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(decision)) + "\n")
         return decision
@@ -211,14 +192,7 @@ def model_sha256(folder: Path) -> str:
     return tree_sha256(folder)
 
 
-def signature() -> Any:
+def signature() -> ModelSignature:
     """float32 rows in, float32 rows out: of features or of code units, as the operation asks."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
-
     rows = Schema([TensorSpec(np.dtype(np.float32), (-1, -1))])
     return ModelSignature(inputs=rows, outputs=rows, params=ParamSchema([ParamSpec("op", "string", "reconstruct")]))
-
-
-def _number(version: Any) -> int:
-    return int(version.version)

@@ -7,13 +7,14 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from ruamel.yaml import YAML
 
 from autoencoders.checkpoint import load_description, load_history
@@ -24,37 +25,40 @@ from autoencoders.params import PARAMS_FILE
 from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, TRIALS, TUNED, TUNED_VALUES, code_sha256
 from autoencoders.tracking import store
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric
-
 FINGERPRINT, TRIALS_SHA256 = "fingerprint", "trials_sha256"
 FLUSH_SECONDS = 5.0  # from one write of the learning curves to the next
-BATCH = 1000  # metrics in one call, MLflow's limit
 VERSIONED = ("src", "pipeline", "params.yaml", "dvc.yaml", "requirements.lock", "pyproject.toml")
 
 
 class Run:
-    """One MLflow run that is being written."""
+    """One MLflow run that is being written. As a context: closed as FINISHED, KILLED by an interruption, or FAILED."""
 
-    def __init__(self, client: "MlflowClient", run_id: str, *, new: bool = False) -> None:
+    def __init__(self, client: MlflowClient, run_id: str, params: Mapping[str, Any] | None = None) -> None:
+        """params: of a new run, by dotted name; written with its first metrics, or at its end."""
         self.client, self.id = client, run_id
-        self.waiting: list[Metric] = []
-        self.waiting_params: dict[str, Any] = {}
+        self.metrics_waiting: list[Metric] = []
+        self.params_waiting = [Param(key, str(value)) for key, value in (params or {}).items()]
         self.flushed = time.monotonic()
-        self.logged_epochs = 0 if new else self._logged_epochs()
+        curve = client.get_metric_history(run_id, "val/reconstruction_loss") if params is None else []
+        self.logged_epochs = max((metric.step for metric in curve), default=0)
 
-    def _logged_epochs(self) -> int:
-        history = self.client.get_metric_history(self.id, "val/reconstruction_loss")
-        return max((metric.step for metric in history), default=0)
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.end("FINISHED")
+        elif isinstance(error, Interrupted):
+            self.end("KILLED", str(error))
+        else:
+            self.end("FAILED", f"{type(error).__name__}: {error}")
 
     def epoch(self, epoch: int, means: Mapping[str, float]) -> None:
         """An epoch's means, by name; an epoch that the run already has is left out."""
-        if epoch <= self.logged_epochs:
-            return
-        self._add(means, epoch)
-        if time.monotonic() > self.flushed + FLUSH_SECONDS:
-            self.flush()
+        if epoch > self.logged_epochs:
+            self._add(means, epoch)
+            if time.monotonic() > self.flushed + FLUSH_SECONDS:
+                self.flush()
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Single figures, by name."""
@@ -62,24 +66,13 @@ class Run:
         self.flush()
 
     def _add(self, values: Mapping[str, float], step: int) -> None:
-        from mlflow.entities import Metric
-
         now = time.time_ns() // 1_000_000
-        self.waiting += [Metric(key, float(value), now, step) for key, value in values.items()]
+        self.metrics_waiting += [Metric(key, float(value), now, step) for key, value in values.items()]
 
     def flush(self) -> None:
         """Writes what waits."""
-        from mlflow.entities import Param
-
-        params = [Param(key, str(value)) for key, value in self.waiting_params.items()]
-        for start in range(0, max(len(self.waiting), len(params)), BATCH):
-            metrics = self.waiting[start : start + BATCH]
-            self.client.log_batch(self.id, metrics=metrics, params=params[start : start + BATCH])
-        self.waiting, self.waiting_params, self.flushed = [], {}, time.monotonic()
-
-    def params(self, values: Mapping[str, Any]) -> None:
-        """Parameters, by dotted name; written with the next metrics, or at the end."""
-        self.waiting_params |= values
+        self.client.log_batch(self.id, self.metrics_waiting, self.params_waiting)
+        self.metrics_waiting, self.params_waiting, self.flushed = [], [], time.monotonic()
 
     def tag(self, **tags: str) -> None:
         """Tags, by name."""
@@ -128,62 +121,65 @@ class Runs:
         state = pipeline_state(self.data)
         with FileLock(store.folder() / "parent.lock"):  # types may be trained side by side
             found = self.find(state)
-            if found is not None:
-                return found
-            tags = {FINGERPRINT: state, "stage": "pipeline", **self.lineage()}
-            run = self.client.create_run(self.experiment, tags=tags, run_name=f"{self.data.name} {state[:6]}")
-            self.client.set_terminated(run.info.run_id)
-            return str(run.info.run_id)
+            if found is None:
+                tags = {FINGERPRINT: state, "stage": "pipeline", **self.lineage()}
+                found = self._create(f"{self.data.name} {state[:6]}", tags)
+                self.client.set_terminated(found)
+            return found
 
-    @contextmanager
-    def pipeline(self) -> Iterator[Run]:
-        """The parent run, for what concerns all types; FAILED, with the reason, where the block fails."""
-        run = Run(self.client, self.parent())
-        with _closing(run):
-            yield run
+    def _create(self, name: str, tags: Mapping[str, str]) -> str:
+        return str(self.client.create_run(self.experiment, tags=tags, run_name=name).info.run_id)
 
-    @contextmanager
-    def training(self, params: Mapping[str, Any], fingerprint: str, *, resumed: bool) -> Iterator[Run]:
-        """A training's run: the killed one that it resumes, else a new one; closed as FINISHED, FAILED or KILLED."""
+    def pipeline(self) -> Run:
+        """The parent run, for what concerns all types."""
+        return Run(self.client, self.parent())
+
+    def training(self, params: Mapping[str, Any], fingerprint: str, *, resumed: bool) -> Run:
+        """A training's run: the killed one that it resumes, else a new one."""
         found = self.find(fingerprint, "KILLED", "FAILED", "RUNNING") if resumed else None
-        run = Run(self.client, found) if found else self._child(params, fingerprint)
-        if found:
-            self.client.update_run(found, status="RUNNING")
-            run.tag(**_process())
-        with _closing(run):
-            yield run
+        return self._again(found) if found else self._child(params, fingerprint)
 
-    @contextmanager
-    def study(self, name: str, kind: str, params: Mapping[str, Any]) -> Iterator[Run]:
+    def study(self, name: str, kind: str, params: Mapping[str, Any]) -> Run:
         """A study's run, the parent of its trials: found again by the study's name while the study goes on."""
         found = self.find(name)
-        run = Run(self.client, found) if found else self._child({"kind": kind, **params}, name, "tune")
-        self.client.update_run(run.id, status="RUNNING")
-        run.tag(**_process())
-        with _closing(run):
-            yield run
+        return self._again(found) if found else self._child({"kind": kind, **params}, name, "tune")
 
-    @contextmanager
-    def trial(self, study: str, name: str, params: Mapping[str, Any]) -> Iterator[Run]:
-        """A trial's run below its study's; closed as FINISHED, FAILED or KILLED."""
+    def trial(self, study: str, name: str, params: Mapping[str, Any]) -> Run:
+        """A trial's run below its study's."""
         tags = {"mlflow.parentRunId": study, "stage": "trial", **_process()}
-        run = Run(self.client, self.client.create_run(self.experiment, tags=tags, run_name=name).info.run_id, new=True)
-        run.params(params)
-        with _closing(run):
-            yield run
+        return Run(self.client, self._create(name, tags), params)
+
+    def _again(self, run_id: str) -> Run:
+        """A run that goes on in this process."""
+        self.client.update_run(run_id, status="RUNNING")
+        run = Run(self.client, run_id)
+        run.tag(**_process())
+        return run
+
+    def _child(self, params: Mapping[str, Any], fingerprint: str, stage: str = "train") -> Run:
+        kind = str(params["kind"])
+        tags = {FINGERPRINT: fingerprint, "mlflow.parentRunId": self.parent(), "stage": stage, "kind": kind}
+        name = kind if stage == "train" else f"{stage} {kind}"
+        run = Run(self.client, self._create(name, {**tags, **self.lineage(), **_process()}), params)
+        run.flush()
+        profile = json.dumps({"rows": self.data.rows, "features": self.data.facts.n_features})
+        digest = self.data_hash[:36]  # MLflow's limit
+        dataset = Dataset(self.data.name, digest, "local", json.dumps({"uri": str(DATA)}), profile=profile)
+        self.client.log_inputs(run.id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+        return run
 
     def studied(self, kind: str) -> None:
         """Makes a study's run and its trials' again from what DVC holds, where the store has none: without curves."""
         path = TUNED / kind / TRIALS
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-        if not rows or self._search(f"tags.{TRIALS_SHA256} = '{tree_sha256(path)}'"):
+        mark, rows = tree_sha256(path), list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        if not rows or self._search(f"tags.{TRIALS_SHA256} = '{mark}'"):
             return
-        with self.study(tree_sha256(path), kind, {}) as run:
+        with self.study(mark, kind, {}) as run:
             for row in rows:
                 params = {name: value for name, value in row.items() if "." in name and value}
                 with self.trial(run.id, f"trial {row['trial']}", params) as trial:
-                    numbers = {name: row[name] for name in ("squared_error", "explained_variance") if row[name]}
-                    trial.metrics({f"val/{name}": float(value) for name, value in numbers.items()})
+                    results = {name: row[name] for name in ("squared_error", "explained_variance") if row[name]}
+                    trial.metrics({f"val/{name}": float(value) for name, value in results.items()})
                     trial.tag(state=row["state"], reason=row["reason"])
             run.tag(restored="from DVC's outputs")
             self.log_study(run, kind)
@@ -201,11 +197,10 @@ class Runs:
         found = self.find(description.fingerprint, "FINISHED")
         if found is not None:
             return Run(self.client, found)
-        run = self._child(description.params, description.fingerprint)
-        run.tag(restored="from DVC's outputs")
-        for epoch, means in enumerate(load_history(folder), 1):
-            run.epoch(epoch, means)
-        run.end("FINISHED")
+        with self._child(description.params, description.fingerprint) as run:
+            run.tag(restored="from DVC's outputs")
+            for epoch, means in enumerate(load_history(folder), 1):
+                run.epoch(epoch, means)
         return run
 
     def log_evaluation(self, *, only_missing: bool = False) -> None:
@@ -215,54 +210,31 @@ class Runs:
         names, to the parent. only_missing: leave out the runs that have them.
         """
         for model, values in read_json(METRICS / "metrics.json").items():
-            named = {re.sub("^validation_", "val/", re.sub("^test_", "test/", key)): v for key, v in values.items()}
-            is_type = (MODELS / model).is_dir()
-            run = self.trained(MODELS / model) if is_type else Run(self.client, self.parent())
-            named = named if is_type else {f"{model}/{key}": value for key, value in named.items()}
-            if only_missing and named.keys() <= self.client.get_run(run.id).data.metrics.keys():
-                continue
-            run.metrics(named)
-            if is_type:
-                run.artifacts(sorted((FIGURES / model).iterdir()), "figures")
+            if (MODELS / model).is_dir():
+                run, prefix = self.trained(MODELS / model), ""
+                files, folder = sorted((FIGURES / model).iterdir()), "figures"
             else:
-                run.artifacts([REPORTS / "index.html", METRICS / "leaderboard.json"])
-
-    def _child(self, params: Mapping[str, Any], fingerprint: str, stage: str = "train") -> Run:
-        kind = str(params["kind"])
-        tags = {FINGERPRINT: fingerprint, "mlflow.parentRunId": self.parent(), "stage": stage, "kind": kind}
-        name = kind if stage == "train" else f"{stage} {kind}"
-        created = self.client.create_run(self.experiment, tags={**tags, **self.lineage(), **_process()}, run_name=name)
-        run = Run(self.client, created.info.run_id, new=True)
-        run.params(params)
-        run.flush()
-        self._log_input(run.id)
-        return run
+                run, prefix = self.pipeline(), f"{model}/"
+                files, folder = [REPORTS / "index.html", METRICS / "leaderboard.json"], None
+            named = {f"{prefix}{_mlflow_name(key)}": value for key, value in values.items()}
+            if not only_missing or named.keys() - self.client.get_run(run.id).data.metrics.keys():
+                run.metrics(named)
+                run.artifacts(files, folder)
 
     def lineage(self) -> dict[str, str]:
-        """Where the present state comes from: commit, experiment, data."""
-        return {**_source(), "data": self.data.name, "data_hash": self.data_hash}
-
-    def _log_input(self, run_id: str) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        digest = self.data_hash[:36]  # MLflow's limit
-        profile = json.dumps({"rows": self.data.rows, "features": self.data.facts.n_features})
-        dataset = Dataset(self.data.name, digest, "local", json.dumps({"uri": str(DATA)}), profile=profile)
-        self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+        """Where the present state comes from: commit, whether files differ from it, DVC experiment, data."""
+        tags = {"mlflow.source.name": os.environ.get("DVC_STAGE", "by hand"), "mlflow.source.type": "LOCAL"}
+        if commit := _git("rev-parse", "HEAD"):
+            tags["mlflow.source.git.commit"] = commit
+            tags["git_dirty"] = str(bool(_git("status", "--porcelain", "--", *VERSIONED))).lower()
+        if experiment := os.environ.get("DVC_EXP_NAME"):
+            tags["dvc_experiment"] = experiment
+        return {**tags, "data": self.data.name, "data_hash": self.data_hash}
 
 
-@contextmanager
-def _closing(run: Run) -> Iterator[None]:
-    """Closes the run as FINISHED, as KILLED by an interruption, or as FAILED with the reason."""
-    try:
-        yield
-    except Interrupted as reason:
-        run.end("KILLED", str(reason))
-        raise
-    except BaseException as error:
-        run.end("FAILED", f"{type(error).__name__}: {error}")
-        raise
-    run.end("FINISHED")
+def _mlflow_name(name: str) -> str:
+    """test/x and val/x, as the UI groups metrics."""
+    return re.sub("^test_", "test/", re.sub("^validation_", "val/", name))
 
 
 def pipeline_state(data: Description) -> str:
@@ -273,18 +245,6 @@ def pipeline_state(data: Description) -> str:
     tree = YAML(typ="safe", pure=True).load(PARAMS_FILE)
     shared = {name: tree.get(name) for name in ("seed", "data", "network", "train", "models", "tune")}
     return sha256(json.dumps([shared, data.content_sha256, code_sha256("train")], sort_keys=True).encode())[:32]
-
-
-def _source() -> dict[str, str]:
-    """The commit, whether code or parameters differ from it, and the DVC experiment: what is known of them."""
-    tags = {"mlflow.source.name": os.environ.get("DVC_STAGE", "by hand"), "mlflow.source.type": "LOCAL"}
-    commit = _git("rev-parse", "HEAD")
-    if commit:
-        tags["mlflow.source.git.commit"] = commit
-        tags["git_dirty"] = str(bool(_git("status", "--porcelain", "--", *VERSIONED))).lower()
-    if experiment := os.environ.get("DVC_EXP_NAME"):
-        tags["dvc_experiment"] = experiment
-    return tags
 
 
 def _git(*arguments: str) -> str:

@@ -7,15 +7,13 @@ import sqlite3
 import warnings
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import mlflow
 from filelock import FileLock
+from mlflow.exceptions import MlflowException
 
 from autoencoders.files import read_json, write_json
 from autoencoders.stage import repository
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 LOCATIONS = {  # columns of MLflow's database that hold absolute locations
     "experiments": ("artifact_location",),
@@ -35,41 +33,31 @@ def local() -> str:
     return f"sqlite:///{folder() / 'mlflow.db'}"
 
 
-def remote() -> str | None:
-    """The user's own tracking server, if MLFLOW_TRACKING_URI names one; mlflow sets it to the local store itself."""
-    named = os.environ.get("MLFLOW_TRACKING_URI")
-    return named if named and named != local() else None
-
-
 def uri() -> str:
-    """The store's URI: the user's own server, else the local store."""
-    return remote() or local()
+    """The store's URI: the user's own server, if MLFLOW_TRACKING_URI names one, else the local store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or local()
 
 
-def open_store() -> "MlflowClient":
+def open_store() -> mlflow.MlflowClient:
     """A client of the store, which is created, or repaired after a move, where it has to be."""
-    import mlflow
-
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one bar a small file
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="mlflow")  # its deprecations are not the user's to mend
-    if remote() is None:
+    if uri() == local():
         _ready(folder())
     mlflow.set_tracking_uri(uri())
     return mlflow.MlflowClient(uri())
 
 
-def experiment(client: "MlflowClient", data: str) -> str:
+def experiment(client: mlflow.MlflowClient, data: str) -> str:
     """The id of the data set's experiment, made where it is missing."""
-    from mlflow.exceptions import MlflowException
-
     name = f"autoencoder-{data}"
     found = client.get_experiment_by_name(name)
     if found is None:
-        location = None if remote() else (folder() / "artifacts" / name).as_uri()
+        location = (folder() / "artifacts" / name).as_uri() if uri() == local() else None
+        tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's pages for training, not for GenAI
         try:
-            tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's pages for training, not for GenAI
             return str(client.create_experiment(name, artifact_location=location, tags=tags))
         except MlflowException:  # another process was faster
             found = client.get_experiment_by_name(name)
@@ -100,8 +88,6 @@ def _root(marker: Path) -> str | None:
 
 def _create(store: Path) -> None:
     """A fresh database, built beside and renamed, so that a killed process leaves none that is half made."""
-    import mlflow
-
     database = store / "mlflow.db"
     if not database.exists():
         new = store / "mlflow.db.new"

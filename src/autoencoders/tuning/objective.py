@@ -4,19 +4,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from optuna import Trial, TrialPruned
+from optuna import Study, Trial, TrialPruned
 
 from autoencoders.callbacks import CRITERION
-from autoencoders.checkpoint import TrainedModel
 from autoencoders.data.prepared import Prepared
-from autoencoders.evaluation.metrics import explained_variance, squared_error
+from autoencoders.evaluation.fidelity import fidelity
 from autoencoders.params import Dimension, Params
+from autoencoders.process import Starter
 from autoencoders.space import WHOLE, dimensions
 from autoencoders.tracking.runs import Run, Runs
 from autoencoders.training import fit
 from autoencoders.tuning.storage import RESULT
 from autoencoders.tuning.study import trial_params
+from autoencoders.tuning.work import Bar, work
 
 CURVES = ("train/reconstruction_loss", CRITERION)
 
@@ -60,9 +60,11 @@ class Objective:
         except TrialPruned:
             run.tag(state="pruned")
             return None
-        result = {**judged(fitted.model, self.data), "epochs": len(fitted.history)}
-        run.metrics({f"val/{name}": result[name] for name in ("squared_error", "explained_variance")})
-        return result
+        errors, kept = fidelity(fitted.model.reconstruct, self.data, "validation")
+        result = {"squared_error": float(errors.mean()), "explained_variance": kept}
+        run.metrics({f"val/{name}": value for name, value in result.items()})
+        code_size = fitted.model.description.architecture.code_size
+        return {**result, "code_size": code_size, "epochs": len(fitted.history)}
 
 
 def suggest(trial: Trial, dimension: Dimension) -> Any:
@@ -75,10 +77,8 @@ def suggest(trial: Trial, dimension: Dimension) -> Any:
     return trial.suggest_float(dimension.param, low, high, step=dimension.step, log=dimension.log)
 
 
-def judged(model: TrainedModel, data: Prepared) -> dict[str, float]:
-    """Squared error on the validation rows (sum over features, mean over rows, model scale) and the variance kept."""
-    raw = np.asarray(data.rows["validation"], np.float32)
-    x, x_hat = raw / data.scale, model.reconstruct(raw) / data.scale
-    mean = np.asarray(data.rows["train"]).mean(0, dtype=np.float64) / data.scale
-    kept, code_size = explained_variance(x, x_hat, mean), model.description.architecture.code_size
-    return {"squared_error": float(squared_error(x, x_hat).mean()), "explained_variance": kept, "code_size": code_size}
+def search(study: Study, kind: str, params: Params, data: Prepared, runs: Runs, study_run: str) -> None:
+    """Works on a study until it has all its trials, and shows its progress."""
+    objective = Objective(kind, params, data, runs, study_run, Starter().stop_if_gone)
+    with Bar(study, params.tune.n_trials) as bar:
+        work(study, objective, params.tune.n_trials, bar.update)

@@ -3,11 +3,13 @@
 import csv
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import optuna
+from matplotlib import pyplot as plt
 from optuna.trial import FrozenTrial, TrialState
 
 from autoencoders.errors import UserError
@@ -16,6 +18,7 @@ from autoencoders.params import Tune
 from autoencoders.stage import TRIALS
 from autoencoders.tuning.storage import REASON, RESULT, UNTUNED
 from autoencoders.tuning.values import write_tuned
+from autoencoders.tuning.work import lost
 
 ENOUGH = 20  # complete trials: of fewer, importances are noise
 RANKED = ("code_size", "squared_error", "explained_variance")
@@ -26,10 +29,8 @@ def taken(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
     """The trial whose values the training takes, by `Tune.rank`. Raises UserError where none is complete."""
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if not complete:
-        reasons = sorted({str(trial.user_attrs.get(REASON, "pruned")) for trial in trials})
-        raise UserError(
-            f"none of {len(trials)} trials is complete: {'; '.join(reasons)}; raise tune.n_trials or mend it"
-        )
+        reasons = "; ".join(sorted({str(trial.user_attrs.get(REASON, "pruned")) for trial in trials}))
+        raise UserError(f"none of {len(trials)} trials is complete: {reasons}; raise tune.n_trials or mend it")
     return min(complete, key=lambda trial: tune.rank(*(trial.user_attrs[RESULT][name] for name in RANKED)))
 
 
@@ -60,9 +61,7 @@ def table(trials: Sequence[FrozenTrial]) -> str:
 
 def summary(trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> str:
     """What was taken and what it gains against the untuned parameters, on validation, after a trial's epochs."""
-    states = [trial.state for trial in trials]
-    pruned, failed = states.count(TrialState.PRUNED), states.count(TrialState.FAIL)
-    lines = [f"taken: trial {trials.index(best)} of {len(trials)} ({pruned} pruned, {failed} failed): {_told(best)}"]
+    lines = [f"taken: trial {trials.index(best)} of {len(trials)} ({lost(trials)}): {_told(best)}"]
     if tune.goal == "compress":
         share = f"{tune.explained_variance:.0%} of the variance"
         kept = tune.keeps(best.user_attrs[RESULT]["explained_variance"])
@@ -77,16 +76,12 @@ def summary(trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> str
 
 
 def _told(trial: FrozenTrial) -> str:
-    result: Mapping[str, Any] = trial.user_attrs[RESULT]
-    kept, error = result["explained_variance"], result["squared_error"]
-    return f"code size {result['code_size']} keeps {kept:.1%}, squared error {error:.4f}"
+    code_size, error, kept = (trial.user_attrs[RESULT][name] for name in RANKED)
+    return f"code size {code_size} keeps {kept:.1%}, squared error {error:.4f}"
 
 
 def _draw(folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> None:
     """History, slices, importances, and for `compress` the Pareto front; where there are too few trials, fewer."""
-    import matplotlib as mpl
-    from matplotlib import pyplot as plt
-
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     study = optuna.create_study(directions=["minimize"] * len(best.values))
     study.add_trials(complete)
@@ -112,8 +107,6 @@ def _draw(folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTr
 
 
 def _save(path: Path, name: str) -> None:
-    from matplotlib import pyplot as plt
-
     figure = plt.gcf()
     figure.suptitle(name)
     figure.savefig(path, metadata={"Software": None}, bbox_inches="tight")

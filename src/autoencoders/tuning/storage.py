@@ -4,7 +4,8 @@ import copy
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import optuna
 from optuna import Study
@@ -31,11 +32,19 @@ def open_storage(where: str) -> BaseStorage:
     """`journal` or `environment`. Raises UserError, in which a URL's password is hidden."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)
-    return _journal() if where == "journal" else _database(_url())
+    if where == "journal":
+        return _journal(repository() / STUDIES / "optuna.journal")
+    with reporting_database(where):
+        return RDBStorage(
+            _url().render_as_string(hide_password=False),
+            engine_kwargs={"pool_pre_ping": True},
+            heartbeat_interval=HEARTBEAT,
+            grace_period=GRACE,
+            heartbeat_stale_trial_callback=queue_again,
+        )
 
 
-def _journal() -> JournalStorage:
-    path = repository() / STUDIES / "optuna.journal"
+def _journal(path: Path) -> JournalStorage:
     path.parent.mkdir(exist_ok=True)
     lock = JournalFileSymlinkLock(str(path), grace_period=LOCK_GRACE)
     backend = JournalFileBackend(str(path), lock_obj=lock)
@@ -49,25 +58,11 @@ def _journal() -> JournalStorage:
 
 def _url() -> URL:
     text = os.environ.get(VARIABLE, "")
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        url = None
-    if url is None or url.get_backend_name() != "postgresql":  # the text may hold a password: it is not shown
-        found = "is not set" if not text else "is no PostgreSQL URL"
-        raise UserError(f"{VARIABLE}: {found}, which tune.storage = environment needs; for example {EXAMPLE}")
-    return url.set(drivername="postgresql+psycopg")
-
-
-def _database(url: URL) -> RDBStorage:
-    with reporting_database("environment"):
-        return RDBStorage(
-            url.render_as_string(hide_password=False),
-            engine_kwargs={"pool_pre_ping": True},
-            heartbeat_interval=HEARTBEAT,
-            grace_period=GRACE,
-            heartbeat_stale_trial_callback=queue_again,
-        )
+    with suppress(ArgumentError, ValueError):
+        if make_url(text).get_backend_name() == "postgresql":
+            return make_url(text).set(drivername="postgresql+psycopg")
+    found = "is no PostgreSQL URL" if text else "is not set"  # the text may hold a password: it is not shown
+    raise UserError(f"{VARIABLE}: {found}, which tune.storage = environment needs; for example {EXAMPLE}")
 
 
 def queue_again(study: Study, dead: FrozenTrial) -> None:

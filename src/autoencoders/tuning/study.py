@@ -1,29 +1,22 @@
 """A study: opened, continued or joined by what its trials depend on."""
 
 import json
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import optuna
-from optuna import Study
+from optuna import Study, pruners
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from autoencoders.data.prepared import Description
 from autoencoders.errors import UserError
 from autoencoders.files import sha256
-from autoencoders.params import Params, Tune
+from autoencoders.params import Params
 from autoencoders.space import dimensions
 from autoencoders.stage import code_sha256
 from autoencoders.tuning.storage import MADE_OF, UNTUNED
 from autoencoders.tuning.work import Repeatable
-
-PRUNERS: dict[str, Callable[[int], optuna.pruners.BasePruner]] = {
-    "none": lambda epochs: optuna.pruners.NopPruner(),  # noqa: ARG005
-    "median": lambda epochs: optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=epochs // 10),
-    "hyperband": lambda epochs: optuna.pruners.HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=epochs),
-}
 
 
 def trial_params(params: Params, kind: str) -> Params:
@@ -48,14 +41,12 @@ def made_of(params: Params, kind: str, data: Description) -> dict[str, str]:
 
 def described(params: Params, kind: str) -> dict[str, object]:
     """A study's settings and search space, for its MLflow run: what stays the same while it goes on."""
-    tune = params.tune
-    space = {
-        f"space.{d.param}": d.model_dump_json(exclude_unset=True, exclude={"param"}) for d in dimensions(params, kind)
-    }
-    return {"goal": tune.goal, "epochs": tune.epochs, "sampler": tune.sampler, "seed": tune.seed, **space}
+    lines = {d.param: d.model_dump_json(exclude_unset=True, exclude={"param"}) for d in dimensions(params, kind)}
+    settings = params.tune.model_dump(include={"goal", "epochs", "sampler", "seed"})
+    return {**settings, **{f"space.{name}": line for name, line in lines.items()}}
 
 
-def study_name(parts: Mapping[str, str], kind: str, data: Description) -> str:
+def study_name(parts: dict[str, str], kind: str, data: Description) -> str:
     """The study's name, the same on every machine."""
     return f"{data.name}-{kind}-{sha256(json.dumps(parts).encode())[:8]}"
 
@@ -64,15 +55,12 @@ def open_study(storage: BaseStorage, kind: str, params: Params, data: Descriptio
     """The study of the present parameters, data and code, made where there is none; says which."""
     parts = made_of(params, kind, data)
     name = study_name(parts, kind, data)
-    earlier = [
-        s
-        for s in optuna.get_all_study_summaries(storage=storage, include_best_trial=False)
-        if s.study_name.startswith(name[:-8])
-    ]
-    if name not in [summary.study_name for summary in earlier]:
+    summaries = optuna.get_all_study_summaries(storage=storage, include_best_trial=False)
+    earlier = {s.study_name: s for s in summaries if s.study_name.startswith(name[:-8])}
+    if name not in earlier:
         told = f"new study {name}"
         if earlier:
-            before = max(earlier, key=lambda s: s.datetime_start or datetime.min).user_attrs.get(MADE_OF, {})
+            before = max(earlier.values(), key=lambda s: s.datetime_start or datetime.min).user_attrs.get(MADE_OF, {})
             changed = [part for part, value in parts.items() if before.get(part) != value]
             told += f": {', '.join(changed)} changed; the earlier studies are kept"
         print(told, flush=True)
@@ -81,7 +69,7 @@ def open_study(storage: BaseStorage, kind: str, params: Params, data: Descriptio
     study.set_user_attr(MADE_OF, parts)
     if not study.get_trials(deepcopy=False) and (values := _untuned(params, kind, data)) is not None:
         study.enqueue_trial(values, user_attrs={UNTUNED: True})
-    return equip(study, params.tune, trial_params(params, kind).train_of(kind).epochs)
+    return equip(study, params, kind)
 
 
 def join_study(storage: BaseStorage, kind: str, params: Params, data: Description) -> Study:
@@ -92,20 +80,24 @@ def join_study(storage: BaseStorage, kind: str, params: Params, data: Descriptio
             f"{name}: no such study to join; start it with `dvc repro tune@{kind}`, and let parameters, data and code "
             "be the same on all machines"
         )
-    study = optuna.load_study(study_name=name, storage=storage)
-    return equip(study, params.tune, trial_params(params, kind).train_of(kind).epochs)
+    return equip(optuna.load_study(study_name=name, storage=storage), params, kind)
 
 
-def equip(study: Study, tune: Tune, epochs: int) -> Study:
+def equip(study: Study, params: Params, kind: str) -> Study:
     """The study with its sampler and pruner."""
+    tune, epochs = params.tune, trial_params(params, kind).train_of(kind).epochs
     study.sampler = Repeatable(tune.sampler, tune.seed, study)
-    study.pruner = PRUNERS[tune.pruner if tune.goal == "reconstruct" else "none"](epochs)
+    if tune.goal == "compress" or tune.pruner == "none":
+        study.pruner = pruners.NopPruner()
+    elif tune.pruner == "median":
+        study.pruner = pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=epochs // 10)
+    else:
+        study.pruner = pruners.HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=epochs)
     return study
 
 
 def _untuned(params: Params, kind: str, data: Description) -> dict[str, object] | None:
     """The values of params.yaml, as a first trial to compare with; None where one lies outside of the space."""
-    flat = trial_params(params, kind).flatten(kind, data.facts)
-    values = {dimension.param: flat[dimension.param] for dimension in dimensions(params, kind)}
-    inside = all(dimension.holds(values[dimension.param]) for dimension in dimensions(params, kind))
-    return values if inside else None
+    flat, space = trial_params(params, kind).flatten(kind, data.facts), dimensions(params, kind)
+    inside = all(dimension.holds(flat[dimension.param]) for dimension in space)
+    return {dimension.param: flat[dimension.param] for dimension in space} if inside else None

@@ -1,6 +1,5 @@
 """tuned.yaml: the values that a study found, by dotted name; the training takes them. Free of optuna and torch."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,16 +8,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from autoencoders.errors import DataError
-from autoencoders.files import write_text
 from autoencoders.params import Params
 from autoencoders.stage import TUNED, TUNED_VALUES
 
 
 def write_tuned(folder: Path, values: Mapping[str, Any]) -> None:
     """Writes dotted names and values; `{}` where nothing was tuned."""
-    text = io.StringIO()
-    YAML(typ="safe", pure=True).dump(dict(values), text)
-    write_text(folder / TUNED_VALUES, text.getvalue())
+    folder.mkdir(parents=True, exist_ok=True)
+    YAML(typ="safe", pure=True).dump(dict(values), folder / TUNED_VALUES)
 
 
 def tuned(params: Params, kind: str) -> Params:

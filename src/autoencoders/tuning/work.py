@@ -5,7 +5,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -129,33 +130,34 @@ def _is_dead(trial: FrozenTrial, *, in_database: bool) -> bool:
 
 
 def _stop_if_hopeless(study: Study, done: list[FrozenTrial]) -> None:
-    reasons = [trial.user_attrs.get(REASON) for trial in done[:HOPELESS]]
-    if len(reasons) == HOPELESS and all(trial.state == TrialState.FAIL for trial in done[:HOPELESS]):
-        told = "\n".join(f"  {n} x {reason}" for reason, n in _counted(reasons).items())
+    first = done[:HOPELESS]
+    if len(first) == HOPELESS and all(trial.state == TrialState.FAIL for trial in first):
+        reasons = Counter(trial.user_attrs.get(REASON) for trial in first)
+        told = "\n".join(f"  {n} x {reason}" for reason, n in reasons.items())
         raise UserError(
             f"{study.study_name}: the first {HOPELESS} trials have all failed, so the study stops:\n{told}\n"
             "mend tune.space or the parameters; a changed space starts a new study"
         )
 
 
-def _counted(values: list[Any]) -> Mapping[str, int]:
-    return {str(value): values.count(value) for value in dict.fromkeys(values)}
+def lost(trials: Sequence[FrozenTrial]) -> str:
+    """How many of the trials gave no result."""
+    states = [trial.state for trial in trials]
+    return f"{states.count(TrialState.PRUNED)} pruned, {states.count(TrialState.FAIL)} failed"
 
 
 class Bar:
     """A study's progress: a bar in a terminal, one line a finished trial in a log."""
 
     def __init__(self, study: Study, n_trials: int) -> None:
-        self.study, self.n_trials = study, n_trials
+        self.study, self.n_trials, self.name = study, n_trials, study.study_name
         self.told = len(finished(study, n_trials))
+        log = not sys.stderr.isatty()
+        self.bar = tqdm(total=n_trials, initial=self.told, desc=self.name, unit="trial", disable=log)
 
     def __enter__(self) -> "Bar":
-        name = self.study.study_name
-        self.bar = tqdm(
-            total=self.n_trials, initial=self.told, desc=name, unit="trial", disable=not sys.stderr.isatty()
-        )
         if self.told:
-            print(f"{name}: goes on after {self.told} of {self.n_trials} trials", flush=True)
+            print(f"{self.name}: goes on after {self.told} of {self.n_trials} trials", flush=True)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -164,12 +166,10 @@ class Bar:
     def update(self) -> None:
         """Tells the trials that were finished since."""
         trials = finished(self.study, self.n_trials)
-        states = [trial.state for trial in trials]
-        pruned, failed = states.count(TrialState.PRUNED), states.count(TrialState.FAIL)
         best = min((t.values[0] for t in trials if t.state == TrialState.COMPLETE), default=float("nan"))
-        told = f"best error {best:.4f}, {pruned} pruned, {failed} failed"
+        told = f"best error {best:.4f}, {lost(trials)}"
         if self.bar.disable and len(trials) > self.told:
-            print(f"trial {len(trials)}/{self.n_trials} {self.study.study_name}: {told}", flush=True)
+            print(f"trial {len(trials)}/{self.n_trials} {self.name}: {told}", flush=True)
         self.bar.set_postfix_str(told, refresh=False)
         self.bar.update(len(trials) - self.told)
         self.told = len(trials)

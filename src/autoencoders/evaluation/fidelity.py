@@ -1,0 +1,19 @@
+"""How faithfully a model rebuilds a split: the one measure of trials, the rate-distortion curve and the champion."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from autoencoders.data.prepared import Prepared
+from autoencoders.evaluation.metrics import explained_variance, squared_error
+
+
+def fidelity(reconstruct: Callable[[np.ndarray], np.ndarray], data: Prepared, split: str) -> tuple[np.ndarray, float]:
+    """Squared error in model scale, one value a row, and the share of the split's variance that is kept.
+
+    reconstruct: gives raw-scale reconstructions of raw rows, both (rows, features).
+    """
+    raw = np.asarray(data.rows[split], np.float32)
+    x, x_hat = raw / data.scale, reconstruct(raw) / data.scale
+    mean = np.asarray(data.rows["train"]).mean(0, dtype=np.float64) / data.scale
+    return squared_error(x, x_hat), explained_variance(x, x_hat, mean)
