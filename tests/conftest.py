@@ -37,8 +37,9 @@ def params() -> Params:
 def digits(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     """A folder like data/prepared, with the digits as params.yaml splits and scales them."""
     folder = tmp_path_factory.mktemp("digits")
-    download("digits", folder / "raw")
-    prepare(folder / "raw", folder / "prepared", params.override({"data.name": "digits"}).data)
+    data = params.override({"data.name": "digits"}).data
+    download(data, folder / "raw")
+    prepare(folder / "raw", folder / "prepared", data)
     return folder / "prepared"
 
 
@@ -65,6 +66,7 @@ def untrained(params: Params, digits: Path) -> dict[str, TrainedModel]:
             own=params.kind(kind).own(),
             params=params.flatten(kind, data.description.facts),
             data=data.description.name,
+            schema=data.description.schema,
             split_sha256=data.description.split_sha256,
             fingerprint="0" * 32,
             epochs=2,
@@ -74,6 +76,7 @@ def untrained(params: Params, digits: Path) -> dict[str, TrainedModel]:
             torch.manual_seed(0)
             autoencoder = build(kind, description.architecture, description.own)
         models[kind] = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale)).eval()
+        models[kind].calibrate(data.sample("train"), data.clean("validation"))
     return models
 
 

@@ -66,7 +66,7 @@ def _leaderboard(arguments: argparse.Namespace) -> None:  # noqa: ARG001
     path = METRICS / "leaderboard.json"
     if not path.exists():
         raise UserError(f"{path}: no such file; `dvc repro` makes it")
-    Console().print(table(read_json(path), f"{load_params().data.name}: test split, best first"))
+    Console().print(table(read_json(path), f"{load_params().data.title}: test split, best first"))
     print(
         "\nNext:\n"
         "  make ui                                   compare the runs in MLflow\n"

@@ -80,8 +80,8 @@ def _errors(params: Params, code: str, point: Point) -> Errors:
 
 
 def _pca(data: Prepared, sizes: Sequence[int]) -> Curve:
-    x = {s: (np.asarray(data.rows[s], np.float32) - data.shift) / data.scale for s in ("train", *SPLITS)}
-    fitted = PrincipalComponents(x["train"])
+    x = {s: data.scaled(data.sample(s)) for s in SPLITS}
+    fitted = PrincipalComponents(map(data.scaled, data.rows["train"]))
     best = [fitted.at(size) for size in sizes]
     return {s: np.array([[squared_error(x[s], linear.reconstruct(x[s])).mean()] for linear in best]) for s in SPLITS}
 

@@ -16,12 +16,24 @@ OWN = ("models.contractive.jacobian", "models.variational.warmup")  # of the typ
 TUNABLE = (*(name for name in FIELDS if name != "train.epochs"), *OWN)
 
 
-def dimensions(params: Params, kind: str) -> list[Dimension]:
-    """The lines of the search space that concern a type."""
-    return [d for d in params.tune.space if not d.param.startswith("models.") or d.param.split(".")[1] == kind]
+def dimensions(params: Params, kind: str, facts: DataFacts | None = None) -> list[Dimension]:
+    """The lines of the search space that concern a type; codes are kept below the number of features, where known."""
+    lines = [d for d in params.tune.space if not d.param.startswith("models.") or d.param.split(".")[1] == kind]
+    return [_below(d, facts.n_features) if facts and d.param == "network.code_size" else d for d in lines]
 
 
-def check_space(params: Params, facts: DataFacts) -> None:
+def _below(dimension: Dimension, n_features: int) -> Dimension:
+    """A range that reaches the number of features becomes 1 to one less than that; of choices, the small ones stay."""
+    largest = max(1, n_features - 1)
+    if dimension.choices is not None:
+        small = [size for size in dimension.choices if not isinstance(size, int) or size <= largest]
+        return dimension.model_copy(update={"choices": small or [largest]})
+    if dimension.high is None or dimension.high <= largest:
+        return dimension
+    return Dimension(param=dimension.param, **({"low": 1, "high": largest} if largest > 1 else {"choices": [1]}))
+
+
+def check_space(params: Params, facts: DataFacts | None) -> None:
     """Raises ParameterError where a line of the search space is unsound, or one of its ends is refused."""
     if not params.tune.n_trials:
         return
@@ -31,8 +43,10 @@ def check_space(params: Params, facts: DataFacts) -> None:
         reason = _reason(params, name) if first == i else f"stands in tune.space[{first}] too"
         if reason:
             raise ParameterError(f"tune.space[{i}].param = {name}: {reason}")
+    if facts is None:
+        return
     for kind in params.kinds:
-        space = dimensions(params, kind)
+        space = dimensions(params, kind, facts)
         alone = [{dimension.param: value} for dimension in space for value in dimension.ends]
         corners = [{dimension.param: dimension.ends[end] for dimension in space} for end in (0, -1)]
         for values in (*alone, *corners):

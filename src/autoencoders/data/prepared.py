@@ -62,6 +62,7 @@ class Prepared:
     labels: dict[str, np.ndarray]
     shift: np.ndarray  # (features,), float32: model scale = (raw - shift) / scale
     scale: np.ndarray
+    mean: np.ndarray  # (features,), float32: of the training rows, raw scale
 
     def chosen(self, split: str, most: int | None = None) -> np.ndarray:
         """Numbers of the rows that `sample` gives, in order."""
@@ -231,7 +232,7 @@ def _where(rows: Rows, mask: np.ndarray) -> Rows:
 def _write(folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Schema) -> tuple[float, float, int]:
     """Writes features and labels; gives the range of all values, and the duplicates of the first rows."""
     writers: dict[str, Writer] = {}
-    low, high, seen, looked = np.inf, -np.inf, set(), 0
+    low, high, seen, looked, total = np.inf, -np.inf, set(), 0, np.zeros(schema.n_features)
     for first, batch in rows:
         features = schema.encode(batch, first)
         low, high = min(low, float(features.min())), max(high, float(features.max()))
@@ -240,12 +241,14 @@ def _write(folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Sc
                 size = (int(mask.sum()), schema.n_features)
                 writers[split] = Writer(folder / f"{split}.npy", features.dtype, size)
             writers[split].add(features[mask[first : first + len(batch)]])
+        total += features[masks["train"][first : first + len(batch)]].sum(0, dtype=np.float64)
         if looked < LOOKED:
             seen |= {row.tobytes() for row in features}
             looked += len(features)
     labels = rows.labels if len(rows.labels) else np.zeros(rows.n, np.uint16)
     for split, mask in masks.items():
         np.save(folder / f"{split}_labels.npy", labels[mask], allow_pickle=False)
+    np.save(folder / "mean.npy", (total / masks["train"].sum()).astype(np.float32), allow_pickle=False)
     for writer in writers.values():
         writer.close()
     return low, high, looked - len(seen)
@@ -294,15 +297,20 @@ def load_prepared(folder: Path) -> Prepared:
     """The arrays that `prepare` wrote. Raises DataError."""
     description = load_description(folder)
     n = description.schema.n_features
-    names = [*SPLITS, *(f"{split}_labels" for split in SPLITS), "shift", "scale"]
+    names = [*SPLITS, *(f"{split}_labels" for split in SPLITS), "shift", "scale", "mean"]
     arrays = {name: Blocks(folder / f"{name}.npy") for name in names}
     for name, array in arrays.items():
         rows = description.rows.get(name.removesuffix("_labels"), 0)
-        expected = (n,) if name in ("shift", "scale") else (rows,) if name.endswith("_labels") else (rows, n)
+        expected = (n,) if name in ("shift", "scale", "mean") else (rows,) if name.endswith("_labels") else (rows, n)
         if array.shape != expected:
             raise DataError(f"{array.path}: shape {array.shape}, expected {expected}; delete it and run `dvc repro`")
     whole = {name: array.read(0, len(array)) for name, array in arrays.items() if name not in SPLITS}
-    if not (np.isfinite(whole["shift"]).all() and (whole["scale"] > 0).all()):
+    if not (np.isfinite(whole["shift"]).all() and (whole["scale"] > 0).all() and np.isfinite(whole["mean"]).all()):
         raise DataError(f"{folder}: shift or scale can't be used; delete the folder and run `dvc repro`")
     labels = {split: whole[f"{split}_labels"] for split in SPLITS}
-    return Prepared(description, {split: arrays[split] for split in SPLITS}, labels, whole["shift"], whole["scale"])
+    return Prepared(
+        description,
+        {split: arrays[split] for split in SPLITS},
+        labels,
+        *(whole[name] for name in ("shift", "scale", "mean")),
+    )

@@ -13,7 +13,6 @@ def fidelity(reconstruct: Callable[[np.ndarray], np.ndarray], data: Prepared, sp
 
     reconstruct: gives raw-scale reconstructions of raw rows, both (rows, features).
     """
-    raw = np.asarray(data.rows[split], np.float32)
-    x, x_hat = raw / data.scale, reconstruct(raw) / data.scale
-    mean = np.asarray(data.rows["train"]).mean(0, dtype=np.float64) / data.scale
-    return squared_error(x, x_hat), explained_variance(x, x_hat, mean)
+    raw = data.sample(split)
+    x, x_hat = data.scaled(raw), data.scaled(reconstruct(raw))
+    return squared_error(x, x_hat), explained_variance(x, x_hat, data.scaled(data.mean))

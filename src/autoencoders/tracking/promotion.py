@@ -4,8 +4,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from autoencoders.checkpoint import load
 from autoencoders.data.prepared import Prepared
 from autoencoders.evaluation.fidelity import fidelity
@@ -22,11 +20,13 @@ RANKED = ("code_size", "validation_squared_error", "validation_explained_varianc
 
 def register(runs: Runs, registry: Registry, rows: Sequence[Row], data: Prepared, params: Params) -> list[str]:
     """Registers every trained model, lets the best one challenge the champion, and tells what was decided."""
-    versions, example = {}, np.asarray(data.rows["test"][:2])
+    versions: dict[str, str] = {}
     for row in rows:
         if (kind := str(row["model"])) in params.kinds:
             folder = MODELS / kind
-            versions[kind] = registry.add(folder, runs.trained(folder).id, row, example, runs.lineage())
+            versions[kind] = registry.add(
+                folder, runs.trained(folder).id, row, runs.lineage(), params.evaluate.false_alarm_rate
+            )
     told = [f"{registry.name}: " + ", ".join(f"{kind} is version {version}" for kind, version in versions.items())]
     best = winner(rows, params.kinds, params.tune)
     if not may_promote(params.registry):
@@ -70,17 +70,15 @@ def decide(registry: Registry, version: str, folder: Path, data: Prepared, param
 
 def _compare(registry: Registry, champion: str, folder: Path, data: Prepared, params: Params) -> tuple[bool, str]:
     """Whether the model in the folder beats the champion, and why: by the code, as the goal ranks it, then by error."""
-    new, old = load(folder), registry.load(champion)
-    models = (new.reconstruct, old.predict)
-    example = np.asarray(data.rows["test"][:1], np.float32)
-    codes = (new.encode(example), old.predict(example, params={"op": "encode"}))
-    found = [(z.shape[1], fidelity(model, data, "validation")[1]) for z, model in zip(codes, models, strict=True)]
+    models = [load(folder), registry.load(champion)]
+    sizes = [model.description.architecture.code_size for model in models]
+    found = [(n, fidelity(m.reconstruct, data, "validation")[1]) for n, m in zip(sizes, models, strict=True)]
     ranks = [params.tune.rank(size, 0, kept)[0] for size, kept in found]
     if ranks[0] != ranks[1]:
         better, told = ranks[0] < ranks[1], [f"code size {size}, which keeps {kept:.1%}" for size, kept in found]
         asked = f"(of the validation variance; tune.explained_variance = {params.tune.explained_variance})"
         return better, f"{told[0]}, {_verdict(better)} version {champion}'s {told[1]} {asked}"
-    errors = [fidelity(model, data, "test")[0] for model in models]
+    errors = [fidelity(model.reconstruct, data, "test")[0] for model in models]
     bootstrap = Bootstrap(len(errors[0]), params.evaluate.bootstrap_samples, params.evaluate.seed)
     mean, low, high = bootstrap.intervals({"difference": errors[0] - errors[1]})["difference"]
     return high < 0, (

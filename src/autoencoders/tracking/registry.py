@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 from filelock import FileLock
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.types import ParamSchema, ParamSpec
 
 import autoencoders
-from autoencoders.checkpoint import TrainedModel, load
+from autoencoders.checkpoint import DESCRIPTION, TrainedModel, load
 from autoencoders.errors import UserError
 from autoencoders.files import tree_sha256
+from autoencoders.operations import OPERATIONS, SETTINGS
 from autoencoders.params import load_params
 from autoencoders.tracking import store
 
@@ -75,10 +75,10 @@ class Registry:
         order = ["version_number DESC"]
         return list(self.client.search_model_versions(f"name = '{self.name}'", max_results=10_000, order_by=order))
 
-    def add(self, folder: Path, run_id: str, row: Mapping[str, Any], example: np.ndarray, tags: dict[str, str]) -> str:
+    def add(self, folder: Path, run_id: str, row: Mapping[str, Any], tags: dict[str, str], rate: float) -> str:
         """The version of the model in a folder: the one that there is, else a new one, logged to the training's run.
 
-        row: its leaderboard row. example: (rows, features), raw.
+        row: its leaderboard row. rate: of false alarms, the default of its scores' verdict.
         """
         mark = model_sha256(folder)
         for version in self.versions():
@@ -98,8 +98,7 @@ class Registry:
                 code_paths=[str(Path(autoencoders.__file__).parent)],
                 artifacts={"model": str(folder.resolve()), "card": str(path)},
                 pip_requirements=[f"{package}=={installed(package).split('+')[0]}" for package in REQUIREMENTS],
-                signature=signature(),
-                input_example=(example.astype(np.float32), {"op": "reconstruct"}),
+                signature=signature(rate),
                 metadata=tags,
             )
         with suppress(MlflowException):  # it is there already; of any other reason the next call tells
@@ -118,9 +117,9 @@ class Registry:
             lineage=tags,
         )
 
-    def load(self, version: str) -> Any:
-        """A version, as MLflow's pyfunc model that is ready to predict."""
-        return mlflow.pyfunc.load_model(f"models:/{self.name}/{version}")
+    def load(self, version: str) -> TrainedModel:
+        """A version's model. Raises DataError where this code can't read it."""
+        return load(fetched(f"models:/{self.name}/{version}"))
 
     def tags(self, version: str) -> dict[str, str]:
         """A version's tags."""
@@ -179,7 +178,7 @@ class Registry:
 
 def present() -> Registry:
     """The registered model of the data set in params.yaml."""
-    return Registry(store.open_store(), registered_name(load_params().data.name))
+    return Registry(store.open_store(), registered_name(load_params().data.title))
 
 
 def registered_name(data: str) -> str:
@@ -192,7 +191,16 @@ def model_sha256(folder: Path) -> str:
     return tree_sha256(folder)
 
 
-def signature() -> ModelSignature:
-    """float32 rows in, float32 rows out: of features or of code units, as the operation asks."""
-    rows = Schema([TensorSpec(np.dtype(np.float32), (-1, -1))])
-    return ModelSignature(inputs=rows, outputs=rows, params=ParamSchema([ParamSpec("op", "string", "reconstruct")]))
+def fetched(uri: str) -> Path:
+    """The folder of the saved model behind a registered version or alias. Raises UserError where there is none."""
+    try:
+        return next(Path(mlflow.artifacts.download_artifacts(uri)).glob(f"artifacts/*/{DESCRIPTION}")).parent
+    except (MlflowException, OSError, StopIteration) as error:
+        raise UserError(f"{uri}: {error}; `ae registry history` tells what there is") from error
+
+
+def signature(rate: float) -> ModelSignature:
+    """What `predict` may be told; of rows it says nothing, as they may be columns, features, images or codes."""
+    specs = [ParamSpec("op", "string", OPERATIONS[0]), ParamSpec("false_alarm_rate", "double", rate)]
+    specs += [ParamSpec(name, "long", default) for name, default in SETTINGS.items()]
+    return ModelSignature(params=ParamSchema(specs))

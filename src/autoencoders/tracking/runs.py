@@ -229,7 +229,8 @@ class Runs:
             tags["git_dirty"] = str(bool(_git("status", "--porcelain", "--", *VERSIONED))).lower()
         if experiment := os.environ.get("DVC_EXP_NAME"):
             tags["dvc_experiment"] = experiment
-        return {**tags, "data": self.data.name, "data_hash": self.data_hash}
+        hashes = {name: getattr(self.data, name) for name in ("content_sha256", "source", "source_sha256")}
+        return {**tags, "data": self.data.name, "data_hash": self.data_hash, **hashes}
 
 
 def _mlflow_name(name: str) -> str:

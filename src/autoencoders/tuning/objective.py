@@ -34,7 +34,7 @@ class Objective:
 
     def __call__(self, trial: Trial) -> float | tuple[float, int]:
         """Raises what the training raises, and TrialPruned."""
-        values = {d.param: suggest(trial, d) for d in dimensions(self.params, self.kind)}
+        values = {d.param: suggest(trial, d) for d in dimensions(self.params, self.kind, self.data.description.facts)}
         with self.runs.trial(self.study_run, f"trial {trial.number}", values) as run:
             result = self._result(trial, values, run)
         if result is None:
@@ -45,7 +45,7 @@ class Objective:
 
     def _result(self, trial: Trial, values: Mapping[str, object], run: Run) -> dict[str, float] | None:
         """What the trained network achieves on validation; None for a pruned trial."""
-        params = trial_params(self.params, self.kind).tuned(self.kind, values)
+        params = trial_params(self.params, self.kind, self.data.description.facts).tuned(self.kind, values)
 
         def log(epoch: int, means: Mapping[str, float]) -> None:
             self.each_epoch()

@@ -10,6 +10,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from autoencoders.data.prepared import Description
+from autoencoders.defaults import DataFacts
 from autoencoders.errors import UserError
 from autoencoders.files import sha256
 from autoencoders.params import Params
@@ -19,11 +20,11 @@ from autoencoders.tuning.storage import MADE_OF, UNTUNED
 from autoencoders.tuning.work import Repeatable
 
 
-def trial_params(params: Params, kind: str) -> Params:
-    """The parameters that a trial starts from: those of the training, with the trial's epochs."""
+def trial_params(params: Params, kind: str, facts: DataFacts) -> Params:
+    """The parameters that a trial starts from: those of the training, with the trial's epochs where these are fewer."""
     if params.tune.epochs == "full":
         return params
-    return params.tuned(kind, {"train.epochs": params.tune.epochs})
+    return params.tuned(kind, {"train.epochs": min(params.tune.epochs, params.train_for(kind, facts).epochs)})
 
 
 def made_of(params: Params, kind: str, data: Description) -> dict[str, str]:
@@ -31,8 +32,8 @@ def made_of(params: Params, kind: str, data: Description) -> dict[str, str]:
     tune = params.tune
     settings = [tune.goal, tune.epochs, tune.sampler, tune.seed, tune.pruner if tune.goal == "reconstruct" else ""]
     parts: dict[str, Any] = {
-        "the search space": [dimension.model_dump(mode="json") for dimension in dimensions(params, kind)],
-        "the parameters": [settings, trial_params(params, kind).flatten(kind, data.facts)],
+        "the search space": [dimension.model_dump(mode="json") for dimension in dimensions(params, kind, data.facts)],
+        "the parameters": [settings, trial_params(params, kind, data.facts).flatten(kind, data.facts)],
         "the data": data.content_sha256,
         "the code": code_sha256("tune"),
     }
@@ -69,7 +70,7 @@ def open_study(storage: BaseStorage, kind: str, params: Params, data: Descriptio
     study.set_user_attr(MADE_OF, parts)
     if not study.get_trials(deepcopy=False) and (values := _untuned(params, kind, data)) is not None:
         study.enqueue_trial(values, user_attrs={UNTUNED: True})
-    return equip(study, params, kind)
+    return equip(study, params, kind, data.facts)
 
 
 def join_study(storage: BaseStorage, kind: str, params: Params, data: Description) -> Study:
@@ -80,12 +81,12 @@ def join_study(storage: BaseStorage, kind: str, params: Params, data: Descriptio
             f"{name}: no such study to join; start it with `dvc repro tune@{kind}`, and let parameters, data and code "
             "be the same on all machines"
         )
-    return equip(optuna.load_study(study_name=name, storage=storage), params, kind)
+    return equip(optuna.load_study(study_name=name, storage=storage), params, kind, data.facts)
 
 
-def equip(study: Study, params: Params, kind: str) -> Study:
+def equip(study: Study, params: Params, kind: str, facts: DataFacts) -> Study:
     """The study with its sampler and pruner."""
-    tune, epochs = params.tune, trial_params(params, kind).train_of(kind).epochs
+    tune, epochs = params.tune, trial_params(params, kind, facts).train_for(kind, facts).epochs
     study.sampler = Repeatable(tune.sampler, tune.seed, study)
     if tune.goal == "compress" or tune.pruner == "none":
         study.pruner = pruners.NopPruner()
@@ -98,6 +99,6 @@ def equip(study: Study, params: Params, kind: str) -> Study:
 
 def _untuned(params: Params, kind: str, data: Description) -> dict[str, object] | None:
     """The values of params.yaml, as a first trial to compare with; None where one lies outside of the space."""
-    flat, space = trial_params(params, kind).flatten(kind, data.facts), dimensions(params, kind)
+    flat, space = trial_params(params, kind, data.facts).flatten(kind, data.facts), dimensions(params, kind, data.facts)
     inside = all(dimension.holds(flat[dimension.param]) for dimension in space)
     return {dimension.param: flat[dimension.param] for dimension in space} if inside else None
