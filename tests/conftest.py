@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
-from autoencoders.data.prepared import load_prepared, prepare
+from autoencoders.data.prepare import prepare
+from autoencoders.data.prepared import load_prepared
 from autoencoders.data.sources import download
 from autoencoders.evaluation.leaderboard import Evaluation, Row
 from autoencoders.models import build

@@ -5,9 +5,35 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from autoencoders.errors import UserError
-from autoencoders.stage import METRICS, reporting
+from autoencoders.stage import DATA, METRICS, reporting
+
+if TYPE_CHECKING:
+    from autoencoders.checkpoint import TrainedModel
+
+Arguments = argparse.Namespace
+COMMANDS: dict[str, tuple[Callable[[Arguments], None], str, list[tuple[tuple[str, ...], dict[str, Any]]]]] = {}
+HOST = (("--host",), {"default": "127.0.0.1", "help": "default: %(default)s, reachable from this machine alone"})
+MODEL = (("--model",), {"help": "default: models:/autoencoder-NAME@champion of the data in params.yaml"})
+FILE = (("file",), {"type": Path, "help": "CSV, Parquet, .npy, .npz, an image, a folder of images, or an archive"})
+OUT = (("-o", "--out"), {"type": Path, "required": True, "help": ".csv, .parquet, .npy; of images also .png"})
+
+
+def port(number: int) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The option of a server's port."""
+    return ("--port",), {"type": int, "default": number, "help": "default: %(default)s"}
+
+
+def command(name: str, about: str, *options: tuple[tuple[str, ...], dict[str, Any]]) -> Callable[[Any], Any]:
+    """Makes a function a command of `ae`, or of a group: "registry history"."""
+
+    def add(function: Callable[[Arguments], None]) -> Callable[[Arguments], None]:
+        COMMANDS[name] = (function, about, list(options))
+        return function
+
+    return add
 
 
 def main() -> None:
@@ -16,47 +42,28 @@ def main() -> None:
     with reporting():
         if not Path("dvc.yaml").exists():
             raise UserError("no dvc.yaml here; run `ae` from the repository's root")
-        command: Callable[[argparse.Namespace], None] = arguments.command
-        command(arguments)
+        arguments.command(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ae", description="Autoencoder pipeline: results, studies, registry, MLflow.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    leaderboard = commands.add_parser("leaderboard", help="print the last evaluation's leaderboard and what to do next")
-    leaderboard.set_defaults(command=_leaderboard)
-    ui = commands.add_parser("ui", help="start the MLflow UI on this machine")
-    ui.add_argument("--port", type=int, default=5000)
-    ui.add_argument("--host", default="127.0.0.1", help="default: %(default)s, reachable from this machine alone")
-    ui.set_defaults(command=_ui)
-    studies = commands.add_parser("dashboard", help="start optuna-dashboard on this machine: every study and trial")
-    studies.add_argument("--port", type=int, default=8080)
-    studies.add_argument("--host", default="127.0.0.1", help="default: %(default)s, reachable from this machine alone")
-    studies.set_defaults(command=_dashboard)
-    tune = commands.add_parser("tune", help="add a worker to a running study")
-    tune.add_argument("--join", metavar="TYPE", required=True, help="the type whose study `dvc repro` is running")
-    tune.set_defaults(command=_join)
-    curve = commands.add_parser(
-        "rate-distortion", help="train each type at each code size of rate_distortion.code_sizes"
+    parser = argparse.ArgumentParser(
+        prog="ae", description="Autoencoder pipeline: results, answers, studies, registry."
     )
-    curve.set_defaults(command=_rate_distortion)
-    _registry_parser(commands.add_parser("registry", help="the champion, and every decision about it"))
+    groups = {"": parser.add_subparsers(required=True, metavar="COMMAND")}
+    for name, (function, about, options) in COMMANDS.items():
+        group, _, action = name.rpartition(" ")
+        if group not in groups:
+            added = groups[""].add_parser(group, help="the champion, and every decision about it")
+            groups[group] = added.add_subparsers(required=True, metavar="ACTION")
+        parsed = groups[group].add_parser(action, help=about)
+        parsed.set_defaults(command=function)
+        for flags, settings in options:
+            parsed.add_argument(*flags, **settings)
     return parser
 
 
-def _registry_parser(registry: argparse.ArgumentParser) -> None:
-    actions = registry.add_subparsers(required=True, metavar="ACTION")
-    history = actions.add_parser("history", help="print the ledger: every decision, the oldest first")
-    history.set_defaults(command=_history)
-    rollback = actions.add_parser("rollback", help="undo the last promotion")
-    rollback.set_defaults(command=_rollback)
-    promote = actions.add_parser("promote", help="make a version the champion")
-    promote.add_argument("version")
-    promote.add_argument("--reason", default="by hand")
-    promote.set_defaults(command=_promote)
-
-
-def _leaderboard(arguments: argparse.Namespace) -> None:  # noqa: ARG001
+@command("leaderboard", "print the last evaluation's leaderboard and what to do next")
+def _leaderboard(arguments: Arguments) -> None:  # noqa: ARG001
     from rich.console import Console
 
     from autoencoders.evaluation.report import table
@@ -78,7 +85,8 @@ def _leaderboard(arguments: argparse.Namespace) -> None:  # noqa: ARG001
     )
 
 
-def _ui(arguments: argparse.Namespace) -> None:
+@command("ui", "start the MLflow UI on this machine", port(5000), HOST)
+def _ui(arguments: Arguments) -> None:
     from autoencoders.tracking import store
 
     store.open_store()
@@ -89,44 +97,143 @@ def _ui(arguments: argparse.Namespace) -> None:
     os.execv(sys.executable, command)  # noqa: S606  (no shell: arguments stay arguments)
 
 
-def _dashboard(arguments: argparse.Namespace) -> None:
+@command("dashboard", "start optuna-dashboard on this machine: every study and trial", port(8080), HOST)
+def _dashboard(arguments: Arguments) -> None:
     from autoencoders.params import load_params
     from autoencoders.tuning.storage import dashboard
 
     dashboard(load_params().tune.storage, arguments.host, arguments.port)
 
 
-def _join(arguments: argparse.Namespace) -> None:
+@command("tune", "add a worker to a running study", (("--join",), {"metavar": "TYPE", "required": True}))
+def _join(arguments: Arguments) -> None:
     from autoencoders.params import load_params
     from autoencoders.tuning.stage import join
 
     join(arguments.join, load_params())
 
 
-def _rate_distortion(arguments: argparse.Namespace) -> None:  # noqa: ARG001
+@command("rate-distortion", "train each type at each code size of rate_distortion.code_sizes")
+def _rate_distortion(arguments: Arguments) -> None:  # noqa: ARG001
     from autoencoders.params import load_params
     from autoencoders.rate_distortion import rate_distortion
 
     rate_distortion(load_params())
 
 
-def _history(arguments: argparse.Namespace) -> None:  # noqa: ARG001
+@command("registry history", "print the ledger: every decision, the oldest first")
+def _history(arguments: Arguments) -> None:  # noqa: ARG001
     from autoencoders.tracking.registry import present
 
     for decision in present().history():
         print(decision.told())
 
 
-def _rollback(arguments: argparse.Namespace) -> None:  # noqa: ARG001
+@command("registry rollback", "undo the last promotion")
+def _rollback(arguments: Arguments) -> None:  # noqa: ARG001
     from autoencoders.tracking.registry import present
 
     print(present().rollback().told())
 
 
-def _promote(arguments: argparse.Namespace) -> None:
+@command("registry promote", "make a version the champion", (("version",), {}), (("--reason",), {"default": "by hand"}))
+def _promote(arguments: Arguments) -> None:
     from autoencoders.tracking.registry import present
 
     print(present().promote_by_hand(arguments.version, arguments.reason).told())
+
+
+def champion(model: str | None = None) -> "TrainedModel":
+    """A registered model by its URI; by default the champion of the data in params.yaml. Raises UserError."""
+    from autoencoders.checkpoint import load
+    from autoencoders.tracking.registry import fetched, present
+
+    return load(fetched(model or f"models:/{present().name}@champion"))
+
+
+def _answer(op: str) -> Callable[[Arguments], None]:
+    def run(arguments: Arguments) -> None:
+        from autoencoders.answers import answer_file
+        from autoencoders.params import load_params
+
+        rate = load_params().evaluate.false_alarm_rate
+        n = answer_file(champion(arguments.model), op, arguments.file, arguments.out, rate)
+        print(f"{arguments.out}: {n} rows")
+
+    return run
+
+
+for _op, _about in {
+    "score": "how unusual each row is, and why: score, percentile, p-value, verdict, reasons",
+    "encode": "each row's code",
+    "reconstruct": "each row rebuilt from its code",
+    "denoise": "each row without its noise",
+    "interpolate": "rows on the line between the first and the second row's code, and so on",
+    "decode": "rows of codes in an .npy",
+}.items():
+    command(_op, _about, FILE, OUT, MODEL)(_answer(_op))
+
+
+@command("sample", "new rows from a variational model", (("-n",), {"type": int, "default": 64}), OUT, MODEL)
+def _sample(arguments: Arguments) -> None:
+    from autoencoders.answers import write_answers
+    from autoencoders.operations import answer
+
+    model = champion(arguments.model)
+    write_answers(answer(model, "sample", None, n=arguments.n), arguments.out, model)
+    print(f"{arguments.out}: {arguments.n} samples")
+
+
+@command("serve", "serve a model over HTTP on this machine", port(5001), HOST, MODEL)
+def _serve(arguments: Arguments) -> None:
+    from autoencoders.tracking import store
+    from autoencoders.tracking.registry import present
+
+    uri = arguments.model or f"models:/{present().name}@champion"
+    os.environ |= {"MLFLOW_TRACKING_URI": store.uri(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    print(f"{uri} on http://{arguments.host}:{arguments.port}/invocations, Ctrl-C ends it", flush=True)
+    where = ["--host", arguments.host, "--port", str(arguments.port), "--env-manager", "local", "--workers", "1"]
+    os.execv(sys.executable, [sys.executable, "-m", "mlflow", "models", "serve", "-m", uri, *where])  # noqa: S606
+
+
+@command(
+    "lineage",
+    "where a registered model comes from, and the commands that make it again",
+    (("uri",), {"help": "models:/NAME@ALIAS or models:/NAME/VERSION"}),
+    (("--verify",), {"action": "store_true", "help": "hash model and data again; fails where they changed"}),
+)
+def _lineage(arguments: Arguments) -> None:
+    from autoencoders.tracking import store
+    from autoencoders.tracking.lineage import lineage, verify
+
+    client = store.open_store()
+    print(*(f"{name:14} {value}" for name, value in lineage(client, arguments.uri).items()), sep="\n")
+    if arguments.verify and (changed := verify(client, arguments.uri)):
+        raise UserError("\n".join(["changed since the model was made:", *changed]))
+    print("verified: model, source and prepared data are as they were" if arguments.verify else "")
+
+
+@command("drift", "compare new data with the training data", FILE, MODEL)
+def _drift(arguments: Arguments) -> None:
+    from rich.console import Console
+
+    from autoencoders.data.prepared import load_prepared
+    from autoencoders.drift import drift, told
+    from autoencoders.params import load_params
+    from autoencoders.tracking.registry import present
+    from autoencoders.tracking.runs import Runs
+
+    data, uri = load_prepared(DATA), arguments.model or f"models:/{present().name}@champion"
+    found = drift(champion(uri), arguments.file, data, load_params().evaluate.false_alarm_rate)
+    Console().print(told(found))
+    run = Runs(data.description).log_drift(
+        uri,
+        str(arguments.file),
+        found.table.to_csv(index=False),
+        {"score_distance": float(found.table["statistic"][0]), "moved": len(found.moved), "alarms": found.alarms},
+    )
+    moved = ", ".join(found.moved) or "nothing"
+    print(f"moved: {moved}; {found.alarms:.1%} of {found.rows} rows count as anomalies; MLflow run {run}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 
 from autoencoders.checkpoint import TrainedModel
-from autoencoders.data.schema import Rows
+from autoencoders.data.encoding import Rows, encode
 from autoencoders.errors import DataError
 from autoencoders.models.variational import Variational
 
@@ -33,7 +33,7 @@ def answer(model: TrainedModel, op: str, rows: Any, *, first: int = 0, rate: flo
     if op == "decode":
         return _raw_scale(model, model.decode(_codes(model, rows)), np.zeros(0))
     rows = as_rows(rows)
-    features = model.description.schema.encode(rows, first)
+    features = encode(model.description.schema, rows, first)
     if op == "encode":
         return model.encode(features)
     if op == "score":

@@ -288,7 +288,7 @@ class Evaluate(Section):
 class Registry(Section):
     """When the best model becomes the champion."""
 
-    promote: Literal["auto"] | bool  # auto: in a plain `dvc repro`, not in an experiment
+    promote: Literal["auto"] | bool  # auto: in a plain `dvc repro`; else the first
 
 
 class Params(Section):

@@ -20,7 +20,7 @@ class ServedAutoencoder(PythonModel):  # type: ignore[misc]  # mlflow's class is
         """Reads the weights."""
         self.model = load(Path(context.artifacts["model"]))
 
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002  (mlflow takes hints for a signature)
         """The operation's answer. Raises MlflowException (over HTTP: status 400) that says what is wrong."""
         given = params or {}
         settings = {name: int(given.get(name, default)) for name, default in SETTINGS.items()}

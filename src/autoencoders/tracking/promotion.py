@@ -29,7 +29,7 @@ def register(runs: Runs, registry: Registry, rows: Sequence[Row], data: Prepared
             )
     told = [f"{registry.name}: " + ", ".join(f"{kind} is version {version}" for kind, version in versions.items())]
     best = winner(rows, params.kinds, params.tune)
-    if not may_promote(params.registry):
+    if registry.champion() is not None and not may_promote(params.registry):
         return [*told, f"{best} is the best on validation; an experiment changes no champion (registry.promote)"]
     decision = decide(registry, versions[best], MODELS / best, data, params)
     if decision is None:

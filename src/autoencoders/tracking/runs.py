@@ -221,6 +221,16 @@ class Runs:
                 run.metrics(named)
                 run.artifacts(files, folder)
 
+    def log_drift(self, uri: str, source: str, table: str, metrics: Mapping[str, float]) -> str:
+        """Logs how new data differs as a run that names the model's version, and gives the run's id."""
+        version = store.version_of(self.client, uri)
+        tags = {"stage": "drift", "model": f"models:/{version.name}/{version.version}", "source": source}
+        with Run(self.client, self._create(f"drift {Path(source).name}", tags)) as run:
+            run.metrics({f"drift/{name}": value for name, value in metrics.items()})
+            self.client.log_text(run.id, table, "drift.csv")
+        self.client.set_model_version_tag(version.name, version.version, "drift_run", run.id)
+        return run.id
+
     def lineage(self) -> dict[str, str]:
         """Where the present state comes from: commit, whether files differ from it, DVC experiment, data."""
         tags = {"mlflow.source.name": os.environ.get("DVC_STAGE", "by hand"), "mlflow.source.type": "LOCAL"}

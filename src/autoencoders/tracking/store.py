@@ -7,11 +7,13 @@ import sqlite3
 import warnings
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
+from autoencoders.errors import UserError
 from autoencoders.files import read_json, write_json
 from autoencoders.stage import repository
 
@@ -64,6 +66,18 @@ def experiment(client: mlflow.MlflowClient, data: str) -> str:
             if found is None:
                 raise
     return str(found.experiment_id)
+
+
+def version_of(client: mlflow.MlflowClient, uri: str) -> Any:
+    """The registered version behind models:/NAME@ALIAS or models:/NAME/VERSION. Raises UserError."""
+    name, at, alias = uri.removeprefix("models:/").partition("@")
+    try:
+        if at:
+            return client.get_model_version_by_alias(name, alias)
+        name, _, version = name.rpartition("/")
+        return client.get_model_version(name, version)
+    except MlflowException as error:
+        raise UserError(f"{uri}: {error.message}; `ae registry history` tells what there is") from error
 
 
 def _ready(store: Path) -> None:

@@ -1,0 +1,82 @@
+"""Whether new data still looks like the training data: in its columns, in code space, in anomaly scores."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import ks_2samp
+
+from autoencoders.answers import reading
+from autoencoders.checkpoint import TrainedModel
+from autoencoders.data.encoding import encode
+from autoencoders.data.prepared import Prepared
+from autoencoders.errors import DataError
+
+ROWS = 10_000  # of the training data, and at most of the new data, that are compared
+LEVEL = 0.01  # chance that anything is said to have moved where nothing has
+SMALLEST = 0.1  # Kolmogorov-Smirnov distance from which on a difference matters
+
+
+class Drift(NamedTuple):
+    """What moved, and by how much."""
+
+    table: pd.DataFrame  # what, statistic (Kolmogorov-Smirnov distance), p_value, moved
+    rows: int
+    alarms: float  # share of new rows whose score counts as an anomaly's
+
+    @property
+    def moved(self) -> list[str]:
+        """Names of what moved."""
+        return list(self.table["what"][self.table["moved"]])
+
+
+def drift(model: TrainedModel, source: Path, data: Prepared, rate: float) -> Drift:
+    """Compares new rows with the training rows by two-sample Kolmogorov-Smirnov tests, Bonferroni-corrected.
+
+    Columns (a category by its shares), code units, and the scores against those of clean validation rows. Raises
+    DataError where the prepared data is not the one that the model was trained on.
+    """
+    if model.description.split_sha256 != data.description.split_sha256:
+        raise DataError(
+            "data/prepared is not what this model was trained on; `dvc repro preprocess` with its parameters"
+        )
+    new, old, schema = _sampled(source, model), data.sample("train", ROWS), model.description.schema
+    scores = model.score(new)
+    pairs = {"score": (model.calibration.numpy(), scores.score)}
+    codes = model.encode(old), model.encode(new)
+    pairs |= {f"code unit {i}": (codes[0][:, i], codes[1][:, i]) for i in range(codes[0].shape[1])}
+    names = schema.features if not schema.is_image else []
+    pairs |= {f"column {name}": (old[:, i], new[:, i]) for i, name in enumerate(names)}
+    tests = {what: ks_2samp(*pair) for what, pair in pairs.items()}
+    columns = {"what": list(tests), "statistic": [t.statistic for t in tests.values()]}
+    table = pd.DataFrame({**columns, "p_value": [t.pvalue for t in tests.values()]})
+    table["moved"] = (table["p_value"] < LEVEL / len(table)) & (table["statistic"] > SMALLEST)
+    return Drift(table, len(new), float((scores.p_value <= rate).mean()))
+
+
+def _sampled(source: Path, model: TrainedModel) -> np.ndarray:
+    """Features of at most ROWS rows, evenly spread over the file."""
+    schema, n, parts = model.description.schema, 0, list[np.ndarray]()
+    with reading(source, schema) as reader:
+        for batch, _ in reader.batches():
+            parts.append(encode(schema, batch, n))
+            n += len(batch)
+            while sum(map(len, parts)) > 2 * ROWS:
+                parts = [np.concatenate(parts)[::2]]
+    if not n:
+        raise DataError(f"{source}: no rows")
+    rows = np.concatenate(parts)
+    return rows[:: -(-len(rows) // ROWS)]
+
+
+def told(found: Drift) -> Any:
+    """What moved, the largest first, for a terminal."""
+    from rich.table import Table
+
+    table = Table(title=f"{found.rows} rows against the training data", title_justify="left")
+    for name in ("what", "distance", "p-value", "moved"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    for row in found.table.sort_values("statistic", ascending=False, kind="stable").head(12).itertuples():
+        table.add_row(str(row.what), f"{row.statistic:.3f}", f"{row.p_value:.1e}", "yes" if row.moved else "")
+    return table
