@@ -1,6 +1,7 @@
 """A trained model on disk: safetensors and JSON, never pickle; raw rows in, raw-scale answers out."""
 
 import csv
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,7 +21,9 @@ from autoencoders.models import AUTOENCODERS, Autoencoder, build
 
 FORMAT = 2
 BATCH_ROWS = 4096  # rows in one pass of inference
-VARIANCE_FLOOR = 1e-3  # of a feature's errors, as a share of its own variance
+TAILS = 4  # degrees of freedom of the scores' Student-t distribution
+KEPT = 0.8  # share of the training rows whose errors give the variance: the others may be anomalies
+SMALLEST_VARIANCE, VARIANCE_FLOOR = 1e-6, 0.01  # of a feature's errors: in model scale, and as a share of all rows'
 WEIGHTS, DESCRIPTION, HISTORY = "model.safetensors", "model.json", "history.csv"
 
 
@@ -46,7 +49,7 @@ class Scores(NamedTuple):
     """How unusual rows are, in nats up to a constant: contributions and divergence add up to the score."""
 
     score: np.ndarray  # (rows,)
-    contributions: np.ndarray  # (rows, features): squared errors, each divided by twice its feature's variance
+    contributions: np.ndarray  # (rows, features): each feature's part of the score
     percentile: np.ndarray  # (rows,): share of clean validation rows with a lower score, in percent
     p_value: np.ndarray  # (rows,): conformal, in (0, 1]
 
@@ -90,20 +93,24 @@ class TrainedModel(nn.Module):
     def calibrate(self, training: np.ndarray, clean: np.ndarray) -> None:
         """Takes each feature's error variance from training rows, and the scores of clean validation rows.
 
-        A decoder with a variance of its own for each feature, at its maximum-likelihood value: Rybkin et al. 2021.
+        The variance is the maximum-likelihood one (Rybkin et al. 2021), of the KEPT rows that are rebuilt best.
         """
-        x = self.scaled(as_tensor(training))
         error = self._batched(training, lambda rows: (self.autoencoder(self.scaled(rows)) - self.scaled(rows)).square())
-        floor = VARIANCE_FLOOR * x.var(0).clamp_min(VARIANCE_FLOOR)
-        self.variance = torch.maximum(torch.from_numpy(error).mean(0), floor)
+        mean = error.mean(0, dtype=np.float64).clip(SMALLEST_VARIANCE)
+        variance = mean
+        for _ in range(2):
+            best = np.argsort((error / variance).sum(1), kind="stable")[: math.ceil(KEPT * len(error))]
+            variance = np.maximum(error[best].mean(0, dtype=np.float64), VARIANCE_FLOOR * mean)
+        self.variance = torch.from_numpy(variance).to(self.scale)
         self.calibration = torch.from_numpy(np.sort(self._contributions(clean).sum(1)))
         self.description = replace(self.description, calibration_rows=len(clean))
 
     def score(self, raw: np.ndarray) -> Scores:
-        """The negative ELBO for the variational type, the reconstruction error for others, of raw rows.
+        """The negative ELBO for the variational type, the reconstruction error for others, of raw rows, in nats.
 
-        sum_j (x_j - x_hat_j)^2 / (2 variance_j) + KL(q(z | x) || p(z)). p-value: (1 + clean scores that are as high) /
-        (1 + clean rows). Vovk et al. 2005, section 2.2.
+        sum_j (TAILS + 1) / 2 log(1 + error_j / (TAILS variance_j)) + KL(q(z | x) || p(z)) + constant: a Student-t
+        decoder, under which one feature alone can't decide. error_j: squared, mean over posterior draws. p-value:
+        (1 + clean scores that are as high) / (1 + clean rows). Vovk et al. 2005, section 2.2.
         """
         parts = self._contributions(raw)
         score, clean = parts.sum(1), self.calibration.numpy()
@@ -115,8 +122,9 @@ class TrainedModel(nn.Module):
 
         def parts(rows: Tensor) -> Tensor:
             x = self.scaled(rows)
-            error = (self.autoencoder(x) - x).square() / (2 * self.variance)
-            return torch.cat([error, self.autoencoder.divergence(x)[:, None]], 1)
+            errors = [(self.autoencoder.decode(z) - x).square() for z in self.autoencoder.draws(x)]
+            nats = (TAILS + 1) / 2 * (sum(errors) / (len(errors) * TAILS * self.variance)).log1p()
+            return torch.cat([nats, self.autoencoder.divergence(x)[:, None]], 1)
 
         return self._batched(raw, parts)
 

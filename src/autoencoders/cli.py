@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,7 @@ def command(name: str, about: str, *options: tuple[tuple[str, ...], dict[str, An
 def main() -> None:
     """Entry point of `ae`."""
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # of `ae ... | head`
     with reporting():
         if not Path("dvc.yaml").exists():
             raise UserError("no dvc.yaml here; run `ae` from the repository's root")
@@ -148,7 +150,8 @@ def champion(model: str | None = None) -> "TrainedModel":
     from autoencoders.checkpoint import load
     from autoencoders.tracking.registry import fetched, present
 
-    return load(fetched(model or f"models:/{present().name}@champion"))
+    registry = present()  # also where MLflow's store is, for `fetched`
+    return load(fetched(model or f"models:/{registry.name}@champion"))
 
 
 def _answer(op: str) -> Callable[[Arguments], None]:

@@ -93,7 +93,7 @@ class Network(Section):
 
     kind: Literal["auto", "mlp", "conv"]  # conv: of images alone
     code_size: Literal["auto"] | CodeSize  # auto: the square root of the number of features
-    n_layers: Annotated[int, Field(ge=0, le=32)]  # hidden layers of the encoder, the code not counted
+    n_layers: Literal["auto"] | Annotated[int, Field(ge=0, le=32)]  # hidden layers of the encoder, the code not counted
     nodes_per_layer: Literal["auto"] | Nodes | list[Nodes]  # the first layer's, then halved; conv: the last's channels
     loss: Literal["auto", "mse", "bce", "l1"]  # auto: bce for data in [0, 1], else mse
     activation: Literal["silu", "gelu", "relu", "tanh", "sigmoid"]
@@ -109,6 +109,7 @@ class Train(Section):
     warmup: Fraction  # share of the steps in which the learning rate rises; it then falls to 0 along a cosine
     weight_decay: Weight  # AdamW's
     gradient_clip: Weight  # largest norm of the gradient; 0 switches clipping off
+    trim: Literal["auto"] | Annotated[float, Field(ge=0, le=0.5)]  # share of a batch, the worst, left out of the loss
     patience: Annotated[int, Field(ge=0)]  # epochs without a better validation error before training stops; 0: never
 
 
@@ -116,6 +117,7 @@ class FixedNetwork(Network):
     """`Network` without `auto`."""
 
     code_size: int
+    n_layers: int
     nodes_per_layer: int | list[int]
 
 
@@ -124,6 +126,7 @@ class FixedTrain(Train):
 
     epochs: int
     batch_size: int
+    trim: float
 
 
 def _partial(section: type[Section]) -> Any:
@@ -180,7 +183,7 @@ class Denoising(Kind):
 class Variational(Kind):
     """models/variational.py."""
 
-    beta: Weight
+    beta: Literal["auto"] | Weight
     warmup: Fraction  # share of training in which beta rises from 0
 
 
@@ -326,13 +329,16 @@ class Params(Section):
 
     def network_for(self, kind: str, facts: DataFacts) -> FixedNetwork:
         """`network_of` with every `auto` resolved for the data."""
-        values = self.network_of(kind).model_dump()
-        return FixedNetwork(**values | defaults.replaced(values, defaults.network(facts)))
+        return FixedNetwork(**defaults.resolved(self.network_of(kind).model_dump(), defaults.network(facts)))
 
     def train_for(self, kind: str, facts: DataFacts) -> FixedTrain:
         """`train_of` with every `auto` resolved for the data."""
-        values = self.train_of(kind).model_dump()
-        return FixedTrain(**values | defaults.replaced(values, defaults.train(facts, values["batch_size"])))
+        train = self.train_of(kind)
+        return FixedTrain(**defaults.resolved(train.model_dump(), defaults.train(facts, train.batch_size)))
+
+    def own_for(self, kind: str, facts: DataFacts) -> dict[str, Any]:
+        """The type's own parameters, by name, resolved for the data."""
+        return defaults.resolved(self.kind(kind).own(), defaults.own(facts))
 
     def override(self, values: Mapping[str, object]) -> Self:
         """A copy with dotted keys replaced, validated like the file: override({"train.learning_rate": 1e-3})."""
@@ -364,7 +370,7 @@ class Params(Section):
         """A type's training parameters by dotted name, overrides applied and every `auto` resolved."""
         sections = {"network": self.network_for(kind, facts), "train": self.train_for(kind, facts)}
         values = {f"{name}.{key}": value for name, section in sections.items() for key, value in section}
-        values |= {f"models.{kind}.{key}": value for key, value in self.kind(kind).own().items()}
+        values |= {f"models.{kind}.{key}": value for key, value in self.own_for(kind, facts).items()}
         widths = list(self.architecture(kind, facts).widths)
         return {"kind": kind, "seed": self.seed, "widths": widths, **values}
 

@@ -25,6 +25,7 @@ from autoencoders.params import FixedTrain, Params
 
 BATCHES_A_STEP = 16  # batches that one training_step takes: Lightning's own work is paid once for all of them
 VALIDATION_ROWS = 4096
+TRIM_AFTER = 0.2  # share of the training: before it, nothing is known of what is unusual
 IN_MEMORY = 2**28  # bytes up to which a split is held as a whole; above, blocks are shuffled
 BLOCK_BYTES, BUFFERED = 2**18, 256  # of a block, and how many are shuffled together
 SMALL = 2**16  # values of a layer for a batch, below which one thread computes them
@@ -153,7 +154,7 @@ class TrainingModule(pl.LightningModule):
         assert isinstance(schedule, torch.optim.lr_scheduler.LambdaLR)  # noqa: S101
         weight = self.penalty_weight  # the same in all of an epoch
         for batch in rows.split(self.train_params.batch_size):
-            loss = self.model.autoencoder.loss(self.model.scaled(batch), self.noise)
+            loss = self.model.autoencoder.loss(self.trimmed(self.model.scaled(batch), TRIM_AFTER), self.noise)
             optimizer.zero_grad()
             # not manual_backward, whose hooks cost as much as a small network's backward pass; one device, no scaler
             (loss.reconstruction + weight * loss.penalty).backward()
@@ -164,6 +165,19 @@ class TrainingModule(pl.LightningModule):
             self.sums.add(len(batch), reconstruction_loss=loss.reconstruction, penalty=loss.penalty)
         self.stop_if_diverged(self.sums.means("train"))
 
+    @torch.no_grad()
+    def trimmed(self, x: Tensor, after: float = 0.0) -> Tensor:
+        """The batch without the share `trim` of its rows that are rebuilt worst: contaminated data is not learnt.
+
+        after: the progress of training before which nothing is left out.
+        """
+        if not self.train_params.trim or self.progress < after:
+            return x
+        autoencoder = self.model.autoencoder
+        error = autoencoder.reconstruction_loss(autoencoder.encode(x), x)
+        error += self.penalty_weight * autoencoder.divergence(x)
+        return x[error.argsort()[: len(x) - int(self.train_params.trim * len(x))]]
+
     def on_validation_epoch_start(self) -> None:
         """Keeps the training's means and starts the validation's sums."""
         self.epoch_means = self.sums.means("train")
@@ -172,11 +186,11 @@ class TrainingModule(pl.LightningModule):
 
     def validation_step(self, rows: Tensor) -> None:
         """Clean reconstruction, the same for every type, and the type's own penalty."""
-        x = self.model.scaled(rows)
+        x = self.trimmed(self.model.scaled(rows))
         autoencoder = self.model.autoencoder
         clean = autoencoder.reconstruction_loss(autoencoder.encode(x), x).mean()
         penalty = autoencoder.loss(x, self.noise).penalty
-        self.sums.add(len(rows), reconstruction_loss=clean, penalty=penalty)
+        self.sums.add(len(x), reconstruction_loss=clean, penalty=penalty)
 
     def on_validation_epoch_end(self) -> None:
         """Completes the epoch's means, which the callbacks read."""
@@ -231,7 +245,7 @@ def fit(
     description = ModelDescription(
         kind=kind,
         architecture=params.architecture(kind, data.description.facts),
-        own=params.kind(kind).own(),
+        own=params.own_for(kind, data.description.facts),
         params=params.flatten(kind, data.description.facts),
         data=data.description.name,
         schema=data.description.schema,

@@ -42,7 +42,7 @@ class Evaluation:
             train, test = (self.data.scaled(self.data.sample(split)) for split in ("train", "test"))
             scores = isolation_scores(train, test, self.params.seed)
             labels = self.data.labels["test"][self.data.chosen("test")]
-            row = {"model": "isolation_forest", **self._facts(), "test_rows": len(test)}
+            row = {"model": "iforest", **self._facts(), "test_rows": len(test)}
             rows.append({**row, **anomaly_metrics(scores, labels, self.params.seed)})
         return rows
 

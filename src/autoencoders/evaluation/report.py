@@ -20,7 +20,7 @@ COLUMNS = {
     "anomaly_auroc": "anomaly AUROC",
     "anomaly_average_precision": "anomaly average precision",
 }
-BASELINES = ("pca", "mean", "isolation_forest")
+BASELINES = ("pca", "mean", "iforest")
 OWN = {
     "test_mean_active_units": "mean active units",
     "test_jacobian_norm": "Jacobian norm",
@@ -49,7 +49,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
     """The leaderboard for a terminal of 80 columns."""
     result = Table(title=title, title_justify="left")
     result.add_column("model", no_wrap=True)
-    last = {"AUROC": "anomaly_auroc", "precision": "anomaly_average_precision"}
+    last = {"AUROC": "anomaly_auroc", "AP": "anomaly_average_precision"}
     if not any("anomaly_auroc" in row for row in rows):
         last = {"probe": "test_linear_probe_error", "k-NN": "test_knn_error"}
     for name in ("code", "error", "95 % interval", "below PCA", *last):

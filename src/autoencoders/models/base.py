@@ -1,6 +1,7 @@
 """The interface of every autoencoder: an encoder, a code, a decoder symmetric to the encoder, a loss."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -49,6 +50,10 @@ class Autoencoder(nn.Module, ABC):
     def divergence(self, x: Tensor) -> Tensor:
         """KL(q(z | x) || p(z)) in nats, one value a sample; 0 where codes have no distribution."""
         return x.new_zeros(len(x))
+
+    def draws(self, x: Tensor) -> Iterator[Tensor]:
+        """Codes (batch, code) that x may stand for, the same ones whatever the batch: for most types one."""
+        yield self.encode(x)
 
     @abstractmethod
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:

@@ -1,5 +1,6 @@
 """Variational autoencoder: codes are drawn from a posterior held close to the prior, so that it can generate."""
 
+from collections.abc import Iterator
 from typing import final
 
 import torch
@@ -8,6 +9,8 @@ from torch import Tensor
 from autoencoders.architecture import Architecture
 from autoencoders.losses import gaussian_kl, gaussian_log_density, importance_weighted_log_likelihood, log_likelihood
 from autoencoders.models.base import Autoencoder, Loss
+
+DRAWS = 64  # posterior draws behind an anomaly score
 
 
 @final
@@ -34,6 +37,12 @@ class Variational(Autoencoder):
     def divergence(self, x: Tensor) -> Tensor:
         """KL of the posterior to the prior."""
         return gaussian_kl(*self.posterior(x))
+
+    def draws(self, x: Tensor) -> Iterator[Tensor]:
+        """Draws from the posterior, their noise shared by all rows."""
+        mean, log_var = self.posterior(x)
+        for noise in torch.randn(DRAWS, mean.shape[1], generator=torch.Generator().manual_seed(0)).to(mean):
+            yield mean + (0.5 * log_var).exp() * noise
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
         """Reconstruction loss of one posterior draw (reparameterised) and the KL to the prior."""
