@@ -20,10 +20,11 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
     """
     if schema.is_image or isinstance(rows, np.ndarray):
         return _encode_array(schema, np.asarray(rows), first)
-    missing = [column.name for column in schema.columns if column.name not in rows.column_names]
+    used = [column for column in schema.columns if column.constant is None]
+    missing = [column.name for column in used if column.name not in rows.column_names]
     if missing:
-        raise DataError(f"missing columns: {some(missing)}; expected {some([c.name for c in schema.columns], 50)}")
-    values = {c: _converted(c, rows[c.name].combine_chunks(), first) for c in schema.columns if c.constant is None}
+        raise DataError(f"missing columns: {some(missing)}; expected {some([column.name for column in used], 50)}")
+    values = {column: _converted(column, rows[column.name].combine_chunks(), first) for column in used}
     empty = [
         f"{c.name} ({v.null_count}: {_rows(v, first)})" for c, v in values.items() if v.null_count and c.fill is None
     ]
