@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from autoencoders.data.blocks import Writer
 from autoencoders.data.encoding import Rows, encode
-from autoencoders.data.prepared import SPLITS, Description
+from autoencoders.data.prepared import REPORT, SPLITS, Description
 from autoencoders.data.readers import Reader, TableReader, open_reader
 from autoencoders.data.schema import Schema, some
 from autoencoders.data.sources import FILES, ORIGIN
@@ -22,7 +22,6 @@ from autoencoders.params import Data
 
 SMALLEST_SPLIT = 2  # rows; a variance needs two
 MOST_CLASSES = 1000
-REPORT = "report.json"
 TABLES = "standard"  # the scaling that `auto` stands for, of tables
 LOOKED = 100_000  # rows among which duplicates are counted
 

@@ -12,6 +12,7 @@ from autoencoders.errors import DataError
 from autoencoders.files import read_json
 
 SPLITS = ("train", "validation", "test")
+REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
 SAMPLE_VALUES = 2**24  # of a split, that may be in memory at once
 
 
