@@ -88,7 +88,7 @@ def html(rows: Sequence[Row], figures: dict[str, list[Path]], data: Description,
     }
     return environment.get_template("report.html.j2").render(
         rows=ranked(rows),
-        columns=COLUMNS,
+        columns={key: name for key, name in COLUMNS.items() if any(key in row for row in rows)},
         images=images,
         data=data,
         source=source,
