@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoencoders.architecture import default_code_size, layer_widths
+from autoencoders.architecture import layer_widths
+from autoencoders.defaults import DataFacts, network
 
 layers = st.integers(0, 32)
 nodes = st.integers(1, 65_536)
@@ -78,13 +79,14 @@ def test_a_deeper_network_begins_with_the_layers_of_a_shallower_one(n_layers, fi
 
 @pytest.mark.parametrize("side", [1, 2, 8, 28, 64])
 def test_the_automatic_code_of_a_square_image_has_as_many_units_as_the_image_has_rows(side):
-    assert default_code_size(side * side) == side
+    facts = DataFacts(side * side, unit_interval=True, shape=(side, side))
+    assert network(facts)["code_size"] == side
 
 
 @anything
 @given(st.integers(1, 10**6))
 def test_the_automatic_code_is_the_whole_number_nearest_to_the_root(n_features):
-    code_size = default_code_size(n_features)
+    code_size = network(DataFacts(n_features, unit_interval=False))["code_size"]
     assert code_size >= 1
     others = {max(1, code_size - 1), code_size + 1}
     root = math.sqrt(n_features)

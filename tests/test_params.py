@@ -600,7 +600,7 @@ def test_a_bad_value_in_a_file_is_refused_with_the_files_path(tmp_path):
     path.write_text(TEXT.replace("epochs: ", "epochs: -", 1), encoding="utf-8")
     with pytest.raises(ParameterError) as caught:
         load_params(path)
-    assert str(caught.value).startswith(f"{path}: train.epochs = -{TREE['train']['epochs']}: ")
+    assert str(caught.value).startswith(f"{path}: train.epochs = '-{TREE['train']['epochs']}': ")
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake(tmp_path):
@@ -614,8 +614,8 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake(tmp_path):
 
 def test_override_replaces_one_value_and_leaves_the_original():
     params = load_params(FILE)
-    changed = params.override({"train.epochs": TREE["train"]["epochs"] + 1})
-    assert changed.model_dump(exclude_unset=True) == edited({"train.epochs": TREE["train"]["epochs"] + 1})
+    changed = params.override({"train.patience": TREE["train"]["patience"] + 1})
+    assert changed.model_dump(exclude_unset=True) == edited({"train.patience": TREE["train"]["patience"] + 1})
     assert params.model_dump(exclude_unset=True) == TREE
 
 
@@ -632,8 +632,8 @@ def test_overriding_nothing_gives_equal_parameters():
 @pytest.mark.parametrize(
     ("key", "value", "parts"),
     [
-        ("train.epochs", 0, ["train.epochs = 0: must be greater than or equal to 1"]),
-        ("train.epochs", 1.5, ["train.epochs = 1.5: must be a whole number"]),
+        ("train.epochs", 0, ["train.epochs = 0: must be 'auto' or must be greater than or equal to 1"]),
+        ("train.epochs", 1.5, ["train.epochs = 1.5: must be 'auto' or must be a whole number"]),
         ("train.epoch", 5, ["train.epoch: unknown key", "did you mean epochs?"]),
         ("trian.epochs", 5, ["trian: unknown key", "did you mean train?"]),
         ("models.sparse.network.code_size", 0, ["models.sparse.network.code_size = 0"]),
@@ -756,7 +756,9 @@ def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
     assert (flat["network.code_size"], flat["network.loss"]) == (architecture.code_size, architecture.loss)
     assert flat["widths"] == list(architecture.widths)
     assert flat["network.activation"] == architecture.activation
-    assert {name: flat[f"models.{kind}.{name}"] for name in params.kind(kind).own()} == params.kind(kind).own()
+    own = params.own_for(kind, facts(params.data))
+    assert {name: flat[f"models.{kind}.{name}"] for name in params.kind(kind).own()} == own
+    assert "auto" not in {flat["train.epochs"], flat["train.batch_size"], flat["train.trim"], own.get("beta")}
     assert json.loads(json.dumps(flat)) == flat
 
 
