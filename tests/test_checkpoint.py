@@ -18,6 +18,7 @@ from autoencoders import checkpoint
 from autoencoders.checkpoint import (
     BATCH_ROWS,
     DESCRIPTION,
+    FORMAT,
     HISTORY,
     WEIGHTS,
     TrainedModel,
@@ -40,7 +41,8 @@ CURVES = [
 @pytest.fixture(scope="module")
 def rows(digits: Path) -> np.ndarray:
     """Raw test rows."""
-    return np.array(load_prepared(digits).rows["test"])
+    test = load_prepared(digits).rows["test"]
+    return test.read(0, len(test))
 
 
 @pytest.fixture
@@ -193,7 +195,7 @@ def test_no_rows_give_no_rows(untrained: dict[str, TrainedModel], rows: np.ndarr
 
 
 def test_reading_rows_leaves_a_read_only_memory_map_as_it_is(untrained: dict[str, TrainedModel], digits: Path):
-    mapped = load_prepared(digits).rows["test"]
+    mapped = np.load(digits / "test.npy", mmap_mode="r")
     before = np.array(mapped)
     untrained["denoising"].reconstruct(mapped)
     np.testing.assert_array_equal(mapped, before)
@@ -258,6 +260,7 @@ OTHER_WEIGHTS: dict[str, tuple[Callable[[Weights], Weights], str]] = {
     "another shape": (lambda w: {**w, "scale": torch.ones(63)}, "size mismatch for scale"),
     "a tensor less": (lambda w: {name: t for name, t in w.items() if name != "shift"}, "Missing key.*shift"),
     "a tensor more": (lambda w: {**w, "more": torch.ones(1)}, "Unexpected key.*more"),
+    "scores of other rows": (lambda w: {**w, "calibration": torch.ones(2)}, "size mismatch for calibration"),
     "none": (lambda w: {}, "Missing key"),
 }
 
@@ -286,7 +289,9 @@ def without(key: str) -> Callable[[dict], dict]:
 DESCRIPTIONS: dict[str, tuple[Callable[[dict], object], str]] = {
     "an unknown kind": (lambda v: {**v, "kind": "quantum"}, "kind quantum; this code reads .* kinds undercomplete, "),
     "a kind that is no name": (lambda v: {**v, "kind": ["sparse"]}, "not a model's description"),
-    "another format": (lambda v: {**v, "format": 2}, "format 2, .*; this code reads format 1"),
+    "another format": (lambda v: {**v, "format": 1}, f"format 1, .*; this code reads format {FORMAT}"),
+    "no schema": (without("schema"), "not a model's description .*schema"),
+    "fewer than no calibration rows": (lambda v: {**v, "calibration_rows": -1}, "no model that can be built .*negative"),
     "no format": (without("format"), "not a model's description .*format"),
     "no kind": (without("kind"), "not a model's description .*kind"),
     "no architecture": (without("architecture"), "not a model's description .*architecture"),
@@ -296,7 +301,7 @@ DESCRIPTIONS: dict[str, tuple[Callable[[dict], object], str]] = {
     "widths that are a number": (with_shape(widths=64), "not a model's description"),
     "an unknown activation": (with_shape(activation="cubic"), "no model that can be built .*cubic"),
     "a width of text": (with_shape(widths=["a"]), "no model that can be built"),
-    "a negative code size": (with_shape(code_size=-1), "no model that can be built .*-1"),
+    "a -1 code size": (with_shape(code_size=-1), "no model that can be built .*negative"),
     "an unknown parameter": (lambda v: {**v, "own": {"weight": 1}}, "no model that can be built .*weight"),
     "another kind's parameters": (lambda v: {**v, "kind": "denoising"}, "no model that can be built .*corruption"),
     "a list": (lambda v: [v], "not a model's description"),

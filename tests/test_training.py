@@ -1,18 +1,22 @@
 """Training: deterministic, resumable in any epoch, stopped by what should stop it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from autoencoders import training
 from autoencoders.callbacks import CRITERION, Progress, ResumePoint
+from autoencoders.data.blocks import Blocks
 from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.errors import DivergedError
 from autoencoders.models import AUTOENCODERS
 from autoencoders.params import Params
-from autoencoders.training import Blocks, Fitted, fit, warmup_cosine
+from autoencoders.training import Batches, Fitted, fit, warmup_cosine
 
 QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16, "train.patience": 0}
 
@@ -142,7 +146,7 @@ def test_epochs_in_which_the_kl_warms_up_are_never_the_best(params, data, tmp_pa
 def test_validation_error_is_the_clean_error_of_the_saved_weights(params, data, tmp_path):
     fitted = trained("denoising", params.override(QUICK), data, tmp_path)
     model = fitted.model.eval()
-    x = model.scaled(torch.from_numpy(data.rows["validation"].copy()))
+    x = model.scaled(torch.from_numpy(data.sample("validation")))
     clean = model.autoencoder.reconstruction_loss(model.autoencoder.encode(x), x).mean().item()
     assert math.isclose(clean, fitted.history[model.description.best_epoch - 1][CRITERION], rel_tol=1e-5)
 
@@ -160,14 +164,44 @@ def test_the_checkpoint_is_gone_after_success(params, data, tmp_path):
     assert not (tmp_path / "resume").exists()
 
 
-def test_blocks_hold_every_row_once_in_the_given_order():
-    rows = torch.arange(10)[:, None]
-    order = torch.randperm(10, generator=torch.Generator().manual_seed(0))
-    blocks = Blocks(rows, 4, lambda: order)
-    assert [len(block) for block in blocks] == [4, 4, 2]
-    assert torch.equal(torch.cat(list(blocks))[:, 0], order)
-    assert len(blocks) == 3
-    assert torch.equal(torch.cat(list(Blocks(rows, 3))), rows)
+def numbered(folder: Path, n: int) -> Blocks:
+    """Rows 0, 1, 2, ... on disk."""
+    np.save(folder / "rows.npy", np.arange(n, dtype=np.float32)[:, None])
+    return Blocks(folder / "rows.npy")
+
+
+def seeded(seed: int) -> Callable[[], torch.Generator]:
+    return lambda: torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(params=["in memory", "by blocks"])
+def where(request, monkeypatch):
+    """Whether a split is held as a whole, or read in blocks of 3 rows, 2 blocks at a time."""
+    if request.param == "by blocks":
+        monkeypatch.setattr(training, "IN_MEMORY", 0)
+        monkeypatch.setattr(training, "BLOCK_BYTES", 3 * 4)
+        monkeypatch.setattr(training, "BUFFERED", 2)
+
+
+@pytest.mark.parametrize("n", [1, 4, 10, 23])
+def test_an_epoch_holds_every_row_once_in_batches_of_the_same_size(where, tmp_path, n):
+    batches = Batches(numbered(tmp_path, n), 4, seeded(0))
+    found = list(batches)
+    assert [len(batch) for batch in found] == [4] * (n // 4) + ([n % 4] if n % 4 else [])
+    assert len(batches) == len(found)
+    assert sorted(torch.cat(found)[:, 0].tolist()) == list(range(n))
+
+
+def test_rows_are_shuffled_by_the_generator_alone(where, tmp_path):
+    rows = numbered(tmp_path, 100)
+    first, again, other = (torch.cat(list(Batches(rows, 16, seeded(seed))))[:, 0] for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(first, torch.arange(100.0))
+
+
+def test_without_a_generator_rows_keep_their_order(where, tmp_path):
+    assert torch.cat(list(Batches(numbered(tmp_path, 10), 3)))[:, 0].tolist() == list(range(10))
 
 
 def test_the_learning_rate_rises_linearly_and_falls_to_0_along_a_cosine():

@@ -77,7 +77,7 @@ class Batches:
             rows = torch.cat([*([rest] if len(rest) else []), *parts])
             rows = rows[torch.randperm(len(rows), generator=generator)]
             whole = len(rows) // self.size * self.size
-            yield from rows[:whole].split(self.size)
+            yield from rows[:whole].split(self.size) if whole else ()  # of no rows, split makes an empty chunk
             rest = rows[whole:].clone()
         yield from rest.split(self.size) if len(rest) else ()
 

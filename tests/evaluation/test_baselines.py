@@ -1,9 +1,9 @@
-"""PCA against the singular value decomposition; the mean predictor as a code of size 0."""
+"""PCA against the singular value decomposition, from blocks of rows; the mean as a code of size 0."""
 
 import numpy as np
 import pytest
 
-from autoencoders.evaluation.baselines import PrincipalComponents, mean_predictor
+from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
 from autoencoders.evaluation.metrics import squared_error
 
 ROWS, FEATURES = 200, 12
@@ -19,13 +19,13 @@ def x() -> np.ndarray:
 @pytest.mark.parametrize("code_size", range(FEATURES + 1))
 def test_pcas_error_is_the_sum_of_the_discarded_squared_singular_values(x: np.ndarray, code_size: int):
     singular = np.linalg.svd(x - x.mean(0), compute_uv=False)
-    x_hat = PrincipalComponents(x).at(code_size).reconstruct(x)
+    x_hat = PrincipalComponents([x]).at(code_size).reconstruct(x)
     expected = (singular[code_size:] ** 2).sum() / ROWS
     assert squared_error(x, x_hat).mean() == pytest.approx(expected, rel=1e-9, abs=1e-18)
 
 
 def test_pcas_error_falls_with_every_code_unit_to_0_at_full_rank(x: np.ndarray):
-    pca = PrincipalComponents(x)
+    pca = PrincipalComponents([x])
     errors = [squared_error(x, pca.at(size).reconstruct(x)).mean() for size in range(FEATURES + 1)]
     assert (np.diff(errors) < 0).all()
     assert errors[-1] == pytest.approx(0, abs=1e-18)
@@ -34,14 +34,14 @@ def test_pcas_error_falls_with_every_code_unit_to_0_at_full_rank(x: np.ndarray):
 def test_pca_of_rank_3_needs_3_code_units_and_constant_columns_are_no_trouble():
     rng = np.random.default_rng(0)
     x = np.hstack([rng.normal(size=(50, 3)) @ rng.normal(size=(3, 9)), np.full((50, 2), 7.0)])
-    pca = PrincipalComponents(x)
+    pca = PrincipalComponents([x])
     error = [squared_error(x, pca.at(size).reconstruct(x)).mean() for size in (2, 3, 4)]
     assert error[0] > 0.01
     np.testing.assert_allclose(error[1:], 0, atol=1e-12)
 
 
 def test_no_other_projection_onto_as_many_directions_is_better(x: np.ndarray):
-    best = squared_error(x, PrincipalComponents(x).at(4).reconstruct(x)).mean()
+    best = squared_error(x, PrincipalComponents([x]).at(4).reconstruct(x)).mean()
     centred = x - x.mean(0)
     for seed in range(20):
         directions, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(FEATURES, 4)))
@@ -49,7 +49,7 @@ def test_no_other_projection_onto_as_many_directions_is_better(x: np.ndarray):
 
 
 def test_components_are_orthonormal_and_codes_uncorrelated(x: np.ndarray):
-    projection = PrincipalComponents(x).at(5)
+    projection = PrincipalComponents([x]).at(5)
     np.testing.assert_allclose(projection.components @ projection.components.T, np.eye(5), atol=1e-12)
     codes = projection.encode(x)
     assert codes.shape == (ROWS, 5)
@@ -57,28 +57,44 @@ def test_components_are_orthonormal_and_codes_uncorrelated(x: np.ndarray):
 
 
 def test_a_reconstruction_is_its_own_reconstruction(x: np.ndarray):
-    projection = PrincipalComponents(x).at(5)
+    projection = PrincipalComponents([x]).at(5)
     once = projection.reconstruct(x)
     np.testing.assert_allclose(projection.reconstruct(once), once, atol=1e-9)
 
 
 def test_a_code_larger_than_the_data_has_all_features(x: np.ndarray):
-    assert PrincipalComponents(x).at(1000).components.shape == (FEATURES, FEATURES)
+    assert PrincipalComponents([x]).at(1000).components.shape == (FEATURES, FEATURES)
 
 
 def test_the_mean_predictor_gives_every_row_the_training_mean(x: np.ndarray):
     train, test = x[:150], x[150:]
-    np.testing.assert_allclose(mean_predictor(train).reconstruct(test), np.tile(train.mean(0), (50, 1)), rtol=1e-12)
-    assert mean_predictor(train).encode(test).shape == (50, 0)
-
-
-def test_the_mean_predictor_is_pca_without_a_code(x: np.ndarray):
     np.testing.assert_allclose(
-        mean_predictor(x).reconstruct(x), PrincipalComponents(x).at(0).reconstruct(x), rtol=1e-12
+        PrincipalComponents([train]).at(0).reconstruct(test), np.tile(train.mean(0), (50, 1)), rtol=1e-12
     )
+    assert PrincipalComponents([train]).at(0).encode(test).shape == (50, 0)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, ROWS])
+def test_blocks_of_any_size_give_the_same_components(x: np.ndarray, size: int):
+    whole = PrincipalComponents([x]).at(5)
+    parts = PrincipalComponents(x[start : start + size] for start in range(0, ROWS, size)).at(5)
+    np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-12)
+    np.testing.assert_allclose(parts.reconstruct(x), whole.reconstruct(x), atol=1e-9)
+
+
+def test_a_mean_far_above_the_spread_costs_no_digits(x: np.ndarray):
+    near, far = PrincipalComponents([x]).at(5), PrincipalComponents([x[:50] + 1e7, x[50:] + 1e7]).at(5)
+    np.testing.assert_allclose(far.reconstruct(x + 1e7) - 1e7, near.reconstruct(x), atol=1e-5)
 
 
 def test_single_precision_rows_give_double_precision_baselines(x: np.ndarray):
     rows = x.astype(np.float32)
-    for projection in (PrincipalComponents(rows).at(3), mean_predictor(rows)):
+    for projection in (PrincipalComponents([rows]).at(3), PrincipalComponents([rows]).at(0)):
         assert projection.mean.dtype == projection.components.dtype == np.float64
+
+
+def test_an_isolation_forest_scores_what_lies_far_away_highest_and_repeats(x: np.ndarray):
+    far = np.concatenate([x[:50], x[:3] + 40 * x.std(0)])
+    scores = isolation_scores(x, far, seed=1)
+    assert set(np.argsort(scores)[-3:]) == {50, 51, 52}
+    np.testing.assert_array_equal(isolation_scores(x, far, seed=1), scores)

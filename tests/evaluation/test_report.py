@@ -10,7 +10,8 @@ from jinja2 import UndefinedError
 from rich.console import Console
 
 from autoencoders.checkpoint import TrainedModel
-from autoencoders.data.prepared import Description, load_description, load_prepared, prepare
+from autoencoders.data.prepare import prepare
+from autoencoders.data.prepared import Description, load_description, load_prepared
 from autoencoders.data.sources import download
 from autoencoders.evaluation.leaderboard import Evaluation, Row
 from autoencoders.evaluation.report import COLUMNS, below_pca, html, purpose, ranked, table
@@ -146,8 +147,8 @@ def test_the_page_is_the_same_twice_and_from_rows_read_back_from_json(
 def test_the_page_is_drawn_for_data_without_a_unit_interval(
     params: Params, evaluate: Evaluate, untrained: dict[str, TrainedModel], tmp_path: Path
 ):
-    download("digits", tmp_path / "raw")
     data = params.override({"data.name": "digits", "data.scaling": "standard"}).data
+    download(data, tmp_path / "raw")
     prepare(tmp_path / "raw", tmp_path / "prepared", data)
     prepared = load_prepared(tmp_path / "prepared")
     rows = Evaluation.of(prepared, evaluate).rows([untrained["undercomplete"]])
@@ -156,7 +157,7 @@ def test_the_page_is_drawn_for_data_without_a_unit_interval(
     assert {row[header.index("PSNR (dB)")] for row in cells} == {""}
 
 
-@pytest.mark.parametrize("key", ["n_parameters", "code_size", "validation_squared_error"])
+@pytest.mark.parametrize("key", ["model", "validation_squared_error"])
 def test_a_row_that_lacks_what_every_row_has_is_refused(leaderboard: list[Row], description: Description, key: str):
     row = {name: value for name, value in leaderboard[0].items() if name != key}
     with pytest.raises(UndefinedError, match=key):
@@ -185,7 +186,7 @@ def test_purpose_names_what_a_type_is_for_and_nothing_else():
     assert purpose({"test_psnr": 3.0}) == ""
 
 
-@pytest.mark.parametrize("key", COLUMNS)
+@pytest.mark.parametrize("key", [key for key in COLUMNS if not key.startswith("anomaly_")])
 def test_every_column_of_the_page_is_a_metric_of_the_leaderboard(leaderboard: list[Row], key: str):
     assert all(key in row for row in leaderboard if row["model"] != "mean")
 

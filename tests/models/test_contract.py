@@ -24,7 +24,7 @@ def built(kind: str, *, seed: int = 0, **network: Any) -> Autoencoder:
     """A type with its values from params.yaml, its network changed."""
     params = PARAMS.override({f"models.{kind}.network.{name}": value for name, value in network.items()})
     torch.manual_seed(seed)
-    return build(kind, params.architecture(kind, FACTS), params.kind(kind).own())
+    return build(kind, params.architecture(kind, FACTS), params.own_for(kind, FACTS))
 
 
 def rows(n: int = 5, seed: int = 0) -> Tensor:

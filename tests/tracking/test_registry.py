@@ -1,13 +1,12 @@
 """The registry: aliases, ledger and rollback on real versions of small, untrained models."""
 
-import numpy as np
 import pytest
 import torch
 
 from autoencoders.checkpoint import ModelDescription, TrainedModel, save
 from autoencoders.errors import UserError
 from autoencoders.models import build
-from autoencoders.params import DataFacts, load_params
+from autoencoders.params import load_params
 from autoencoders.tracking.promotion import may_promote, winner
 from autoencoders.tracking.registry import Registry
 from autoencoders.tracking.runs import Runs
@@ -28,15 +27,23 @@ def add(registry, store_root, description):
 
     def added(seed: int) -> str:
         torch.manual_seed(seed)
-        architecture = params.architecture("undercomplete", DataFacts(64, unit_interval=True))
+        architecture = params.architecture("undercomplete", description.facts)
         told = ModelDescription(
-            "undercomplete", architecture, {}, {"kind": "undercomplete"}, "digits", "a" * 64, f"f{seed}", 1, 1
+            kind="undercomplete",
+            architecture=architecture,
+            own={},
+            params={"kind": "undercomplete"},
+            data="digits",
+            schema=description.schema,
+            split_sha256="a" * 64,
+            fingerprint=f"f{seed}",
+            epochs=1,
+            best_epoch=1,
         )
         model = TrainedModel(told, build("undercomplete", architecture, {}), torch.zeros(64), torch.ones(64))
         save(model, [{"val/reconstruction_loss": 1.0}], store_root / f"{seed}" / "undercomplete")
         run = runs.trained(store_root / f"{seed}" / "undercomplete")
-        rows = np.zeros((2, 64), np.uint8)
-        return registry.add(store_root / f"{seed}" / "undercomplete", run.id, ROW, rows, {"data": "digits"})
+        return registry.add(store_root / f"{seed}" / "undercomplete", run.id, ROW, {"data": "digits"}, 0.05)
 
     return added
 

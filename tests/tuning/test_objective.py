@@ -99,9 +99,9 @@ def test_a_trials_result_is_that_of_an_ordinary_training_with_its_values(tried, 
     own = {"models.variational.warmup": 0.25} if kind == "variational" else {}
     trial, _ = tried(kind, {**VALUES, **own})
     fitted = fit(kind, spaced.override({**VALUES, **own, "train.epochs": EPOCHS}), data)
-    x = data.rows["validation"] / data.scale
-    errors = np.square(x - fitted.model.reconstruct(np.asarray(data.rows["validation"], np.float32)) / data.scale)
-    deviations = np.square(x - (data.rows["train"] / data.scale).mean(0))
+    x = data.sample("validation") / data.scale
+    errors = np.square(x - fitted.model.reconstruct(data.sample("validation")) / data.scale)
+    deviations = np.square(x - (data.sample("train") / data.scale).mean(0))
     assert trial.user_attrs[RESULT] == {
         "squared_error": errors.sum(1, dtype=np.float64).mean(),
         "explained_variance": pytest.approx(1 - errors.sum() / deviations.sum(), rel=1e-5),
@@ -171,10 +171,10 @@ def test_a_trial_that_diverges_keeps_its_reason_in_the_study_and_in_mlflow(tried
 
 
 def test_values_that_do_not_fit_fail_their_trial_alone(tried, spaced):
-    params = spaced.override({"tune.space": [{"param": "network.code_size", "low": 2, "high": 100}]})
-    trial, run = tried("undercomplete", {"network.code_size": 64}, params=params)
+    params = spaced.override({"models.sparse.penalty": "top_k", "models.sparse.k": 4})
+    trial, run = tried("sparse", {**VALUES, "network.code_size": 3}, params=params)
     assert trial.state == TrialState.FAIL
-    assert trial.user_attrs[REASON].startswith("ParameterError: models.undercomplete.network.code_size = 64")
+    assert trial.user_attrs[REASON].startswith("ParameterError: models.sparse.k = 4: must be at most the code size, 3")
     assert run.info.status == "FAILED"
 
 

@@ -196,10 +196,17 @@ def test_a_range_of_a_real_parameter_with_whole_ends_takes_the_untuned_value(spa
 # what a trial is
 
 
-def test_a_trial_trains_as_long_as_the_study_says_and_else_as_the_type_does(spaced):
+def test_a_trial_trains_as_long_as_the_study_says_and_else_as_the_type_does(spaced, data):
     own = spaced.override({"models.variational.train": {"epochs": 9, "batch_size": 65}})
-    assert trial_params(own, KIND).train_of(KIND) == own.train_of(KIND).model_copy(update={"epochs": 2})
-    assert trial_params(own.override({"tune.epochs": "full"}), KIND).train_of(KIND).epochs == 9
+    trial = trial_params(own, KIND, data.facts)
+    assert trial.train_of(KIND) == own.train_of(KIND).model_copy(update={"epochs": 2})
+    assert trial_params(own.override({"tune.epochs": "full"}), KIND, data.facts).train_of(KIND).epochs == 9
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 1000])
+def test_a_trial_never_trains_longer_than_the_training_that_takes_its_values(spaced, data, epochs):
+    trial = trial_params(spaced.override({"train.epochs": 2, "tune.epochs": epochs}), KIND, data.facts)
+    assert trial.train_for(KIND, data.facts).epochs == min(2, epochs)
 
 
 def test_what_mlflow_is_told_of_a_study_stays_the_same_while_it_goes_on(spaced):
