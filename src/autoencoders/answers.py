@@ -36,8 +36,8 @@ def answer_file(model: TrainedModel, op: str, source: Path, out: Path, rate: flo
                 found.insert(0, "row", np.arange(n + 1, n + 1 + len(found)))
             written.append(found)
             n += len(batch)
-    if not n:
-        raise DataError(f"{source}: no rows")
+        if not n:
+            raise DataError(f"{source}: no rows")
     return n
 
 
