@@ -57,13 +57,13 @@ def drift(model: TrainedModel, source: Path, data: Prepared, rate: float) -> Dri
 
 def _sampled(source: Path, model: TrainedModel) -> np.ndarray:
     """Features of at most ROWS rows, evenly spread over the file."""
-    schema, n, parts = model.description.schema, 0, list[np.ndarray]()
+    schema, n, step, parts = model.description.schema, 0, 1, list[np.ndarray]()
     with reading(source, schema) as reader:
         for batch, _ in reader.batches():
-            parts.append(encode(schema, batch, n))
+            parts.append(encode(schema, batch, n)[-n % step :: step])
             n += len(batch)
             while sum(map(len, parts)) > 2 * ROWS:
-                parts = [np.concatenate(parts)[::2]]
+                parts, step = [np.concatenate(parts)[::2]], 2 * step
     if not n:
         raise DataError(f"{source}: no rows")
     rows = np.concatenate(parts)

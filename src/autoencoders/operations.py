@@ -33,6 +33,8 @@ def answer(model: TrainedModel, op: str, rows: Any, *, first: int = 0, rate: flo
     if op == "decode":
         return _raw_scale(model, model.decode(_codes(model, rows)), np.zeros(0))
     rows = as_rows(rows)
+    if rows.shape[:1] == (0,):
+        raise DataError(f"op = {op}: no rows")
     features = encode(model.description.schema, rows, first)
     if op == "encode":
         return model.encode(features)
