@@ -124,10 +124,11 @@ class RawRows:
             raise DataError(f"data.split = {data.split}: row {int(self.keys.isna().argmax()) + 1} has no value")
         n_test = own_test or (0 if data.protocol == "transductive" else round(n * data.test_fraction))
         n_validation = round((n - n_test) * data.validation_fraction)
-        ends = [n_test, n_test + n_validation]
         order = np.concatenate([np.arange(n - own_test, n), self._order(n - own_test)])
-        places = dict(zip(("test", "validation", "train"), np.split(order, ends), strict=True))
-        masks = {split: np.isin(np.arange(n), places[split], assume_unique=True) for split in SPLITS}
+        parts = np.split(order, [n_test, n_test + n_validation])
+        masks = {split: np.zeros(n, bool) for split in SPLITS}
+        for split, part in zip(("test", "validation", "train"), parts, strict=True):
+            masks[split][part] = True
         if data.split.startswith("column:"):
             masks = {split: np.asarray(self.keys == split) for split in SPLITS}
             unknown = [] if self.keys is None else self.keys[~self.keys.isin(SPLITS)].tolist()
