@@ -616,6 +616,12 @@ def test_a_setting_out_of_bounds_is_refused_by_its_key(intake: Intake, key: str,
         intake.section("a.csv", **{key: value})
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between attempts to fetch a file."""
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
+
+
 class Quiet(SimpleHTTPRequestHandler):
     """Serves a folder without a word."""
 
@@ -632,7 +638,6 @@ class Quiet(SimpleHTTPRequestHandler):
 def site(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a server on this machine that gives what the user's folder holds."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=intake.source)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

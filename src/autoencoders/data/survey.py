@@ -41,7 +41,7 @@ class Survey:
             ]
             self._add_numbers(np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0)))
         else:
-            self._add_numbers(rows.reshape(len(rows), -1).astype(np.float64))
+            self._add_numbers(rows.reshape(len(rows), int(np.prod(rows.shape[1:]))).astype(np.float64))
 
     def _add_text(self, name: str, values: pa.Array) -> None:
         counts = self.texts.setdefault(name, Counter())
