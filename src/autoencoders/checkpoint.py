@@ -59,19 +59,13 @@ class Scores(NamedTuple):
 class TrainedModel(nn.Module):
     """An autoencoder with the scaling that it was trained on. raw: (batch, features), uint8 or float."""
 
-    shift: Tensor
-    scale: Tensor
-    variance: Tensor
-    calibration: Tensor
-
     def __init__(self, description: ModelDescription, autoencoder: Autoencoder, shift: Tensor, scale: Tensor) -> None:
         super().__init__()
         self.description, self.autoencoder = description, autoencoder
         self.session: Any = None  # of onnxruntime, where the model was exported
-        self.register_buffer("shift", shift)
-        self.register_buffer("scale", scale)
-        self.register_buffer("variance", torch.ones_like(shift))  # of the errors, by feature
-        self.register_buffer("calibration", torch.zeros(description.calibration_rows))  # scores, rising
+        self.shift, self.scale = nn.Buffer(shift), nn.Buffer(scale)
+        self.variance: Tensor = nn.Buffer(torch.ones_like(shift))  # of the errors, by feature
+        self.calibration: Tensor = nn.Buffer(torch.zeros(description.calibration_rows))  # scores, rising
 
     def scaled(self, raw: Tensor) -> Tensor:
         """Raw rows in model scale: the one place where inputs are scaled, in training, evaluation and serving."""

@@ -31,6 +31,7 @@ BLOCK_BYTES, BUFFERED = 2**18, 256  # of a block, and how many are shuffled toge
 SMALL = 2**16  # values of a layer for a batch, below which one thread computes them
 CALIBRATION_ROWS = 10_000  # behind the variance of errors and the p-values
 SHUFFLE, NOISE = 0, 1  # the two random streams of an epoch
+LEFT_OUT = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")  # of Lightning's own work
 
 
 class Fitted(NamedTuple):
@@ -72,16 +73,15 @@ class Batches:
 
     def _by_blocks(self, generator: torch.Generator) -> Iterator[Tensor]:
         """Blocks in random order, BUFFERED of them at a time, and in random order the rows within these."""
-        rest, block = torch.empty(0), max(1, BLOCK_BYTES // self.rows.row_bytes)
+        block = max(1, BLOCK_BYTES // self.rows.row_bytes)
         starts = torch.randperm(math.ceil(len(self.rows) / block), generator=generator) * block
+        rest: list[Tensor] = []  # the last chunk of the blocks before, which may lack rows
         for group in starts.split(BUFFERED):
-            parts = [self._read(start, block) for start in group.tolist()]
-            rows = torch.cat([*([rest] if len(rest) else []), *parts])
-            rows = rows[torch.randperm(len(rows), generator=generator)]
-            whole = len(rows) // self.size * self.size
-            yield from rows[:whole].split(self.size) if whole else ()  # of no rows, split makes an empty chunk
-            rest = rows[whole:].clone()
-        yield from rest.split(self.size) if len(rest) else ()
+            rows = torch.cat([*rest, *(self._read(start, block) for start in group.tolist())])
+            *chunks, last = rows[torch.randperm(len(rows), generator=generator)].split(self.size)
+            yield from chunks
+            rest = [last]
+        yield from rest
 
 
 class Sums:
@@ -105,13 +105,11 @@ class Sums:
 class TrainingModule(pl.LightningModule):
     """The thin shell around a model: several batches a step, one optimizer, one learning-rate schedule."""
 
-    def __init__(
-        self, model: TrainedModel, train: FixedTrain, seed: int, steps: int, resume: ResumePoint | None
-    ) -> None:
-        """steps: optimizer steps of the whole training; resume: where the last good checkpoint is."""
+    def __init__(self, model: TrainedModel, train: FixedTrain, seed: int, steps: int, kept: ResumePoint | None) -> None:
+        """steps: optimizer steps of the whole training; kept: the last good checkpoint."""
         super().__init__()
         self.automatic_optimization = False
-        self.model, self.train_params, self.seed, self.steps, self.resume = model, train, seed, steps, resume
+        self.model, self.train_params, self.seed, self.steps, self.kept = model, train, seed, steps, kept
         self.sums = Sums()
         self.epoch_means: dict[str, float] = {}
 
@@ -124,6 +122,10 @@ class TrainingModule(pl.LightningModule):
     def penalty_weight(self) -> float:
         """The penalty's weight in this epoch."""
         return self.model.autoencoder.penalty_weight(self.progress)
+
+    def shuffling(self) -> torch.Generator:
+        """The random stream of this epoch's order."""
+        return epoch_generator(self.seed, self.current_epoch, SHUFFLE)
 
     def on_train_epoch_start(self) -> None:
         """Starts the epoch's noise and sums."""
@@ -180,14 +182,14 @@ class TrainingModule(pl.LightningModule):
 
     def stop_if_diverged(self, means: dict[str, float]) -> None:
         """Raises DivergedError where a mean is not finite."""
-        kept = self.resume.start if self.resume else None
         for key, value in means.items():
             if not math.isfinite(value):
+                kept = self.kept.start if self.kept else None
+                told = f"the last good checkpoint is kept: {kept}" if kept else "no epoch was completed"
                 raise DivergedError(
                     f"{key} became {value} in epoch {self.current_epoch + 1}. Likely causes: train.learning_rate = "
                     f"{self.train_params.learning_rate} is too high (try a third of it), a penalty's weight is too "
-                    "large, train.gradient_clip = 0 (try 1), or data.scaling leaves values far from 0; "
-                    + (f"the last good checkpoint is kept: {kept}" if kept else "no epoch was completed")
+                    f"large, train.gradient_clip = 0 (try 1), or data.scaling leaves values far from 0; {told}"
                 )
 
     def configure_optimizers(self) -> Any:
@@ -232,15 +234,11 @@ def fit(
     steps = train.epochs * math.ceil(len(data.rows["train"]) / train.batch_size)
     module = TrainingModule(model, train, params.seed, steps, resume)
     history = History(train.patience, log or (lambda *_: None))
-    trainer = _trainer(train.epochs, [history, *callbacks, *([resume] if resume else [])])
-    rows = Batches(
-        data.rows["train"],
-        train.batch_size * BATCHES_A_STEP,
-        lambda: epoch_generator(params.seed, trainer.current_epoch, SHUFFLE),
-    )
+    rows = Batches(data.rows["train"], train.batch_size * BATCHES_A_STEP, module.shuffling)
+    validation, start = Batches(data.rows["validation"], VALIDATION_ROWS), resume.start if resume else None
     with _threads(train.batch_size * max(shape.widths, default=shape.n_features)), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own use of torch, not the user's to mend
-        validation, start = Batches(data.rows["validation"], VALIDATION_ROWS), resume.start if resume else None
+        trainer = _trainer(train.epochs, [history, *callbacks, *([resume] if resume else [])])
         trainer.fit(module, rows, validation, ckpt_path=start, weights_only=True)
     model.autoencoder.load_state_dict(history.weights)
     model.description = replace(description, epochs=len(history.epochs), best_epoch=history.best)
@@ -260,17 +258,8 @@ def _threads(products: int) -> Iterator[None]:
 
 
 def _trainer(epochs: int, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Lightning's loop alone, on one device."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    return pl.Trainer(
-        max_epochs=epochs,
-        callbacks=callbacks,
-        accelerator="auto",
-        devices=1,
-        deterministic=True,
-        inference_mode=False,  # the contractive penalty needs gradients in validation too
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    # no inference mode: the contractive penalty needs gradients in validation too
+    without: Any = dict.fromkeys((*LEFT_OUT, "num_sanity_val_steps", "inference_mode"), False)
+    return pl.Trainer(max_epochs=epochs, callbacks=callbacks, devices=1, deterministic=True, **without)
