@@ -6,9 +6,8 @@ from pathlib import Path
 
 from autoencoders.checkpoint import load
 from autoencoders.data.prepared import Prepared
-from autoencoders.evaluation.fidelity import fidelity
 from autoencoders.evaluation.leaderboard import Row
-from autoencoders.evaluation.metrics import Bootstrap
+from autoencoders.evaluation.metrics import Bootstrap, fidelity
 from autoencoders.params import Params, Tune
 from autoencoders.params import Registry as RegistryParams
 from autoencoders.stage import MODELS
