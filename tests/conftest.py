@@ -4,16 +4,20 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
 from autoencoders.data.prepare import prepare
-from autoencoders.data.prepared import load_prepared
+from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.data.sources import download
 from autoencoders.evaluation.leaderboard import Evaluation, Row
 from autoencoders.models import build
 from autoencoders.params import Evaluate, Params, load_params
+from autoencoders.training import fit
+from tables import prepared_table
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST_VARIABLE = "AUTOENCODERS_TEST_MNIST"
@@ -79,6 +83,28 @@ def untrained(params: Params, digits: Path) -> dict[str, TrainedModel]:
         models[kind] = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale)).eval()
         models[kind].calibrate(data.sample("train"), data.clean("validation"))
     return models
+
+
+@pytest.fixture(scope="session")
+def frame() -> pd.DataFrame:
+    """A table of numbers that hang together, a category, and two columns that never change."""
+    rng = np.random.default_rng(0)
+    length, colour = rng.normal(10, 2, 400), rng.choice(["red", "green", "blue"], 400)
+    width = 3 * length + rng.normal(size=400) + 5 * (colour == "red")
+    return pd.DataFrame({"length": length, "colour": colour, "site": "A", "width": width, "unit": 7})
+
+
+@pytest.fixture(scope="session")
+def table(params: Params, frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """The table, prepared."""
+    return prepared_table(params, frame, tmp_path_factory.mktemp("table"))[1]
+
+
+@pytest.fixture(scope="session")
+def table_models(params: Params, table: Prepared) -> dict[str, TrainedModel]:
+    """Quickly trained models of the table."""
+    quick = params.override({"train.epochs": 20, "network.code_size": 2, "data.name": "table"})
+    return {kind: fit(kind, quick, table).model for kind in ("undercomplete", "variational")}
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Layer widths as rules over all their inputs."""
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

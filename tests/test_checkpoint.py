@@ -291,7 +291,10 @@ DESCRIPTIONS: dict[str, tuple[Callable[[dict], object], str]] = {
     "a kind that is no name": (lambda v: {**v, "kind": ["sparse"]}, "not a model's description"),
     "another format": (lambda v: {**v, "format": 1}, f"format 1, .*; this code reads format {FORMAT}"),
     "no schema": (without("schema"), "not a model's description .*schema"),
-    "fewer than no calibration rows": (lambda v: {**v, "calibration_rows": -1}, "no model that can be built .*negative"),
+    "fewer than no calibration rows": (
+        lambda v: {**v, "calibration_rows": -1},
+        "no model that can be built .*negative",
+    ),
     "no format": (without("format"), "not a model's description .*format"),
     "no kind": (without("kind"), "not a model's description .*kind"),
     "no architecture": (without("architecture"), "not a model's description .*architecture"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from autoencoders import training
@@ -16,7 +17,7 @@ from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.errors import DivergedError
 from autoencoders.models import AUTOENCODERS
 from autoencoders.params import Params
-from autoencoders.training import Batches, Fitted, fit, warmup_cosine
+from autoencoders.training import TRIM_AFTER, Batches, Fitted, TrainingModule, fit, warmup_cosine
 
 QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16, "train.patience": 0}
 
@@ -202,6 +203,86 @@ def test_rows_are_shuffled_by_the_generator_alone(where, tmp_path):
 
 def test_without_a_generator_rows_keep_their_order(where, tmp_path):
     assert torch.cat(list(Batches(numbered(tmp_path, 10), 3)))[:, 0].tolist() == list(range(10))
+
+
+# trimming
+
+
+def module(params: Params, kind: str, data: Prepared, trim: float) -> TrainingModule:
+    """A training's module before its first epoch."""
+    params, facts = params.override({**QUICK, "train.trim": trim}), data.description.facts
+    model = fit(kind, params.override({"train.epochs": 1}), data).model
+    return TrainingModule(model, params.train_for(kind, facts), seed=1, steps=1, kept=None)
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+@pytest.mark.parametrize("trim", [0.1, 0.25, 0.5])
+def test_the_rows_left_out_of_a_batch_are_the_ones_that_are_rebuilt_worst(kind, trim, params, data):
+    shell = module(params, kind, data, trim)
+    autoencoder, x = shell.model.autoencoder, shell.model.scaled(torch.from_numpy(data.sample("test", 50)))
+    kept = {tuple(row) for row in shell.trimmed(x).tolist()}
+    with torch.no_grad():
+        error = autoencoder.reconstruction_loss(autoencoder.encode(x), x)
+        error += shell.penalty_weight * autoencoder.divergence(x)
+    order = error.argsort().tolist()
+    n = 50 - int(trim * 50)
+    assert kept == {tuple(x[i].tolist()) for i in order[:n]}
+    assert len(kept) == n < 50
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_of_the_smallest_batch_a_row_is_left(params, data, rows):
+    shell = module(params, "undercomplete", data, 0.5)
+    x = shell.model.scaled(torch.from_numpy(data.sample("test", rows)))
+    assert len(shell.trimmed(x)) == rows - rows // 2
+
+
+def test_without_trim_a_batch_stays_as_it_is(params, data):
+    x = torch.rand(50, 64)
+    assert module(params, "undercomplete", data, 0.0).trimmed(x) is x
+
+
+class Lengths(pl.Callback):
+    """How many of 100 rows a training batch keeps, by epoch."""
+
+    def __init__(self) -> None:
+        self.kept: list[int] = []
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
+        self.kept.append(len(pl_module.trimmed(torch.rand(100, 64), TRIM_AFTER)))
+
+
+@pytest.mark.parametrize("kind", ["undercomplete", "variational"])
+def test_nothing_is_left_out_before_a_fifth_of_the_training(kind, params, data):
+    lengths, epochs = Lengths(), 10
+    runs = [
+        fit(kind, params.override({**QUICK, "train.epochs": epochs, "train.trim": trim}), data, callbacks=callbacks)
+        for trim, callbacks in ((0.3, [lengths]), (0.0, []))
+    ]
+    assert lengths.kept == [100 if epoch < TRIM_AFTER * epochs else 70 for epoch in range(epochs)]
+    losses = [[means["train/reconstruction_loss"] for means in run.history] for run in runs]
+    assert losses[0][:2] == losses[1][:2]
+    assert losses[0][2] < losses[1][2]  # the mean of the batches' better rows
+
+
+def test_trimming_keeps_a_training_from_learning_its_anomalies(params, data, tmp_path):
+    rng, clean = np.random.default_rng(0), data.sample("train")
+    spoilt = clean.copy()
+    bad = rng.choice(len(spoilt), len(spoilt) // 10, replace=False)
+    spoilt[bad] = 16 * (rng.random((1, 64)) > 0.5)  # all anomalies are alike: easy to learn
+    np.save(tmp_path / "train.npy", spoilt)
+    contaminated = replace(data, rows={**data.rows, "train": Blocks(tmp_path / "train.npy")})
+    told = []
+    for trim in (0.0, 0.2):
+        model = fit(
+            "undercomplete", params.override({**QUICK, "train.epochs": 8, "train.trim": trim}), contaminated
+        ).model
+        errors = [np.square(model.reconstruct(rows) - rows).sum(1).mean() for rows in (spoilt[bad], clean)]
+        told.append(errors[0] / errors[1])
+    assert told[1] > 2 * told[0]
+
+
+# the learning rate
 
 
 def test_the_learning_rate_rises_linearly_and_falls_to_0_along_a_cosine():

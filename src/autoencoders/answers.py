@@ -43,7 +43,7 @@ def answer_file(model: TrainedModel, op: str, source: Path, out: Path, rate: flo
     with reading(source, model.description.schema) as reader:
         for note in reader.told:
             print(note)
-        write_answers(answers(), out, model)
+        _write(answers(), out, model)
     return n
 
 
@@ -54,14 +54,19 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
         if source.name.lower().endswith(ARCHIVES) and source.exists():
             unpack(source, Path(scratch, "files"))
         path = Path(scratch, "files") if Path(scratch, "files").exists() else source
-        reader = open_reader(path, like=schema.shape)
+        reader = open_reader(path, like=schema)
         known = {column.name for column in schema.columns}
         if (extra := [name for name in reader.names if name not in known]) and known & {*reader.names}:
             reader.told.append(f"left out, as the model does not know them: {some(extra)}")
         yield reader
 
 
-def write_answers(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
+def write_answers(found: Any, out: Path, model: TrainedModel) -> None:
+    """Writes answers that are all there. Raises UserError."""
+    _write([found], out, model)
+
+
+def _write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
     """Writes answers as they come; arrays and pictures at their end. Raises UserError where a file can't hold them."""
     allowed = ENDINGS if model.description.schema.is_image else ENDINGS[:-1]
     if out.suffix not in allowed:

@@ -187,7 +187,7 @@ def sample(n: int, out: Path, model: str | None) -> None:
     from autoencoders.operations import answer
 
     trained = champion(model)
-    write_answers([answer(trained, "sample", None, n=n)], out, trained)
+    write_answers(answer(trained, "sample", None, n=n), out, trained)
     print(f"{out}: {n} samples")
 
 
@@ -239,12 +239,12 @@ def lineage(uri: str, verify: bool) -> None:
 def drift(file: Path, model: str | None) -> None:
     """Compare new data with the training data."""
     from autoencoders.data.prepared import load_prepared
-    from autoencoders.drift import drift
+    from autoencoders.drift import drift, told
     from autoencoders.tracking.runs import Runs
 
     data, (uri, *_) = load_prepared(DATA), _located(model)
     found = drift(champion(uri), file, data, load_params().evaluate.false_alarm_rate)
-    print(found.told())
+    print(told(found))
     table, metrics = found.table.to_csv(index=False), found.metrics()
     run = Runs(data.description).log_drift(uri, str(file), table, metrics)
     moved = ", ".join(found.moved) or "nothing"

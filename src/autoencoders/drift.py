@@ -35,12 +35,6 @@ class Drift(NamedTuple):
         """The figures of an MLflow run."""
         return {"score_distance": self.table["statistic"][0], "moved": len(self.moved), "alarms": self.alarms}
 
-    def told(self) -> str:
-        """What moved, the largest first, for a terminal."""
-        largest = self.table.sort_values("statistic", ascending=False, kind="stable").head(12)
-        formats = {"statistic": "{:.3f}".format, "p_value": "{:.1e}".format, "moved": {True: "yes", False: ""}.get}
-        return f"{self.rows} rows against the training data\n{largest.to_string(index=False, formatters=formats)}"
-
 
 def drift(model: TrainedModel, source: Path, data: Prepared, rate: float) -> Drift:
     """Compares new rows with the training rows by two-sample Kolmogorov-Smirnov tests, Bonferroni-corrected.
@@ -67,14 +61,21 @@ def drift(model: TrainedModel, source: Path, data: Prepared, rate: float) -> Dri
 
 def _sampled(source: Path, model: TrainedModel) -> np.ndarray:
     """Features of at most ROWS rows, evenly spread over the file."""
-    schema, n, parts = model.description.schema, 0, list[np.ndarray]()
+    schema, n, step, parts = model.description.schema, 0, 1, list[np.ndarray]()
     with reading(source, schema) as reader:
         for batch, _ in reader.batches():
-            parts.append(encode(schema, batch, n))
+            parts.append(encode(schema, batch, n)[-n % step :: step])
             n += len(batch)
             while sum(map(len, parts)) > 2 * ROWS:
-                parts = [np.concatenate(parts)[::2]]
+                parts, step = [np.concatenate(parts)[::2]], 2 * step
     if not n:
         raise DataError(f"{source}: no rows")
     rows = np.concatenate(parts)
     return rows[:: -(-len(rows) // ROWS)]
+
+
+def told(found: Drift) -> str:
+    """What moved, the largest first, for a terminal."""
+    largest = found.table.sort_values("statistic", ascending=False, kind="stable").head(12)
+    formats = {"statistic": "{:.3f}".format, "p_value": "{:.1e}".format, "moved": {True: "yes", False: ""}.get}
+    return f"{found.rows} rows against the training data\n{largest.to_string(index=False, formatters=formats)}"

@@ -33,6 +33,8 @@ def answer(model: TrainedModel, op: str, rows: Any, *, first: int = 0, rate: flo
     if op == "decode":
         return _raw_scale(model, model.decode(_codes(model, rows)))
     rows = as_rows(rows)
+    if rows.shape[:1] == (0,):
+        raise DataError(f"op = {op}: no rows")
     features = encode(model.description.schema, rows, first)
     if op == "encode":
         return model.encode(features)
@@ -57,7 +59,8 @@ def as_rows(rows: Any) -> Rows:
 def _codes(model: TrainedModel, rows: Any) -> np.ndarray:
     width = model.description.architecture.code_size
     try:
-        codes = np.asarray(rows, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            codes = np.asarray(rows, dtype=np.float32)
     except (ValueError, TypeError) as error:
         raise DataError(f"op = decode: {error}") from error
     if codes.ndim != 2 or codes.shape[1] != width or not np.isfinite(codes).all():

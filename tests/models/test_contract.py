@@ -17,11 +17,13 @@ PARAMS = load_params(Path(__file__).parents[2] / "params.yaml").override({"data.
 FACTS = facts(PARAMS.data)
 NOISY = ("denoising", "variational")
 every_kind = pytest.mark.parametrize("kind", AUTOENCODERS)
+every_network = pytest.mark.parametrize("net", ["mlp", "conv"])
 every_loss = pytest.mark.parametrize("loss", RECONSTRUCTION_LOSSES)
 
 
-def built(kind: str, *, seed: int = 0, **network: Any) -> Autoencoder:
-    """A type with its values from params.yaml, its network changed."""
+def built(kind: str, net: str = "mlp", *, seed: int = 0, **network: Any) -> Autoencoder:
+    """A type with its values from params.yaml, its network of a kind (convolutions: few channels) and changed."""
+    network = {"kind": net, **({"nodes_per_layer": 6} if net == "conv" else {}), **network}
     params = PARAMS.override({f"models.{kind}.network.{name}": value for name, value in network.items()})
     torch.manual_seed(seed)
     return build(kind, params.architecture(kind, FACTS), params.own_for(kind, FACTS))
@@ -59,12 +61,14 @@ def test_the_types_are_those_of_params_yaml():
 
 
 @every_kind
+@every_network
 @every_loss
 @pytest.mark.parametrize("n_layers", [0, 1, 3])
 @pytest.mark.parametrize("code_size", [1, 8])
 @pytest.mark.parametrize("batch", [1, 5])
-def test_shapes_are_the_same_for_every_type(kind, loss, n_layers, code_size, batch):
-    model = built(kind, loss=loss, n_layers=n_layers, nodes_per_layer=20, code_size=code_size)
+def test_shapes_are_the_same_for_every_type(kind, net, loss, n_layers, code_size, batch):
+    layers = max(n_layers, 1) if net == "conv" else n_layers  # convolutions need one
+    model = built(kind, net, loss=loss, n_layers=layers, nodes_per_layer=20, code_size=code_size)
     x = rows(batch)
     z = model.encode(x)
     assert z.shape == (batch, code_size)
@@ -76,9 +80,10 @@ def test_shapes_are_the_same_for_every_type(kind, loss, n_layers, code_size, bat
 
 
 @every_kind
+@every_network
 @every_loss
-def test_decode_stays_within_the_unit_interval_for_bce_alone(kind, loss):
-    model = built(kind, loss=loss, n_layers=0, code_size=8)
+def test_decode_stays_within_the_unit_interval_for_bce_alone(kind, net, loss):
+    model = built(kind, net, loss=loss, n_layers=1 if net == "conv" else 0, code_size=8)
     x_hat = model.decode(5 * torch.randn(20, 8, generator=noise()))
     assert ((x_hat > 0) & (x_hat < 1)).all() == (loss == "bce")
 
@@ -94,8 +99,9 @@ def test_the_decoder_mirrors_the_encoder(kind, n_layers):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in AUTOENCODERS if kind != "undercomplete"])
-def test_a_code_larger_than_the_input_works(kind):
-    model = built(kind, code_size=FACTS.n_features + 10)
+@every_network
+def test_a_code_larger_than_the_input_works(kind, net):
+    model = built(kind, net, code_size=FACTS.n_features + 10)
     x = rows()
     assert model.encode(x).shape == (len(x), FACTS.n_features + 10)
     assert all(gradient.isfinite().all() for gradient in gradients(model, x))
@@ -105,15 +111,17 @@ def test_a_code_larger_than_the_input_works(kind):
 
 
 @every_kind
-def test_forward_decodes_the_code(kind):
-    model, x = built(kind), rows()
+@every_network
+def test_forward_decodes_the_code(kind, net):
+    model, x = built(kind, net), rows()
     assert torch.equal(model(x), model.decode(model.encode(x)))
 
 
 @every_kind
+@every_network
 @every_loss
-def test_the_reconstruction_loss_judges_what_decode_gives(kind, loss):
-    model, x = built(kind, loss=loss), rows()
+def test_the_reconstruction_loss_judges_what_decode_gives(kind, net, loss):
+    model, x = built(kind, net, loss=loss), rows()
     z = model.encode(x)
     x_hat = model.decode(z)
     expected = {
@@ -125,23 +133,29 @@ def test_the_reconstruction_loss_judges_what_decode_gives(kind, loss):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in AUTOENCODERS if kind not in NOISY])
-def test_without_noise_the_reconstruction_term_is_the_mean_loss_of_the_codes(kind):
-    model, x = built(kind), rows()
+@every_network
+def test_without_noise_the_reconstruction_term_is_the_mean_loss_of_the_codes(kind, net):
+    model, x = built(kind, net), rows()
     expected = model.reconstruction_loss(model.encode(x), x).mean()
     torch.testing.assert_close(model.loss(x, noise()).reconstruction, expected)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in AUTOENCODERS if kind not in NOISY])
-def test_repeating_the_batch_changes_neither_term(kind):
-    model, x = built(kind, code_size=4), rows()  # few enough units for the Jacobian's exact norm, which draws nothing
+@every_network
+def test_repeating_the_batch_changes_neither_term(kind, net):
+    model, x = (
+        built(kind, net, code_size=4),
+        rows(),
+    )  # few enough units for the Jacobian's exact norm, which draws nothing
     once, twice = model.loss(x, noise()), model.loss(torch.cat([x, x]), noise())
     torch.testing.assert_close(twice, once)
 
 
 @every_kind
+@every_network
 @every_loss
-def test_every_parameter_gets_a_finite_gradient(kind, loss):
-    model = built(kind, loss=loss)
+def test_every_parameter_gets_a_finite_gradient(kind, net, loss):
+    model = built(kind, net, loss=loss)
     found = gradients(model, rows())
     assert len(found) == len(list(model.parameters()))
     assert all(gradient is not None and gradient.isfinite().all() for gradient in found)
@@ -149,16 +163,18 @@ def test_every_parameter_gets_a_finite_gradient(kind, loss):
 
 
 @every_kind
-def test_the_loss_is_a_function_of_the_generators_seed(kind):
-    model, x = built(kind), rows()
+@every_network
+def test_the_loss_is_a_function_of_the_generators_seed(kind, net):
+    model, x = built(kind, net), rows()
     first, again, other = (model.loss(x, noise(seed)) for seed in (1, 1, 2))
     assert first == again
     assert (first.reconstruction == other.reconstruction) == (kind not in NOISY)
 
 
 @every_kind
-def test_no_noise_comes_from_anywhere_but_the_generator(kind):
-    model, x = built(kind), rows()
+@every_network
+def test_no_noise_comes_from_anywhere_but_the_generator(kind, net):
+    model, x = built(kind, net), rows()
     before = torch.get_rng_state()
     model.loss(x, noise())
     model.diagnostics(x, noise(), n_samples=2)
@@ -166,8 +182,9 @@ def test_no_noise_comes_from_anywhere_but_the_generator(kind):
 
 
 @every_kind
-def test_the_loss_is_the_same_without_gradients_and_in_evaluation_mode(kind):
-    model, x = built(kind), rows()
+@every_network
+def test_the_loss_is_the_same_without_gradients_and_in_evaluation_mode(kind, net):
+    model, x = built(kind, net), rows()
     training = model.loss(x, noise())
     with torch.no_grad():
         validation = model.eval().loss(x, noise())
@@ -175,8 +192,9 @@ def test_the_loss_is_the_same_without_gradients_and_in_evaluation_mode(kind):
 
 
 @every_kind
-def test_the_loss_leaves_its_input_as_it_was(kind):
-    model, x = built(kind), rows()
+@every_network
+def test_the_loss_leaves_its_input_as_it_was(kind, net):
+    model, x = built(kind, net), rows()
     model.loss(x, noise())
     model.diagnostics(x, noise(), n_samples=2)
     assert torch.equal(x, rows())
@@ -184,8 +202,9 @@ def test_the_loss_leaves_its_input_as_it_was(kind):
 
 
 @every_kind
-def test_the_penaltys_weight_is_a_function_of_progress_alone(kind):
-    model = built(kind)
+@every_network
+def test_the_penaltys_weight_is_a_function_of_progress_alone(kind, net):
+    model = built(kind, net)
     progress = [0.0, 0.01, 0.05, 0.5, 1.0]
     training = [model.train().penalty_weight(p) for p in progress]
     model.loss(rows(), noise())
@@ -196,24 +215,27 @@ def test_the_penaltys_weight_is_a_function_of_progress_alone(kind):
 
 
 @every_kind
+@every_network
 @pytest.mark.parametrize("train", [True, False])
-def test_codes_and_reconstructions_are_deterministic(kind, train):
-    model, x = built(kind).train(train), rows()
+def test_codes_and_reconstructions_are_deterministic(kind, net, train):
+    model, x = built(kind, net).train(train), rows()
     assert torch.equal(model.encode(x), model.encode(x))
     assert torch.equal(model(x), model(x))
     assert torch.equal(model(x), model.train(not train)(x))
 
 
 @every_kind
-def test_a_rows_code_does_not_depend_on_its_batch(kind):
-    model, x = built(kind), rows()
+@every_network
+def test_a_rows_code_does_not_depend_on_its_batch(kind, net):
+    model, x = built(kind, net), rows()
     torch.testing.assert_close(torch.cat([model.encode(row[None]) for row in x]), model.encode(x))
 
 
 @every_kind
-def test_weights_carry_the_whole_model(kind):
-    model, x = built(kind, seed=1), rows()
-    other = built(kind, seed=2)
+@every_network
+def test_weights_carry_the_whole_model(kind, net):
+    model, x = built(kind, net, seed=1), rows()
+    other = built(kind, net, seed=2)
     assert not torch.equal(other(x), model(x))
     other.load_state_dict(model.state_dict())
     assert torch.equal(other(x), model(x))
@@ -222,9 +244,10 @@ def test_weights_carry_the_whole_model(kind):
 
 
 @every_kind
+@every_network
 @pytest.mark.parametrize("batch", [1, 5])
-def test_diagnostics_are_one_finite_value_a_sample(kind, batch):
-    model = built(kind).eval().requires_grad_(requires_grad=False)
+def test_diagnostics_are_one_finite_value_a_sample(kind, net, batch):
+    model = built(kind, net).eval().requires_grad_(requires_grad=False)
     for values in model.diagnostics(rows(batch), noise(), n_samples=3).values():
         assert values.shape == (batch,)
         assert values.isfinite().all()

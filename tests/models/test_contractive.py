@@ -69,6 +69,33 @@ def test_the_exact_norm_knows_every_code_activation(widths, code_activation):
     torch.testing.assert_close(found(model, x), autograd_squared_norm(model, x))
 
 
+def convolutional(shape: tuple[int, ...], code_size: int, activation: str, jacobian: str = "exact") -> Contractive:
+    """As `contractive`, with convolutions."""
+    torch.manual_seed(0)
+    architecture = Architecture(math.prod(shape), code_size, (2, 3), activation, "tanh", "mse", "conv", shape)
+    return Contractive(architecture, weight=0.1, jacobian=jacobian).double()
+
+
+@pytest.mark.parametrize(("shape", "code_size"), [((5, 4), 1), ((4, 4), 3), ((3, 4, 3), 5)])
+@pytest.mark.parametrize("activation", HIDDEN)
+def test_the_exact_norm_of_convolutions_and_its_gradient_are_those_of_torchs_jacobian(shape, code_size, activation):
+    model = convolutional(shape, code_size, activation)
+    x = rows(4, math.prod(shape))
+    norm, expected = found(model, x), autograd_squared_norm(model, x)
+    torch.testing.assert_close(norm, expected)
+    torch.testing.assert_close(gradients(model, norm), gradients(model, expected))
+
+
+def test_one_random_projection_estimates_the_norm_of_convolutions_without_bias():
+    draws, model = 20_000, convolutional((4, 4), 3, "silu", "estimate")
+    row = rows(1, 16)
+    estimates = found(model, row.expand(draws, 16), torch.Generator().manual_seed(0))
+    four_errors = 4 * estimates.std().item() / math.sqrt(draws)
+    expected = autograd_squared_norm(model, row).item()
+    assert four_errors < expected / 10
+    assert estimates.mean().item() == pytest.approx(expected, abs=four_errors)
+
+
 @pytest.mark.parametrize("code_activation", CODE)
 @pytest.mark.parametrize("code_size", [1, 4, 9])
 def test_the_closed_form_is_the_norm_of_torchs_jacobian(code_activation, code_size):

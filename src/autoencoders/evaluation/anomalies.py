@@ -15,10 +15,10 @@ def anomaly_metrics(scores: np.ndarray, labels: np.ndarray, seed: int) -> dict[s
     classes = [np.flatnonzero(labels == label) for label in (0, 1)]
     if not all(map(len, classes)):
         return {}
+    rng = np.random.default_rng(seed)
+    drawn = [np.concatenate([rng.choice(rows, len(rows)) for rows in classes]) for _ in range(RESAMPLES)]
     row: dict[str, object] = {}
     for name, metric in (("auroc", roc_auc_score), ("average_precision", average_precision_score)):
-        rng = np.random.default_rng(seed)  # the same rows for both, drawn anew: all of them would fill the memory
-        drawn = (np.concatenate([rng.choice(rows, len(rows)) for rows in classes]) for _ in range(RESAMPLES))
         resampled = [metric(labels[rows], scores[rows]) for rows in drawn]
         row[f"anomaly_{name}"] = float(metric(labels, scores))
         row[f"anomaly_{name}_ci95"] = np.percentile(resampled, [2.5, 97.5]).tolist()
