@@ -52,8 +52,8 @@ class Evaluation:
     def model_row(self, model: TrainedModel) -> Row:
         """A trained model's row."""
         description, shape = model.description, model.description.architecture
-        values = {split: self._values(split, model.reconstruct, scaled=False) for split in ("validation", "test")}
         codes = {"train": model.encode(self._probed("train")), "test": model.encode(self.data.sample("test"))}
+        values = {split: self._values(split, model.reconstruct, scaled=False) for split in ("validation", "test")}
         row = {
             "model": description.kind,
             **self._facts(),
@@ -70,9 +70,10 @@ class Evaluation:
 
     def _linear_row(self, name: str, code_size: int) -> Row:
         projection = self.pca.at(code_size)
+        labelled = code_size and self.data.description.labels
+        codes = {"train": self._probed("train"), "test": self.data.sample("test")} if labelled else {}
+        codes = {split: projection.encode(self.data.scaled(rows)) for split, rows in codes.items()}
         values = {s: self._values(s, projection.reconstruct, scaled=True) for s in ("validation", "test")}
-        codes = {"train": self._probed("train"), "test": self.data.sample("test")}
-        codes = {split: projection.encode(self.data.scaled(rows)) for split, rows in codes.items()} if code_size else {}
         size = len(projection.components)
         parameters = projection.mean.size + projection.components.size
         row = {"model": name, **self._facts(), "code_size": size, "n_parameters": parameters}
@@ -87,14 +88,17 @@ class Evaluation:
         self, split: str, reconstruct: Callable[[np.ndarray], np.ndarray], *, scaled: bool
     ) -> dict[str, np.ndarray]:
         """Every metric of all rows of a split, one value a row; scaled: whether `reconstruct` works in model scale."""
-        facts, parts = self.data.description, list[Values]()
-        for raw in self.data.rows[split]:
+        facts, rows, first, values = self.data.description, self.data.rows[split], 0, dict[str, np.ndarray]()
+        for raw in rows:
             x = self.data.scaled(raw)
             x_hat = reconstruct(x) if scaled else self.data.scaled(reconstruct(raw))
             metrics = reconstruction_metrics(x, x_hat, facts.schema.shape, unit_interval=facts.unit_interval)
-            parts.append({**metrics, "deviation": squared_error(x, self.pca.mean)})
-        names = set.intersection(*(set(part) for part in parts))
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in names}
+            found = {**metrics, "deviation": squared_error(x, self.pca.mean)}
+            values = {n: values[n] if first else np.empty(len(rows)) for n in found if n in values or not first}
+            for name, column in values.items():
+                column[first : first + len(raw)] = found[name]
+            first += len(raw)
+        return values
 
     def _probed(self, split: str) -> np.ndarray:
         return self.data.sample(split, self.params.probe_rows)
@@ -135,10 +139,11 @@ class Evaluation:
         self, row: Row, values: dict[str, dict[str, np.ndarray]], own: Values, codes: dict[str, np.ndarray]
     ) -> Row:
         """The row with each test metric and its 95 % interval, and PCA's error at the row's code size."""
-        error, deviation = values["validation"]["squared_error"], values["validation"].pop("deviation")
+        validation, deviation = values.pop("validation"), values["test"].pop("deviation")
+        error = validation["squared_error"]
         row["validation_squared_error"] = float(error.mean())
-        row["validation_explained_variance"] = float(1 - error.sum() / deviation.sum())
-        deviation = values["test"].pop("deviation")
+        row["validation_explained_variance"] = float(1 - error.sum() / validation["deviation"].sum())
+        del validation, error  # all of its metrics
         intervals = self.bootstrap.intervals(values["test"])
         for found in (own, self._probes(codes)):  # of all test rows, or of a sample of them
             size = len(next(iter(found.values()), ()))
