@@ -6,7 +6,7 @@ JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test test-fast check ui dashboard bench bench-search lock clean
+.PHONY: repro test test-fast check ui dashboard bench bench-search bench-anomalies bench-memory lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	dvc repro preprocess
 	dvc stage list --name-only | sed -n 's/^train@//p' | \
@@ -49,8 +49,21 @@ bench: .venv/.ready # interleaved pairs; writes benchmarks/results.json
 bench-search: .venv/.ready # what tuning finds: TPE, random search, pruning; a quarter of an hour
 	python benchmarks/search.py
 
+bench-anomalies: .venv/.ready .venv-peers/.ready # beside PyOD; AUTOENCODERS_ADBENCH: folder with ADBench's files
+	OMP_NUM_THREADS=1 python benchmarks/anomalies.py
+
+.venv-peers/.ready: requirements-peers.txt requirements.lock
+	@echo "installing PyOD into .venv-peers"
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check -r requirements-peers.txt
+	@touch $@
+
+bench-memory: .venv/.ready # each stage's peak memory on an array of 4 GB; 12 GB of disk
+	OMP_NUM_THREADS=1 python benchmarks/memory.py
+
 lock: # resolves pyproject.toml anew, in an environment of its own
 	sh tools/lock.sh
 
 clean: # forgets environment and resume checkpoints; data, models and runs stay
-	rm -rf .venv .checkpoints
+	rm -rf .venv .venv-peers .checkpoints

@@ -1,5 +1,6 @@
-"""What the benchmarks share: the digits as params.yaml prepares them, and a stand-in where MLflow is left out."""
+"""What the benchmarks share: digits as params.yaml prepares them, a stand-in for MLflow, where results are kept."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,13 +8,22 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 KIND = "undercomplete"
+RESULTS = ROOT / "benchmarks/results.json"
+
+
+def record(results: list[dict[str, Any]]) -> None:
+    """Adds the results to results.json, in place of earlier ones of the same names."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    named = {result["name"]: result for result in [*kept, *results]}
+    RESULTS.write_text(json.dumps(list(named.values()), indent=2) + "\n")
 
 
 def digits(params: Any, folder: Path) -> Any:
     """Prepared digits in a scratch folder; one thread for all that follows."""
     import torch
 
-    from autoencoders.data.prepared import load_prepared, prepare
+    from autoencoders.data.prepare import prepare
+    from autoencoders.data.prepared import load_prepared
     from autoencoders.data.sources import download
 
     torch.set_num_threads(1)

@@ -4,7 +4,6 @@ The usual recipe: Optuna, Lightning with TensorDataset and DataLoader, self.log 
 run a trial. Both train the same networks with the same values, epochs and batches, on one thread, and log to SQLite.
 """
 
-import json
 import logging
 import os
 import statistics
@@ -16,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common import KIND, ROOT, Unlogged, digits
+from common import KIND, ROOT, Unlogged, digits, record
 
 PAIRS, TRIALS = 7, 3
 
@@ -47,10 +46,7 @@ def main() -> None:
         _compared("tune_vs_usual_small", usual, ours),
         _compared("tune_vs_without_logging_small", without_mlflow, ours),
     ]
-    path = ROOT / "benchmarks/results.json"
-    kept = json.loads(path.read_text()) if path.exists() else []
-    named = {result["name"]: result for result in [*kept, *results]}
-    path.write_text(json.dumps(list(named.values()), indent=2) + "\n")
+    record(results)
     for result in results:
         print(
             f"{result['name']:32} {result['ratio']:5.2f} ({result['low']:.2f} to {result['high']:.2f}) {result['unit']}"

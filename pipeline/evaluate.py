@@ -1,11 +1,11 @@
 """Judges every trained model on the test split: leaderboard, figures and report."""
 
 from autoencoders.checkpoint import load, load_history
-from autoencoders.data.prepared import load_prepared
+from autoencoders.data.prepared import REPORT, load_prepared
 from autoencoders.evaluation.figures import Figures
 from autoencoders.evaluation.leaderboard import Evaluation, flattened
 from autoencoders.evaluation.report import csv, html
-from autoencoders.files import write_json, write_text
+from autoencoders.files import read_json, write_json, write_text
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, reporting
 from autoencoders.tracking.runs import Runs
@@ -25,7 +25,7 @@ if __name__ == "__main__":
             }
             write_json(METRICS / "leaderboard.json", rows)
             write_text(METRICS / "leaderboard.csv", csv(rows))
-            write_text(REPORTS / "index.html", html(rows, figures, data.description))
+            write_text(REPORTS / "index.html", html(rows, figures, data.description, read_json(DATA / REPORT)))
             write_json(METRICS / "metrics.json", {row["model"]: flattened(row) for row in rows})
             runs.log_evaluation()
         print(f"leaderboard: `ae leaderboard`; figures: {REPORTS / 'index.html'}")

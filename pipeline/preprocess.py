@@ -1,6 +1,7 @@
 """Splits the data into rows of features and fits their scaling on the training rows."""
 
-from autoencoders.data.prepare import REPORT, prepare
+from autoencoders.data.prepare import prepare
+from autoencoders.data.prepared import REPORT
 from autoencoders.files import read_json
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, RAW, reporting

@@ -1,4 +1,4 @@
-"""What `auto` becomes: rules on kind, size and range of the data, which a given value overrules."""
+"""What `auto` stands for: rules over kind, size and range of the data."""
 
 import math
 
@@ -6,64 +6,113 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoencoders import defaults
-from autoencoders.defaults import FEWEST, LARGEST_BATCH, MOST_EPOCHS, STEPS, DataFacts, resolved
-from autoencoders.params import Models, Params
+from autoencoders.data.sources import SOURCES, facts
+from autoencoders.defaults import FEWEST, MOST_EPOCHS, STEPS, DataFacts, network, own, resolved, train
+from autoencoders.params import FixedNetwork, FixedTrain, Models, Network, Params, Train
 
+anything = settings(deadline=None, derandomize=True, database=None)
+shapes = st.sampled_from([(), (8, 8), (32, 32, 3)])
+rows = st.integers(1, 10**8)
 IMAGES = DataFacts(784, unit_interval=True, shape=(28, 28), rows=50_000)
 TABLE = DataFacts(12, unit_interval=False, rows=3000)
-anything = settings(deadline=None, derandomize=True, database=None)
-rows = st.integers(2, 10**7)
-shapes = st.sampled_from([(), (8, 8)])
 
 
-def facts(n_rows: int, shape: tuple[int, ...]) -> DataFacts:
-    return DataFacts(64, unit_interval=bool(shape), shape=shape, rows=n_rows)
+def of(shape: tuple[int, ...], n_rows: int = 1000, n_features: int = 64) -> DataFacts:
+    return DataFacts(n_features, unit_interval=bool(shape), shape=shape, rows=n_rows)
 
 
-@anything
-@given(rows, shapes)
-def test_a_training_has_about_the_same_steps_whatever_the_rows_unless_its_epochs_reach_a_bound(n_rows, shape):
-    known = facts(n_rows, shape)
-    found = defaults.train(known, "auto")
-    steps_an_epoch = math.ceil(n_rows / found["batch_size"])
-    assert FEWEST[known.kind] <= found["epochs"] <= MOST_EPOCHS
-    if FEWEST[known.kind] < found["epochs"] < MOST_EPOCHS:
-        assert abs(found["epochs"] * steps_an_epoch - STEPS[known.kind]) <= steps_an_epoch / 2
+@pytest.mark.parametrize("side", [1, 2, 8, 28, 64])
+def test_the_automatic_code_of_a_square_image_has_as_many_units_as_the_image_has_rows(side):
+    assert network(of((side, side), n_features=side * side))["code_size"] == side
 
 
 @anything
-@given(rows, rows, shapes)
-def test_more_rows_never_make_a_smaller_batch_or_more_epochs_than_one_batch_size_allows(few, more, shape):
-    few, more = sorted((few, more))
-    small, large = (defaults.train(facts(n, shape), "auto") for n in (few, more))
-    assert small["batch_size"] <= large["batch_size"] <= LARGEST_BATCH
-    assert small["batch_size"] < large["batch_size"] or small["epochs"] >= large["epochs"]
+@given(st.integers(1, 10**6))
+def test_the_automatic_code_is_the_whole_number_nearest_to_the_root(n_features):
+    code_size = network(of((), n_features=n_features))["code_size"]
+    assert code_size >= 1
+    others = {max(1, code_size - 1), code_size + 1}
+    root = math.sqrt(n_features)
+    assert all(abs(code_size - root) <= abs(other - root) for other in others)
 
 
-@pytest.mark.parametrize(("n", "batch"), [(10_000, 64), (10_001, 256), (100_000, 256), (100_001, 1024)])
-def test_an_images_batch_grows_with_the_rows(n, batch):
-    assert defaults.train(facts(n, (8, 8)), "auto")["batch_size"] == batch
+@pytest.mark.parametrize(("unit_interval", "loss"), [(True, "bce"), (False, "mse")])
+def test_the_automatic_loss_is_cross_entropy_for_data_in_the_unit_interval_alone(unit_interval, loss):
+    assert network(DataFacts(64, unit_interval))["loss"] == loss
 
 
-def test_a_given_batch_size_sets_the_epochs():
-    known = facts(6400, (8, 8))
-    assert defaults.train(known, 64)["epochs"] == 4000 // 100
-    assert defaults.train(known, 640)["epochs"] == MOST_EPOCHS < 4000 // 10
+def test_images_get_wider_and_deeper_networks_than_tables():
+    image, table = network(of((8, 8))), network(of(()))
+    assert image["n_layers"] > table["n_layers"]
+    assert image["nodes_per_layer"] > table["nodes_per_layer"]
 
 
-def test_tables_leave_their_worst_rows_out_and_images_none():
-    assert [defaults.train(known, "auto")["trim"] for known in (TABLE, IMAGES)] == [0.2, 0.0]
+@anything
+@given(shapes, rows)
+def test_a_training_takes_the_steps_of_its_kind_within_the_bounds_on_epochs(shape, n_rows):
+    facts = of(shape, n_rows)
+    found = train(facts, "auto")
+    a_step_more = math.ceil(n_rows / found["batch_size"])  # steps of an epoch
+    assert FEWEST[facts.kind] <= found["epochs"] <= MOST_EPOCHS
+    if FEWEST[facts.kind] < found["epochs"] < MOST_EPOCHS:
+        assert abs(found["epochs"] * a_step_more - STEPS[facts.kind]) <= a_step_more / 2
 
 
-@pytest.mark.parametrize("inside", [True, False])
-def test_the_loss_is_bce_for_data_in_the_unit_interval_alone(inside):
-    assert defaults.network(TABLE._replace(unit_interval=inside))["loss"] == ("bce" if inside else "mse")
+@anything
+@given(shapes, rows, rows)
+def test_more_rows_never_make_smaller_batches_nor_more_epochs_of_one_batch_size(shape, first, second):
+    fewer, more = sorted([first, second])
+    assert train(of(shape, fewer), "auto")["batch_size"] <= train(of(shape, more), "auto")["batch_size"]
+    assert train(of(shape, fewer), 64)["epochs"] >= train(of(shape, more), 64)["epochs"]
 
 
-def test_only_what_is_auto_and_has_a_rule_is_replaced():
-    given_values = {"a": "auto", "b": 3, "c": "auto"}
-    assert resolved(given_values, {"a": 1, "b": 2}) == {"a": 1, "b": 3, "c": "auto"}
+@pytest.mark.parametrize("batch_size", [1, 100, 1000])
+def test_the_epochs_follow_from_the_batch_size_that_is_given(batch_size):
+    found = train(of((8, 8), 10_000), batch_size)
+    steps_an_epoch = 10_000 / batch_size
+    assert found["batch_size"] == batch_size
+    assert found["epochs"] == min(max(round(STEPS["image"] / steps_an_epoch), FEWEST["image"]), MOST_EPOCHS)
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_rows", "batch_size"),
+    [
+        ((8, 8), 10_000, 64),
+        ((8, 8), 10_001, 256),
+        ((8, 8), 100_000, 256),
+        ((8, 8), 100_001, 1024),
+        ((), 100_000, 128),
+        ((), 100_001, 1024),
+    ],
+)
+def test_the_batch_size_changes_where_the_docstring_says(shape, n_rows, batch_size):
+    assert train(of(shape, n_rows), "auto")["batch_size"] == batch_size
+
+
+def test_tables_alone_are_trimmed_and_held_closer_to_the_prior():
+    assert train(of((8, 8)), "auto")["trim"] == 0
+    assert train(of(()), "auto")["trim"] > 0
+    assert own(of((8, 8)))["beta"] < own(of(()))["beta"]
+
+
+def test_only_auto_is_resolved_and_only_where_there_is_a_rule():
+    values = {"a": "auto", "b": "auto", "c": 3, "d": "mse"}
+    assert resolved(values, {"a": 1, "c": 2, "d": 4}) == {"a": 1, "b": "auto", "c": 3, "d": "mse"}
+
+
+def test_every_rule_is_for_a_value_that_may_be_auto_and_leaves_none_open():
+    for rules, section, fixed in ((network(of(())), Network, FixedNetwork), (train(of(()), "auto"), Train, FixedTrain)):
+        open_fields = {name for name, field in section.model_fields.items() if "auto" in str(field.annotation)}
+        assert set(rules) == open_fields
+        assert set(fixed.model_fields) == set(section.model_fields)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_is_known_of_a_data_set_by_name_is_an_image(params: Params, name: str):
+    found = facts(params.override({"data.name": name}).data)
+    assert found is not None
+    assert found.kind == "image"
+    assert found.n_features == math.prod(found.shape)
 
 
 # through params.yaml

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from autoencoders.files import read_json, remove, replacing, sha256, tree_sha256, write_json, write_text
+from autoencoders.files import (
+    beside,
+    read_json,
+    remove,
+    replacing,
+    sha256,
+    sha256_of,
+    tree_sha256,
+    write_json,
+    write_text,
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -69,6 +79,38 @@ def test_replacing_never_empties_the_old_folder_in_place(old: Path, monkeypatch:
         pass
     assert deleted
     assert old not in deleted
+
+
+def test_beside_puts_the_new_file_in_the_old_ones_place_and_leaves_no_scratch(tmp_path: Path):
+    path = tmp_path / "deep" / "a.bin"
+    for content in (b"first", b"second"):
+        with beside(path) as new:
+            assert new.name == path.name  # so that an ending means what it says
+            new.write_bytes(content)
+        assert contents(tmp_path) == {"deep/a.bin": content}
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_beside_leaves_the_old_file_and_no_scratch_when_the_block_raises(tmp_path: Path, error: type[BaseException]):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write_and_raise() -> None:
+        with beside(path) as new:
+            new.write_text("half")
+            assert path.read_text() == "old"  # nor does the block itself touch it
+            raise error
+
+    with pytest.raises(error):
+        write_and_raise()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_sha256_of_a_file_is_that_of_its_content(tmp_path: Path):
+    (tmp_path / "a").write_bytes(bytes(range(256)) * 10_000)
+    assert sha256_of(tmp_path / "a") == sha256(bytes(range(256)) * 10_000)
 
 
 def test_write_text_replaces_the_file_and_leaves_no_scratch(tmp_path: Path):

@@ -28,6 +28,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
     "callbacks",
     "training",
     "evaluation",
+    "onnx",
     "operations",
     "answers",
     "drift",
@@ -40,6 +41,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
 OWNERS = {
     "pytorch_lightning": {"callbacks", "training"},
     "mlflow": {"serving", "tracking"},
+    "onnxruntime": {"onnx"},
     "safetensors": {"checkpoint"},
     "pydantic": {"params"},
     "pydantic_core": {"params"},

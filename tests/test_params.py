@@ -13,11 +13,13 @@ from ruamel.yaml import YAML
 
 from autoencoders.architecture import layer_widths
 from autoencoders.data.sources import SOURCES, facts
+from autoencoders.defaults import DataFacts
 from autoencoders.errors import ParameterError
 from autoencoders.losses import RECONSTRUCTION_LOSSES
 from autoencoders.params import (
+    BUILT_IN,
+    NO_FILE,
     Data,
-    DataFacts,
     Dimension,
     Models,
     Network,
@@ -86,12 +88,35 @@ def test_every_value_of_the_file_arrives_unchanged_and_nothing_is_added():
 
 
 def test_the_schema_names_the_data_sets_and_losses_that_the_code_knows():
-    assert set(get_args(Data.model_fields["name"].annotation)) == set(SOURCES)
+    assert set(BUILT_IN) == set(SOURCES)
     assert set(get_args(Network.model_fields["loss"].annotation)) == {"auto", *RECONSTRUCTION_LOSSES}
 
 
 def test_the_readers_are_strict_about_yaml_1_2():
     assert parse_params(TEXT.replace("learning_rate: 3.0e-3", "learning_rate: 1e-3")).train.learning_rate == 0.001
+
+
+# the data's name in MLflow
+
+
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [
+        ({"data.name": "mnist"}, "mnist"),
+        ({"data.path": "some/where/my table.v2.csv.gz"}, "my-table"),
+        ({"data.path": "some/folder/"}, "folder"),
+        ({"data.path": "https://example.org/a/b.parquet"}, "b"),
+        ({"data.path": "größe.csv"}, "gr-e"),
+        ({"data.path": "..."}, "data"),
+        ({"data.openml": 61}, "openml-61"),
+        ({"data.name": "sales", "data.path": "a.csv"}, "sales"),
+        ({"data.name": "sales", "data.openml": 61}, "sales"),
+    ],
+)
+def test_the_title_is_the_users_name_for_the_data_else_its_files(values, title):
+    data = parsed(values).data
+    assert data.title == title
+    assert data.own == (data.path != NO_FILE or data.openml > 0)
 
 
 # single values
@@ -105,6 +130,9 @@ OUT_OF_RANGE = [
     ("data.validation_fraction", 1, "less than 1"),
     ("data.test_fraction", 0.0, "greater than 0"),
     ("data.test_fraction", 1.0, "less than 1"),
+    ("data.openml", -1, "greater than or equal to 0"),
+    ("data.image_side", 1, "'auto' or must be greater than or equal to 2"),
+    ("data.image_side", 4097, "'auto' or must be less than or equal to 4096"),
     ("network.code_size", 0, "'auto' or must be greater than or equal to 1"),
     ("network.code_size", -8, "'auto' or must be greater than or equal to 1"),
     ("network.code_size", 65_537, "'auto' or must be less than or equal to 65536"),
@@ -124,6 +152,8 @@ OUT_OF_RANGE = [
     ("train.weight_decay", -0.1, "greater than or equal to 0"),
     ("train.gradient_clip", -1, "greater than or equal to 0"),
     ("train.patience", -1, "greater than or equal to 0"),
+    ("train.trim", -0.1, "'auto' or must be greater than or equal to 0"),
+    ("train.trim", 0.6, "'auto' or must be less than or equal to 0.5"),
     ("models.sparse.weight", -0.1, "greater than or equal to 0"),
     ("models.sparse.sparsity", 0, "greater than 0"),
     ("models.sparse.sparsity", 1.4, "less than 1"),
@@ -148,11 +178,17 @@ OUT_OF_RANGE = [
     ("evaluate.importance_samples", 0, "greater than or equal to 1"),
     ("evaluate.importance_samples", 100_001, "less than or equal to 100000"),
     ("evaluate.probe_rows", 99, "greater than or equal to 100"),
+    ("evaluate.false_alarm_rate", 0, "greater than 0"),
+    ("evaluate.false_alarm_rate", 1, "less than 1"),
     ("evaluate.figure_columns", 1, "greater than or equal to 2"),
     ("evaluate.figure_columns", 51, "less than or equal to 50"),
 ]
 WRONG_TYPE = [
     ("seed", "one", "a whole number"),
+    ("data.name", 3, "a string"),
+    ("data.label", 3, "a string"),
+    ("data.ignore", "age", "a list"),
+    ("data.openml", "iris", "a whole number"),
     ("seed", None, "a whole number"),
     ("train.epochs", 200.0, "a whole number"),
     ("train.epochs", True, "a whole number"),
@@ -178,8 +214,12 @@ WRONG_TYPE = [
     ("registry.promote", 1, "'auto' or must be a boolean"),
 ]
 UNKNOWN_CHOICE = [
-    ("data.name", "cifar10", "'digits', 'mnist' or 'fashion_mnist'"),
-    ("data.scaling", "minmax", "'auto', 'pixels', 'standard' or 'none'"),
+    ("data.scaling", "maxabs", "'auto', 'pixels', 'minmax', 'standard', 'robust' or 'none'"),
+    ("data.label_means", "outlier", "'auto', 'class' or 'anomaly'"),
+    ("data.missing", "drop", "'refuse' or 'impute'"),
+    ("data.image_side", "own", "'auto'"),
+    ("data.protocol", "inductive", "'split' or 'transductive'"),
+    ("network.kind", "transformer", "'auto', 'mlp' or 'conv'"),
     ("network.code_size", "big", "'auto'"),
     ("network.loss", "mae", "'auto', 'mse', 'bce' or 'l1'"),
     ("network.activation", "swish", "'silu', 'gelu', 'relu', 'tanh' or 'sigmoid'"),
@@ -192,6 +232,18 @@ UNKNOWN_CHOICE = [
     ("tune.sampler", "cma", "'tpe' or 'random'"),
     ("tune.pruner", "wilcoxon", "'none', 'median' or 'hyperband'"),
     ("tune.storage", "sqlite", "'journal' or 'environment'"),
+]
+PATTERNS = [
+    ("data.name", ""),
+    ("data.name", "my data"),
+    ("data.name", "../digits"),
+    ("data.name", "-digits"),
+    ("data.sha256", "abc"),
+    ("data.sha256", "A" * 64),
+    ("data.sha256", "0" * 65),
+    ("data.split", "shuffled"),
+    ("data.split", "time:"),
+    ("data.split", "column:"),
 ]
 SHORT_LISTS = [("tune.space", [], 1), ("rate_distortion.code_sizes", [8], 2), ("rate_distortion.seeds", [], 1)]
 NOT_FINITE = [
@@ -226,6 +278,12 @@ def test_a_bad_value_is_refused_with_its_key_the_value_and_what_is_allowed(key, 
     (line,) = refusal({key: value}).splitlines()
     assert line.startswith(f"params.yaml: {key} = {value!r}: ")
     assert f"must be {allowed}" in line
+
+
+@pytest.mark.parametrize(("key", "value"), PATTERNS)
+def test_a_text_of_another_form_is_refused_with_its_key_and_the_form(key, value):
+    (line,) = refusal({key: value}).splitlines()
+    assert line.startswith(f"params.yaml: {key} = {value!r}: String should match pattern ")
 
 
 @pytest.mark.parametrize(
@@ -329,6 +387,10 @@ ALLOWED_BOUNDS = [
     *[("tune.workers", value) for value in (1, 1024)],
     ("rate_distortion.code_sizes", [1, 65_536]),
     *[("registry.promote", value) for value in ("auto", True, False)],
+    *[("train.trim", value) for value in ("auto", 0, 0.5)],
+    *[("data.image_side", value) for value in ("auto", 2, 4096)],
+    *[("data.split", value) for value in ("random", "time:when", "column:part", "column:with: colon")],
+    *[("data.sha256", value) for value in ("", "0" * 64)],
 ]
 
 
@@ -597,10 +659,10 @@ def test_a_missing_file_is_refused_with_its_path_and_what_to_do(tmp_path):
 
 def test_a_bad_value_in_a_file_is_refused_with_the_files_path(tmp_path):
     path = tmp_path / "other.yaml"
-    path.write_text(TEXT.replace("epochs: ", "epochs: -", 1), encoding="utf-8")
+    path.write_text(TEXT.replace("patience: ", "patience: -", 1), encoding="utf-8")
     with pytest.raises(ParameterError) as caught:
         load_params(path)
-    assert str(caught.value).startswith(f"{path}: train.epochs = '-{TREE['train']['epochs']}': ")
+    assert str(caught.value).startswith(f"{path}: train.patience = -{TREE['train']['patience']}: ")
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake(tmp_path):
@@ -707,6 +769,18 @@ def test_a_type_without_a_section_is_not_trained_and_is_refused_by_name():
 # resolving and flattening
 
 
+@every_kind
+@pytest.mark.parametrize("shape", [(), (8, 8)])
+def test_every_auto_that_has_a_rule_is_resolved_and_every_other_value_is_kept(kind, shape):
+    params, fit = load_params(FILE), DataFacts(64, unit_interval=True, shape=shape, rows=1000)
+    asked = params.network_of(kind).model_dump() | params.train_of(kind).model_dump()
+    found = params.network_for(kind, fit).model_dump() | params.train_for(kind, fit).model_dump()
+    assert "auto" not in [value for value in found.values() if isinstance(value, str)]
+    assert {key: found[key] for key, value in asked.items() if value != "auto"} == {
+        key: value for key, value in asked.items() if value != "auto"
+    }
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_the_automatic_code_size_is_the_root_of_the_data_sets_features(name):
     params = parsed({"data.name": name, "network.code_size": "auto"})
@@ -757,8 +831,8 @@ def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
     assert flat["widths"] == list(architecture.widths)
     assert flat["network.activation"] == architecture.activation
     own = params.own_for(kind, facts(params.data))
-    assert {name: flat[f"models.{kind}.{name}"] for name in params.kind(kind).own()} == own
-    assert "auto" not in {flat["train.epochs"], flat["train.batch_size"], flat["train.trim"], own.get("beta")}
+    assert {name: flat[f"models.{kind}.{name}"] for name in own} == own
+    assert "auto" not in [value for key, value in flat.items() if key != "models.contractive.jacobian"]
     assert json.loads(json.dumps(flat)) == flat
 
 

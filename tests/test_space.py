@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from autoencoders.defaults import DataFacts
 from autoencoders.errors import ParameterError
-from autoencoders.params import DataFacts, Models, Params
+from autoencoders.params import Dimension, Models, Params
 from autoencoders.space import TUNABLE, WHOLE, check_space, dimensions
 
 DIGITS = DataFacts(n_features=64, unit_interval=True)
@@ -120,7 +121,6 @@ def test_what_is_no_value_to_tune_is_refused_with_what_may_be_tuned_and_the_like
 # values that a type can't use
 
 REFUSED = [
-    ({"param": "network.code_size", "low": 4, "high": 64}, "network.code_size = 64", "undercomplete"),
     ({"param": "network.code_size", "low": 0, "high": 24}, "network.code_size = 0", "undercomplete"),
     ({"param": "train.learning_rate", "low": 0.001, "high": 20.0}, "train.learning_rate = 20.0", "undercomplete"),
     ({"param": "train.batch_size", "low": 8.0, "high": 64}, "train.batch_size = 8.0", "undercomplete"),
@@ -174,6 +174,27 @@ def test_a_types_own_line_concerns_that_type_alone(params):
     assert [d.param for d in dimensions(space, "variational")] == [line["param"] for line in lines]
     for kind in set(params.kinds) - {"variational"}:
         assert [d.param for d in dimensions(space, kind)] == [CODE["param"]]
+
+
+def code_sizes(params: Params, line: dict[str, Any], facts: DataFacts | None) -> Dimension:
+    """The code sizes that a study of the undercomplete type tries where the space has this line."""
+    (found,) = dimensions(with_space(params, {"param": "network.code_size", **line}), "undercomplete", facts)
+    return found
+
+
+@pytest.mark.parametrize("line", [{"low": 4, "high": 63}, {"low": 4, "high": 63, "log": True}, {"choices": [2, 63]}])
+def test_codes_below_the_number_of_features_are_tried_as_given(params, line):
+    given = Dimension(param="network.code_size", **line)
+    assert code_sizes(params, line, DIGITS) == code_sizes(params, line, None) == given
+
+
+@pytest.mark.parametrize("n_features", [2, 3, 5, 64])
+@pytest.mark.parametrize("line", [{"low": 4, "high": 64}, {"low": 100, "high": 200}, {"choices": [2, 64, 100]}])
+def test_codes_of_a_small_table_are_kept_below_its_number_of_features(params, line, n_features):
+    facts = DataFacts(n_features, unit_interval=False)
+    ends = code_sizes(params, line, facts).ends
+    assert all(1 <= size < n_features for size in ends)
+    check_space(with_space(params, {"param": "network.code_size", **line}), facts)
 
 
 def test_a_step_that_leaves_the_whole_numbers_is_refused(params):

@@ -48,7 +48,7 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
         if source.name.lower().endswith(ARCHIVES) and source.exists():
             unpack(source, Path(scratch, "files"))
         path = Path(scratch, "files") if Path(scratch, "files").exists() else source
-        reader = open_reader(path, like=schema.shape)
+        reader = open_reader(path, like=schema)
         known = {column.name for column in schema.columns}
         if (extra := [name for name in reader.names if name not in known]) and known & {*reader.names}:
             reader.told.append(f"left out, as the model does not know them: {some(extra)}")

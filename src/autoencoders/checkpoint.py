@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from autoencoders.models import AUTOENCODERS, Autoencoder, build
 FORMAT = 2
 BATCH_ROWS = 4096  # rows in one pass of inference
 TAILS = 4  # degrees of freedom of the scores' Student-t distribution
+OUTPUTS = ("code", "reconstruction", "nats")  # of a model, for features; what an ONNX graph holds
 KEPT = 0.8  # share of the training rows whose errors give the variance: the others may be anomalies
 SMALLEST_VARIANCE, VARIANCE_FLOOR = 1e-6, 0.01  # of a feature's errors: in model scale, and as a share of all rows'
 WEIGHTS, DESCRIPTION, HISTORY = "model.safetensors", "model.json", "history.csv"
@@ -65,6 +66,7 @@ class TrainedModel(nn.Module):
     def __init__(self, description: ModelDescription, autoencoder: Autoencoder, shift: Tensor, scale: Tensor) -> None:
         super().__init__()
         self.description, self.autoencoder = description, autoencoder
+        self.session: Any = None  # of onnxruntime, where the model was exported
         self.register_buffer("shift", shift)
         self.register_buffer("scale", scale)
         self.register_buffer("variance", torch.ones_like(shift))  # of the errors, by feature
@@ -78,17 +80,32 @@ class TrainedModel(nn.Module):
         """Model-scale rows in raw scale."""
         return x * self.scale + self.shift
 
-    def encode(self, raw: np.ndarray) -> np.ndarray:
+    def code(self, raw: Tensor) -> Tensor:
         """Codes (rows, code) of raw rows."""
-        return self._batched(raw, lambda rows: self.autoencoder.encode(self.scaled(rows)))
+        return self.autoencoder.encode(self.scaled(raw))
+
+    def reconstruction(self, raw: Tensor) -> Tensor:
+        """Raw-scale reconstructions of raw rows."""
+        return self.unscaled(self.autoencoder(self.scaled(raw)))
+
+    def nats(self, raw: Tensor) -> Tensor:
+        """(rows, features + 1): each feature's part of the score of raw rows, and the divergence."""
+        x = self.scaled(raw)
+        errors = [(self.autoencoder.decode(z) - x).square() for z in self.autoencoder.draws(x)]
+        parts = (TAILS + 1) / 2 * (sum(errors) / (len(errors) * TAILS * self.variance)).log1p()
+        return torch.cat([parts, self.autoencoder.divergence(x)[:, None]], 1)
+
+    def encode(self, raw: np.ndarray) -> np.ndarray:
+        """`code` of arrays of any length."""
+        return self._batched(raw, self.code)
+
+    def reconstruct(self, raw: np.ndarray) -> np.ndarray:
+        """`reconstruction` of arrays of any length."""
+        return self._batched(raw, self.reconstruction)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Raw-scale rows from codes."""
         return self._batched(codes, lambda z: self.unscaled(self.autoencoder.decode(z.to(self.scale.dtype))))
-
-    def reconstruct(self, raw: np.ndarray) -> np.ndarray:
-        """Raw-scale reconstructions of raw rows."""
-        return self._batched(raw, lambda rows: self.unscaled(self.autoencoder(self.scaled(rows))))
 
     def calibrate(self, training: np.ndarray, clean: np.ndarray) -> None:
         """Takes each feature's error variance from training rows, and the scores of clean validation rows.
@@ -102,7 +119,7 @@ class TrainedModel(nn.Module):
             best = np.argsort((error / variance).sum(1), kind="stable")[: math.ceil(KEPT * len(error))]
             variance = np.maximum(error[best].mean(0, dtype=np.float64), VARIANCE_FLOOR * mean)
         self.variance = torch.from_numpy(variance).to(self.scale)
-        self.calibration = torch.from_numpy(np.sort(self._contributions(clean).sum(1)))
+        self.calibration = torch.from_numpy(np.sort(self._batched(clean, self.nats).sum(1)))
         self.description = replace(self.description, calibration_rows=len(clean))
 
     def score(self, raw: np.ndarray) -> Scores:
@@ -112,27 +129,19 @@ class TrainedModel(nn.Module):
         decoder, under which one feature alone can't decide. error_j: squared, mean over posterior draws. p-value:
         (1 + clean scores that are as high) / (1 + clean rows). Vovk et al. 2005, section 2.2.
         """
-        parts = self._contributions(raw)
+        parts = self._batched(raw, self.nats)
         score, clean = parts.sum(1), self.calibration.numpy()
         lower = np.searchsorted(clean, score, "left")
         return Scores(score, parts[:, :-1], 100 * lower / len(clean), (1 + len(clean) - lower) / (1 + len(clean)))
 
-    def _contributions(self, raw: np.ndarray) -> np.ndarray:
-        """(rows, features + 1): each feature's part of the score, and the divergence."""
-
-        def parts(rows: Tensor) -> Tensor:
-            x = self.scaled(rows)
-            errors = [(self.autoencoder.decode(z) - x).square() for z in self.autoencoder.draws(x)]
-            nats = (TAILS + 1) / 2 * (sum(errors) / (len(errors) * TAILS * self.variance)).log1p()
-            return torch.cat([nats, self.autoencoder.divergence(x)[:, None]], 1)
-
-        return self._batched(raw, parts)
-
     @torch.no_grad()
     def _batched(self, rows: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
-        starts = range(0, max(1, len(rows)), BATCH_ROWS)  # no rows give no rows
-        parts = [function(as_tensor(rows[i : i + BATCH_ROWS])) for i in starts]
-        return torch.cat(parts).numpy()
+        batches = [rows[i : i + BATCH_ROWS] for i in range(0, max(1, len(rows)), BATCH_ROWS)]  # no rows give no rows
+        name = getattr(function, "__name__", "")
+        if self.session is not None and name in OUTPUTS:
+            found = (self.session.run([name], {"features": batch.astype(np.float32)})[0] for batch in batches)
+            return np.concatenate(list(found))
+        return torch.cat([function(as_tensor(batch)) for batch in batches]).numpy()
 
 
 def as_tensor(rows: np.ndarray) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoencoders.errors import UserError
-from autoencoders.stage import DATA, METRICS, reporting
+from autoencoders.stage import DATA, METRICS, RESUME, reporting, repository
 
 if TYPE_CHECKING:
     from autoencoders.checkpoint import TrainedModel
@@ -148,10 +148,19 @@ def _promote(arguments: Arguments) -> None:
 def champion(model: str | None = None) -> "TrainedModel":
     """A registered model by its URI; by default the champion of the data in params.yaml. Raises UserError."""
     from autoencoders.checkpoint import load
-    from autoencoders.tracking.registry import fetched, present
+    from autoencoders.onnx import accelerated
 
-    registry = present()  # also where MLflow's store is, for `fetched`
-    return load(fetched(model or f"models:/{registry.name}@champion"))
+    folder, graph = _located(model)
+    return accelerated(load(folder), graph)
+
+
+def _located(model: str | None) -> tuple[Path, Path]:
+    """The folder of a registered model, and where its ONNX graph is, if it has one."""
+    from autoencoders.tracking.registry import fetched, model_sha256, present
+
+    registry = present()  # also tells mlflow where the store is
+    folder = fetched(model or f"models:/{registry.name}@champion")
+    return folder, repository() / RESUME / "onnx" / f"{model_sha256(folder)}.onnx"
 
 
 def _answer(op: str) -> Callable[[Arguments], None]:
@@ -189,14 +198,26 @@ def _sample(arguments: Arguments) -> None:
 
 @command("serve", "serve a model over HTTP on this machine", port(5001), HOST, MODEL)
 def _serve(arguments: Arguments) -> None:
+    from autoencoders.onnx import ONNX_VARIABLE
     from autoencoders.tracking import store
     from autoencoders.tracking.registry import present
 
     uri = arguments.model or f"models:/{present().name}@champion"
+    os.environ[ONNX_VARIABLE] = str(_located(uri)[1])
     os.environ |= {"MLFLOW_TRACKING_URI": store.uri(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     print(f"{uri} on http://{arguments.host}:{arguments.port}/invocations, Ctrl-C ends it", flush=True)
     where = ["--host", arguments.host, "--port", str(arguments.port), "--env-manager", "local", "--workers", "1"]
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", "models", "serve", "-m", uri, *where])  # noqa: S606
+
+
+@command("export", "write a model as an ONNX graph, by which score and serve answer from then on", MODEL)
+def _export(arguments: Arguments) -> None:
+    from autoencoders.checkpoint import load
+    from autoencoders.onnx import export
+
+    folder, graph = _located(arguments.model)
+    export(load(folder), graph)
+    print(f"{graph}: agrees with torch")
 
 
 @command(

@@ -60,7 +60,8 @@ def as_rows(rows: Any) -> Rows:
 def _codes(model: TrainedModel, rows: Any) -> np.ndarray:
     width = model.description.architecture.code_size
     try:
-        codes = np.asarray(rows, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            codes = np.asarray(rows, dtype=np.float32)
     except (ValueError, TypeError) as error:
         raise DataError(f"op = decode: {error}") from error
     if codes.ndim != 2 or codes.shape[1] != width or not np.isfinite(codes).all():

@@ -406,9 +406,9 @@ class Params(Section):
             yield rises, "nodes_per_layer", nodes, "must not rise towards the code"
         yield conv and not facts.shape, "kind", "conv", "needs images, but the data has none; choose mlp or auto"
         yield conv and not n_layers, "kind", "conv", f"needs layers, but {key('n_layers')} = 0"
-        scaled = f"needs data in [0, 1], but data.scaling = {self.data.scaling} gives other values"
-        misfit = network.loss == "bce" and not facts.unit_interval
-        yield misfit, "loss", "bce", f"{scaled}; choose mse, l1 or auto, or data.scaling: pixels"
+        if network.loss == "bce" and not facts.unit_interval:  # else no stage may read data.scaling
+            scaled = f"needs data in [0, 1], but data.scaling = {self.data.scaling} gives other values"
+            yield True, "loss", "bce", f"{scaled}; choose mse, l1 or auto, or data.scaling: pixels"
         size, activation = shape.code_size, shape.code_activation
         if kind == "undercomplete":
             rule = f"must be below the data's {facts.n_features} features for undercomplete, which could copy its input"

@@ -1,5 +1,6 @@
 """The registered model that people call: an MLflow pyfunc, loaded from this file (models-from-code) and safetensors."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from mlflow.pyfunc import PythonModel
 
 from autoencoders.checkpoint import load
 from autoencoders.errors import DataError
+from autoencoders.onnx import ONNX_VARIABLE, accelerated
 from autoencoders.operations import OPERATIONS, SETTINGS, answer
 
 
@@ -18,7 +20,7 @@ class ServedAutoencoder(PythonModel):  # type: ignore[misc]  # mlflow's class is
 
     def load_context(self, context: Any) -> None:
         """Reads the weights."""
-        self.model = load(Path(context.artifacts["model"]))
+        self.model = accelerated(load(Path(context.artifacts["model"])), Path(os.environ.get(ONNX_VARIABLE, "none")))
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002  (mlflow takes hints for a signature)
         """The operation's answer. Raises MlflowException (over HTTP: status 400) that says what is wrong."""

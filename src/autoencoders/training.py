@@ -73,7 +73,7 @@ class Batches:
         rest, block = torch.empty(0), max(1, BLOCK_BYTES // self.rows.row_bytes)
         starts = torch.randperm(math.ceil(len(self.rows) / block), generator=generator) * block
         for group in starts.split(BUFFERED):
-            parts = [torch.from_numpy(self.rows.read(start, start + block)) for start in group.tolist()]
+            parts = (torch.from_numpy(self.rows.read(start, start + block)) for start in group.tolist())
             rows = torch.cat([*([rest] if len(rest) else []), *parts])
             rows = rows[torch.randperm(len(rows), generator=generator)]
             whole = len(rows) // self.size * self.size

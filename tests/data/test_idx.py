@@ -18,8 +18,12 @@ import numpy as np
 import pytest
 
 from autoencoders.data import idx
-from autoencoders.data.sources import SOURCES, download
+from autoencoders.data.prepare import prepare
+from autoencoders.data.prepared import load_prepared
+from autoencoders.data.sources import download
 from autoencoders.errors import DataError
+from autoencoders.files import read_json
+from autoencoders.params import Data, Params
 
 IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = (file.name for file in idx.FILES["mnist"])
 PAGE = b"<!DOCTYPE html><html><body>Please log in to this network</body></html>"
@@ -142,10 +146,16 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def raw(small: None, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def mnist(params: Params) -> Data:
+    """params.yaml's data section, for MNIST."""
+    return params.override({"data.name": "mnist"}).data
+
+
+@pytest.fixture
+def raw(small: None, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """data/raw with the small MNIST, from an earlier download that went well."""
     monkeypatch.setenv(idx.MIRROR_VARIABLE, serve(lambda name: Answer(PACKED[name])).url)
-    download("mnist", tmp_path / "data" / "raw")
+    download(mnist, tmp_path / "data" / "raw")
     monkeypatch.delenv(idx.MIRROR_VARIABLE)
     return tmp_path / "data" / "raw"
 
@@ -155,13 +165,13 @@ def everything(folder: Path) -> dict[str, bytes | None]:
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
-def refused(raw: Path, mirror: str | Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def refused(raw: Path, mnist: Data, mirror: str | Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The message of a download that fails, after a look whether everything stayed as it was."""
     monkeypatch.setenv(idx.MIRROR_VARIABLE, str(mirror))
     before = everything(raw.parent)
-    assert f"{raw.name}/images.npy" in before
+    assert f"{raw.name}/files/X.npy" in before
     with pytest.raises(DataError) as caught:
-        download("mnist", raw)
+        download(mnist, raw)
     assert everything(raw.parent) == before
     scratch = Path(tempfile.gettempdir())
     assert everything(scratch) == {}
@@ -197,8 +207,8 @@ def test_mnist_equals_what_its_files_hold(
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(arrays[array], array_of(gzip.decompress((mnist_mirror / name).read_bytes())))
         assert arrays[array].dtype == np.uint8
-    assert arrays["images"].shape == (60_000, SOURCES["mnist"].n_features)
-    assert arrays["test_images"].shape == (10_000, SOURCES["mnist"].n_features)
+    assert arrays["images"].shape == (60_000, 28 * 28)
+    assert arrays["test_images"].shape == (10_000, 28 * 28)
     assert set(arrays["labels"]) == set(arrays["test_labels"]) == set(range(10))
     assert site.asked == (list(ARRAYS) if wrapper == "http" else [])
 
@@ -255,12 +265,12 @@ def test_a_relative_folder_is_looked_for_in_the_users_repository(
 
 
 def test_when_all_mirrors_fail_the_error_lists_each_with_its_reason_and_says_how_to_go_on(
-    raw: Path, serve: Serve, refusing: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    raw: Path, mnist: Data, serve: Serve, refusing: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     lost, page = serve(lambda name: Answer(status=404)), serve(lambda name: Answer(PAGE))
     (tmp_path / "empty").mkdir()
     monkeypatch.setattr(idx, "MIRRORS", {"mnist": (lost.url, page.url, refusing)})
-    first, *reasons, advice = refused(raw, tmp_path / "empty", monkeypatch).splitlines()
+    first, *reasons, advice = refused(raw, mnist, tmp_path / "empty", monkeypatch).splitlines()
     assert first.startswith(IMAGES)
     expected = {tmp_path / "empty": "No such file", lost.url: "404", page.url: "web page", refusing: "refused"}
     assert len(reasons) == len(expected)
@@ -273,9 +283,9 @@ def test_when_all_mirrors_fail_the_error_lists_each_with_its_reason_and_says_how
 
 @pytest.mark.parametrize("address", ["file:///files/", f"http://{'a' * 64}.example/", "http://127.0.0.1:99999/"])
 def test_an_address_that_nobody_can_be_asked_at_is_one_failed_mirror(
-    raw: Path, monkeypatch: pytest.MonkeyPatch, address: str
+    raw: Path, mnist: Data, monkeypatch: pytest.MonkeyPatch, address: str
 ):
-    _, reason, _ = refused(raw, address, monkeypatch).splitlines()
+    _, reason, _ = refused(raw, mnist, address, monkeypatch).splitlines()
     assert reason.strip().startswith(f"{address}: ")
 
 
@@ -300,18 +310,20 @@ def test_a_server_that_fails_twice_and_then_answers_is_asked_until_it_does(
     assert site.asked == [IMAGES] * 3
 
 
-def test_a_server_that_goes_on_failing_is_given_up(raw: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch):
+def test_a_server_that_goes_on_failing_is_given_up(
+    raw: Path, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
     site = serve(lambda name: Answer(status=503))
-    assert "503" in refused(raw, site.url, monkeypatch)
+    assert "503" in refused(raw, mnist, site.url, monkeypatch)
     assert site.asked == [IMAGES] * (1 + idx.RETRIES)
 
 
 def test_a_connection_cut_in_mid_transfer_is_told_from_a_whole_file(
-    raw: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    raw: Path, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
     packed = PACKED[IMAGES]
     site = serve(lambda name: Answer(packed[:5000], length=len(packed)))
-    message = refused(raw, site.url, monkeypatch)
+    message = refused(raw, mnist, site.url, monkeypatch)
     assert IMAGES in message
     assert f"5000 bytes read, {len(packed) - 5000} more expected" in message
 
@@ -359,11 +371,11 @@ DAMAGED: dict[str, tuple[str, bytes, str]] = {
 
 @pytest.mark.parametrize("damage", DAMAGED)
 def test_a_damaged_file_ends_in_one_error_and_the_good_data_stays(
-    raw: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch, damage: str
+    raw: Path, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch, damage: str
 ):
     name, content, reason = DAMAGED[damage]
     site = serve(lambda asked: Answer(content if asked == name else PACKED[asked]))
-    message = refused(raw, site.url, monkeypatch)
+    message = refused(raw, mnist, site.url, monkeypatch)
     assert message.startswith(f"{name}: ")
     with pytest.raises(DataError, match=f"^{name}: .*{reason}") as caught:
         idx.parse(spec(name), content)
@@ -392,14 +404,14 @@ MISLABELLED: dict[str, tuple[str, bytes, str]] = {
 
 @pytest.mark.parametrize("damage", MISLABELLED)
 def test_a_file_that_says_something_else_of_itself_is_refused(
-    raw: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch, damage: str
+    raw: Path, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch, damage: str
 ):
     name, plain, reason = MISLABELLED[damage]
     content = gzip.compress(plain)
     files = tuple(spec(other, plain=plain if other == name else None) for other in PLAIN)
     monkeypatch.setitem(idx.FILES, "mnist", files)
     site = serve(lambda asked: Answer(content if asked == name else PACKED[asked]))
-    message = refused(raw, site.url, monkeypatch)
+    message = refused(raw, mnist, site.url, monkeypatch)
     assert message.startswith(f"{name}: ")
     assert reason in message
 
@@ -468,3 +480,24 @@ def test_every_file_has_a_whole_digest_of_its_own(name: str):
     for file in idx.FILES[name]:
         assert len(file.digest) == digits[file.algorithm]
         assert set(file.digest) <= set("0123456789abcdef")
+
+
+# --- data/raw ---
+
+
+def test_both_parts_come_as_one_array_and_the_last_rows_are_the_test_split(raw: Path):
+    images, labels = (np.load(raw / "files" / f"{name}.npy", allow_pickle=False) for name in "Xy")
+    parts = {name: array_of(plain) for name, plain in PLAIN.items()}
+    np.testing.assert_array_equal(images.reshape(25, -1), np.concatenate([parts[IMAGES], parts[TEST_IMAGES]]))
+    np.testing.assert_array_equal(labels, np.concatenate([parts[LABELS], parts[TEST_LABELS]]))
+    assert images.shape == (25, 28, 28)
+    assert read_json(raw / "source.json")["test_rows"] == len(parts[TEST_LABELS])
+
+
+def test_the_publishers_test_split_stays_the_test_split(raw: Path, mnist: Data, tmp_path: Path):
+    prepare(raw, tmp_path / "prepared", mnist)
+    found = load_prepared(tmp_path / "prepared")
+    np.testing.assert_array_equal(found.sample("test"), array_of(PLAIN[TEST_IMAGES]))
+    np.testing.assert_array_equal(found.labels["test"], array_of(PLAIN[TEST_LABELS]))
+    others = np.concatenate([found.sample(name) for name in ("train", "validation")])
+    assert {row.tobytes() for row in others} == {row.astype(np.float32).tobytes() for row in array_of(PLAIN[IMAGES])}

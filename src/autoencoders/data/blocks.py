@@ -19,12 +19,12 @@ class Blocks:
         """Raises DataError where the file holds no array of plain values, or is cut short."""
         self.path = path
         try:
-            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+            mapped = np.lib.format.open_memmap(path, mode="r")  # never pickle
         except FileNotFoundError as error:
             raise DataError(f"{path}: no such file; `dvc repro` makes it") from error
         except (ValueError, OSError, TypeError, OverflowError, EOFError, TokenError) as error:  # of numpy's parser
             raise DataError(f"{path}: not a readable .npy array ({error})") from error
-        if not isinstance(mapped, np.memmap) or mapped.ndim == 0:
+        if mapped.ndim == 0:
             raise DataError(f"{path}: not an array of rows")
         self.dtype, self.shape, self.offset = mapped.dtype, mapped.shape, mapped.offset
         self.by_rows = bool(mapped.flags.c_contiguous)
@@ -42,7 +42,7 @@ class Blocks:
     def read(self, start: int, stop: int) -> np.ndarray:
         """Rows from start up to stop, as a new array."""
         if not self.by_rows:  # column after column: a row is spread over the whole file
-            return np.array(np.load(self.path, mmap_mode="r", allow_pickle=False)[start:stop])
+            return np.array(np.lib.format.open_memmap(self.path, mode="r")[start:stop])
         rows, where = min(stop, len(self)) - start, self.offset + start * self.row_bytes
         values = np.fromfile(self.path, self.dtype, rows * int(np.prod(self.shape[1:])), offset=where)
         return values.reshape(rows, *self.shape[1:])

@@ -41,23 +41,23 @@ def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> np.ndarray:
     if rows.dtype.kind not in "buif":
         raise DataError(f"values of type {rows.dtype}, expected numbers")
     if schema.is_image:
-        return rows.reshape(len(rows), -1) if rows.dtype == np.uint8 else _float32("pixels", rows, first)
+        return rows.reshape(len(rows), schema.n_features) if rows.dtype == np.uint8 else _float32(schema, rows, first)
     if any(column.categories is not None or column.fill is not None for column in schema.columns):
         names = [column.name for column in schema.columns]
         return encode(schema, pa.table(list(rows.T.astype(np.float64)), names=names), first)
     kept = np.array([column.constant is None for column in schema.columns])
-    return _float32("columns", rows[:, kept], first)
+    return _float32(schema, rows[:, kept], first)
 
 
 def _converted(column: Column, values: pa.Array, first: int) -> pa.Array:
-    return as_numbers(column.name, values, first) if column.categories is None else as_text(values)
+    return as_numbers(column.name, values, first) if column.categories is None else as_text(column.name, values)
 
 
 def _encoded(column: Column, values: pa.Array, first: int) -> np.ndarray:
     """Features (rows, width) of one column, missing values filled."""
     values = pc.fill_null(values, column.fill) if values.null_count else values
     if column.categories is None:
-        return _float32(f"column {column.name}", values.to_numpy(zero_copy_only=False)[:, None], first)
+        return _float32(Schema((), (column,)), values.to_numpy(zero_copy_only=False)[:, None], first)
     found = pc.index_in(values, pa.array(column.categories, pa.string()))
     places = pc.fill_null(found, len(column.categories)).to_numpy(zero_copy_only=False)
     return np.eye(len(column.categories) + 1, dtype=np.float32)[places]
@@ -74,20 +74,23 @@ def as_numbers(name: str, values: pa.Array, first: int = 0) -> pa.Array:
     return pc.if_else(pc.is_nan(numbers), None, numbers)
 
 
-def as_text(values: pa.Array) -> pa.Array:
-    """Text; an empty one counts as missing."""
-    text = pc.cast(values, pa.string())
+def as_text(name: str, values: pa.Array) -> pa.Array:
+    """Text; an empty one counts as missing. Raises DataError."""
+    try:
+        text = pc.cast(values, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"column {name}: not text ({error})") from None
     return pc.if_else(pc.equal(text, ""), None, text)
 
 
-def _float32(name: str, values: np.ndarray, first: int) -> np.ndarray:
+def _float32(schema: Schema, values: np.ndarray, first: int) -> np.ndarray:
+    values = values.reshape(len(values), schema.n_features)
     bad = ~(np.abs(values, dtype=np.float64) <= LARGEST)  # NaN too
     if bad.any():
-        row, column = np.argwhere(bad.reshape(len(values), -1))[0]
-        where = f"row {first + row + 1}" + (f", position {column}" if values.shape[-1] > 1 else "")
-        found = values.reshape(len(values), -1)[row, column]
-        raise DataError(f"{name}: {int(bad.sum())} values that are not finite 32-bit numbers ({where}: {found})")
-    return values.reshape(len(values), -1).astype(np.float32)
+        row, column = np.argwhere(bad)[0]
+        found = f"row {first + row + 1}, {schema.features[column]}: {values[row, column]}"
+        raise DataError(f"{found} is no finite 32-bit number, and {int(bad.sum()) - 1} others are none")
+    return values.astype(np.float32)
 
 
 def _rows(values: pa.Array, first: int) -> str:

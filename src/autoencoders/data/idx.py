@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import struct
 import sys
 import tempfile
@@ -88,7 +89,7 @@ def _first_good(file: File, mirrors: list[str]) -> np.ndarray:
     for mirror in mirrors:
         try:
             return parse(file, _read(mirror, file.name))
-        except (DataError, OSError) as error:  # requests' errors are OSErrors
+        except (DataError, OSError) as error:
             reasons.append(f"  {mirror}: {error}")
     raise DataError(
         f"{file.name}: no mirror gave it:\n" + "\n".join(reasons) + f"\nSet {MIRROR_VARIABLE} to a folder or URL that "
@@ -101,20 +102,22 @@ def _read(mirror: str, name: str) -> bytes:
         root = Path(os.environ.get("DVC_ROOT", ""))  # the user's repository, also in DVC's temporary folders
         return (root / mirror / name).read_bytes()
     with tempfile.TemporaryDirectory() as scratch:
-        return over_http(mirror, name, Path(scratch)).read_bytes()
+        return over_http(f"{mirror.rstrip('/')}/{name}", Path(scratch)).read_bytes()
 
 
-def over_http(base: str, name: str, folder: Path) -> Path:
-    """The file `base/name`, fetched into a folder. Raises DataError, OSError."""
+def over_http(url: str, folder: Path) -> Path:
+    """What a URL gives, fetched into a folder. Raises DataError."""
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
-    files = pooch.create(folder, base.rstrip("/") + "/", registry={name: None}, retry_if_failed=RETRIES)
+    name = re.split("[?#]", url)[0].rpartition("/")[2]
+    name = name if name.strip(".") else "data"
+    files = pooch.create(folder, "", registry={name: None}, urls={name: url}, retry_if_failed=RETRIES)
     try:
         return Path(files.fetch(name, downloader=downloader))
-    except ValueError as error:
-        raise DataError(str(error)) from error
+    except (ValueError, OSError) as error:  # requests' errors are OSErrors
+        raise DataError(f"{url}: {error}") from error
 
 
 def parse(file: File, content: bytes) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Fills `data/prepared`: rows of the source are counted and split, surveyed, and written as features."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from autoencoders.data.blocks import Writer
 from autoencoders.data.encoding import Rows, encode
-from autoencoders.data.prepared import SPLITS, Description
+from autoencoders.data.prepared import REPORT, SPLITS, Description
 from autoencoders.data.readers import Reader, TableReader, open_reader
 from autoencoders.data.schema import Schema, some
 from autoencoders.data.sources import FILES, ORIGIN
@@ -22,7 +23,6 @@ from autoencoders.params import Data
 
 SMALLEST_SPLIT = 2  # rows; a variance needs two
 MOST_CLASSES = 1000
-REPORT = "report.json"
 TABLES = "standard"  # the scaling that `auto` stands for, of tables
 LOOKED = 100_000  # rows among which duplicates are counted
 
@@ -120,12 +120,15 @@ class RawRows:
     def masks(self) -> dict[str, np.ndarray]:
         """Which rows (rows,) each split has. Raises DataError where one has too few."""
         data, n, own_test = self.data, self.n, int(self.origin.get("test_rows", 0))
+        if self.keys is not None and self.keys.isna().any():
+            raise DataError(f"data.split = {data.split}: row {int(self.keys.isna().argmax()) + 1} has no value")
         n_test = own_test or (0 if data.protocol == "transductive" else round(n * data.test_fraction))
         n_validation = round((n - n_test) * data.validation_fraction)
-        ends = [n_test, n_test + n_validation]
         order = np.concatenate([np.arange(n - own_test, n), self._order(n - own_test)])
-        places = dict(zip(("test", "validation", "train"), np.split(order, ends), strict=True))
-        masks = {split: np.isin(np.arange(n), places[split], assume_unique=True) for split in SPLITS}
+        parts = np.split(order, [n_test, n_test + n_validation])
+        masks = {split: np.zeros(n, bool) for split in SPLITS}
+        for split, part in zip(("test", "validation", "train"), parts, strict=True):
+            masks[split][part] = True
         if data.split.startswith("column:"):
             masks = {split: np.asarray(self.keys == split) for split in SPLITS}
             unknown = [] if self.keys is None else self.keys[~self.keys.isin(SPLITS)].tolist()
@@ -158,7 +161,7 @@ def _classes(name: str, parts: list[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Each row's class, uint16, and the classes' names in order; none where there are no labels."""
     given = [pd.Series(part) for part in parts if part is not None]
     if not given:
-        return np.zeros(sum(map(len, parts)) if parts and parts[0] is not None else 0, np.uint16), ()
+        return np.zeros(0, np.uint16), ()
     codes, values = pd.factorize(pd.concat(given, ignore_index=True), sort=True)
     if (codes < 0).any() or len(values) > MOST_CLASSES:
         empty = f"row {int((codes < 0).argmax()) + 1} has no value" if (codes < 0).any() else f"{len(values)} values"
@@ -176,24 +179,23 @@ def _write(folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Sc
     """Writes features and labels; gives the range of all values, and the duplicates of the first rows."""
     writers: dict[str, Writer] = {}
     low, high, seen, looked, total = np.inf, -np.inf, set(), 0, np.zeros(schema.n_features)
-    for first, batch in rows:
-        features = encode(schema, batch, first)
-        low, high = min(low, float(features.min())), max(high, float(features.max()))
-        for split, mask in masks.items():
-            if not first:
-                size = (int(mask.sum()), schema.n_features)
-                writers[split] = Writer(folder / f"{split}.npy", features.dtype, size)
-            writers[split].add(features[mask[first : first + len(batch)]])
-        total += features[masks["train"][first : first + len(batch)]].sum(0, dtype=np.float64)
-        if looked < LOOKED:
-            seen |= {row.tobytes() for row in features}
-            looked += len(features)
+    with ExitStack() as files:
+        for first, batch in rows:
+            features = encode(schema, batch, first)
+            low, high = min(low, float(features.min())), max(high, float(features.max()))
+            for split, mask in masks.items():
+                if not first:
+                    writer = Writer(folder / f"{split}.npy", features.dtype, (int(mask.sum()), schema.n_features))
+                    writers[split] = files.enter_context(closing(writer))
+                writers[split].add(features[mask[first : first + len(batch)]])
+            total += features[masks["train"][first : first + len(batch)]].sum(0, dtype=np.float64)
+            if looked < LOOKED:
+                seen |= {hash(row.tobytes()) for row in features}
+                looked += len(features)
     labels = rows.labels if len(rows.labels) else np.zeros(rows.n, np.uint16)
     for split, mask in masks.items():
         np.save(folder / f"{split}_labels.npy", labels[mask], allow_pickle=False)
     np.save(folder / "mean.npy", (total / masks["train"].sum()).astype(np.float32), allow_pickle=False)
-    for writer in writers.values():
-        writer.close()
     return low, high, looked - len(seen)
 
 
@@ -206,8 +208,8 @@ def fitted_scaling(survey: Survey, schema: Schema, scaling: str, white: float | 
     if scaling == "pixels" and not schema.is_image:
         raise DataError("data.scaling = pixels: needs images; choose minmax, standard, robust, none or auto")
     low, median, high = survey.quartiles()
-    brightest, black = float(survey.maximum.max()), min(0.0, float(survey.minimum.min()))
-    full = white or (1.0 if brightest <= 1 else max(255.0, brightest) - black)
+    brightest, black = float(survey.maximum.max(initial=0)), float(survey.minimum.min(initial=0))
+    full = (white or (1.0 if brightest <= 1 else max(255.0, brightest))) - black
     centre, spread = {
         "pixels": (np.full_like(low, black), np.full_like(low, full)),
         "minmax": (survey.minimum, survey.maximum - survey.minimum),
@@ -217,8 +219,9 @@ def fitted_scaling(survey: Survey, schema: Schema, scaling: str, white: float | 
     }[scaling]
     shift, scale = np.zeros(schema.n_features), np.ones(schema.n_features)
     used = [c.name for c in schema.columns if c.categories is None and c.constant is None]
-    names = schema.features if used else []
-    places = [names.index(n) for n in used] if used or schema.columns else slice(None)
-    numbers = [survey.numbers.index(n) for n in used] if used or schema.columns else slice(None)
-    shift[places], scale[places] = centre[numbers], np.where(spread > 0, spread, 1.0)[numbers]
+    owners = [c.name if c.categories is None else "" for c in schema.columns for _ in c.features]
+    places = [owners.index(n) for n in used] if schema.columns else slice(None)
+    numbers = [survey.numbers.index(n) for n in used] if schema.columns else slice(None)
+    spread = np.where(spread > np.finfo(np.float32).tiny, spread, 1.0)
+    shift[places], scale[places] = centre[numbers], spread[numbers]
     return {"shift": shift.astype(np.float32), "scale": scale.astype(np.float32)}

@@ -12,6 +12,7 @@ from autoencoders.errors import DataError
 from autoencoders.files import read_json
 
 SPLITS = ("train", "validation", "test")
+REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
 SAMPLE_VALUES = 2**24  # of a split, that may be in memory at once
 
 
@@ -22,7 +23,7 @@ class Description:
     name: str
     schema: Schema
     rows: dict[str, int]  # by split
-    minimum: float  # of the training rows, raw scale
+    minimum: float  # of all rows, raw scale
     maximum: float
     unit_interval: bool  # all values in model scale lie in [0, 1]
     scaling: str
@@ -76,7 +77,8 @@ def load_description(folder: Path) -> Description:
     path = folder / "prepared.json"
     try:
         values = read_json(path)
-        return Description(**{**values, "schema": schema_from(values["schema"]), "labels": tuple(values["labels"])})
+        schema, labels = schema_from(values["schema"]), tuple(values["labels"])
+        return Description(**{**values, "schema": schema, "labels": labels, "rows": dict(values["rows"])})
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; `dvc repro preprocess` makes it") from error
     except (ValueError, TypeError, KeyError) as error:
@@ -92,10 +94,12 @@ def load_prepared(folder: Path) -> Prepared:
     for name, array in arrays.items():
         rows = description.rows.get(name.removesuffix("_labels"), 0)
         expected = (n,) if name in ("shift", "scale", "mean") else (rows,) if name.endswith("_labels") else (rows, n)
-        if array.shape != expected:
-            raise DataError(f"{array.path}: shape {array.shape}, expected {expected}; delete it and run `dvc repro`")
+        if array.shape != expected or array.dtype.kind not in "uf":
+            found = f"{array.dtype} of shape {array.shape}, expected numbers of shape {expected}"
+            raise DataError(f"{array.path}: {found}; delete it and run `dvc repro`")
     whole = {name: array.read(0, len(array)) for name, array in arrays.items() if name not in SPLITS}
-    if not (np.isfinite(whole["shift"]).all() and (whole["scale"] > 0).all() and np.isfinite(whole["mean"]).all()):
+    finite = all(np.isfinite(whole[name]).all() for name in ("shift", "scale", "mean"))
+    if not (finite and (whole["scale"] > 0).all()):
         raise DataError(f"{folder}: shift or scale can't be used; delete the folder and run `dvc repro`")
     labels = {split: whole[f"{split}_labels"] for split in SPLITS}
     return Prepared(

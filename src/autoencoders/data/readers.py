@@ -1,5 +1,7 @@
 """Files in, batches of raw rows out: CSV, Parquet, arrays, folders of images; nothing is loaded as a whole."""
 
+import os
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +15,12 @@ import pyarrow.parquet
 
 from autoencoders.data.blocks import Blocks
 from autoencoders.data.encoding import Rows
+from autoencoders.data.schema import Schema
 from autoencoders.errors import DataError
 
 BATCH_BYTES = 2**23
 TABLES, ARRAYS = (".csv", ".csv.gz", ".tsv", ".parquet"), (".npy",)
-LARGEST_PIXELS = 2**28  # of one image: more is refused before it is decoded
+NEW = Schema()  # of data that no model waits for
 OWN_SIDE, RESIZED_SIDE = 64, 32  # pixels: sides up to which images keep their size, and the side of the others
 MESSAGE = "expected CSV (.csv, .tsv, .csv.gz), Parquet, .npy, .npz, a folder of images, or a zip or tar of these"
 
@@ -34,39 +37,40 @@ class Reader(Protocol):
         """Raw rows, and their labels where the source holds them apart from the columns. Raises DataError."""
 
 
-def open_reader(path: Path, *, image_side: int | str = "auto", like: tuple[int, ...] = ()) -> Reader:
-    """The reader of a file or folder. like: the shape that images have to get. Raises DataError."""
+def open_reader(path: Path, *, image_side: int | str = "auto", like: Schema = NEW) -> Reader:
+    """The reader of a file or folder. like: what rows have to be, where a model waits for them. Raises DataError."""
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     if path.is_dir():
         return _reader_of_folder(path, image_side, like)
     if path.name.lower().endswith(TABLES):
-        return TableReader(path)
+        return TableReader(path, like)
     if path.suffix.lower() == ".npy":
         return ArrayReader(path, None)
-    if like or path.suffix.lower() in image_suffixes():
-        return ImageReader([path], image_side, like)
+    if like.shape or path.suffix.lower() in image_suffixes():
+        return ImageReader([path], image_side, like.shape)
     raise DataError(f"{path}: unknown kind of file; {MESSAGE}")
 
 
-def _reader_of_folder(folder: Path, image_side: int | str, like: tuple[int, ...]) -> Reader:
+def _reader_of_folder(folder: Path, image_side: int | str, like: Schema) -> Reader:
     """Of the one table or array in a folder, else of its images."""
     if (folder / "X.npy").exists():
         return ArrayReader(folder / "X.npy", folder / "y.npy" if (folder / "y.npy").exists() else None)
-    root = folder.resolve()
+    root = os.path.realpath(folder)
     files = sorted(
         p for p in folder.rglob("*") if p.is_file() and not any(n[0] == "." for n in p.relative_to(folder).parts)
     )
-    outside = [file for file in folder.rglob("*") if not file.resolve().is_relative_to(root)]
+    outside = [file for file in folder.rglob("*") if not Path(os.path.realpath(file)).is_relative_to(root)]
     if outside:
         raise DataError(f"{outside[0]}: a link out of {folder}, which is not followed; copy what it points to")
     tables = [file for file in files if file.name.lower().endswith((*TABLES, *ARRAYS))]
     images = [file for file in files if file.suffix.lower() in image_suffixes()]
     if len(tables) == 1 and not images:
-        return open_reader(tables[0])
+        return open_reader(tables[0], like=like)
     if tables or not images:
         raise DataError(f"{folder}: {len(tables)} tables or arrays and {len(images)} images; {MESSAGE}")
-    reader = ImageReader(images, image_side, like, folder)
+    common = Path(os.path.commonpath([image.parent for image in images]))  # an archive may hold but one folder
+    reader = ImageReader(images, image_side, like.shape, common)
     others = [file.name for file in files if file not in set(images)]
     reader.told += [f"left out, as no images: {', '.join(others[:5])} ({len(others)} files)"] if others else []
     return reader
@@ -75,12 +79,13 @@ def _reader_of_folder(folder: Path, image_side: int | str, like: tuple[int, ...]
 class TableReader:
     """CSV or Parquet: numbers as float64, text as text."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, like: Schema = NEW) -> None:
         self.path, self.shape, self.told = path, (), []  # type: Path, tuple[int, ...], list[str]
         with reporting(path):
             self.parquet = path.suffix.lower() == ".parquet"
-            schema = pa.parquet.read_schema(path) if self.parquet else self._csv({}).schema
-        self.names = list(schema.names)
+            texts = {column.name: pa.string() for column in like.columns if column.categories is not None}
+            schema = pa.parquet.read_schema(path) if self.parquet else self._csv(texts).schema
+            self.names = list(schema.names)
         self._check(schema)
         as_double = {f.name: pa.float64() for f in schema if pa.types.is_integer(f.type) or pa.types.is_null(f.type)}
         self.types = {field.name: as_double.get(field.name, field.type) for field in schema}
@@ -111,12 +116,9 @@ class TableReader:
     def batches(self) -> Iterator[tuple[Rows, Any]]:
         """Tables of some megabytes."""
         with reporting(self.path):
-            if self.parquet:
-                yield from (
-                    (pa.Table.from_batches([b]), None) for b in pa.parquet.ParquetFile(self.path).iter_batches()
-                )
-            else:
-                yield from ((pa.Table.from_batches([batch]), None) for batch in self._csv(self.types) if len(batch))
+            rows = 1 + BATCH_BYTES // (8 + 8 * len(self.names))
+            given = pa.parquet.ParquetFile(self.path).iter_batches(rows) if self.parquet else self._csv(self.types)
+            yield from ((pa.Table.from_batches([batch]), None) for batch in given if len(batch))
 
 
 class ArrayReader:
@@ -131,8 +133,9 @@ class ArrayReader:
         self.told, self.dates = [], []  # type: list[str], list[str]
         if len(self.rows.shape) not in (1, 2, 3, 4) or self.rows.dtype.kind not in "buif":
             raise DataError(f"{path}: {self.rows.dtype} of shape {self.rows.shape}, expected numbers, a row first")
-        if self.labels is not None and self.labels.shape != self.rows.shape[:1]:
-            raise DataError(f"{path}: {len(self.rows)} rows, but labels of shape {self.labels.shape}")
+        if self.labels is not None and (self.labels.shape != self.rows.shape[:1] or self.labels.dtype.kind in "Vc"):
+            kind = f"{self.labels.dtype} of shape {self.labels.shape}"
+            raise DataError(f"{path}: {len(self.rows)} rows, but the labels in {labels} are {kind}")
 
     def batches(self) -> Iterator[tuple[Rows, Any]]:
         """Arrays of some megabytes, read one after another."""
@@ -189,11 +192,11 @@ def _opened(file: Path) -> Iterator[Any]:
     from PIL import Image
 
     try:
-        with Image.open(file) as image:
-            if image.width * image.height > LARGEST_PIXELS:
-                raise DataError(f"{file}: an image of {image.width} x {image.height} pixels is too large")
-            yield image
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:  # Pillow's own
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # before anything is decoded
+            with Image.open(file) as image:
+                yield image
+    except (OSError, EOFError, ValueError, SyntaxError, RuntimeWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{file}: not an image that can be read ({error})") from error
 
 

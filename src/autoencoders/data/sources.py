@@ -1,12 +1,14 @@
 """Fills `data/raw`: data sets by name, a file or folder of the user's, an archive, a URL, OpenML."""
 
+import lzma
 import os
 import re
 import shutil
 import tarfile
 import tempfile
 import zipfile
-from itertools import takewhile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +26,7 @@ ORIGIN, FILES = "source.json", "files"  # in data/raw: what is known of the sour
 ARCHIVES = (".zip", ".npz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 ROOM = 2**28  # bytes that an archive may always unpack to,
 LARGEST_RATIO = 100  # and above that so many times its own size
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 
 
 class BuiltIn(NamedTuple):
@@ -116,8 +119,7 @@ def _digits() -> "dict[str, np.ndarray]":
 def _from_url(data: Data, scratch: Path) -> Path:
     from autoencoders.data.idx import over_http
 
-    base, _, name = data.path.partition("?")[0].rpartition("/")
-    path = over_http(base, name, scratch)
+    path = over_http(data.path, scratch)
     if (found := sha256_of(path)) != data.sha256:
         raise DataError(f"{data.path}: its SHA-256 is {found}, but data.sha256 = {data.sha256}")
     return path
@@ -153,33 +155,31 @@ def _unpacked(path: Path, files: Path, *, stays: bool) -> dict[str, Any]:
 def unpack(archive: Path, folder: Path) -> None:
     """Unpacks a zip or tar into a new folder.
 
-    Raises DataError, and writes nothing, where a name leads out of the folder, and where it unpacks to more than ROOM
-    bytes and LARGEST_RATIO times its size; of a tar's links and devices none is unpacked.
+    Raises DataError, and writes nothing, where a name leads out of the folder, where a tar holds links or devices, and
+    where it unpacks to more than ROOM bytes and LARGEST_RATIO times its size.
     """
     zipped = archive.name.lower().endswith((".zip", ".npz"))
     room = max(ROOM, LARGEST_RATIO * archive.stat().st_size)
     try:
-        if zipped:
-            with zipfile.ZipFile(archive) as content:
-                sizes = [(entry.filename, entry.file_size) for entry in content.infolist()]
-        else:
-            with tarfile.open(archive) as tar:
-                sizes = list(takewhile(lambda _: tar.offset < room, ((member.name, member.size) for member in tar)))
-        outside = [name for name, _ in sizes if ".." in re.split(r"[/\\]", name) or name[:1] in ("/", "\\")]
-        if outside:
-            raise DataError(f"{archive}: member {outside[0]!r} leads out of the archive; nothing was unpacked")
-        if (total := sum(size for _, size in sizes)) > room:
-            raise DataError(
-                f"{archive}: unpacks to {total:,} bytes, more than {room:,}: a zip bomb? Nothing was unpacked"
-            )
-        shutil.unpack_archive(archive, folder, "zip" if zipped else None, filter=None if zipped else "data")
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        shutil.ReadError,
-        OSError,
-        EOFError,
-        ValueError,
-        RuntimeError,
-    ) as error:
+        for name, size in _members(archive, zipped=zipped):
+            room -= size + tarfile.BLOCKSIZE  # what an empty file takes
+            if ".." in re.split(r"[/\\]", name) or name[:1] in ("/", "\\"):
+                raise DataError(f"{archive}: member {name!r} leads out of the archive; nothing was unpacked")
+            if room < 0:
+                raise DataError(f"{archive}: unpacks to far more than its size: a zip bomb? Nothing was unpacked")
+        shutil.unpack_archive(archive, folder, "zip" if zipped else "tar", filter=None if zipped else "data")
+    except (*DAMAGED, RuntimeError) as error:  # zipfile's, of passwords and unknown methods
         raise DataError(f"{archive}: can't be unpacked ({error})") from error
+
+
+def _members(archive: Path, *, zipped: bool) -> Iterator[tuple[str, int]]:
+    """Names and sizes. Raises DataError where a tar holds anything else than files and folders."""
+    if zipped:
+        with zipfile.ZipFile(archive) as content:
+            yield from ((entry.filename, entry.file_size) for entry in content.infolist())
+        return
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if not (member.isreg() or member.isdir()):
+                raise DataError(f"{archive}: member {member.name!r} is a link or a device; nothing was unpacked")
+            yield member.name, member.size

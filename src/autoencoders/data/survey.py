@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from autoencoders.data.encoding import Rows, as_numbers, as_text
+from autoencoders.data.encoding import LARGEST, Rows, as_numbers, as_text
 from autoencoders.data.schema import Column, some
 from autoencoders.errors import DataError
 
@@ -28,19 +28,20 @@ class Survey:
         self.mean = self.m2 = self.minimum = self.maximum = self.count
         self.sample: np.ndarray = np.zeros((0, 0))
 
+    @np.errstate(invalid="ignore", over="ignore")  # of values that `encode` refuses by row and column
     def add(self, rows: Rows, first: int) -> None:
         """Takes training rows, of which the first has this number."""
         if isinstance(rows, pa.Table):
             texts = [name for name in self.names if is_text(rows.schema.field(name).type)]
             self.numbers = [name for name in self.names if name not in texts]
             for name in texts:
-                self._add_text(name, as_text(rows[name].combine_chunks()))
+                self._add_text(name, as_text(name, rows[name].combine_chunks()))
             columns = [
                 as_numbers(n, rows[n].combine_chunks(), first).to_numpy(zero_copy_only=False) for n in self.numbers
             ]
             self._add_numbers(np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0)))
         else:
-            self._add_numbers(rows.reshape(len(rows), -1).astype(np.float64))
+            self._add_numbers(rows.reshape(len(rows), int(np.prod(rows.shape[1:]))).astype(np.float64))
 
     def _add_text(self, name: str, values: pa.Array) -> None:
         counts = self.texts.setdefault(name, Counter())
@@ -48,7 +49,7 @@ class Survey:
         if len(counts) > MOST_CATEGORIES:
             raise DataError(
                 f"column {name}: text with more than {MOST_CATEGORIES} different values can't be a category "
-                f"({some(list(counts))}); add it to data.ignore, or name it in data.label"
+                f"({some(sorted(counts, key=_is_number))}); add it to data.ignore, or name it in data.label"
             )
 
     def _add_numbers(self, values: np.ndarray) -> None:
@@ -77,6 +78,7 @@ class Survey:
         """Standard deviation of the values that are there."""
         return np.sqrt(self.m2 / np.maximum(self.count, 1))
 
+    @np.errstate(invalid="ignore")
     def quartiles(self) -> np.ndarray:
         """(3, numeric columns): the sample's quartiles."""
         return pd.DataFrame(self.sample).quantile([0.25, 0.5, 0.75]).to_numpy()
@@ -85,14 +87,16 @@ class Survey:
         """The schema's columns. Raises DataError where one has no values."""
         medians, by_name = self.quartiles()[1], {}
         for i, name in enumerate(self.numbers):
-            constant = float(self.minimum[i]) if self.minimum[i] == self.maximum[i] else None
+            same = self.minimum[i] == self.maximum[i] and abs(self.minimum[i]) <= LARGEST
+            constant = float(self.minimum[i]) if same else None
             by_name[name] = Column(name, None, float(medians[i]) if impute else None, constant)
-            if not self.count[i]:
-                raise DataError(f"column {name}: the training rows have no value in it; add it to data.ignore")
         for name, counts in self.texts.items():
             common = max(sorted(counts), key=lambda value: counts[value], default="")
             constant_text = common if len(counts) < 2 else None
             by_name[name] = Column(name, tuple(sorted(counts)), common if impute else None, constant_text)
+        empty = [name for name in self.names if not self.texts.get(name, True)]
+        if empty := empty + [name for name, count in zip(self.numbers, self.count, strict=True) if not count]:
+            raise DataError(f"column {empty[0]}: the training rows have no value in it; add it to data.ignore")
         return tuple(by_name[name] for name in self.names)
 
     def report(self) -> list[dict[str, Any]]:
@@ -122,6 +126,10 @@ class Survey:
         for row in numbers:
             row["constant"] = row["minimum"] == row["maximum"]
         return [*numbers, *({**row, "constant": len(self.texts[str(row["column"])]) < 2} for row in texts)]
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("-").replace(".", "", 1).isdigit()
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -122,8 +122,8 @@ class Evaluation:
 
     def _anomalies(self, model: TrainedModel) -> Row:
         """The share of clean test rows that raise an alarm; where labels mean anomalies, how well scores tell them."""
-        scored = [model.score(raw) for raw in self.data.rows["test"]]
-        p_value, score = (np.concatenate([getattr(s, name) for s in scored]) for name in ("p_value", "score"))
+        scored = [(found.p_value, found.score) for found in map(model.score, self.data.rows["test"])]
+        p_value, score = map(np.concatenate, zip(*scored, strict=True))
         labels, anomalous = self.data.labels["test"], self.data.description.anomaly_labels
         clean = p_value[labels == 0] if anomalous else p_value
         rate = self.params.false_alarm_rate

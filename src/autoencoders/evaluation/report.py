@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.table import Table
@@ -76,8 +77,8 @@ def csv(rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def html(rows: Sequence[Row], figures: dict[str, list[Path]], data: Description) -> str:
-    """The page. figures: paths of PNG files by model."""
+def html(rows: Sequence[Row], figures: dict[str, list[Path]], data: Description, source: dict[str, Any]) -> str:
+    """The page. figures: paths of PNG files by model; source: the report on the data."""
     environment = Environment(
         loader=PackageLoader("autoencoders", "evaluation"), autoescape=True, undefined=StrictUndefined
     )
@@ -87,9 +88,10 @@ def html(rows: Sequence[Row], figures: dict[str, list[Path]], data: Description)
     }
     return environment.get_template("report.html.j2").render(
         rows=ranked(rows),
-        columns=COLUMNS,
+        columns={key: name for key, name in COLUMNS.items() if any(key in row for row in rows)},
         images=images,
         data=data,
+        source=source,
         below_pca=below_pca,
         purpose=purpose,
         baselines=BASELINES,

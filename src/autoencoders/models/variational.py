@@ -21,9 +21,13 @@ class Variational(Autoencoder):
     negative ELBO); warmup: the share of training in which beta rises from 0 (Bowman et al. 2016).
     """
 
+    noise: Tensor
+
     def __init__(self, architecture: Architecture, *, beta: float, warmup: float) -> None:
         super().__init__(architecture, code_outputs=2)
         self.beta, self.warmup = beta, warmup
+        noise = torch.randn(DRAWS, architecture.code_size, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("noise", noise, persistent=False)  # of `draws`
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mean and log_var of q(z | x), each (batch, code)."""
@@ -41,7 +45,7 @@ class Variational(Autoencoder):
     def draws(self, x: Tensor) -> Iterator[Tensor]:
         """Draws from the posterior, their noise shared by all rows."""
         mean, log_var = self.posterior(x)
-        for noise in torch.randn(DRAWS, mean.shape[1], generator=torch.Generator().manual_seed(0)).to(mean):
+        for noise in self.noise:
             yield mean + (0.5 * log_var).exp() * noise
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:

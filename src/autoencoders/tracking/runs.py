@@ -18,7 +18,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from ruamel.yaml import YAML
 
 from autoencoders.checkpoint import load_description, load_history
-from autoencoders.data.prepared import Description
+from autoencoders.data.prepared import REPORT, Description
 from autoencoders.errors import Interrupted
 from autoencoders.files import read_json, sha256, tree_sha256
 from autoencoders.params import PARAMS_FILE
@@ -215,7 +215,7 @@ class Runs:
                 files, folder = sorted((FIGURES / model).iterdir()), "figures"
             else:
                 run, prefix = self.pipeline(), f"{model}/"
-                files, folder = [REPORTS / "index.html", METRICS / "leaderboard.json"], None
+                files, folder = [REPORTS / "index.html", METRICS / "leaderboard.json", DATA / REPORT], None
             named = {f"{prefix}{_mlflow_name(key)}": value for key, value in values.items()}
             if not only_missing or named.keys() - self.client.get_run(run.id).data.metrics.keys():
                 run.metrics(named)
