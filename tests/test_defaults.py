@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autoencoders.data.sources import SOURCES, facts
 from autoencoders.defaults import FEWEST, MOST_EPOCHS, STEPS, DataFacts, network, own, resolved, train
-from autoencoders.params import FixedNetwork, FixedTrain, Network, Params, Train
+from autoencoders.params import FixedNetwork, FixedTrain, Models, Network, Params, Train
 
 anything = settings(deadline=None, derandomize=True, database=None)
 shapes = st.sampled_from([(), (8, 8), (32, 32, 3)])
@@ -111,3 +111,44 @@ def test_what_is_known_of_a_data_set_by_name_is_an_image(params: Params, name: s
     assert found is not None
     assert found.kind == "image"
     assert found.n_features == math.prod(found.shape)
+
+
+IMAGES = DataFacts(784, unit_interval=True, shape=(28, 28), rows=50_000)
+TABLE = DataFacts(12, unit_interval=False, rows=3000)
+
+
+@pytest.mark.parametrize("kind", Models.model_fields)
+@pytest.mark.parametrize("known", [IMAGES, TABLE], ids=["images", "table"])
+def test_nothing_is_auto_any_more_once_the_data_is_known(kind, known, params: Params):
+    values = {"network.n_layers": "auto", "network.nodes_per_layer": "auto", "network.code_size": "auto"}
+    values |= {"train.epochs": "auto", "train.batch_size": "auto", "train.trim": "auto"}
+    flat = params.override(values).flatten(kind, known)
+    assert [name for name, value in flat.items() if value == "auto"] in ([], ["models.contractive.jacobian"])
+    assert flat["network.code_size"] == round(math.sqrt(known.n_features))
+    layers = {"image": (2, 128), "table": (1, 64)}[known.kind]
+    assert (flat["network.n_layers"], flat["network.nodes_per_layer"]) == layers
+    if kind == "variational":
+        assert flat["models.variational.beta"] == {"image": 0.1, "table": 0.5}[known.kind]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("network.n_layers", 3),
+        ("network.nodes_per_layer", 17),
+        ("network.code_size", 5),
+        ("network.loss", "l1"),
+        ("train.epochs", 3),
+        ("train.batch_size", 17),
+        ("train.trim", 0.1),
+        ("models.variational.beta", 3.0),
+        ("models.variational.train.trim", 0.3),
+        ("models.variational.network.n_layers", 1),
+    ],
+)
+@pytest.mark.parametrize("known", [IMAGES, TABLE], ids=["images", "table"])
+def test_a_given_value_wins_and_the_types_own_wins_over_it(key, value, known, params: Params):
+    flat = params.override({key: value}).flatten("variational", known)
+    prefix = "models.variational."
+    name = key if key.endswith("beta") else key.removeprefix(prefix)
+    assert flat[name] == value

@@ -101,7 +101,7 @@ assert codes.shape == (5, 8) and codes.dtype == np.float32
 rebuilt = model.predict(rows)
 assert rebuilt.shape == (5, 64)
 np.testing.assert_allclose(model.predict(codes, params={"op": "decode"}), rebuilt, rtol=1e-5, atol=1e-5)
-refused = ((rows, "paint", "must be one of"), (rows[:, :9], "encode", "(-1, 64)"), (rows, "decode", "(-1, 8)"))
+refused = ((rows, "paint", "must be one of"), (rows[:, :9], "encode", "expected (8, 8)"), (rows, "decode", "(-1, 8)"))
 for bad, op, part in refused:
     try:
         model.predict(bad, params={"op": op})
