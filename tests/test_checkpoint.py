@@ -332,7 +332,7 @@ def test_a_description_that_is_no_json_is_refused(saved: Path, content: bytes):
 
 def test_a_missing_file_is_named(saved: Path):
     (saved / WEIGHTS).unlink()
-    refused(saved, WEIGHTS, "No such file")
+    refused(saved, WEIGHTS, "no such file")
     (saved / DESCRIPTION).unlink()
     refused(saved, DESCRIPTION, "no such file; `dvc repro train` makes it")
     (saved / HISTORY).unlink()

@@ -1,8 +1,9 @@
 """Files in, answers out, batch by batch: a file may be of any size; an answer is there as a whole or not at all."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,23 @@ COLUMNS = 8  # images side by side in a picture
 
 def answer_file(model: TrainedModel, op: str, source: Path, out: Path, rate: float) -> int:
     """Writes an operation's answers to all rows of a file or folder, and gives their number. Raises UserError."""
-    schema, n = model.description.schema, 0
-    with reading(source, schema) as reader, _writing(out, model) as written:
-        for note in reader.told:
-            print(note)
+    n = 0
+
+    def answers() -> Iterator[Any]:
+        nonlocal n
         for batch, _ in tqdm(reader.batches(), desc=op, unit="batch", disable=None):
             found = answer(model, op, batch, first=n, rate=rate)
             if op == "score":
                 found.insert(0, "row", np.arange(n + 1, n + 1 + len(found)))
-            written.append(found)
+            yield found
             n += len(batch)
         if not n:
             raise DataError(f"{source}: no rows")
+
+    with reading(source, model.description.schema) as reader:
+        for note in reader.told:
+            print(note)
+        _write(answers(), out, model)
     return n
 
 
@@ -55,74 +61,52 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
         yield reader
 
 
-class Answers:
-    """Answers that are written as they come."""
-
-    def __init__(self, path: Path, model: TrainedModel) -> None:
-        self.path, self.model, self.parquet = path, model, None  # type: Path, TrainedModel, Any
-        self.arrays: list[np.ndarray] = []
-
-    def append(self, found: Any) -> None:
-        """Adds the answers of one batch."""
-        if self.path.suffix in (".npy", ".png"):
-            self.arrays.append(found.to_numpy() if isinstance(found, pd.DataFrame) else found)
-            return
-        table = found if isinstance(found, pd.DataFrame) else _named(found)
-        if self.path.suffix == ".csv":
-            table.to_csv(self.path, mode="a", index=False, header=not self.path.exists())
-            return
-        rows = pa.Table.from_pandas(table, preserve_index=False)
-        self.parquet = self.parquet or pa.parquet.ParquetWriter(self.path, rows.schema)
-        self.parquet.write_table(rows)
-
-    def close(self) -> None:
-        """Ends the file. Raises UserError where a picture is asked for and there are no images."""
-        if self.parquet is not None:
-            self.parquet.close()
-        if self.path.suffix == ".npy" and self.arrays:
-            if (rows := np.concatenate(self.arrays)).dtype == object:
-                raise UserError(f"{self.path.name}: the answers hold text; choose .csv or .parquet")
-            np.save(self.path, rows, allow_pickle=False)
-        if self.path.suffix == ".png" and self.arrays:
-            picture(np.concatenate(self.arrays), self.model).save(self.path)
-
-
-@contextmanager
-def _writing(out: Path, model: TrainedModel) -> Iterator[Answers]:
-    schema = model.description.schema
-    if out.suffix not in ENDINGS or (out.suffix == ".png" and not schema.is_image):
-        allowed = ENDINGS if schema.is_image else ENDINGS[:-1]
-        raise UserError(f"{out}: answers are written as {', '.join(allowed)}")
-    with beside(out) as new:
-        answers = Answers(new, model)
-        yield answers
-        answers.close()
-
-
 def write_answers(found: Any, out: Path, model: TrainedModel) -> None:
     """Writes answers that are all there. Raises UserError."""
-    with _writing(out, model) as written:
-        written.append(found)
+    _write([found], out, model)
 
 
-def _named(rows: np.ndarray) -> pd.DataFrame:
-    flat = rows.reshape(len(rows), -1)
-    return pd.DataFrame(flat, columns=[f"value_{i}" for i in range(flat.shape[1])])
+def _write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
+    """Writes answers as they come; arrays and pictures at their end. Raises UserError where a file can't hold them."""
+    allowed = ENDINGS if model.description.schema.is_image else ENDINGS[:-1]
+    if out.suffix not in allowed:
+        raise UserError(f"{out}: answers are written as {', '.join(allowed)}")
+    with beside(out) as new:
+        if out.suffix == ".csv":
+            for i, table in enumerate(map(_as_table, answers)):
+                table.to_csv(new, mode="a", index=False, header=i == 0)
+        elif out.suffix == ".parquet":
+            tables = (pa.Table.from_pandas(_as_table(found), preserve_index=False) for found in answers)
+            first = next(tables)
+            with pa.parquet.ParquetWriter(new, first.schema) as writer:
+                for table in chain([first], tables):
+                    writer.write_table(table)
+        else:
+            rows = np.concatenate([np.asarray(found) for found in answers])
+            if out.suffix == ".png":
+                picture(rows, model).save(new)
+            elif rows.dtype == object:
+                raise UserError(f"{out.name}: the answers hold text; choose .csv or .parquet")
+            else:
+                np.save(new, rows, allow_pickle=False)
+
+
+def _as_table(found: Any) -> pd.DataFrame:
+    if isinstance(found, pd.DataFrame):
+        return found
+    return pd.DataFrame(found.reshape(len(found), -1)).add_prefix("value_")
 
 
 def picture(rows: np.ndarray, model: TrainedModel) -> Any:
     """A picture of images side by side. rows: (images, features), raw scale. Raises UserError for other rows."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     schema, white = model.description.schema, float((model.shift + model.scale).max())
     size = int(np.prod(schema.shape))
     if rows[0].size != size:
         raise UserError(f"a picture needs images of {size} values, but the answers have {rows[0].size}; choose .npy")
-    images = np.clip(rows.reshape(len(rows), *schema.shape) / white * 255, 0, 255).astype(np.uint8)
-    across = min(COLUMNS, len(images))
-    missing = -len(images) % across
-    images = np.concatenate([images, np.zeros((missing, *schema.shape), np.uint8)])
-    grid = images.reshape(-1, across, *schema.shape).swapaxes(1, 2)
-    sheet = grid.reshape(grid.shape[0] * grid.shape[1], grid.shape[2] * grid.shape[3], *schema.shape[2:])
-    scale = max(1, 32 // schema.shape[0])
-    return Image.fromarray(sheet).resize((sheet.shape[1] * scale, sheet.shape[0] * scale), Image.Resampling.NEAREST)
+    (height, width, *colours), across = schema.shape, min(COLUMNS, len(rows))
+    pixels = np.clip(rows.reshape(len(rows), size) / white * 255, 0, 255).astype(np.uint8)
+    images = np.pad(pixels, ((0, -len(rows) % across), (0, 0))).reshape(-1, across, height, width, *colours)
+    sheet = Image.fromarray(images.swapaxes(1, 2).reshape(-1, across * width, *colours))
+    return ImageOps.scale(sheet, max(1, 32 // height), Image.Resampling.NEAREST)

@@ -1,11 +1,10 @@
-"""What happens around the epochs of a training: best weights, learning curves, progress, the point to resume from."""
+"""What happens around the epochs of a training: learning curves, best weights, progress, the point to resume from."""
 
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytorch_lightning as pl
 from torch import Tensor
@@ -19,67 +18,45 @@ SECONDS_BETWEEN = 0.2  # from one resume checkpoint to the next, at least: writi
 LogEpoch = Callable[[int, dict[str, float]], None]
 
 
-class BestWeights(pl.Callback):
-    """Keeps the weights of the epoch with the lowest clean validation error, and stops when patience is over.
+class History(pl.Callback):
+    """Each epoch's means, passed on, and the weights of the best one; stops when patience is over.
 
-    Epochs in which the penalty still warms up don't count: their error is low because the penalty is.
+    The best epoch has the lowest clean validation error. Epochs in which the penalty still warms up don't count: their
+    error is low because the penalty is.
     """
 
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
-        self.best = float("inf")
-        self.epoch = 0  # of the best weights, counted from 1
+    def __init__(self, patience: int, report: LogEpoch) -> None:
+        self.patience, self.report = patience, report
+        self.epochs: list[dict[str, float]] = []
+        self.best = 0  # epoch, counted from 1; 0: none yet
         self.weights: dict[str, Tensor] = {}
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed training needs."""
-        return {"best": self.best, "epoch": self.epoch, "weights": self.weights}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes what `state_dict` gave."""
-        self.best, self.epoch, self.weights = (state_dict[key] for key in ("best", "epoch", "weights"))
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Stops at once where the resumed training had already run out of patience."""
-        self._stop_if_patience_is_over(trainer, trainer.current_epoch)
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Takes this epoch's weights if they are the best."""
-        error = pl_module.epoch_means[CRITERION]
-        warm = pl_module.model.autoencoder.penalty_weight(1.0) == pl_module.penalty_weight
-        last = trainer.current_epoch + 1 == trainer.max_epochs
-        if (warm and error < self.best) or (last and not self.weights):
-            self.best, self.epoch = error, trainer.current_epoch + 1
-            weights = pl_module.model.autoencoder.state_dict()
-            self.weights = {name: value.detach().cpu().clone() for name, value in weights.items()}
-        self._stop_if_patience_is_over(trainer, trainer.current_epoch + 1)
-
-    def _stop_if_patience_is_over(self, trainer: pl.Trainer, epochs: int) -> None:
-        if self.patience and self.weights and epochs - self.epoch >= self.patience:
-            trainer.should_stop = True
-
-
-class History(pl.Callback):
-    """Collects each epoch's means and passes them on."""
-
-    def __init__(self, report: LogEpoch | None) -> None:
-        self.report = report or (lambda *_: None)
-        self.epochs: list[dict[str, float]] = []
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed training needs."""
-        return {"epochs": self.epochs}
+        return {"epochs": self.epochs, "best": self.best, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes what `state_dict` gave, and passes the earlier epochs on once more."""
-        self.epochs = state_dict["epochs"]
+        self.epochs, self.best, self.weights = (state_dict[key] for key in ("epochs", "best", "weights"))
         for epoch, means in enumerate(self.epochs, 1):
             self.report(epoch, means)
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:  # noqa: ARG002
-        """Adds this epoch."""
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Adds this epoch, and takes its weights if they are the best."""
         self.epochs.append(dict(pl_module.epoch_means))
         self.report(len(self.epochs), self.epochs[-1])
+        autoencoder, epoch = pl_module.model.autoencoder, len(self.epochs)
+        warm = autoencoder.penalty_weight(1.0) == pl_module.penalty_weight
+        better = not self.best or self.epochs[-1][CRITERION] < self.epochs[self.best - 1][CRITERION]
+        if better and (warm or epoch == trainer.max_epochs):
+            self.best = epoch
+            self.weights = {name: value.detach().cpu().clone() for name, value in autoencoder.state_dict().items()}
+        self.on_train_start(trainer, pl_module)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Stops at once where patience is over, in a resumed training too."""
+        if self.patience and self.best and len(self.epochs) - self.best >= self.patience:
+            trainer.should_stop = True
 
 
 class Progress(pl.Callback):
@@ -116,20 +93,18 @@ class ResumePoint(pl.Callback):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.path = folder / "last.ckpt"
-        self.starter, self.alone = Starter(), ExitStack()
-        self.every, self.due = SECONDS_BETWEEN, 0.0
+        self.folder, self.path = folder, folder / "last.ckpt"
+        self.starter, self.every, self.due = Starter(), SECONDS_BETWEEN, 0.0
 
-    def __enter__(self) -> "ResumePoint":
-        self.alone.enter_context(one_process(self.folder.with_suffix(".lock"), "trains this"))
+    def __enter__(self) -> Self:
+        self.lock = one_process(self.folder.with_suffix(".lock"), "trains this")
         self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None and not self.starter.gone:
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None and not self.starter.gone:
             remove(self.folder)
-        self.alone.close()
+        self.lock.__exit__(None, None, None)
 
     @property
     def start(self) -> str | None:
@@ -143,10 +118,9 @@ class ResumePoint(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Replaces the checkpoint in one step, unless the last one is quite new."""
-        if time.monotonic() < self.due:
-            return
-        new = self.path.with_suffix(".new")
-        trainer.save_checkpoint(new)
-        new.replace(self.path)
-        self.due = time.monotonic() + self.every
-        self.starter.stop_if_gone()
+        if time.monotonic() >= self.due:
+            new = self.path.with_suffix(".new")
+            trainer.save_checkpoint(new)
+            new.replace(self.path)
+            self.due = time.monotonic() + self.every
+            self.starter.stop_if_gone()

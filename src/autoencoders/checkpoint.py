@@ -2,7 +2,8 @@
 
 import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,8 +41,8 @@ class ModelDescription:
     schema: Schema  # of raw rows
     split_sha256: str
     fingerprint: str  # of the training stage's parameters, data and code
-    epochs: int  # trained
-    best_epoch: int  # whose weights these are, counted from 1
+    epochs: int = 0  # trained
+    best_epoch: int = 0  # whose weights these are, counted from 1
     calibration_rows: int = 0  # clean validation rows whose scores a new row's is compared with
     format: int = FORMAT
 
@@ -58,19 +59,13 @@ class Scores(NamedTuple):
 class TrainedModel(nn.Module):
     """An autoencoder with the scaling that it was trained on. raw: (batch, features), uint8 or float."""
 
-    shift: Tensor
-    scale: Tensor
-    variance: Tensor
-    calibration: Tensor
-
     def __init__(self, description: ModelDescription, autoencoder: Autoencoder, shift: Tensor, scale: Tensor) -> None:
         super().__init__()
         self.description, self.autoencoder = description, autoencoder
         self.session: Any = None  # of onnxruntime, where the model was exported
-        self.register_buffer("shift", shift)
-        self.register_buffer("scale", scale)
-        self.register_buffer("variance", torch.ones_like(shift))  # of the errors, by feature
-        self.register_buffer("calibration", torch.zeros(description.calibration_rows))  # scores, rising
+        self.shift, self.scale = nn.Buffer(shift), nn.Buffer(scale)
+        self.variance: Tensor = nn.Buffer(torch.ones_like(shift))  # of the errors, by feature
+        self.calibration: Tensor = nn.Buffer(torch.zeros(description.calibration_rows))  # scores, rising
 
     def scaled(self, raw: Tensor) -> Tensor:
         """Raw rows in model scale: the one place where inputs are scaled, in training, evaluation and serving."""
@@ -161,50 +156,42 @@ def save(model: TrainedModel, history: list[dict[str, float]], folder: Path) -> 
 
 def load(folder: Path) -> TrainedModel:
     """The model that `save` wrote, ready for inference. Raises DataError."""
-    model = _untrained(load_description(folder), folder / DESCRIPTION)
-    try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise DataError(f"{folder / WEIGHTS}: does not hold this model's weights ({error})") from error
+    description, path = load_description(folder), folder / WEIGHTS
+    n_features = description.architecture.n_features
+    with _reading(folder / DESCRIPTION, "describes no model that can be built"):
+        autoencoder = build(description.kind, description.architecture, description.own)
+        model = TrainedModel(description, autoencoder, torch.zeros(n_features), torch.ones(n_features))
+    with _reading(path, "does not hold this model's weights"):
+        model.load_state_dict(load_file(path))
     return model.eval().requires_grad_(requires_grad=False)
-
-
-def _untrained(description: ModelDescription, path: Path) -> TrainedModel:
-    shape = description.architecture
-    try:
-        autoencoder = build(description.kind, shape, description.own)
-        return TrainedModel(description, autoencoder, torch.zeros(shape.n_features), torch.ones(shape.n_features))
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise DataError(f"{path}: describes no model that can be built ({error!r})") from error
 
 
 def load_description(folder: Path) -> ModelDescription:
     """model.json. Raises DataError."""
     path = folder / DESCRIPTION
-    try:
+    with _reading(path, "not a model's description"):
         values = read_json(path)
+        told = f"format {values['format']}, kind {values['kind']}"
         if values["format"] != FORMAT or values["kind"] not in AUTOENCODERS:
-            raise DataError(
-                f"{path}: format {values['format']}, kind {values['kind']}; this code reads format {FORMAT}, "
-                f"kinds {', '.join(AUTOENCODERS)}"
-            )
+            raise DataError(f"{path}: {told}; this code reads format {FORMAT}, kinds {', '.join(AUTOENCODERS)}")
         lists = {name: tuple(values["architecture"][name]) for name in ("widths", "shape")}
         architecture = Architecture(**values["architecture"] | lists)
         return ModelDescription(**values | {"architecture": architecture, "schema": schema_from(values["schema"])})
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; `dvc repro train` makes it") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path}: not a model's description ({error})") from error
 
 
 def load_history(folder: Path) -> list[dict[str, float]]:
     """The learning curves, one mapping an epoch. Raises DataError."""
     path = folder / HISTORY
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+    with _reading(path, "not a table of learning curves"), path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
         return [{name: float(value) for name, value in row.items() if name != "epoch"} for row in rows]
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; `dvc repro train` makes it") from error
-    except (ValueError, TypeError, csv.Error) as error:
-        raise DataError(f"{path}: not a table of learning curves ({error}); delete it and run `dvc repro`") from error
+
+
+@contextmanager
+def _reading(path: Path, wrong: str) -> Iterator[None]:
+    """Raises DataError where the file is missing, or what is read from it does not fit."""
+    try:
+        yield
+    except (SafetensorError, csv.Error, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        told = "no such file" if isinstance(error, FileNotFoundError) else f"{wrong} ({error})"
+        raise DataError(f"{path}: {told}; `dvc repro train` makes it") from error

@@ -1,76 +1,58 @@
 """The `ae` command: what a user asks between two runs of the pipeline. Each command imports what it needs, no more."""
 
-import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from autoencoders.errors import UserError
+from autoencoders.params import load_params
 from autoencoders.stage import DATA, METRICS, RESUME, reporting, repository
 
 if TYPE_CHECKING:
     from autoencoders.checkpoint import TrainedModel
 
-Arguments = argparse.Namespace
-COMMANDS: dict[str, tuple[Callable[[Arguments], None], str, list[tuple[tuple[str, ...], dict[str, Any]]]]] = {}
-HOST = (("--host",), {"default": "127.0.0.1", "help": "default: %(default)s, reachable from this machine alone"})
-MODEL = (("--model",), {"help": "default: models:/autoencoder-NAME@champion of the data in params.yaml"})
-FILE = (("file",), {"type": Path, "help": "CSV, Parquet, .npy, .npz, an image, a folder of images, or an archive"})
-OUT = (("-o", "--out"), {"type": Path, "required": True, "help": ".csv, .parquet, .npy; of images also .png"})
-
-
-def port(number: int) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The option of a server's port."""
-    return ("--port",), {"type": int, "default": number, "help": "default: %(default)s"}
-
-
-def command(name: str, about: str, *options: tuple[tuple[str, ...], dict[str, Any]]) -> Callable[[Any], Any]:
-    """Makes a function a command of `ae`, or of a group: "registry history"."""
-
-    def add(function: Callable[[Arguments], None]) -> Callable[[Arguments], None]:
-        COMMANDS[name] = (function, about, list(options))
-        return function
-
-    return add
+HOST = click.option("--host", default="127.0.0.1", show_default=True, help="the default: from this machine alone")
+MODEL = click.option("--model", help="default: models:/autoencoder-NAME@champion of the data in params.yaml")
+FILE = click.argument("file", type=click.Path(path_type=Path))
+OUT = click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help=".csv, .parquet, .npy; of images also .png"
+)
+ANSWERS = {
+    "score": "how unusual each row is, and why: score, percentile, p-value, verdict, reasons",
+    "encode": "each row's code",
+    "reconstruct": "each row rebuilt from its code",
+    "denoise": "each row without its noise",
+    "interpolate": "rows on the line between the first and the second row's code, and so on",
+    "decode": "rows of codes in an .npy",
+}
 
 
 def main() -> None:
     """Entry point of `ae`."""
-    arguments = _parser().parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # of `ae ... | head`
     with reporting():
-        if not Path("dvc.yaml").exists():
+        if not Path("dvc.yaml").exists() and "--help" not in sys.argv:
             raise UserError("no dvc.yaml here; run `ae` from the repository's root")
-        arguments.command(arguments)
+        ae()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ae", description="Autoencoder pipeline: results, answers, studies, registry."
-    )
-    groups = {"": parser.add_subparsers(required=True, metavar="COMMAND")}
-    for name, (function, about, options) in COMMANDS.items():
-        group, _, action = name.rpartition(" ")
-        if group not in groups:
-            added = groups[""].add_parser(group, help="the champion, and every decision about it")
-            groups[group] = added.add_subparsers(required=True, metavar="ACTION")
-        parsed = groups[group].add_parser(action, help=about)
-        parsed.set_defaults(command=function)
-        for flags, settings in options:
-            parsed.add_argument(*flags, **settings)
-    return parser
+@click.group(context_settings={"max_content_width": 100})
+def ae() -> None:
+    """Autoencoder pipeline: results, answers, studies, registry."""
 
 
-@command("leaderboard", "print the last evaluation's leaderboard and what to do next")
-def _leaderboard(arguments: Arguments) -> None:  # noqa: ARG001
+@ae.command()
+def leaderboard() -> None:
+    """Print the last evaluation's leaderboard and what to do next."""
     from rich.console import Console
 
     from autoencoders.evaluation.report import table
     from autoencoders.files import read_json
-    from autoencoders.params import load_params
 
     path = METRICS / "leaderboard.json"
     if not path.exists():
@@ -87,62 +69,83 @@ def _leaderboard(arguments: Arguments) -> None:  # noqa: ARG001
     )
 
 
-@command("ui", "start the MLflow UI on this machine", port(5000), HOST)
-def _ui(arguments: Arguments) -> None:
+@ae.command()
+@click.option("--port", default=5000, show_default=True)
+@HOST
+def ui(port: int, host: str) -> None:
+    """Start the MLflow UI on this machine."""
     from autoencoders.tracking import store
 
     store.open_store()
-    print(f"MLflow UI on http://{arguments.host}:{arguments.port}, Ctrl-C ends it", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    where = ["--backend-store-uri", store.uri(), "--host", arguments.host, "--port", str(arguments.port)]
-    command = [sys.executable, "-m", "mlflow", "server", *where, "--workers", "1"]
-    os.execv(sys.executable, command)  # noqa: S606  (no shell: arguments stay arguments)
+    print(f"MLflow UI on http://{host}:{port}, Ctrl-C ends it", flush=True)
+    _become_mlflow("server", host, port, "--backend-store-uri", store.uri())
 
 
-@command("dashboard", "start optuna-dashboard on this machine: every study and trial", port(8080), HOST)
-def _dashboard(arguments: Arguments) -> None:
-    from autoencoders.params import load_params
+def _become_mlflow(command: str, host: str, port: int, *options: str) -> None:
+    """Goes on as one of MLflow's servers."""
+    where = ["--host", host, "--port", str(port), "--workers", "1"]
+    os.execv(sys.executable, [sys.executable, "-m", "mlflow", *command.split(), *where, *options])  # noqa: S606
+
+
+@ae.command()
+@click.option("--port", default=8080, show_default=True)
+@HOST
+def dashboard(port: int, host: str) -> None:
+    """Start optuna-dashboard on this machine: every study and trial."""
     from autoencoders.tuning.storage import dashboard
 
-    dashboard(load_params().tune.storage, arguments.host, arguments.port)
+    dashboard(load_params().tune.storage, host, port)
 
 
-@command("tune", "add a worker to a running study", (("--join",), {"metavar": "TYPE", "required": True}))
-def _join(arguments: Arguments) -> None:
-    from autoencoders.params import load_params
+@ae.command()
+@click.option("--join", "kind", metavar="TYPE", required=True)
+def tune(kind: str) -> None:
+    """Add a worker to a running study."""
     from autoencoders.tuning.stage import join
 
-    join(arguments.join, load_params())
+    join(kind, load_params())
 
 
-@command("rate-distortion", "train each type at each code size of rate_distortion.code_sizes")
-def _rate_distortion(arguments: Arguments) -> None:  # noqa: ARG001
-    from autoencoders.params import load_params
+@ae.command()
+def rate_distortion() -> None:
+    """Train each type at each code size of rate_distortion.code_sizes."""
     from autoencoders.rate_distortion import rate_distortion
 
     rate_distortion(load_params())
 
 
-@command("registry history", "print the ledger: every decision, the oldest first")
-def _history(arguments: Arguments) -> None:  # noqa: ARG001
+@ae.group()
+@click.pass_context
+def registry(context: click.Context) -> None:
+    """The champion, and every decision about it."""
     from autoencoders.tracking.registry import present
 
-    for decision in present().history():
+    context.obj = present()
+
+
+@registry.command()
+@click.pass_obj
+def history(registry: Any) -> None:
+    """Print the ledger: every decision, the oldest first."""
+    for decision in registry.history():
         print(decision.told())
 
 
-@command("registry rollback", "undo the last promotion")
-def _rollback(arguments: Arguments) -> None:  # noqa: ARG001
-    from autoencoders.tracking.registry import present
+@registry.command()
+@click.pass_obj
+def rollback(registry: Any) -> None:
+    """Undo the last promotion."""
+    print(registry.rollback().told())
 
-    print(present().rollback().told())
 
-
-@command("registry promote", "make a version the champion", (("version",), {}), (("--reason",), {"default": "by hand"}))
-def _promote(arguments: Arguments) -> None:
-    from autoencoders.tracking.registry import present
-
-    print(present().promote_by_hand(arguments.version, arguments.reason).told())
+@registry.command()
+@click.argument("version")
+@click.option("--reason", default="by hand")
+@click.pass_obj
+def promote(registry: Any, version: str, reason: str) -> None:
+    """Make a version the champion."""
+    print(registry.promote_by_hand(version, reason).told())
 
 
 def champion(model: str | None = None) -> "TrainedModel":
@@ -150,112 +153,100 @@ def champion(model: str | None = None) -> "TrainedModel":
     from autoencoders.checkpoint import load
     from autoencoders.onnx import accelerated
 
-    folder, graph = _located(model)
+    _, folder, graph = _located(model)
     return accelerated(load(folder), graph)
 
 
-def _located(model: str | None) -> tuple[Path, Path]:
-    """The folder of a registered model, and where its ONNX graph is, if it has one."""
+def _located(model: str | None) -> tuple[str, Path, Path]:
+    """A registered model's URI, its folder, and where its ONNX graph is, if it has one."""
     from autoencoders.tracking.registry import fetched, model_sha256, present
 
-    registry = present()  # also tells mlflow where the store is
-    folder = fetched(model or f"models:/{registry.name}@champion")
-    return folder, repository() / RESUME / "onnx" / f"{model_sha256(folder)}.onnx"
+    uri = model or f"models:/{present().name}@champion"
+    folder = fetched(uri)
+    return uri, folder, repository() / RESUME / "onnx" / f"{model_sha256(folder)}.onnx"
 
 
-def _answer(op: str) -> Callable[[Arguments], None]:
-    def run(arguments: Arguments) -> None:
-        from autoencoders.answers import answer_file
-        from autoencoders.params import load_params
+def _answer(op: str, file: Path, out: Path, model: str | None) -> None:
+    from autoencoders.answers import answer_file
 
-        rate = load_params().evaluate.false_alarm_rate
-        n = answer_file(champion(arguments.model), op, arguments.file, arguments.out, rate)
-        print(f"{arguments.out}: {n} rows")
-
-    return run
+    n = answer_file(champion(model), op, file, out, load_params().evaluate.false_alarm_rate)
+    print(f"{out}: {n} rows")
 
 
-for _op, _about in {
-    "score": "how unusual each row is, and why: score, percentile, p-value, verdict, reasons",
-    "encode": "each row's code",
-    "reconstruct": "each row rebuilt from its code",
-    "denoise": "each row without its noise",
-    "interpolate": "rows on the line between the first and the second row's code, and so on",
-    "decode": "rows of codes in an .npy",
-}.items():
-    command(_op, _about, FILE, OUT, MODEL)(_answer(_op))
+for _op, _about in ANSWERS.items():
+    ae.command(_op, help=_about)(FILE(OUT(MODEL(partial(_answer, _op)))))
 
 
-@command("sample", "new rows from a variational model", (("-n",), {"type": int, "default": 64}), OUT, MODEL)
-def _sample(arguments: Arguments) -> None:
+@ae.command()
+@click.option("-n", default=64, show_default=True)
+@OUT
+@MODEL
+def sample(n: int, out: Path, model: str | None) -> None:
+    """New rows from a variational model."""
     from autoencoders.answers import write_answers
     from autoencoders.operations import answer
 
-    model = champion(arguments.model)
-    write_answers(answer(model, "sample", None, n=arguments.n), arguments.out, model)
-    print(f"{arguments.out}: {arguments.n} samples")
+    trained = champion(model)
+    write_answers(answer(trained, "sample", None, n=n), out, trained)
+    print(f"{out}: {n} samples")
 
 
-@command("serve", "serve a model over HTTP on this machine", port(5001), HOST, MODEL)
-def _serve(arguments: Arguments) -> None:
+@ae.command()
+@click.option("--port", default=5001, show_default=True)
+@HOST
+@MODEL
+def serve(port: int, host: str, model: str | None) -> None:
+    """Serve a model over HTTP on this machine."""
     from autoencoders.onnx import ONNX_VARIABLE
     from autoencoders.tracking import store
-    from autoencoders.tracking.registry import present
 
-    uri = arguments.model or f"models:/{present().name}@champion"
-    os.environ[ONNX_VARIABLE] = str(_located(uri)[1])
-    os.environ |= {"MLFLOW_TRACKING_URI": store.uri(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    print(f"{uri} on http://{arguments.host}:{arguments.port}/invocations, Ctrl-C ends it", flush=True)
-    where = ["--host", arguments.host, "--port", str(arguments.port), "--env-manager", "local", "--workers", "1"]
-    os.execv(sys.executable, [sys.executable, "-m", "mlflow", "models", "serve", "-m", uri, *where])  # noqa: S606
+    uri, _, graph = _located(model)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    os.environ |= {ONNX_VARIABLE: str(graph), "MLFLOW_TRACKING_URI": store.uri(), "PATH": path}
+    print(f"{uri} on http://{host}:{port}/invocations, Ctrl-C ends it", flush=True)
+    _become_mlflow("models serve", host, port, "--env-manager", "local", "-m", uri)
 
 
-@command("export", "write a model as an ONNX graph, by which score and serve answer from then on", MODEL)
-def _export(arguments: Arguments) -> None:
+@ae.command()
+@MODEL
+def export(model: str | None) -> None:
+    """Write a model as an ONNX graph, by which score and serve answer from then on."""
     from autoencoders.checkpoint import load
     from autoencoders.onnx import export
 
-    folder, graph = _located(arguments.model)
+    _, folder, graph = _located(model)
     export(load(folder), graph)
     print(f"{graph}: agrees with torch")
 
 
-@command(
-    "lineage",
-    "where a registered model comes from, and the commands that make it again",
-    (("uri",), {"help": "models:/NAME@ALIAS or models:/NAME/VERSION"}),
-    (("--verify",), {"action": "store_true", "help": "hash model and data again; fails where they changed"}),
-)
-def _lineage(arguments: Arguments) -> None:
-    from autoencoders.tracking import store
-    from autoencoders.tracking.lineage import lineage, verify
+@ae.command()
+@click.argument("uri")
+@click.option("--verify", is_flag=True, help="hash model and data again; fails where they changed")
+def lineage(uri: str, verify: bool) -> None:
+    """Where a registered model comes from, and the commands that make it again. URI: models:/NAME@ALIAS or VERSION."""
+    from autoencoders.tracking import lineage, store
 
     client = store.open_store()
-    print(*(f"{name:14} {value}" for name, value in lineage(client, arguments.uri).items()), sep="\n")
-    if arguments.verify and (changed := verify(client, arguments.uri)):
+    print(*(f"{name:14} {value}" for name, value in lineage.lineage(client, uri).items()), sep="\n")
+    if verify and (changed := lineage.verify(client, uri)):
         raise UserError("\n".join(["changed since the model was made:", *changed]))
-    print("verified: model, source and prepared data are as they were" if arguments.verify else "")
+    print("verified: model, source and prepared data are as they were" if verify else "")
 
 
-@command("drift", "compare new data with the training data", FILE, MODEL)
-def _drift(arguments: Arguments) -> None:
-    from rich.console import Console
-
+@ae.command()
+@FILE
+@MODEL
+def drift(file: Path, model: str | None) -> None:
+    """Compare new data with the training data."""
     from autoencoders.data.prepared import load_prepared
     from autoencoders.drift import drift, told
-    from autoencoders.params import load_params
-    from autoencoders.tracking.registry import present
     from autoencoders.tracking.runs import Runs
 
-    data, uri = load_prepared(DATA), arguments.model or f"models:/{present().name}@champion"
-    found = drift(champion(uri), arguments.file, data, load_params().evaluate.false_alarm_rate)
-    Console().print(told(found))
-    run = Runs(data.description).log_drift(
-        uri,
-        str(arguments.file),
-        found.table.to_csv(index=False),
-        {"score_distance": float(found.table["statistic"][0]), "moved": len(found.moved), "alarms": found.alarms},
-    )
+    data, (uri, *_) = load_prepared(DATA), _located(model)
+    found = drift(champion(uri), file, data, load_params().evaluate.false_alarm_rate)
+    print(told(found))
+    table, metrics = found.table.to_csv(index=False), found.metrics()
+    run = Runs(data.description).log_drift(uri, str(file), table, metrics)
     moved = ", ".join(found.moved) or "nothing"
     print(f"moved: {moved}; {found.alarms:.1%} of {found.rows} rows count as anomalies; MLflow run {run}")
 

@@ -11,10 +11,7 @@ from typing import Any, NamedTuple
 STEPS = {"image": 4000, "table": 300}  # optimizer steps of a training
 FEWEST = {"image": 5, "table": 2}  # epochs
 MOST_EPOCHS = 200
-BATCHES = {  # up to so many training rows, so many rows a batch
-    "image": ((10_000, 64), (100_000, 256)),
-    "table": ((100_000, 128),),
-}
+BATCHES = {"image": ((10_000, 64), (100_000, 256)), "table": ((100_000, 128),)}  # up to so many rows, so many a batch
 LARGEST_BATCH = 1024
 
 

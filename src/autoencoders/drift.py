@@ -1,7 +1,7 @@
 """Whether new data still looks like the training data: in its columns, in code space, in anomaly scores."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from autoencoders.data.encoding import encode
 from autoencoders.data.prepared import Prepared
 from autoencoders.errors import DataError
 
+COLUMNS = ["what", "statistic", "p_value"]
 ROWS = 10_000  # of the training data, and at most of the new data, that are compared
 LEVEL = 0.01  # chance that anything is said to have moved where nothing has
 SMALLEST = 0.1  # Kolmogorov-Smirnov distance from which on a difference matters
@@ -30,6 +31,10 @@ class Drift(NamedTuple):
         """Names of what moved."""
         return list(self.table["what"][self.table["moved"]])
 
+    def metrics(self) -> dict[str, float]:
+        """The figures of an MLflow run."""
+        return {"score_distance": self.table["statistic"][0], "moved": len(self.moved), "alarms": self.alarms}
+
 
 def drift(model: TrainedModel, source: Path, data: Prepared, rate: float) -> Drift:
     """Compares new rows with the training rows by two-sample Kolmogorov-Smirnov tests, Bonferroni-corrected.
@@ -44,13 +49,12 @@ def drift(model: TrainedModel, source: Path, data: Prepared, rate: float) -> Dri
     new, old, schema = _sampled(source, model), data.sample("train", ROWS), model.description.schema
     scores = model.score(new)
     pairs = {"score": (model.calibration.numpy(), scores.score)}
-    codes = model.encode(old), model.encode(new)
-    pairs |= {f"code unit {i}": (codes[0][:, i], codes[1][:, i]) for i in range(codes[0].shape[1])}
-    names = schema.features if not schema.is_image else []
-    pairs |= {f"column {name}": (old[:, i], new[:, i]) for i, name in enumerate(names)}
+    units = zip(model.encode(old).T, model.encode(new).T, strict=True)
+    pairs |= {f"code unit {i}": unit for i, unit in enumerate(units)}
+    columns = {} if schema.is_image else dict(zip(schema.features, zip(old.T, new.T, strict=True), strict=True))
+    pairs |= {f"column {name}": column for name, column in columns.items()}
     tests = {what: ks_2samp(*pair) for what, pair in pairs.items()}
-    columns = {"what": list(tests), "statistic": [t.statistic for t in tests.values()]}
-    table = pd.DataFrame({**columns, "p_value": [t.pvalue for t in tests.values()]})
+    table = pd.DataFrame([(what, t.statistic, t.pvalue) for what, t in tests.items()], columns=COLUMNS)
     table["moved"] = (table["p_value"] < LEVEL / len(table)) & (table["statistic"] > SMALLEST)
     return Drift(table, len(new), float((scores.p_value <= rate).mean()))
 
@@ -70,13 +74,8 @@ def _sampled(source: Path, model: TrainedModel) -> np.ndarray:
     return rows[:: -(-len(rows) // ROWS)]
 
 
-def told(found: Drift) -> Any:
+def told(found: Drift) -> str:
     """What moved, the largest first, for a terminal."""
-    from rich.table import Table
-
-    table = Table(title=f"{found.rows} rows against the training data", title_justify="left")
-    for name in ("what", "distance", "p-value", "moved"):
-        table.add_column(name, justify="left" if name == "what" else "right")
-    for row in found.table.sort_values("statistic", ascending=False, kind="stable").head(12).itertuples():
-        table.add_row(str(row.what), f"{row.statistic:.3f}", f"{row.p_value:.1e}", "yes" if row.moved else "")
-    return table
+    largest = found.table.sort_values("statistic", ascending=False, kind="stable").head(12)
+    formats = {"statistic": "{:.3f}".format, "p_value": "{:.1e}".format, "moved": {True: "yes", False: ""}.get}
+    return f"{found.rows} rows against the training data\n{largest.to_string(index=False, formatters=formats)}"

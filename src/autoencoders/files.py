@@ -9,21 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CHUNK = 2**20
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A new, empty folder that takes the place of `path` when the block ends well, and vanishes when it doesn't."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
-        new = Path(scratch, path.name)
-        new.mkdir()
-        yield new
-        if path.is_dir():
-            path.replace(Path(scratch, f"{path.name}.old"))  # deleted with the scratch folder: never half there
-        new.replace(path)
-
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
@@ -32,7 +17,17 @@ def beside(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
         new = Path(scratch, path.name)
         yield new
+        if new.is_dir() and path.is_dir():
+            path.replace(Path(scratch, f"{path.name}.old"))  # deleted with the scratch folder: never half there
         new.replace(path)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """`beside` for a folder, which is there and empty when the block begins."""
+    with beside(path) as new:
+        new.mkdir()
+        yield new
 
 
 def write_text(path: Path, text: str) -> None:
@@ -53,10 +48,7 @@ def read_json(path: Path) -> Any:
 
 def sha256(*parts: bytes) -> str:
     """Hexadecimal SHA-256 of the parts, one after another."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def sha256_of(path: Path) -> str:
@@ -75,8 +67,7 @@ def tree_sha256(*paths: Path) -> str:
             if "__pycache__" not in name.parts:
                 digest.update(f"{name.as_posix()}\0{file.stat().st_size}\0".encode())
                 with file.open("rb") as stream:
-                    while chunk := stream.read(CHUNK):
-                        digest.update(chunk)
+                    hashlib.file_digest(stream, lambda: digest)
     return digest.hexdigest()
 
 

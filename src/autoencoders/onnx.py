@@ -43,10 +43,11 @@ def export(model: TrainedModel, path: Path) -> None:
                 graph, (example,), new, dynamo=True, external_data=False, verbose=False,
                 input_names=["features"], output_names=list(OUTPUTS), dynamic_shapes=({0: rows},),
             )  # fmt: skip
-            found = session(new).run(list(OUTPUTS), {"features": example.numpy()})
+            other = example[1:]  # another number of rows than that of the export
+            found = session(new).run(list(OUTPUTS), {"features": other.numpy()})
         except ImportError as error:
             raise UserError(f"{path.name}: {missing} ({error})") from error
-        for name, ours, theirs in zip(OUTPUTS, graph(example), found, strict=True):
+        for name, ours, theirs in zip(OUTPUTS, graph(other), found, strict=True):
             difference = float(np.abs(ours.numpy() - theirs).max() / np.abs(ours.numpy()).max())
             if not difference <= TOLERANCE:
                 raise UserError(f"{path.name}: {name} differs from torch's by {difference:.1e} of its largest value")

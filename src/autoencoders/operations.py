@@ -29,9 +29,9 @@ def answer(model: TrainedModel, op: str, rows: Any, *, first: int = 0, rate: flo
         raise DataError(f"op = {op!r}: must be one of {', '.join(OPERATIONS)}")
     wanted = {**SETTINGS, **settings}
     if op == "sample":
-        return _raw_scale(model, samples(model, wanted["n"], wanted["seed"]), np.zeros(0))
+        return _raw_scale(model, samples(model, wanted["n"], wanted["seed"]))
     if op == "decode":
-        return _raw_scale(model, model.decode(_codes(model, rows)), np.zeros(0))
+        return _raw_scale(model, model.decode(_codes(model, rows)))
     rows = as_rows(rows)
     if rows.shape[:1] == (0,):
         raise DataError(f"op = {op}: no rows")
@@ -40,9 +40,8 @@ def answer(model: TrainedModel, op: str, rows: Any, *, first: int = 0, rate: flo
         return model.encode(features)
     if op == "score":
         return scored(model, features, rate)
-    if op == "interpolate":
-        return _raw_scale(model, interpolated(model, features, wanted["steps"]), rows)
-    return _raw_scale(model, model.reconstruct(features), rows)
+    found = interpolated(model, features, wanted["steps"]) if op == "interpolate" else model.reconstruct(features)
+    return _raw_scale(model, found, rows)
 
 
 def as_rows(rows: Any) -> Rows:
@@ -100,7 +99,7 @@ def scored(model: TrainedModel, features: np.ndarray, rate: float) -> pd.DataFra
     return pd.DataFrame({**numbers, "anomaly": scores.p_value <= rate, "reasons": reasons})
 
 
-def _raw_scale(model: TrainedModel, features: np.ndarray, rows: Any) -> Any:
+def _raw_scale(model: TrainedModel, features: np.ndarray, rows: Any = None) -> Any:
     """Raw rows in the shape of the given ones: columns by name, images or flat rows."""
     schema = model.description.schema
     decoded = schema.decode(features)

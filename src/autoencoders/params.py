@@ -4,23 +4,14 @@ import difflib
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    create_model,
-    field_validator,
-    model_validator,
-)
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 
 from autoencoders import defaults
 from autoencoders.architecture import Architecture, layer_widths
@@ -28,15 +19,13 @@ from autoencoders.defaults import DataFacts
 from autoencoders.errors import ParameterError
 
 S = TypeVar("S", bound="Section")
-Rule = tuple[bool, str, object, str]  # whether it refuses; the key and its value; why
 PARAMS_FILE = Path("params.yaml")
 NO_FILE = "pipeline/no_file"  # the default of data.path: DVC wants a file that exists
 BUILT_IN = ("digits", "mnist", "fashion_mnist")
-LARGEST_CODE = 65_536
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 OpenFraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-CodeSize = Annotated[int, Field(ge=1, le=LARGEST_CODE)]
+CodeSize = Annotated[int, Field(ge=1, le=65_536)]
 Nodes = Annotated[int, Field(ge=1, le=65_536)]
 Weight = Annotated[float, Field(ge=0)]
 
@@ -46,7 +35,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    @field_validator("*", mode="before")
+    @pydantic.field_validator("*", mode="before")
     @classmethod
     def _refuse_null(cls, value: object, info: ValidationInfo) -> object:
         """An optional key is given or left out: of an empty `sparse:`, DVC would make a stage, and `kinds` no type."""
@@ -130,12 +119,9 @@ class FixedTrain(Train):
 
 
 def _partial(section: type[Section]) -> Any:
-    fields: dict[str, Any] = {
-        name: (Annotated[field.annotation, *field.metadata] | None if field.metadata else field.annotation | None, None)
-        for name, field in section.model_fields.items()
-        if field.annotation is not None
-    }
-    return create_model(f"{section.__name__}Overrides", __base__=Section, **fields)
+    """The section with every value optional."""
+    fields: dict[str, Any] = {name: (Annotated[f.annotation, f], None) for name, f in section.model_fields.items()}
+    return pydantic.create_model(f"{section.__name__}Overrides", __base__=Section, **fields)
 
 
 NetworkOverrides: Any = _partial(Network)
@@ -145,10 +131,10 @@ TrainOverrides: Any = _partial(Train)
 class Kind(Section):
     """A type's section: its own parameters, and its overrides of `network` and `train`."""
 
-    network: NetworkOverrides | None = None
-    train: TrainOverrides | None = None
+    network: NetworkOverrides = NetworkOverrides()
+    train: TrainOverrides = TrainOverrides()
 
-    def own(self) -> dict[str, object]:
+    def own(self) -> dict[str, Any]:
         """The type's own parameters, by name."""
         return self.model_dump(exclude={"network", "train"})
 
@@ -201,46 +187,38 @@ class Dimension(Section):
     """One line of the search space: a range from `low` to `high`, both included, or choices."""
 
     param: str  # dotted name of a value in this file; space.py says which may be tuned
-    low: int | float | None = None
-    high: int | float | None = None
+    low: int | float = 0
+    high: int | float = 0
     log: bool = False  # a range drawn evenly on the logarithm
     step: Annotated[int | float, Field(gt=0)] | None = None  # of a range that is not log
     choices: Annotated[list[bool | int | float | str], Field(min_length=1)] | None = None
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _range_or_choices(self) -> Self:
         """Refuses half a range, a range beside choices, and a range without room."""
         given = [name for name in ("low", "high", "log", "step") if name in self.model_fields_set]
-        if self.choices is not None:
-            rule = f"choices don't go with {', '.join(given)}" if given else ""
-        elif self.low is None or self.high is None:
-            rule = "needs low and high, or choices"
-        elif self.low >= self.high:
-            rule = "low must be below high"
-        elif self.log and (self.low <= 0 or self.step is not None):
-            rule = "with log, low must be above 0 and there is no step"
-        else:
-            rule = ""
-        if rule:
-            raise PydanticCustomError("dimension", rule)
+        is_range, logarithm = self.choices is None, "with log, low must be above 0 and there is no step"
+        for refused, rule in (
+            (given and not is_range, f"choices don't go with {', '.join(given)}"),
+            (is_range and given[:2] != ["low", "high"], "needs low and high, or choices"),
+            (is_range and self.low >= self.high, "low must be below high"),
+            (self.log and (self.low <= 0 or self.step is not None), logarithm),
+        ):
+            if refused:
+                raise PydanticCustomError("dimension", rule)
         return self
 
     @property
     def ends(self) -> list[Any]:
         """The values that stand for all: both ends of the range, and a step, or every choice."""
-        if self.choices is not None:
-            return list(self.choices)
-        assert self.low is not None  # noqa: S101  (for the type checker)
-        return [self.low, *([] if self.step is None else [self.low + self.step]), self.high]
+        return self.choices or [self.low, *([self.low + self.step] if self.step else []), self.high]
 
     def holds(self, value: object) -> bool:
         """Whether a value lies in the range or among the choices."""
-        if self.choices is not None:
-            return value in self.choices
-        if not isinstance(value, int | float) or self.low is None or self.high is None:
-            return False
-        steps = (value - self.low) / (self.step or 1)
-        return self.low <= value <= self.high and (self.step is None or abs(steps - round(steps)) < 1e-9)
+        if self.choices is not None or not isinstance(value, int | float):
+            return value in (self.choices or ())
+        steps = (value - self.low) / self.step if self.step else 0
+        return self.low <= value <= self.high and abs(steps - round(steps)) < 1e-9
 
 
 class Tune(Section):
@@ -321,11 +299,11 @@ class Params(Section):
 
     def network_of(self, kind: str) -> Network:
         """`network` with the type's overrides."""
-        return _merged(self.network, self.kind(kind).network)
+        return self.network.model_copy(update=self.kind(kind).network.model_dump(exclude_unset=True))
 
     def train_of(self, kind: str) -> Train:
         """`train` with the type's overrides."""
-        return _merged(self.train, self.kind(kind).train)
+        return self.train.model_copy(update=self.kind(kind).train.model_dump(exclude_unset=True))
 
     def network_for(self, kind: str, facts: DataFacts) -> FixedNetwork:
         """`network_of` with every `auto` resolved for the data."""
@@ -342,28 +320,12 @@ class Params(Section):
 
     def override(self, values: Mapping[str, object]) -> Self:
         """A copy with dotted keys replaced, validated like the file: override({"train.learning_rate": 1e-3})."""
-        tree = self.model_dump(exclude_unset=True)
-        for key, value in values.items():
-            *sections, name = key.split(".")
-            node = tree
-            for section in sections:
-                node = node.setdefault(section, {})
-                if not isinstance(node, dict):
-                    raise ParameterError(f"{key}: {section} = {node!r} is a value, not a section")
-            node[name] = value
-        return _validated(type(self), tree)
+        return _replaced(self, values, str(PARAMS_FILE))
 
     def tuned(self, kind: str, values: Mapping[str, object]) -> Self:
         """A copy with a study's values for one type: `network.x` and `train.x` win over the type's own overrides."""
-        section = self.kind(kind)
-        tree = section.model_dump(exclude_unset=True)
-        for key, value in values.items():
-            *sections, name = key.removeprefix(f"models.{kind}.").split(".")
-            node = tree
-            for part in sections:
-                node = node.setdefault(part, {})
-            node[name] = value
-        changed = _validated(type(section), tree, name=f"models.{kind}")
+        own = {key.removeprefix(f"models.{kind}."): value for key, value in values.items()}
+        changed = _replaced(self.kind(kind), own, f"models.{kind}")
         return self.model_copy(update={"models": self.models.model_copy(update={kind: changed})})
 
     def flatten(self, kind: str, facts: DataFacts) -> dict[str, object]:
@@ -380,76 +342,63 @@ class Params(Section):
         Raises ParameterError where the network fits neither itself, nor the type, nor the data.
         """
         network = self.network_for(kind, facts)
-        architecture = Architecture(
-            n_features=facts.n_features,
-            code_size=network.code_size,
-            widths=layer_widths(network.n_layers, network.nodes_per_layer, network.code_size, network.kind),
-            activation=network.activation,
-            code_activation=network.code_activation,
-            loss=network.loss,
-            kind=network.kind,
-            shape=facts.shape,
-        )
-        for refused, key, value, rule in self._rules(kind, network, architecture, facts):
+        for refused, name, rule in self._rules(kind, network, facts):
             if refused:
-                raise ParameterError(f"{self._key(kind, key)} = {value}: {rule}")
-        return architecture
+                value = {**network.model_dump(), **self.kind(kind).own()}[name]
+                raise ParameterError(f"{self._key(kind, name)} = {value}: {rule}")
+        widths = layer_widths(network.n_layers, network.nodes_per_layer, network.code_size, network.kind)
+        others = network.model_dump(exclude={"n_layers", "nodes_per_layer"})
+        return Architecture(n_features=facts.n_features, widths=widths, shape=facts.shape, **others)
 
-    def _rules(self, kind: str, network: FixedNetwork, shape: Architecture, facts: DataFacts) -> Iterator[Rule]:
-        """The rules that join several values."""
-        key, own = partial(self._key, kind), self.kind(kind).own()
-        n_layers, nodes, conv = network.n_layers, network.nodes_per_layer, network.kind == "conv"
+    def _rules(self, kind: str, network: FixedNetwork, facts: DataFacts) -> Iterator[tuple[bool, str, str]]:
+        """The rules that join several values: whether one refuses, which value, why."""
+        own, conv, size, n_layers = self.kind(kind).own(), network.kind == "conv", network.code_size, network.n_layers
+        nodes, activation, layers = network.nodes_per_layer, network.code_activation, self._key(kind, "n_layers")
         if isinstance(nodes, list):
-            wanted = f"{key('n_layers')} = {n_layers}; give one number a layer, or a single number"
-            yield len(nodes) != n_layers, "nodes_per_layer", nodes, f"has {len(nodes)} numbers, but {wanted}"
+            rule = f"has {len(nodes)} numbers, but {layers} = {n_layers}; give one number a layer, or a single number"
+            yield len(nodes) != n_layers, "nodes_per_layer", rule
             rises = not conv and nodes != sorted(nodes, reverse=True)
-            yield rises, "nodes_per_layer", nodes, "must not rise towards the code"
-        yield conv and not facts.shape, "kind", "conv", "needs images, but the data has none; choose mlp or auto"
-        yield conv and not n_layers, "kind", "conv", f"needs layers, but {key('n_layers')} = 0"
+            yield rises, "nodes_per_layer", "must not rise towards the code"
+        yield conv and not facts.shape, "kind", "needs images, but the data has none; choose mlp or auto"
+        yield conv and not n_layers, "kind", f"needs layers, but {layers} = 0"
         if network.loss == "bce" and not facts.unit_interval:  # else no stage may read data.scaling
-            scaled = f"needs data in [0, 1], but data.scaling = {self.data.scaling} gives other values"
-            yield True, "loss", "bce", f"{scaled}; choose mse, l1 or auto, or data.scaling: pixels"
-        size, activation = shape.code_size, shape.code_activation
-        if kind == "undercomplete":
-            rule = f"must be below the data's {facts.n_features} features for undercomplete, which could copy its input"
-            yield size >= facts.n_features, "code_size", size, rule
-        if kind == "sparse":
-            misfit = own["penalty"] == "kl" and activation != "sigmoid"
-            rule = "must be sigmoid where models.sparse.penalty = kl, which needs codes in (0, 1)"
-            yield misfit, "code_activation", activation, rule
-            misfit = own["penalty"] == "top_k" and int(str(own["k"])) > size
-            yield misfit, "models.sparse.k", own["k"], f"must be at most the code size, {size}"
-        if kind == "contractive":
-            found = f"but it has {n_layers} hidden layers; choose auto, exact or estimate"
-            rule = f"needs an encoder of one layer ({key('n_layers')} = 0), {found}"
-            yield own["jacobian"] == "closed_form" and n_layers > 0, "models.contractive.jacobian", "closed_form", rule
-        if kind == "variational":
-            rule = "must be identity for variational, whose codes are means of normal distributions"
-            yield activation != "identity", "code_activation", activation, rule
+            rule = f"needs data in [0, 1], but data.scaling = {self.data.scaling}; choose mse, l1 or auto"
+            yield True, "loss", f"{rule}, or data.scaling: pixels"
+        rule = f"must be below the data's {facts.n_features} features for undercomplete, which could copy its input"
+        yield kind == "undercomplete" and size >= facts.n_features, "code_size", rule
+        rule = "must be sigmoid where models.sparse.penalty = kl, which needs codes in (0, 1)"
+        yield own.get("penalty") == "kl" and activation != "sigmoid", "code_activation", rule
+        yield own.get("penalty") == "top_k" and own["k"] > size, "k", f"must be at most the code size, {size}"
+        rule = f"needs an encoder of one layer ({layers} = 0), but it has {n_layers} hidden layers"
+        misfit = own.get("jacobian") == "closed_form" and n_layers > 0
+        yield misfit, "jacobian", f"{rule}; choose auto, exact or estimate"
+        rule = "must be identity for variational, whose codes are means of normal distributions"
+        yield kind == "variational" and activation != "identity", "code_activation", rule
 
     def _key(self, kind: str, name: str) -> str:
-        """The dotted key that a network's value comes from."""
-        overrides = self.kind(kind).network
-        overridden = overrides is not None and getattr(overrides, name, None) is not None
-        return name if "." in name else f"models.{kind}.network.{name}" if overridden else f"network.{name}"
+        """The dotted key that a value of the type itself or of its network comes from."""
+        section = self.kind(kind)
+        if name in section.own():
+            return f"models.{kind}.{name}"
+        return f"models.{kind}.network.{name}" if name in section.network.model_fields_set else f"network.{name}"
 
     def check(self, facts: DataFacts | None) -> None:
         """Raises ParameterError where a type's values don't fit together or don't fit the data, where it is known."""
         if not self.kinds:
             raise ParameterError(f"models: no type to train; name some of {', '.join(Models.model_fields)}")
-        for kind in self.kinds if facts else ():
-            self.architecture(kind, cast(DataFacts, facts))
-
-
-def _merged(section: S, overrides: Section | None) -> S:
-    if overrides is None:
-        return section
-    return section.model_copy(update=overrides.model_dump(exclude_none=True))
+        if facts:
+            for kind in self.kinds:
+                self.architecture(kind, facts)
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
     """params.yaml, validated value by value. Raises ParameterError."""
-    return parse_params(_read(path), name=str(path))
+    try:
+        return parse_params(path.read_text(encoding="utf-8"), name=str(path))
+    except OSError as error:
+        raise ParameterError(f"{path}: {str(error.strerror).lower()}; run from the repository's root") from error
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
 
 
 def parse_params(text: str, *, name: str = str(PARAMS_FILE)) -> Params:
@@ -457,77 +406,62 @@ def parse_params(text: str, *, name: str = str(PARAMS_FILE)) -> Params:
     try:
         tree = YAML(typ="safe", pure=True).load(io.StringIO(text))  # YAML 1.2, as DVC reads it
     except (YAMLError, ValueError) as error:  # ValueError: a date that isn't one, a number of thousands of digits
-        raise ParameterError(f"{name}: not valid YAML: {_problem(error)}") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ParameterError(f"{name}: not valid YAML: {getattr(error, 'problem', error)}{place}") from error
     if not isinstance(tree, dict):
         raise ParameterError(f"{name}: must be a mapping of sections ({', '.join(Params.model_fields)})")
-    return _validated(Params, tree, name=name)
+    return _validated(Params, tree, name)
 
 
-def _problem(error: Exception) -> str:
-    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"{error.problem}, line {mark.line + 1}, column {mark.column + 1}"
-    return str(error)
+def _replaced(section: S, values: Mapping[str, object], name: str) -> S:
+    """The section with other values by dotted key, validated; `name` stands in messages."""
+    tree = section.model_dump(exclude_unset=True)
+    for key, value in values.items():
+        *parents, last = key.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ParameterError(f"{key}: {parent} = {node!r} is a value, not a section")
+        node[last] = value
+    return _validated(type(section), tree, name)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ParameterError(f"{path}: no such file; run from the repository's root") from error
-    except OSError as error:
-        raise ParameterError(f"{path}: can't be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ParameterError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-
-
-def _validated(schema: type[S], tree: object, *, name: str = str(PARAMS_FILE)) -> S:
+def _validated(schema: type[S], tree: object, name: str) -> S:
+    """The section; of what is wrong, one line a key: what was found and every rule that would accept it."""
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
-        raise ParameterError("\n".join(f"{name}: {line}" for line in _lines(schema, error.errors()))) from None
-
-
-def _lines(schema: type[Section], errors: Sequence[ErrorDetails]) -> list[str]:
-    """One line a key: what was found and every rule that would accept it."""
-    rules: dict[str, list[str]] = {}
-    for details in errors:
-        found, rule = _found_and_rule(schema, details)
-        rules.setdefault(found, []).append(rule)
-    return [f"{found}: {' or '.join(dict.fromkeys(alternatives))}" for found, alternatives in rules.items()]
+        rules: dict[str, list[str]] = {}
+        for details in error.errors():
+            found, rule = _found_and_rule(schema, details)
+            rules.setdefault(found, []).append(rule)
+        lines = [f"{name}: {found}: {' or '.join(dict.fromkeys(allowed))}" for found, allowed in rules.items()]
+        raise ParameterError("\n".join(lines)) from None
 
 
 def _found_and_rule(schema: type[Section], details: ErrorDetails) -> tuple[str, str]:
-    names, allowed = _walk(schema, details["loc"])
-    key = ".".join(names)
+    """The dotted key with its value, and what is allowed there; pydantic's marks of union members are left out."""
+    key, allowed = "", list(schema.model_fields)
+    section: type[Section] | None = schema
+    for part in details["loc"]:
+        if isinstance(part, int) and key:
+            key += f"[{part}]" if section else f".{part}"
+        elif section:
+            key, allowed = f"{key}.{part}".removeprefix("."), list(section.model_fields)
+            field = section.model_fields.get(str(part))
+            members = (field.annotation, *get_args(field.annotation)) if field else ()
+            section = next((m for m in members if isinstance(m, type) and issubclass(m, Section)), None)
     if details["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(names[-1], allowed, n=1)
-        return key, f"unknown key; allowed here: {', '.join(allowed)}" + "".join(f"; did you mean {c}?" for c in close)
+        return key, f"unknown key; allowed here: {likely(key.rpartition('.')[2], allowed)}"
     if details["type"] == "missing":
         return key, "missing; params.yaml holds every value"
     rule = details["msg"].replace("Input should be", "must be").replace("a valid integer", "a whole number")
     return f"{key} = {details['input']!r}", rule.replace("a valid ", "a ")
 
 
-def _walk(schema: type[Section], location: Sequence[str | int]) -> tuple[list[str], list[str]]:
-    """The location's keys without pydantic's marks of union members, and the keys allowed at its last level."""
-    names: list[str] = []
-    section: type[Section] | None = schema
-    allowed: list[str] = list(schema.model_fields)
-    for part in location:
-        if section is None:
-            names += [f"{part}"] if isinstance(part, int) else []
-            continue
-        if isinstance(part, int) and names:  # of a list of sections
-            names[-1] += f"[{part}]"
-            continue
-        names.append(str(part))
-        allowed = list(section.model_fields)
-        field = section.model_fields.get(str(part))
-        section = _section_in(field.annotation) if field else None
-    return names, allowed
-
-
-def _section_in(annotation: Any) -> type[Section] | None:
-    members = (annotation, *getattr(annotation, "__args__", ()))
-    return next((m for m in members if isinstance(m, type) and issubclass(m, Section)), None)
+def likely(name: str, allowed: Sequence[str]) -> str:
+    """The names that are allowed, and the one that was probably meant."""
+    close = difflib.get_close_matches(name, allowed, n=1)
+    return ", ".join(allowed) + "".join(f"; did you mean {meant}?" for meant in close)

@@ -1,7 +1,7 @@
 """The `dvc` that started this process, and one process at a time."""
 
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import psutil
@@ -43,7 +43,6 @@ def one_process(path: Path, work: str) -> AbstractContextManager[object]:
 
 
 def _command(process: psutil.Process) -> list[str]:
-    try:
+    with suppress(psutil.Error):
         return process.cmdline()
-    except psutil.Error:
-        return []
+    return []

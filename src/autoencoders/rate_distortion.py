@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from tqdm import tqdm
 
 from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.evaluation.baselines import PrincipalComponents
-from autoencoders.evaluation.fidelity import fidelity
-from autoencoders.evaluation.metrics import squared_error
+from autoencoders.evaluation.metrics import fidelity, squared_error
 from autoencoders.files import read_json, sha256, write_json, write_text
 from autoencoders.params import Params
 from autoencoders.stage import DATA, REPORTS, RESUME, code_sha256, repository
@@ -101,16 +101,15 @@ def table(curves: Mapping[str, Curve], sizes: Sequence[int]) -> str:
         test, validation = curve["test"], curve["validation"]
         columns |= {name: test.mean(1), f"{name}_low": test.min(1), f"{name}_high": test.max(1)}
         columns[f"{name}_validation"] = validation.mean(1)
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return "\n".join([",".join(columns), *(",".join(map(repr, row)) for row in rows)]) + "\n"
+    return str(pd.DataFrame(columns).to_csv(index=False))
 
 
 def _draw(curves: Mapping[str, Curve], sizes: Sequence[int], data: Prepared) -> None:
     """Test error by code size; a band from the lowest to the highest seed, a ring at the knee."""
-    from matplotlib.figure import Figure
+    from autoencoders.evaluation.figures import drawing
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
+    title = f"{data.description.name}: test error by code size (ring: knee, found on validation)"
+    figure, axes = drawing((8, 5), title, xlabel="code size", ylabel="squared error, sum over features", yscale="log")
     for name, curve in curves.items():
         test = curve["test"]
         style: dict[str, Any] = {"color": "black", "linestyle": "--"} if name == "pca" else {}
@@ -120,7 +119,5 @@ def _draw(curves: Mapping[str, Curve], sizes: Sequence[int], data: Prepared) -> 
         axes.plot(sizes[at], test.mean(1)[at], "o", markersize=11, fillstyle="none", color=line.get_color())
     axes.set_xscale("log", base=2)
     axes.set_xticks(list(sizes), [str(size) for size in sizes])
-    axes.set(xlabel="code size", ylabel="squared error, sum over features", yscale="log")
-    axes.set_title(f"{data.description.name}: test error by code size (ring: knee, found on validation)", loc="left")
     axes.legend()
     figure.savefig(PICTURE, dpi=110, metadata={"Software": None})

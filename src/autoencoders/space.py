@@ -1,10 +1,8 @@
 """The search space of `tune.space`: which values of params.yaml a study may change, and why not the others."""
 
-import difflib
-
 from autoencoders.defaults import DataFacts
 from autoencoders.errors import ParameterError
-from autoencoders.params import Dimension, Network, Params, Train
+from autoencoders.params import Dimension, Network, Params, Train, likely
 
 FIELDS = {
     f"{section.__name__.lower()}.{name}": field.annotation
@@ -28,7 +26,7 @@ def _below(dimension: Dimension, n_features: int) -> Dimension:
     if dimension.choices is not None:
         small = [size for size in dimension.choices if not isinstance(size, int) or size <= largest]
         return dimension.model_copy(update={"choices": small or [largest]})
-    if dimension.high is None or dimension.high <= largest:
+    if dimension.high <= largest:
         return dimension
     return Dimension(param=dimension.param, **({"low": 1, "high": largest} if largest > 1 else {"choices": [1]}))
 
@@ -43,42 +41,34 @@ def check_space(params: Params, facts: DataFacts | None) -> None:
         reason = _reason(params, name) if first == i else f"stands in tune.space[{first}] too"
         if reason:
             raise ParameterError(f"tune.space[{i}].param = {name}: {reason}")
-    if facts is None:
-        return
-    for kind in params.kinds:
-        space = dimensions(params, kind, facts)
-        alone = [{dimension.param: value} for dimension in space for value in dimension.ends]
-        corners = [{dimension.param: dimension.ends[end] for dimension in space} for end in (0, -1)]
-        for values in (*alone, *corners):
-            _try(params, kind, facts, values)
+    if facts is not None:
+        for kind in params.kinds:
+            _try_ends(params, kind, facts)
 
 
 def _reason(params: Params, name: str) -> str:
     """Why a value can't be tuned; nothing where it can."""
+    reconstruct = params.tune.goal == "reconstruct"
     if name == "train.epochs":
         return "is no part of a space; tune.epochs says how long a trial trains"
-    if name == "network.code_size" and params.tune.goal == "reconstruct":
-        return (
-            "the largest code would always win where the error alone counts (tune.goal = reconstruct); remove this "
-            "line, so that the code size stays as given, or choose tune.goal: compress"
-        )
-    if name == "network.loss" and params.tune.goal == "reconstruct" and params.tune.pruner != "none":
+    if name == "network.code_size" and reconstruct:
+        return "the largest code would always win by the error alone; remove this line, or choose tune.goal: compress"
+    if name == "network.loss" and reconstruct and params.tune.pruner != "none":
         return "pruning would compare different losses; choose tune.pruner: none"
     if name in TUNABLE:
         return ""
-    own = {f"models.{kind}.{key}" for kind in params.kinds for key in params.kind(kind).own()}
-    if name in own:
-        return (
-            "says how strong the type's own constraint is, and so moves the error that trials are compared by: no "
-            "constraint would always win; choose it by what the type is for"
-        )
-    close = difflib.get_close_matches(name, TUNABLE, n=1)
-    return f"can't be tuned; allowed: {', '.join(TUNABLE)}" + "".join(f"; did you mean {c}?" for c in close)
+    if name in {f"models.{kind}.{key}" for kind in params.kinds for key in params.kind(kind).own()}:
+        return "says how strong the type's own constraint is, and none would always win; choose it by its purpose"
+    return f"can't be tuned; allowed: {likely(name, TUNABLE)}"
 
 
-def _try(params: Params, kind: str, facts: DataFacts, values: dict[str, object]) -> None:
-    try:
-        params.tuned(kind, values).architecture(kind, facts)
-    except ParameterError as error:
-        told = ", ".join(f"{name} = {value}" for name, value in values.items())
-        raise ParameterError(f"tune.space: {told} does not fit {kind}: {error}") from None
+def _try_ends(params: Params, kind: str, facts: DataFacts) -> None:
+    """Each end and choice alone, and all first and all last ones together."""
+    space = dimensions(params, kind, facts)
+    alone = [{dimension.param: value} for dimension in space for value in dimension.ends]
+    for values in (*alone, *({dimension.param: dimension.ends[end] for dimension in space} for end in (0, -1))):
+        try:
+            params.tuned(kind, values).architecture(kind, facts)
+        except ParameterError as error:
+            told = ", ".join(f"{name} = {value}" for name, value in values.items())
+            raise ParameterError(f"tune.space: {told} does not fit {kind}: {error}") from None

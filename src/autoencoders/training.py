@@ -3,10 +3,10 @@
 import logging
 import math
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from autoencoders.callbacks import BestWeights, History, LogEpoch, ResumePoint
+from autoencoders.callbacks import History, LogEpoch, ResumePoint
 from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
 from autoencoders.data.blocks import Blocks
 from autoencoders.data.prepared import Prepared
@@ -31,6 +31,7 @@ BLOCK_BYTES, BUFFERED = 2**18, 256  # of a block, and how many are shuffled toge
 SMALL = 2**16  # values of a layer for a batch, below which one thread computes them
 CALIBRATION_ROWS = 10_000  # behind the variance of errors and the p-values
 SHUFFLE, NOISE = 0, 1  # the two random streams of an epoch
+LEFT_OUT = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")  # of Lightning's own work
 
 
 class Fitted(NamedTuple):
@@ -59,61 +60,42 @@ class Batches:
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.generator is None:
-            for start in range(0, len(self.rows), self.size):
-                stop = start + self.size
-                yield torch.from_numpy(self.rows.read(start, stop)) if self.kept is None else self.kept[start:stop]
-        elif self.kept is not None:
+            yield from (self._read(start, self.size) for start in range(0, len(self.rows), self.size))
+        elif self.kept is None:
+            yield from self._by_blocks(self.generator())
+        else:
             for indices in torch.randperm(len(self.kept), generator=self.generator()).split(self.size):
                 yield self.kept[indices]
-        else:
-            yield from self._by_blocks(self.generator())
+
+    def _read(self, start: int, rows: int) -> Tensor:
+        stop = start + rows
+        return torch.from_numpy(self.rows.read(start, stop)) if self.kept is None else self.kept[start:stop]
 
     def _by_blocks(self, generator: torch.Generator) -> Iterator[Tensor]:
         """Blocks in random order, BUFFERED of them at a time, and in random order the rows within these."""
-        rest, block = torch.empty(0), max(1, BLOCK_BYTES // self.rows.row_bytes)
+        block = max(1, BLOCK_BYTES // self.rows.row_bytes)
         starts = torch.randperm(math.ceil(len(self.rows) / block), generator=generator) * block
+        rest: list[Tensor] = []  # the last chunk of the blocks before, which may lack rows
         for group in starts.split(BUFFERED):
-            parts = (torch.from_numpy(self.rows.read(start, start + block)) for start in group.tolist())
-            rows = torch.cat([*([rest] if len(rest) else []), *parts])
-            rows = rows[torch.randperm(len(rows), generator=generator)]
-            whole = len(rows) // self.size * self.size
-            yield from rows[:whole].split(self.size) if whole else ()  # of no rows, split makes an empty chunk
-            rest = rows[whole:].clone()
-        yield from rest.split(self.size) if len(rest) else ()
-
-
-class PreparedRows(pl.LightningDataModule):
-    """Training and validation rows in their stored type; scaling is the model's work."""
-
-    def __init__(self, data: Prepared, batch_size: int, seed: int) -> None:
-        super().__init__()
-        self.data, self.batch_size, self.seed = data, batch_size, seed
-
-    def train_dataloader(self) -> Batches:
-        """Shuffled chunks, seeded by (seed, epoch)."""
-        return Batches(self.data.rows["train"], self.batch_size * BATCHES_A_STEP, self._generator)
-
-    def _generator(self) -> torch.Generator:
-        assert self.trainer is not None  # noqa: S101  (Lightning sets it before the first batch)
-        return epoch_generator(self.seed, self.trainer.current_epoch, SHUFFLE)
-
-    def val_dataloader(self) -> Batches:
-        """Chunks in order."""
-        return Batches(self.data.rows["validation"], VALIDATION_ROWS)
+            rows = torch.cat([*rest, *(self._read(start, block) for start in group.tolist())])
+            *chunks, last = rows[torch.randperm(len(rows), generator=generator)].split(self.size)
+            yield from chunks
+            rest = [last.clone()]
+        yield from rest
 
 
 class Sums:
     """Sums over rows of an epoch's losses, kept on the device."""
 
     def __init__(self) -> None:
-        self.rows, self.values = 0, {}  # type: int, dict[str, Tensor]
+        self.rows = 0
+        self.values: defaultdict[str, Any] = defaultdict(float)
 
-    def add(self, rows: int, **means: Tensor) -> None:
+    def add(self, rows: int, reconstruction: Tensor, penalty: Tensor) -> None:
         """Adds a batch's means."""
         self.rows += rows
-        for name, mean in means.items():
-            value = mean.detach() * rows
-            self.values[name] = self.values[name] + value if name in self.values else value
+        self.values["reconstruction_loss"] += reconstruction.detach() * rows
+        self.values["penalty"] += penalty.detach() * rows
 
     def means(self, prefix: str) -> dict[str, float]:
         """The means over all rows, by `prefix/name`."""
@@ -123,8 +105,8 @@ class Sums:
 class TrainingModule(pl.LightningModule):
     """The thin shell around a model: several batches a step, one optimizer, one learning-rate schedule."""
 
-    def __init__(self, model: TrainedModel, train: FixedTrain, seed: int, steps: int, kept: Path | None) -> None:
-        """steps: optimizer steps of the whole training; kept: where the last good checkpoint is."""
+    def __init__(self, model: TrainedModel, train: FixedTrain, seed: int, steps: int, kept: ResumePoint | None) -> None:
+        """steps: optimizer steps of the whole training; kept: the last good checkpoint."""
         super().__init__()
         self.automatic_optimization = False
         self.model, self.train_params, self.seed, self.steps, self.kept = model, train, seed, steps, kept
@@ -141,6 +123,10 @@ class TrainingModule(pl.LightningModule):
         """The penalty's weight in this epoch."""
         return self.model.autoencoder.penalty_weight(self.progress)
 
+    def shuffling(self) -> torch.Generator:
+        """The random stream of this epoch's order."""
+        return epoch_generator(self.seed, self.current_epoch, SHUFFLE)
+
     def on_train_epoch_start(self) -> None:
         """Starts the epoch's noise and sums."""
         self.noise = epoch_generator(self.seed, self.current_epoch, NOISE)
@@ -148,10 +134,8 @@ class TrainingModule(pl.LightningModule):
 
     def training_step(self, rows: Tensor) -> None:
         """One optimizer step a batch. rows: (several batches, features), raw."""
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        schedule = self.lr_schedulers()
-        assert isinstance(optimizer, torch.optim.Optimizer)  # noqa: S101  (there is one)
-        assert isinstance(schedule, torch.optim.lr_scheduler.LambdaLR)  # noqa: S101
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        schedule: Any = self.lr_schedulers()
         weight = self.penalty_weight  # the same in all of an epoch
         for batch in rows.split(self.train_params.batch_size):
             loss = self.model.autoencoder.loss(self.trimmed(self.model.scaled(batch), TRIM_AFTER), self.noise)
@@ -162,7 +146,7 @@ class TrainingModule(pl.LightningModule):
                 clip_grad_norm_(self.parameters(), self.train_params.gradient_clip)
             optimizer.step()
             schedule.step()
-            self.sums.add(len(batch), reconstruction_loss=loss.reconstruction, penalty=loss.penalty)
+            self.sums.add(len(batch), loss.reconstruction, loss.penalty)
         self.stop_if_diverged(self.sums.means("train"))
 
     @torch.no_grad()
@@ -189,8 +173,7 @@ class TrainingModule(pl.LightningModule):
         x = self.trimmed(self.model.scaled(rows))
         autoencoder = self.model.autoencoder
         clean = autoencoder.reconstruction_loss(autoencoder.encode(x), x).mean()
-        penalty = autoencoder.loss(x, self.noise).penalty
-        self.sums.add(len(x), reconstruction_loss=clean, penalty=penalty)
+        self.sums.add(len(x), clean, autoencoder.loss(x, self.noise).penalty)
 
     def on_validation_epoch_end(self) -> None:
         """Completes the epoch's means, which the callbacks read."""
@@ -201,13 +184,12 @@ class TrainingModule(pl.LightningModule):
         """Raises DivergedError where a mean is not finite."""
         for key, value in means.items():
             if not math.isfinite(value):
-                kept = "no epoch was completed"
-                if self.kept is not None and self.kept.exists():
-                    kept = f"the last good checkpoint is kept: {self.kept}"
+                kept = self.kept.start if self.kept else None
+                told = f"the last good checkpoint is kept: {kept}" if kept else "no epoch was completed"
                 raise DivergedError(
                     f"{key} became {value} in epoch {self.current_epoch + 1}. Likely causes: train.learning_rate = "
                     f"{self.train_params.learning_rate} is too high (try a third of it), a penalty's weight is too "
-                    f"large, train.gradient_clip = 0 (try 1), or data.scaling leaves values far from 0; {kept}"
+                    f"large, train.gradient_clip = 0 (try 1), or data.scaling leaves values far from 0; {told}"
                 )
 
     def configure_optimizers(self) -> Any:
@@ -242,33 +224,24 @@ def fit(
     goes on from, with the same result as an uninterrupted one. callbacks: more to do around epochs. Raises
     DivergedError, ParameterError, and what the callbacks and `log` raise.
     """
+    source, facts = data.description, data.description.facts
+    shape, own, train = params.architecture(kind, facts), params.own_for(kind, facts), params.train_for(kind, facts)
     description = ModelDescription(
-        kind=kind,
-        architecture=params.architecture(kind, data.description.facts),
-        own=params.own_for(kind, data.description.facts),
-        params=params.flatten(kind, data.description.facts),
-        data=data.description.name,
-        schema=data.description.schema,
-        split_sha256=data.description.split_sha256,
-        fingerprint=fingerprint,
-        epochs=0,
-        best_epoch=0,
+        kind, shape, own, params.flatten(kind, facts), source.name, source.schema, source.split_sha256, fingerprint
     )
-    train = params.train_for(kind, data.description.facts)
     torch.manual_seed(params.seed)
-    autoencoder = build(kind, description.architecture, description.own)
-    model = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale))
-    rows = PreparedRows(data, train.batch_size, params.seed)
+    model = TrainedModel(description, build(kind, shape, own), as_tensor(data.shift), as_tensor(data.scale))
     steps = train.epochs * math.ceil(len(data.rows["train"]) / train.batch_size)
-    module = TrainingModule(model, train, params.seed, steps, resume.path if resume else None)
-    best, history = BestWeights(train.patience), History(log)
-    trainer = _trainer(train.epochs, [best, history, *callbacks, *([resume] if resume else [])])
-    products = train.batch_size * max(description.architecture.widths, default=description.architecture.n_features)
-    with _threads(products), warnings.catch_warnings():
+    module = TrainingModule(model, train, params.seed, steps, resume)
+    history = History(train.patience, log or (lambda *_: None))
+    rows = Batches(data.rows["train"], train.batch_size * BATCHES_A_STEP, module.shuffling)
+    validation, start = Batches(data.rows["validation"], VALIDATION_ROWS), resume.start if resume else None
+    with _threads(train.batch_size * max(shape.widths, default=shape.n_features)), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own use of torch, not the user's to mend
-        trainer.fit(module, datamodule=rows, ckpt_path=resume.start if resume else None, weights_only=True)
-    autoencoder.load_state_dict(best.weights)
-    model.description = replace(description, epochs=len(history.epochs), best_epoch=best.epoch)
+        trainer = _trainer(train.epochs, [history, *callbacks, *([resume] if resume else [])])
+        trainer.fit(module, rows, validation, ckpt_path=start, weights_only=True)
+    model.autoencoder.load_state_dict(history.weights)
+    model.description = replace(description, epochs=len(history.epochs), best_epoch=history.best)
     model.eval().calibrate(data.sample("train", CALIBRATION_ROWS), data.clean("validation", CALIBRATION_ROWS))
     return Fitted(model, history.epochs)
 
@@ -285,17 +258,8 @@ def _threads(products: int) -> Iterator[None]:
 
 
 def _trainer(epochs: int, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Lightning's loop alone, on one device."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    return pl.Trainer(
-        max_epochs=epochs,
-        callbacks=callbacks,
-        accelerator="auto",
-        devices=1,
-        deterministic=True,
-        inference_mode=False,  # the contractive penalty needs gradients in validation too
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    # no inference mode: the contractive penalty needs gradients in validation too
+    without: Any = dict.fromkeys((*LEFT_OUT, "num_sanity_val_steps", "inference_mode"), False)
+    return pl.Trainer(max_epochs=epochs, callbacks=callbacks, devices=1, deterministic=True, **without)

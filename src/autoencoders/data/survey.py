@@ -91,6 +91,9 @@ class Survey:
             constant = float(self.minimum[i]) if same else None
             by_name[name] = Column(name, None, float(medians[i]) if impute else None, constant)
         for name, counts in self.texts.items():
+            text = [value for value in sorted(counts) if not _is_number(value)]
+            if 0 < 2 * len(text) < len(counts):
+                raise DataError(f"column {name}: {some(text)} among numbers; mend it, or add it to data.ignore")
             common = max(sorted(counts), key=lambda value: counts[value], default="")
             constant_text = common if len(counts) < 2 else None
             by_name[name] = Column(name, tuple(sorted(counts)), common if impute else None, constant_text)

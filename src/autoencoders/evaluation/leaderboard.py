@@ -16,6 +16,7 @@ from autoencoders.evaluation.probes import probe_errors
 from autoencoders.params import Evaluate
 
 Row = dict[str, Any]
+Operation = Callable[[np.ndarray], np.ndarray]
 ACTIVE_VARIANCE = 0.01  # of a code unit over the test rows; Burda et al. 2016, section 4.2
 
 
@@ -42,83 +43,94 @@ class Evaluation:
             train, test = (self.data.scaled(self.data.sample(split)) for split in ("train", "test"))
             scores = isolation_scores(train, test, self.params.seed)
             labels = self.data.labels["test"][self.data.chosen("test")]
-            row = {"model": "iforest", **self._facts(), "test_rows": len(test)}
-            rows.append({**row, **anomaly_metrics(scores, labels, self.params.seed)})
+            metrics = anomaly_metrics(scores, labels, self.params.seed)
+            rows.append({**self._facts("iforest"), "test_rows": len(test), **metrics})
         return rows
 
-    def _facts(self) -> Row:
-        return {"protocol": self.data.description.protocol, "test_rows": len(self.data.rows["test"])}
+    def _facts(self, name: str) -> Row:
+        protocol = self.data.description.protocol
+        return {"model": name, "protocol": protocol, "test_rows": len(self.data.rows["test"])}
 
     def model_row(self, model: TrainedModel) -> Row:
         """A trained model's row."""
         description, shape = model.description, model.description.architecture
-        values = {split: self._values(split, model.reconstruct, scaled=False) for split in ("validation", "test")}
-        codes = {"train": model.encode(self._probed("train")), "test": model.encode(self.data.sample("test"))}
+        codes = model.encode(self.data.sample("test"))
         row = {
-            "model": description.kind,
-            **self._facts(),
+            **self._facts(description.kind),
             "code_size": shape.code_size,
             "compression_ratio": shape.n_features / shape.code_size,
             "n_parameters": sum(p.numel() for p in model.autoencoder.parameters()),
             "loss": shape.loss,
             "epochs": description.epochs,
             "best_epoch": description.best_epoch,
-            "active_code_units": int((codes["test"].var(0) > ACTIVE_VARIANCE).sum()),
+            "active_code_units": int((codes.var(0) > ACTIVE_VARIANCE).sum()),
         }
-        completed = self._completed(row, values, self._own_values(model), codes)
-        return {**completed, **self._anomalies(model)}
+        found = self._own_values(model), self._probes(model.encode, codes)
+        judged = self._judged(shape.code_size, lambda raw: self.data.scaled(model.reconstruct(raw)), *found)
+        return {**row, **judged, **self._anomalies(model)}
 
     def _linear_row(self, name: str, code_size: int) -> Row:
-        projection = self.pca.at(code_size)
-        values = {s: self._values(s, projection.reconstruct, scaled=True) for s in ("validation", "test")}
-        codes = {"train": self._probed("train"), "test": self.data.sample("test")}
-        codes = {split: projection.encode(self.data.scaled(rows)) for split, rows in codes.items()} if code_size else {}
-        size = len(projection.components)
-        parameters = projection.mean.size + projection.components.size
-        row = {"model": name, **self._facts(), "code_size": size, "n_parameters": parameters}
-        row |= {"compression_ratio": self.data.description.schema.n_features / size} if size else {}
-        completed = self._completed(row, values, {}, codes)
+        linear, scaled = self.pca.at(code_size), self.data.scaled
+        size, parameters = len(linear.components), linear.mean.size + linear.components.size
+        row = {**self._facts(name), "code_size": size, "n_parameters": parameters}
+        row |= {"compression_ratio": linear.mean.size / size} if size else {}
+        codes = linear.encode(scaled(self.data.sample("test")))
+        probes = self._probes(lambda raw: linear.encode(scaled(raw)), codes) if size else {}
+        row |= self._judged(size, lambda raw: linear.reconstruct(scaled(raw)), probes)
         if self.data.description.anomaly_labels and size:
-            scores, labels = values["test"]["squared_error"], self.data.labels["test"]
-            completed |= anomaly_metrics(scores, labels, self.params.seed)
-        return completed
+            row |= anomaly_metrics(self._pca_error(size), self.data.labels["test"], self.params.seed)
+        return row
 
-    def _values(
-        self, split: str, reconstruct: Callable[[np.ndarray], np.ndarray], *, scaled: bool
-    ) -> dict[str, np.ndarray]:
-        """Every metric of all rows of a split, one value a row; scaled: whether `reconstruct` works in model scale."""
+    def _judged(self, code_size: int, rebuilt: Operation, *found: Values) -> Row:
+        """Each metric of a model, of the test split with 95 % intervals, and PCA's error at the code size.
+
+        rebuilt: model-scale reconstructions of raw rows. found: other values of all test rows, or of a sample of them.
+        """
+        validation, test = (self._values(split, rebuilt) for split in ("validation", "test"))
+        error, deviation = validation["squared_error"], validation.pop("deviation")
+        row: Row = {"validation_squared_error": float(error.mean())}
+        row["validation_explained_variance"] = float(1 - error.sum() / deviation.sum())
+        deviation, intervals = test.pop("deviation"), self.bootstrap.intervals(test)
+        for values in filter(None, found):
+            size = len(next(iter(values.values())))
+            intervals |= Bootstrap(size, self.params.bootstrap_samples, self.params.seed).intervals(values)
+        intervals["explained_variance"] = self.bootstrap.explained_variance(test["squared_error"], deviation)
+        for name, (mean, low, high) in intervals.items():
+            row |= {f"test_{name}": mean, f"test_{name}_ci95": [low, high]}
+        return {**row, "pca_test_squared_error": float(self._pca_error(code_size).mean())}
+
+    def _values(self, split: str, rebuilt: Operation) -> dict[str, np.ndarray]:
+        """Every metric of all rows of a split, one value a row, and the squared deviation from the training mean."""
         facts, parts = self.data.description, list[Values]()
         for raw in self.data.rows[split]:
             x = self.data.scaled(raw)
-            x_hat = reconstruct(x) if scaled else self.data.scaled(reconstruct(raw))
-            metrics = reconstruction_metrics(x, x_hat, facts.schema.shape, unit_interval=facts.unit_interval)
+            metrics = reconstruction_metrics(x, rebuilt(raw), facts.schema.shape, unit_interval=facts.unit_interval)
             parts.append({**metrics, "deviation": squared_error(x, self.pca.mean)})
-        names = set.intersection(*(set(part) for part in parts))
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in names}
+        return _joined(parts)
 
-    def _probed(self, split: str) -> np.ndarray:
-        return self.data.sample(split, self.params.probe_rows)
+    def _pca_error(self, code_size: int) -> np.ndarray:
+        """PCA's squared error of the test rows."""
+        linear, blocks = self.pca.at(code_size), map(self.data.scaled, self.data.rows["test"])
+        return np.concatenate([squared_error(x, linear.reconstruct(x)) for x in blocks])
 
-    def _probes(self, codes: dict[str, np.ndarray]) -> Values:
+    def _probes(self, encode: Operation, test_codes: np.ndarray) -> Values:
         """Errors of classifiers that see codes; none where labels are missing, mean anomalies, or are all the same."""
-        facts, most = self.data.description, {"train": self.params.probe_rows, "test": None}
-        labels = {split: self.data.labels[split][self.data.chosen(split, most[split])] for split in codes}
-        if not codes or facts.anomaly_labels or len(np.unique(labels["train"])) < 2:
+        data, most = self.data, self.params.probe_rows
+        train, test = data.labels["train"][data.chosen("train", most)], data.labels["test"][data.chosen("test")]
+        if data.description.anomaly_labels or len(np.unique(train)) < 2:
             return {}
-        return probe_errors((codes["train"], labels["train"]), (codes["test"], labels["test"]))
+        return probe_errors((encode(data.sample("train", most)), train), (test_codes, test))
 
     def _own_values(self, model: TrainedModel) -> Values:
         """The model's own loss, and what its type is for."""
-        generator = torch.Generator().manual_seed(self.params.seed)
-        parts: dict[str, list[torch.Tensor]] = {}
+        generator, parts = torch.Generator().manual_seed(self.params.seed), list[Values]()
         for rows in torch.from_numpy(self.data.sample("test")).split(BATCH_ROWS):
             x = model.scaled(rows)
             with torch.no_grad():
                 loss = model.autoencoder.reconstruction_loss(model.autoencoder.encode(x), x)
                 own = model.autoencoder.diagnostics(x, generator, self.params.importance_samples)
-            for name, value in {"reconstruction_loss": loss, **own}.items():
-                parts.setdefault(name, []).append(value)
-        return {name: torch.cat(values).double().numpy() for name, values in parts.items()}
+            parts.append({k: v.double().numpy() for k, v in {"reconstruction_loss": loss, **own}.items()})
+        return _joined(parts)
 
     def _anomalies(self, model: TrainedModel) -> Row:
         """The share of clean test rows that raise an alarm; where labels mean anomalies, how well scores tell them."""
@@ -131,26 +143,11 @@ class Evaluation:
         alarms = {"test_false_alarm_rate": float((clean <= rate).mean()), "false_alarm_interval": [low, high]}
         return {**alarms, **(anomaly_metrics(score, labels, self.params.seed) if anomalous else {})}
 
-    def _completed(
-        self, row: Row, values: dict[str, dict[str, np.ndarray]], own: Values, codes: dict[str, np.ndarray]
-    ) -> Row:
-        """The row with each test metric and its 95 % interval, and PCA's error at the row's code size."""
-        error, deviation = values["validation"]["squared_error"], values["validation"].pop("deviation")
-        row["validation_squared_error"] = float(error.mean())
-        row["validation_explained_variance"] = float(1 - error.sum() / deviation.sum())
-        deviation = values["test"].pop("deviation")
-        intervals = self.bootstrap.intervals(values["test"])
-        for found in (own, self._probes(codes)):  # of all test rows, or of a sample of them
-            size = len(next(iter(found.values()), ()))
-            if size:
-                intervals |= Bootstrap(size, self.params.bootstrap_samples, self.params.seed).intervals(found)
-        intervals["explained_variance"] = self.bootstrap.explained_variance(values["test"]["squared_error"], deviation)
-        for name, (mean, low, high) in intervals.items():
-            row[f"test_{name}"] = mean
-            row[f"test_{name}_ci95"] = [low, high]
-        pca = self._values("test", self.pca.at(row["code_size"]).reconstruct, scaled=True)
-        row["pca_test_squared_error"] = float(pca["squared_error"].mean())
-        return row
+
+def _joined(parts: Sequence[Values]) -> dict[str, np.ndarray]:
+    """One after another, the values that all parts have."""
+    names = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def flattened(row: Row) -> dict[str, float]:

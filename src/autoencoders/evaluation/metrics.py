@@ -1,10 +1,12 @@
 """Metrics of reconstructions, one value a row, and their means with bootstrap intervals; all in model scale."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch.nn import functional
+
+from autoencoders.data.prepared import Prepared
 
 Values = Mapping[str, np.ndarray]  # per-row values by name, each (rows,)
 SMALLEST_ERROR = 1e-10  # mean squared error that counts as perfect: 100 dB
@@ -19,6 +21,17 @@ def squared_error(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
 def explained_variance(x: np.ndarray, x_hat: np.ndarray, mean: np.ndarray) -> float:
     """1 - sum of squared errors / sum of squared deviations from the training mean (features,)."""
     return float(1 - squared_error(x, x_hat).sum() / squared_error(x, mean).sum())
+
+
+def fidelity(reconstruct: Callable[[np.ndarray], np.ndarray], data: Prepared, split: str) -> tuple[np.ndarray, float]:
+    """Squared error in model scale, one value a row, and the share of the split's variance that is kept.
+
+    The one measure of trials, the rate-distortion curve and the champion.
+    reconstruct: gives raw-scale reconstructions of raw rows, both (rows, features).
+    """
+    raw = data.sample(split)
+    x, x_hat = data.scaled(raw), data.scaled(reconstruct(raw))
+    return squared_error(x, x_hat), explained_variance(x, x_hat, data.scaled(data.mean))
 
 
 def psnr(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:

@@ -20,4 +20,4 @@ def build(kind: str, architecture: Architecture, own: dict[str, Any]) -> Autoenc
     return AUTOENCODERS[kind](architecture, **own)
 
 
-__all__ = ["AUTOENCODERS", "Architecture", "Autoencoder", "Loss", "build"]
+__all__ = ["AUTOENCODERS", "Autoencoder", "Loss", "build"]

@@ -22,13 +22,14 @@ class Loss(NamedTuple):
 class Autoencoder(nn.Module, ABC):
     """An autoencoder in model scale. x, x_hat: (batch, features); z: (batch, code)."""
 
+    weight = 0.0  # of the penalty
+
     def __init__(self, architecture: Architecture, *, code_outputs: int = 1) -> None:
         """code_outputs: how many numbers the encoder gives for each code unit."""
         super().__init__()
-        a = architecture
-        self.architecture = a
-        self.encoder, self.decoder = pair(a, code_outputs)
-        self.code_activation = ACTIVATIONS[a.code_activation]()
+        self.architecture = architecture
+        self.encoder, self.decoder = pair(architecture, code_outputs)
+        self.code_activation = ACTIVATIONS[architecture.code_activation]()
 
     def encode(self, x: Tensor) -> Tensor:
         """The code z of x: deterministic, for every type."""
@@ -49,7 +50,7 @@ class Autoencoder(nn.Module, ABC):
 
     def divergence(self, x: Tensor) -> Tensor:
         """KL(q(z | x) || p(z)) in nats, one value a sample; 0 where codes have no distribution."""
-        return x.new_zeros(len(x))
+        return x.new_zeros(x.shape[0])
 
     def draws(self, x: Tensor) -> Iterator[Tensor]:
         """Codes (batch, code) that x may stand for, the same ones whatever the batch: for most types one."""
@@ -61,7 +62,7 @@ class Autoencoder(nn.Module, ABC):
 
     def penalty_weight(self, progress: float) -> float:  # noqa: ARG002  (types with a schedule read it)
         """The penalty's weight at a progress of training from 0 to 1: the same in training and validation."""
-        return 0.0
+        return self.weight
 
     def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:  # noqa: ARG002
         """What this type is for, by name, one value a sample; n_samples: draws for Monte-Carlo estimates."""

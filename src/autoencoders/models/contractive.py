@@ -22,13 +22,9 @@ class Contractive(Autoencoder):
 
     def __init__(self, architecture: Architecture, *, weight: float, jacobian: str) -> None:
         super().__init__(architecture)
-        self.weight = weight
-        self.jacobian = jacobian if jacobian != "auto" else self._cheapest()
-
-    def _cheapest(self) -> str:
-        if not self.architecture.widths:
-            return "closed_form"
-        return "exact" if self.architecture.code_size <= EXACT_UP_TO else "estimate"
+        cheap = "exact" if architecture.code_size <= EXACT_UP_TO else "estimate"
+        cheapest = cheap if architecture.widths else "closed_form"
+        self.weight, self.jacobian = weight, cheapest if jacobian == "auto" else jacobian
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
         """Reconstruction loss and the mean squared Frobenius norm of the encoder's Jacobian."""
@@ -41,16 +37,13 @@ class Contractive(Autoencoder):
     def jacobian_squared_norm(self, x: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
         """||dz/dx||_F^2, one value a sample; z = encode(x), x requires a gradient."""
         if self.jacobian == "closed_form":
-            return self._closed_form(x)
+            (layer,) = linear_layers(self.encoder)
+            return slope(self.code_activation, layer(x)).square() @ layer.weight.square().sum(-1)
         if self.jacobian == "exact":
             return self.exact_squared_norm(x)
         noise = torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
         (projection,) = torch.autograd.grad(z, x, noise, create_graph=True)
         return projection.square().sum(-1)
-
-    def _closed_form(self, x: Tensor) -> Tensor:
-        (layer,) = linear_layers(self.encoder)
-        return slope(self.code_activation, layer(x)).square() @ layer.weight.square().sum(-1)
 
     def exact_squared_norm(self, x: Tensor) -> Tensor:
         """||dz/dx||_F^2, one value a sample, by the chain rule: a product of weights and slopes a layer.
@@ -73,10 +66,6 @@ class Contractive(Autoencoder):
         if first.in_features <= first.out_features:
             return (jacobian @ first.weight).square().sum((1, 2))
         return ((jacobian @ (first.weight @ first.weight.T)) * jacobian).sum((1, 2))
-
-    def penalty_weight(self, progress: float) -> float:  # noqa: ARG002
-        """Constant."""
-        return self.weight
 
     def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:  # noqa: ARG002
         """jacobian_norm: the exact Frobenius norm of the encoder's Jacobian."""

@@ -36,18 +36,12 @@ class Sparse(Autoencoder):
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:  # noqa: ARG002
         """Reconstruction loss and the sparsity penalty of the batch's codes."""
         z = self.encode(x)
-        return Loss(self.reconstruction_loss(z, x).mean(), self._omega(z))
-
-    def _omega(self, z: Tensor) -> Tensor:
+        omega = z.new_zeros(())
         if self.penalty == "kl":
-            return bernoulli_kl(self.sparsity, z.mean(0))
-        if self.penalty == "l1":
-            return z.abs().sum(-1).mean()
-        return z.new_zeros(())
-
-    def penalty_weight(self, progress: float) -> float:  # noqa: ARG002
-        """Constant."""
-        return self.weight
+            omega = bernoulli_kl(self.sparsity, z.mean(0))
+        elif self.penalty == "l1":
+            omega = z.abs().sum(-1).mean()
+        return Loss(self.reconstruction_loss(z, x).mean(), omega)
 
     def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:  # noqa: ARG002
         """mean_active_units: code units above a tenth of the row's largest absolute code value."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from autoencoders.architecture import Architecture
 from autoencoders.losses import gaussian_kl, gaussian_log_density, importance_weighted_log_likelihood, log_likelihood
@@ -21,13 +21,11 @@ class Variational(Autoencoder):
     negative ELBO); warmup: the share of training in which beta rises from 0 (Bowman et al. 2016).
     """
 
-    noise: Tensor
-
     def __init__(self, architecture: Architecture, *, beta: float, warmup: float) -> None:
         super().__init__(architecture, code_outputs=2)
         self.beta, self.warmup = beta, warmup
         noise = torch.randn(DRAWS, architecture.code_size, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("noise", noise, persistent=False)  # of `draws`
+        self.noise = nn.Buffer(noise, persistent=False)  # of `draws`
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mean and log_var of q(z | x), each (batch, code)."""

@@ -6,36 +6,36 @@ from pathlib import Path
 
 from autoencoders.checkpoint import load
 from autoencoders.data.prepared import Prepared
-from autoencoders.evaluation.fidelity import fidelity
 from autoencoders.evaluation.leaderboard import Row
-from autoencoders.evaluation.metrics import Bootstrap
+from autoencoders.evaluation.metrics import Bootstrap, fidelity
 from autoencoders.params import Params, Tune
 from autoencoders.params import Registry as RegistryParams
 from autoencoders.stage import MODELS
 from autoencoders.tracking.registry import CHALLENGER, CHAMPION, Decision, Registry
 from autoencoders.tracking.runs import Runs
 
+VERDICT = {True: "beats", False: "does not beat"}
 RANKED = ("code_size", "validation_squared_error", "validation_explained_variance")
 
 
 def register(runs: Runs, registry: Registry, rows: Sequence[Row], data: Prepared, params: Params) -> list[str]:
     """Registers every trained model, lets the best one challenge the champion, and tells what was decided."""
-    versions: dict[str, str] = {}
+    rate, versions = params.evaluate.false_alarm_rate, dict[str, str]()
     for row in rows:
         if (kind := str(row["model"])) in params.kinds:
-            folder = MODELS / kind
-            versions[kind] = registry.add(
-                folder, runs.trained(folder).id, row, runs.lineage(), params.evaluate.false_alarm_rate
-            )
-    told = [f"{registry.name}: " + ", ".join(f"{kind} is version {version}" for kind, version in versions.items())]
+            run = runs.trained(MODELS / kind)
+            versions[kind] = registry.add(MODELS / kind, run.id, row, runs.lineage(), rate)
+    known = ", ".join(f"{kind} is version {version}" for kind, version in versions.items())
     best = winner(rows, params.kinds, params.tune)
+    told = f"{best} is the best on validation"
     if registry.champion() is not None and not may_promote(params.registry):
-        return [*told, f"{best} is the best on validation; an experiment changes no champion (registry.promote)"]
-    decision = decide(registry, versions[best], MODELS / best, data, params)
-    if decision is None:
-        return [*told, f"{best} is the best on validation and already @{CHAMPION}: version {versions[best]}"]
-    alias = CHAMPION if decision.action == "promoted" else CHALLENGER
-    return [*told, f"{best} is the best on validation and now @{alias}: version {versions[best]}: {decision.reason}"]
+        told += "; an experiment changes no champion (registry.promote)"
+    elif (decision := decide(registry, versions[best], MODELS / best, data, params)) is None:
+        told += f" and already @{CHAMPION}: version {versions[best]}"
+    else:
+        alias = CHAMPION if decision.action == "promoted" else CHALLENGER
+        told += f" and now @{alias}: version {versions[best]}: {decision.reason}"
+    return [f"{registry.name}: {known}", told]
 
 
 def winner(rows: Sequence[Row], kinds: Sequence[str], tune: Tune) -> str:
@@ -77,15 +77,11 @@ def _compare(registry: Registry, champion: str, folder: Path, data: Prepared, pa
     if ranks[0] != ranks[1]:
         better, told = ranks[0] < ranks[1], [f"code size {size}, which keeps {kept:.1%}" for size, kept in found]
         asked = f"(of the validation variance; tune.explained_variance = {params.tune.explained_variance})"
-        return better, f"{told[0]}, {_verdict(better)} version {champion}'s {told[1]} {asked}"
+        return better, f"{told[0]}, {VERDICT[better]} version {champion}'s {told[1]} {asked}"
     errors = [fidelity(model.reconstruct, data, "test")[0] for model in models]
     bootstrap = Bootstrap(len(errors[0]), params.evaluate.bootstrap_samples, params.evaluate.seed)
     mean, low, high = bootstrap.intervals({"difference": errors[0] - errors[1]})["difference"]
     return high < 0, (
-        f"test squared error {errors[0].mean():.4f} {_verdict(high < 0)} version {champion}'s {errors[1].mean():.4f}: "
+        f"test squared error {errors[0].mean():.4f} {VERDICT[high < 0]} version {champion}'s {errors[1].mean():.4f}: "
         f"difference {mean:.4f}, paired 95 % interval {low:.4f} to {high:.4f}"
     )
-
-
-def _verdict(better: bool) -> str:
-    return "beats" if better else "does not beat"

@@ -56,18 +56,14 @@ class Run:
     def epoch(self, epoch: int, means: Mapping[str, float]) -> None:
         """An epoch's means, by name; an epoch that the run already has is left out."""
         if epoch > self.logged_epochs:
-            self._add(means, epoch)
-            if time.monotonic() > self.flushed + FLUSH_SECONDS:
-                self.flush()
+            self.metrics(means, epoch)
 
-    def metrics(self, values: Mapping[str, float]) -> None:
-        """Single figures, by name."""
-        self._add(values, 0)
-        self.flush()
-
-    def _add(self, values: Mapping[str, float], step: int) -> None:
+    def metrics(self, values: Mapping[str, float], epoch: int = 0) -> None:
+        """Figures, by name: single ones are written at once, those of an epoch may wait for the next epoch's."""
         now = time.time_ns() // 1_000_000
-        self.metrics_waiting += [Metric(key, float(value), now, step) for key, value in values.items()]
+        self.metrics_waiting += [Metric(key, float(value), now, epoch) for key, value in values.items()]
+        if not epoch or time.monotonic() > self.flushed + FLUSH_SECONDS:
+            self.flush()
 
     def flush(self) -> None:
         """Writes what waits."""
@@ -171,7 +167,7 @@ class Runs:
     def studied(self, kind: str) -> None:
         """Makes a study's run and its trials' again from what DVC holds, where the store has none: without curves."""
         path = TUNED / kind / TRIALS
-        mark, rows = tree_sha256(path), list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        mark, rows = tree_sha256(path), list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(keepends=True)))
         if not rows or self._search(f"tags.{TRIALS_SHA256} = '{mark}'"):
             return
         with self.study(mark, kind, {}) as run:

@@ -14,15 +14,16 @@ from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
 from autoencoders.errors import UserError
-from autoencoders.files import read_json, write_json
+from autoencoders.files import beside, read_json, write_json
 from autoencoders.stage import repository
 
-LOCATIONS = {  # columns of MLflow's database that hold absolute locations
-    "experiments": ("artifact_location",),
-    "runs": ("artifact_uri",),
-    "logged_models": ("artifact_location",),
-    "model_versions": ("storage_location", "source"),
-}
+LOCATIONS = (  # tables and columns of MLflow's database that hold absolute locations
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+    ("model_versions", "source"),
+)
 
 
 def folder() -> Path:
@@ -55,15 +56,13 @@ def open_store() -> mlflow.MlflowClient:
 def experiment(client: mlflow.MlflowClient, data: str) -> str:
     """The id of the data set's experiment, made where it is missing."""
     name = f"autoencoder-{data}"
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    if (found := client.get_experiment_by_name(name)) is None:
         location = (folder() / "artifacts" / name).as_uri() if uri() == local() else None
         tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's pages for training, not for GenAI
         try:
             return str(client.create_experiment(name, artifact_location=location, tags=tags))
         except MlflowException:  # another process was faster
-            found = client.get_experiment_by_name(name)
-            if found is None:
+            if (found := client.get_experiment_by_name(name)) is None:
                 raise
     return str(found.experiment_id)
 
@@ -104,12 +103,10 @@ def _create(store: Path) -> None:
     """A fresh database, built beside and renamed, so that a killed process leaves none that is half made."""
     database = store / "mlflow.db"
     if not database.exists():
-        new = store / "mlflow.db.new"
-        new.unlink(missing_ok=True)
-        mlflow.MlflowClient(f"sqlite:///{new}").search_experiments()
-        shutil.copy(new, store / "mlflow.db.copy")
-        new.unlink()
-        (store / "mlflow.db.copy").replace(database)
+        with beside(database) as new:
+            made = new.with_suffix(".made")  # mlflow keeps it open
+            mlflow.MlflowClient(f"sqlite:///{made}").search_experiments()
+            shutil.copy(made, new)
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 
@@ -118,9 +115,6 @@ def _relocate(database: Path, old: Path, new: Path) -> None:
     """Points a moved store's artifacts, stored as URIs or as paths, to where they are now."""
     with closing(sqlite3.connect(database)) as connection, connection:
         for before, after in ((old.as_uri(), new.as_uri()), (str(old), str(new))):
-            for table, columns in LOCATIONS.items():
-                for column in columns:
-                    connection.execute(  # names are constants of this file
-                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ?",  # noqa: S608
-                        (after, len(before) + 1, before + "/%"),
-                    )
+            for table, column in LOCATIONS:
+                moved = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ?"  # noqa: S608  (constants)
+                connection.execute(moved, (after, len(before) + 1, before + "/%"))

@@ -8,7 +8,7 @@ from optuna import Study, Trial, TrialPruned
 
 from autoencoders.callbacks import CRITERION
 from autoencoders.data.prepared import Prepared
-from autoencoders.evaluation.fidelity import fidelity
+from autoencoders.evaluation.metrics import fidelity
 from autoencoders.params import Dimension, Params
 from autoencoders.process import Starter
 from autoencoders.space import WHOLE, dimensions

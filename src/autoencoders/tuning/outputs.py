@@ -3,13 +3,14 @@
 import csv
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import optuna
 from matplotlib import pyplot as plt
+from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from autoencoders.errors import UserError
@@ -81,33 +82,33 @@ def _told(trial: FrozenTrial) -> str:
 
 
 def _draw(folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> None:
-    """History, slices, importances, and for `compress` the Pareto front; where there are too few trials, fewer."""
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     study = optuna.create_study(directions=["minimize"] * len(best.values))
     study.add_trials(complete)
-    drawn = optuna.visualization.matplotlib
-    error: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": "squared error"}
     plt.switch_backend("agg")
     style = {**mpl.rcParamsDefault, "figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Attempting to set identical low and high")  # one value in all trials
-        drawn.plot_optimization_history(study, **error)
-        _save(folder / "history.png", name)
-        drawn.plot_slice(study, **error)
-        _save(folder / "slice.png", name)
-        if len(complete) >= ENOUGH and len({trial.values[0] for trial in complete}) > 1:
-            evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-            drawn.plot_param_importances(study, evaluator=evaluator, **error)
-            _save(folder / "importances.png", name)
-        if tune.goal == "compress":
-            axes = drawn.plot_pareto_front(study, target_names=["squared error", "code size"])
-            axes.scatter(best.values[0], best.values[1], marker="*", s=150, color="black", label="taken")
-            axes.legend()
-            _save(folder / "pareto.png", name)
+        for picture in _pictures(study, best, tune):
+            plt.suptitle(name)
+            plt.savefig(folder / f"{picture}.png", metadata={"Software": None}, bbox_inches="tight")
+            plt.close()
 
 
-def _save(path: Path, name: str) -> None:
-    figure = plt.gcf()
-    figure.suptitle(name)
-    figure.savefig(path, metadata={"Software": None}, bbox_inches="tight")
-    plt.close(figure)
+def _pictures(study: Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
+    """History, slices, importances, and for `compress` the Pareto front; where there are too few trials, fewer."""
+    drawn = optuna.visualization.matplotlib
+    error: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": "squared error"}
+    drawn.plot_optimization_history(study, **error)
+    yield "history"
+    drawn.plot_slice(study, **error)
+    yield "slice"
+    if len(study.trials) >= ENOUGH and len({trial.values[0] for trial in study.trials}) > 1:
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        drawn.plot_param_importances(study, evaluator=evaluator, **error)
+        yield "importances"
+    if tune.goal == "compress":
+        axes = drawn.plot_pareto_front(study, target_names=["squared error", "code size"])
+        axes.scatter(best.values[0], best.values[1], marker="*", s=150, color="black", label="taken")
+        axes.legend()
+        yield "pareto"

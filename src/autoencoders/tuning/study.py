@@ -88,17 +88,16 @@ def equip(study: Study, params: Params, kind: str, facts: DataFacts) -> Study:
     """The study with its sampler and pruner."""
     tune, epochs = params.tune, trial_params(params, kind, facts).train_for(kind, facts).epochs
     study.sampler = Repeatable(tune.sampler, tune.seed, study)
-    if tune.goal == "compress" or tune.pruner == "none":
-        study.pruner = pruners.NopPruner()
-    elif tune.pruner == "median":
-        study.pruner = pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=epochs // 10)
-    else:
-        study.pruner = pruners.HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=epochs)
+    choices = {
+        "none": pruners.NopPruner(),
+        "median": pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=epochs // 10),
+        "hyperband": pruners.HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=epochs),
+    }
+    study.pruner = choices[tune.pruner if tune.goal == "reconstruct" else "none"]
     return study
 
 
 def _untuned(params: Params, kind: str, data: Description) -> dict[str, object] | None:
     """The values of params.yaml, as a first trial to compare with; None where one lies outside of the space."""
     flat, space = trial_params(params, kind, data.facts).flatten(kind, data.facts), dimensions(params, kind, data.facts)
-    inside = all(dimension.holds(flat[dimension.param]) for dimension in space)
-    return {dimension.param: flat[dimension.param] for dimension in space} if inside else None
+    return {d.param: flat[d.param] for d in space} if all(d.holds(flat[d.param]) for d in space) else None
