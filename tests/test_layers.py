@@ -41,7 +41,6 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
 OWNERS = {
     "pytorch_lightning": {"callbacks", "training"},
     "mlflow": {"serving", "tracking"},
-    "onnxruntime": {"onnx"},
     "safetensors": {"checkpoint"},
     "pydantic": {"params"},
     "pydantic_core": {"params"},
