@@ -13,6 +13,8 @@ from autoencoders.params import FixedNetwork, FixedTrain, Models, Network, Param
 anything = settings(deadline=None, derandomize=True, database=None)
 shapes = st.sampled_from([(), (8, 8), (32, 32, 3)])
 rows = st.integers(1, 10**8)
+IMAGES = DataFacts(784, unit_interval=True, shape=(28, 28), rows=50_000)
+TABLE = DataFacts(12, unit_interval=False, rows=3000)
 
 
 def of(shape: tuple[int, ...], n_rows: int = 1000, n_features: int = 64) -> DataFacts:

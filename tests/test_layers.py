@@ -41,6 +41,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
 OWNERS = {
     "pytorch_lightning": {"callbacks", "training"},
     "mlflow": {"serving", "tracking"},
+    "onnxruntime": {"onnx"},
     "safetensors": {"checkpoint"},
     "pydantic": {"params"},
     "pydantic_core": {"params"},
@@ -65,7 +66,6 @@ LIGHT = (  # modules that import none of the heavy ones
     "space",
     "data.sources",
     "stage",
-    "tuning.values",
     "tuning.stage",
 )
 HEAVY = ("torch", "optuna", "mlflow", "matplotlib")
