@@ -8,13 +8,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from autoencoders.checkpoint import TrainedModel
+from autoencoders.checkpoint import Scores, TrainedModel
 from autoencoders.data.encoding import encode
 from autoencoders.data.prepared import load_prepared
 from autoencoders.data.schema import OTHER
 from autoencoders.errors import DataError
 from autoencoders.models import AUTOENCODERS
-from autoencoders.operations import OPERATIONS, REASONS, answer
+from autoencoders.operations import OPERATIONS, REASONS, answer, mean_scores
 
 every_kind = pytest.mark.parametrize("kind", AUTOENCODERS)
 NUMBERS = ["length", "width"]
@@ -256,3 +256,15 @@ def test_no_rows_are_refused(model, untrained, frame, op):
     for asked, rows in ((model, frame.head(0)), (untrained["sparse"], np.zeros((0, 64)))):
         with pytest.raises(DataError, match=f"op = {op}: no rows"):
             answer(asked, op, rows)
+
+
+def test_an_ensembles_score_is_the_mean_and_its_p_value_twice_the_mean():
+    """Vovk & Wang 2020: the mean of p-values alone would not be one."""
+    found = [
+        Scores(np.array([score]), np.full((1, 2), score), np.array([percentile]), np.array([p_value]))
+        for score, percentile, p_value in ((2.0, 50.0, 0.1), (4.0, 90.0, 0.3))
+    ]
+    score, contributions, percentile, p_value = mean_scores(found)
+    assert (score[0], contributions.tolist(), percentile[0], p_value[0]) == (3.0, [[3.0, 3.0]], 70.0, 0.4)
+    assert mean_scores([found[0], found[0]._replace(p_value=np.array([0.9]))]).p_value[0] == 1.0
+    assert mean_scores(found[:1]) is found[0]

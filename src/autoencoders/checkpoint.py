@@ -63,6 +63,7 @@ class TrainedModel(nn.Module):
         super().__init__()
         self.description, self.autoencoder = description, autoencoder
         self.session: Any = None  # of onnxruntime, where the model was exported
+        self.companions: tuple[TrainedModel, ...] = ()  # whose scores `operations.answer` averages with this one's
         self.shift, self.scale = nn.Buffer(shift), nn.Buffer(scale)
         self.variance: Tensor = nn.Buffer(torch.ones_like(shift))  # of the errors, by feature
         self.calibration: Tensor = nn.Buffer(torch.zeros(description.calibration_rows))  # scores, rising

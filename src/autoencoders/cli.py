@@ -15,6 +15,7 @@ from autoencoders.stage import DATA, METRICS, RESUME, reporting, repository
 
 HOST = click.option("--host", default="127.0.0.1", show_default=True, help="the default: from this machine alone")
 MODEL = click.option("--model", help="default: models:/autoencoder-NAME@champion of the data in params.yaml")
+MODELS = click.option("--model", multiple=True, help="as elsewhere; several: the mean of their scores")
 FILE = click.argument("file", type=click.Path(path_type=Path))
 OUT = click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help=".csv, .parquet, .npy; of images also .png"
@@ -163,15 +164,19 @@ def _located(model: str | None) -> tuple[str, Path, Path]:
     return uri, folder, repository() / RESUME / "onnx" / f"{model_sha256(folder)}.onnx"
 
 
-def _answer(op: str, file: Path, out: Path, model: str | None) -> None:
+def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     from autoencoders.answers import answer_file
 
-    n = answer_file(champion(model), op, file, out, load_params().evaluate.false_alarm_rate)
+    first, *others = map(champion, model or (None,))
+    if others and (op != "score" or any(o.description.schema != first.description.schema for o in others)):
+        raise UserError("--model: several models only score, and only rows of the same columns")
+    first.companions = tuple(others)
+    n = answer_file(first, op, file, out, load_params().evaluate.false_alarm_rate)
     print(f"{out}: {n} rows")
 
 
 for _op, _about in ANSWERS.items():
-    ae.command(_op, help=_about)(FILE(OUT(MODEL(partial(_answer, _op)))))
+    ae.command(_op, help=_about)(FILE(OUT(MODELS(partial(_answer, _op)))))
 
 
 @ae.command()

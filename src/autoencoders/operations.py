@@ -1,5 +1,6 @@
 """What a trained model answers: codes, reconstructions, denoised rows, scores with reasons, samples, interpolations."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from autoencoders.checkpoint import TrainedModel
+from autoencoders.checkpoint import Scores, TrainedModel
 from autoencoders.data.encoding import Rows, encode
 from autoencoders.errors import DataError
 from autoencoders.models.variational import Variational
@@ -90,13 +91,24 @@ def interpolated(model: TrainedModel, features: np.ndarray, steps: int) -> np.nd
 
 def scored(model: TrainedModel, features: np.ndarray, rate: float) -> pd.DataFrame:
     """One line a row: score, percentile, p_value, anomaly, reasons."""
-    scores = model.score(features)
+    scores = mean_scores([each.score(features) for each in (model, *model.companions)])
     names, parts = model.description.schema.by_column(scores.contributions)
     shares = parts / np.maximum(scores.score[:, None], np.finfo(np.float32).tiny)
     largest = np.argsort(-parts, axis=1, kind="stable")[:, :REASONS]
     reasons = ["; ".join(f"{names[j]} {share[j]:.0%}" for j in row) for row, share in zip(largest, shares, strict=True)]
     numbers = {"score": scores.score, "percentile": scores.percentile, "p_value": scores.p_value}
     return pd.DataFrame({**numbers, "anomaly": scores.p_value <= rate, "reasons": reasons})
+
+
+def mean_scores(found: Sequence[Scores]) -> Scores:
+    """The mean over an ensemble; of the p-values twice the mean, which is valid however they depend on each other.
+
+    Vovk & Wang 2020, "Combining p-values via averaging", proposition 3.
+    """
+    if len(found) == 1:
+        return found[0]
+    score, contributions, percentile, p_value = (np.mean(values, axis=0) for values in zip(*found, strict=True))
+    return Scores(score, contributions, percentile, np.minimum(1, 2 * p_value))
 
 
 def _raw_scale(model: TrainedModel, features: np.ndarray, rows: Any = None) -> Any:
