@@ -161,7 +161,8 @@ def _located(model: str | None) -> tuple[str, Path, Path]:
     """A registered model's URI, its folder, and where its ONNX graph is, if it has one."""
     from autoencoders.tracking.registry import fetched, model_sha256, present
 
-    uri = model or f"models:/{present().name}@champion"
+    registry = present()  # also tells mlflow where the store is
+    uri = model or f"models:/{registry.name}@champion"
     folder = fetched(uri)
     return uri, folder, repository() / RESUME / "onnx" / f"{model_sha256(folder)}.onnx"
 
