@@ -9,7 +9,7 @@ from autoencoders.params import load_params
 from autoencoders.stage import DATA, MODELS, RESUME, fingerprint, reporting, repository
 from autoencoders.tracking.runs import Runs
 from autoencoders.training import fit
-from autoencoders.tuning.values import tuned
+from autoencoders.tuning.stage import tuned
 
 if __name__ == "__main__":
     with reporting():

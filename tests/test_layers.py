@@ -65,7 +65,6 @@ LIGHT = (  # modules that import none of the heavy ones
     "space",
     "data.sources",
     "stage",
-    "tuning.values",
     "tuning.stage",
 )
 HEAVY = ("torch", "optuna", "mlflow", "matplotlib")

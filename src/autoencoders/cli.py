@@ -5,16 +5,13 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from autoencoders.errors import UserError
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, METRICS, RESUME, reporting, repository
-
-if TYPE_CHECKING:
-    from autoencoders.checkpoint import TrainedModel
 
 HOST = click.option("--host", default="127.0.0.1", show_default=True, help="the default: from this machine alone")
 MODEL = click.option("--model", help="default: models:/autoencoder-NAME@champion of the data in params.yaml")
@@ -116,39 +113,38 @@ def rate_distortion() -> None:
 
 
 @ae.group()
-@click.pass_context
-def registry(context: click.Context) -> None:
+def registry() -> None:
     """The champion, and every decision about it."""
+
+
+def _registry() -> Any:
     from autoencoders.tracking.registry import present
 
-    context.obj = present()
+    return present()
 
 
 @registry.command()
-@click.pass_obj
-def history(registry: Any) -> None:
+def history() -> None:
     """Print the ledger: every decision, the oldest first."""
-    for decision in registry.history():
+    for decision in _registry().history():
         print(decision.told())
 
 
 @registry.command()
-@click.pass_obj
-def rollback(registry: Any) -> None:
+def rollback() -> None:
     """Undo the last promotion."""
-    print(registry.rollback().told())
+    print(_registry().rollback().told())
 
 
 @registry.command()
 @click.argument("version")
 @click.option("--reason", default="by hand")
-@click.pass_obj
-def promote(registry: Any, version: str, reason: str) -> None:
+def promote(version: str, reason: str) -> None:
     """Make a version the champion."""
-    print(registry.promote_by_hand(version, reason).told())
+    print(_registry().promote_by_hand(version, reason).told())
 
 
-def champion(model: str | None = None) -> "TrainedModel":
+def champion(model: str | None = None) -> Any:
     """A registered model by its URI; by default the champion of the data in params.yaml. Raises UserError."""
     from autoencoders.checkpoint import load
     from autoencoders.onnx import accelerated
@@ -159,9 +155,9 @@ def champion(model: str | None = None) -> "TrainedModel":
 
 def _located(model: str | None) -> tuple[str, Path, Path]:
     """A registered model's URI, its folder, and where its ONNX graph is, if it has one."""
-    from autoencoders.tracking.registry import fetched, model_sha256, present
+    from autoencoders.tracking.registry import fetched, model_sha256
 
-    registry = present()  # also tells mlflow where the store is
+    registry = _registry()  # also tells mlflow where the store is
     uri = model or f"models:/{registry.name}@champion"
     folder = fetched(uri)
     return uri, folder, repository() / RESUME / "onnx" / f"{model_sha256(folder)}.onnx"
@@ -246,8 +242,7 @@ def drift(file: Path, model: str | None) -> None:
     data, (uri, *_) = load_prepared(DATA), _located(model)
     found = drift(champion(uri), file, data, load_params().evaluate.false_alarm_rate)
     print(told(found))
-    table, metrics = found.table.to_csv(index=False), found.metrics()
-    run = Runs(data.description).log_drift(uri, str(file), table, metrics)
+    run = Runs(data.description).log_drift(uri, str(file), found.table.to_csv(index=False), found.metrics())
     moved = ", ".join(found.moved) or "nothing"
     print(f"moved: {moved}; {found.alarms:.1%} of {found.rows} rows count as anomalies; MLflow run {run}")
 

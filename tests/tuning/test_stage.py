@@ -9,15 +9,14 @@ import pytest
 from autoencoders.errors import DataError, ParameterError
 from autoencoders.params import DataFacts
 from autoencoders.stage import TRIALS, TUNED, TUNED_VALUES
-from autoencoders.tuning.values import tuned, write_tuned
+from autoencoders.tuning.stage import tuned, write_tuned
 from repository import ROOT
 
 UNTUNED = """
 import sys
 from pathlib import Path
 from autoencoders.params import load_params
-from autoencoders.tuning.stage import tune
-from autoencoders.tuning.values import tuned
+from autoencoders.tuning.stage import tune, tuned
 params = load_params(Path(sys.argv[1])).override({"tune.n_trials": 0})
 tune("sparse", params)
 assert tuned(params, "sparse") == params

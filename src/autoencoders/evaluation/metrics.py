@@ -90,18 +90,15 @@ class Bootstrap:
     def means(self, values: np.ndarray) -> np.ndarray:
         """Means over each resample. values: (rows, metrics); gives (samples, metrics)."""
         rng = np.random.default_rng(self.seed)
-        return np.stack([self._counts(rng) @ values for _ in range(self.samples)]) / self.rows
-
-    def _counts(self, rng: np.random.Generator) -> np.ndarray:
-        """How often each row is in one resample, which holds as many rows as there are."""
-        return np.bincount(rng.integers(self.rows, size=self.rows), minlength=self.rows).astype(np.float64)
+        resamples = (rng.integers(self.rows, size=self.rows) for _ in range(self.samples))
+        counts = (np.bincount(rows, minlength=self.rows).astype(np.float64) for rows in resamples)
+        return np.stack([how_often @ values for how_often in counts]) / self.rows
 
     def intervals(self, values: Values) -> dict[str, tuple[float, float, float]]:
         """By name: mean, and the 2.5 and 97.5 percentiles of the resampled means (Efron 1979, percentile method)."""
         resampled = self.means(np.stack(list(values.values()), axis=1))
-        low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
-        means = [float(column.mean()) for column in values.values()]
-        return {name: (means[i], float(low[i]), float(high[i])) for i, name in enumerate(values)}
+        low, high = np.percentile(resampled, [2.5, 97.5], axis=0).tolist()
+        return {name: (float(values[name].mean()), low[i], high[i]) for i, name in enumerate(values)}
 
     def explained_variance(self, error: np.ndarray, deviation: np.ndarray) -> tuple[float, float, float]:
         """1 - sum of squared errors / sum of squared deviations from the training mean, with its interval."""

@@ -17,8 +17,8 @@ from autoencoders.errors import UserError
 from autoencoders.files import replacing, write_text
 from autoencoders.params import Tune
 from autoencoders.stage import TRIALS
+from autoencoders.tuning.stage import write_tuned
 from autoencoders.tuning.storage import REASON, RESULT, UNTUNED
-from autoencoders.tuning.values import write_tuned
 from autoencoders.tuning.work import lost
 
 ENOUGH = 20  # complete trials: of fewer, importances are noise

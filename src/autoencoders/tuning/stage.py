@@ -1,17 +1,25 @@
-"""The `tune` stage of one type, and the workers that join it. Heavy imports wait until there is something to tune."""
+"""The `tune` stage of one type, the workers that join it, and tuned.yaml, which the training takes.
+
+Heavy imports wait until there is something to tune.
+"""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from autoencoders.data.prepared import load_prepared
+from autoencoders.errors import DataError
 from autoencoders.files import replacing, write_text
 from autoencoders.params import Params
 from autoencoders.process import one_process
 from autoencoders.stage import DATA, STUDIES, TRIALS, TUNED, TUNED_VALUES, repository
-from autoencoders.tuning.values import write_tuned
 
 
 def tune(kind: str, params: Params) -> None:
@@ -71,13 +79,32 @@ def _workers(kind: str, n: int) -> Iterator[None]:
         torch.set_num_threads(1)
         print(f"{n + 1} workers: which trial comes when depends on their speed; the outputs may differ from run to run")
     command = [sys.executable, "-m", "autoencoders.cli", "tune", "--join", kind]
-    processes = [subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(n)]
+    with ExitStack() as ended:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        processes = [ended.enter_context(subprocess.Popen(command, env=environment)) for _ in range(n)]
+        try:
+            yield
+        except BaseException:
+            for process in processes:
+                process.terminate()
+            raise
+
+
+def write_tuned(folder: Path, values: Mapping[str, Any]) -> None:
+    """Writes dotted names and values; `{}` where nothing was tuned."""
+    folder.mkdir(parents=True, exist_ok=True)
+    YAML(typ="safe", pure=True).dump(dict(values), folder / TUNED_VALUES)
+
+
+def tuned(params: Params, kind: str) -> Params:
+    """The parameters with what the type's study found. Raises DataError, ParameterError."""
+    path = TUNED / kind / TUNED_VALUES
     try:
-        yield
-    except BaseException:
-        for process in processes:
-            process.terminate()
-        raise
-    finally:
-        for process in processes:
-            process.wait()
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; `dvc repro tune@{kind}` makes it") from error
+    except (ValueError, YAMLError) as error:
+        raise DataError(f"{path}: not YAML ({error}); delete it and run `dvc repro`") from error
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise DataError(f"{path}: not a mapping of dotted names; delete it and run `dvc repro`")
+    return params.tuned(kind, values)
