@@ -54,7 +54,8 @@ def server(workshop, champion) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         wait_for(f"http://127.0.0.1:{port}/ping", process, Path(log.name))
         yield f"http://127.0.0.1:{port}/invocations", process
     finally:
-        os.killpg(process.pid, 15)
+        if process.poll() is None:
+            os.killpg(process.pid, 15)
         process.wait(30)
 
 
