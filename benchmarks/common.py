@@ -27,7 +27,7 @@ def digits(params: Any, folder: Path) -> Any:
     from autoencoders.data.sources import download
 
     torch.set_num_threads(1)
-    download("digits", folder / "raw")
+    download(params.data, folder / "raw")
     prepare(folder / "raw", folder / "prepared", params.data)
     return load_prepared(folder / "prepared")
 

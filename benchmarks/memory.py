@@ -2,7 +2,8 @@
 
 The stages' own scripts run in a copy of the repository, each in a process of its own, on a .npy file of float32 rows:
 one type, one epoch, no study; all else as in params.yaml. Memory is the largest resident set of a stage's process, code
-and mapped files included. Takes three times the array's size of disk, in `build`, while it runs.
+and mapped files included; what needs less than this script's own 80 MB counts as that. Takes three times the array's
+size of disk, in `build`, while it runs.
 """
 
 import argparse

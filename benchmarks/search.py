@@ -105,7 +105,7 @@ def _trained(values: dict[str, Any]) -> list[float]:
     params = _params().tuned(KIND, values)
     with tempfile.TemporaryDirectory() as scratch:
         data = digits(params, Path(scratch))
-        raw, errors = np.asarray(data.rows["test"], np.float32), []
+        raw, errors = data.sample("test"), []
         for seed in TRAINING_SEEDS:
             model = fit(KIND, params.model_copy(update={"seed": seed}), data).model
             errors.append(float(squared_error(raw / data.scale, model.reconstruct(raw) / data.scale).mean()))

@@ -96,7 +96,6 @@ def _study(params: Any, data: Any, runs: Any, above: str, seed: int) -> None:
 
 
 def _usual_study(params: Any, data: Any, seed: int) -> None:
-    import numpy as np
     import pytorch_lightning as pl
     import torch
     from pytorch_lightning.loggers import MLFlowLogger
@@ -108,10 +107,7 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
     from autoencoders.tuning.objective import suggest
     from autoencoders.tuning.study import trial_params
 
-    x = {
-        s: torch.from_numpy((np.asarray(data.rows[s], np.float32) - data.shift) / data.scale)
-        for s in ("train", "validation")
-    }
+    x = {split: torch.from_numpy(data.scaled(data.sample(split))) for split in ("train", "validation")}
 
     class Usual(pl.LightningModule):
         def __init__(self, autoencoder: Any, train: Any) -> None:
@@ -136,10 +132,11 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
 
     def objective(trial: Any) -> Any:
         values = {d.param: suggest(trial, d) for d in dimensions(params, KIND)}
-        tuned = trial_params(params, KIND).tuned(KIND, values)
-        train = tuned.train_of(KIND)
+        facts = data.description.facts
+        tuned = trial_params(params, KIND, facts).tuned(KIND, values)
+        train = tuned.train_for(KIND, facts)
         torch.manual_seed(params.seed)
-        module = Usual(build(KIND, tuned.architecture(KIND, data.description.facts), {}), train)
+        module = Usual(build(KIND, tuned.architecture(KIND, facts), {}), train)
         logger = MLFlowLogger("usual", tracking_uri=store.uri(), artifact_location=str(store.folder()))
         logger.log_hyperparams(values)
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
@@ -156,7 +153,7 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
             DataLoader(TensorDataset(x["train"]), batch_size=train.batch_size, shuffle=True),
             DataLoader(TensorDataset(x["validation"]), batch_size=train.batch_size),
         )
-        return float(trainer.callback_metrics["val_loss"]), tuned.network_of(KIND).code_size
+        return float(trainer.callback_metrics["val_loss"]), tuned.network_for(KIND, facts).code_size
 
     _opened(seed).optimize(objective, n_trials=TRIALS)
 

@@ -1,13 +1,10 @@
 """Layer widths as rules over all their inputs."""
 
-import math
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoencoders.architecture import layer_widths
-from autoencoders.defaults import DataFacts, network
 
 layers = st.integers(0, 32)
 nodes = st.integers(1, 65_536)
@@ -90,19 +87,3 @@ def test_a_convolution_doubles_its_channels_towards_the_code_up_to_the_given_one
 @pytest.mark.parametrize("kind", ["mlp", "conv"])
 def test_a_list_is_taken_as_it_is_by_either_kind(kind):
     assert layer_widths(2, [16, 32], code_size=50, kind=kind) == (16, 32)
-
-
-@pytest.mark.parametrize("side", [1, 2, 8, 28, 64])
-def test_the_automatic_code_of_a_square_image_has_as_many_units_as_the_image_has_rows(side):
-    facts = DataFacts(side * side, unit_interval=True, shape=(side, side))
-    assert network(facts)["code_size"] == side
-
-
-@anything
-@given(st.integers(1, 10**6))
-def test_the_automatic_code_is_the_whole_number_nearest_to_the_root(n_features):
-    code_size = network(DataFacts(n_features, unit_interval=False))["code_size"]
-    assert code_size >= 1
-    others = {max(1, code_size - 1), code_size + 1}
-    root = math.sqrt(n_features)
-    assert all(abs(code_size - root) <= abs(other - root) for other in others)

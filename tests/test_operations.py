@@ -196,7 +196,7 @@ REFUSED = [
     ("encode", {"drop": "width"}, ["missing columns: width", "length", "colour"]),
     ("encode", {"width": "wide"}, ["column width", "not numbers", "wide"]),
     ("score", {"width": [1.0, None, 2.0, 3.0]}, ["missing values", "width", "row 2"]),
-    ("reconstruct", {"length": [1.0, np.inf, 2.0, 3.0]}, ["column length", "row 2", "inf"]),
+    ("reconstruct", {"length": [1.0, np.inf, 2.0, 3.0]}, ["length", "row 2", "inf"]),
     ("interpolate", {"rows": 3}, ["op = interpolate", "3 rows"]),
     ("interpolate", {"steps": 1}, ["op = interpolate", "steps = 1"]),
     ("sample", {}, ["op = sample", "variational", "undercomplete"]),

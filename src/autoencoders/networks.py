@@ -1,5 +1,6 @@
 """Builders of the symmetric encoder/decoder pair."""
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -38,9 +39,8 @@ def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Seq
     a.shape: (rows, columns) or (rows, columns, channels), channels last, as images are stored; a.widths: channels.
     """
     height, width, colours = (*a.shape, 1)[:3]
-    sides, channels = [(height, width)], [colours, *a.widths]
-    for _ in a.widths:
-        sides.append(((sides[-1][0] + 1) // 2, (sides[-1][1] + 1) // 2))
+    channels = [colours, *a.widths]
+    sides = [(math.ceil(height / 2**i), math.ceil(width / 2**i)) for i in range(len(channels))]
     encoder: list[nn.Module] = [ChannelsFirst(colours, sides[0])]
     decoder: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(zip(channels, channels[1:], strict=False)):

@@ -25,8 +25,7 @@ BUILT_IN = ("digits", "mnist", "fashion_mnist")
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 OpenFraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-CodeSize = Annotated[int, Field(ge=1, le=65_536)]
-Nodes = Annotated[int, Field(ge=1, le=65_536)]
+Units = Annotated[int, Field(ge=1, le=65_536)]
 Weight = Annotated[float, Field(ge=0)]
 
 
@@ -81,9 +80,9 @@ class Network(Section):
     """The symmetric encoder/decoder pair."""
 
     kind: Literal["auto", "mlp", "conv"]  # conv: of images alone
-    code_size: Literal["auto"] | CodeSize  # auto: the square root of the number of features
+    code_size: Literal["auto"] | Units  # auto: the square root of the number of features
     n_layers: Literal["auto"] | Annotated[int, Field(ge=0, le=32)]  # hidden layers of the encoder, the code not counted
-    nodes_per_layer: Literal["auto"] | Nodes | list[Nodes]  # the first layer's, then halved; conv: the last's channels
+    nodes_per_layer: Literal["auto"] | Units | list[Units]  # the first layer's, then halved; conv: the last's channels
     loss: Literal["auto", "mse", "bce", "l1"]  # auto: bce for data in [0, 1], else mse
     activation: Literal["silu", "gelu", "relu", "tanh", "sigmoid"]
     code_activation: Literal["identity", "relu", "tanh", "sigmoid"]
@@ -139,17 +138,13 @@ class Kind(Section):
         return self.model_dump(exclude={"network", "train"})
 
 
-class Undercomplete(Kind):
-    """No parameters of its own."""
-
-
 class Sparse(Kind):
     """models/sparse.py."""
 
     penalty: Literal["kl", "l1", "top_k"]
     weight: Weight
     sparsity: OpenFraction  # kl: a unit's mean activation
-    k: CodeSize  # top_k: code units that stay active
+    k: Units  # top_k: code units that stay active
 
 
 class Contractive(Kind):
@@ -176,7 +171,7 @@ class Variational(Kind):
 class Models(Section):
     """The types to train; a type without a section is not trained."""
 
-    undercomplete: Undercomplete | None = None
+    undercomplete: Kind | None = None  # no parameters of its own
     sparse: Sparse | None = None
     contractive: Contractive | None = None
     denoising: Denoising | None = None
@@ -250,7 +245,7 @@ class Tune(Section):
 class RateDistortion(Section):
     """`ae rate-distortion`: error by code size."""
 
-    code_sizes: Annotated[list[CodeSize], Field(min_length=2)]
+    code_sizes: Annotated[list[Units], Field(min_length=2)]
     seeds: Annotated[list[Seed], Field(min_length=1)]  # one training a type, code size and seed
     workers: Annotated[int, Field(ge=1, le=1024)]  # trainings side by side
 
@@ -361,8 +356,9 @@ class Params(Section):
             yield rises, "nodes_per_layer", "must not rise towards the code"
         yield conv and not facts.shape, "kind", "needs images, but the data has none; choose mlp or auto"
         yield conv and not n_layers, "kind", f"needs layers, but {layers} = 0"
-        rule = f"needs data in [0, 1], but data.scaling = {self.data.scaling}; choose mse, l1 or auto"
-        yield network.loss == "bce" and not facts.unit_interval, "loss", f"{rule}, or data.scaling: pixels"
+        if network.loss == "bce" and not facts.unit_interval:  # else no training depends on data.scaling
+            rule = f"needs data in [0, 1], but data.scaling = {self.data.scaling} gives other values"
+            yield True, "loss", f"{rule}; choose mse, l1 or auto, or data.scaling: pixels"
         rule = f"must be below the data's {facts.n_features} features for undercomplete, which could copy its input"
         yield kind == "undercomplete" and size >= facts.n_features, "code_size", rule
         rule = "must be sigmoid where models.sparse.penalty = kl, which needs codes in (0, 1)"

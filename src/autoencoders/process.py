@@ -1,6 +1,5 @@
 """The `dvc` that started this process, and one process at a time."""
 
-import os
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -14,7 +13,7 @@ class Starter:
     """The dvc that this process descends from, if any: kill -9 of `dvc` leaves its stage running."""
 
     def __init__(self) -> None:
-        parents = psutil.Process(os.getpid()).parents()
+        parents = psutil.Process().parents()
         self.dvc = next((p for p in parents if "dvc" in (Path(part).name for part in _command(p)[:3])), None)
 
     @property

@@ -87,8 +87,8 @@ class Batches:
 class Sums:
     """Sums over rows of an epoch's losses, kept on the device."""
 
-    def __init__(self) -> None:
-        self.rows = 0
+    def __init__(self, prefix: str) -> None:
+        self.prefix, self.rows = prefix, 0
         self.values: defaultdict[str, Any] = defaultdict(float)
 
     def add(self, rows: int, reconstruction: Tensor, penalty: Tensor) -> None:
@@ -97,9 +97,9 @@ class Sums:
         self.values["reconstruction_loss"] += reconstruction.detach() * rows
         self.values["penalty"] += penalty.detach() * rows
 
-    def means(self, prefix: str) -> dict[str, float]:
+    def means(self) -> dict[str, float]:
         """The means over all rows, by `prefix/name`."""
-        return {f"{prefix}/{name}": value.item() / self.rows for name, value in self.values.items()}
+        return {f"{self.prefix}/{name}": value.item() / self.rows for name, value in self.values.items()}
 
 
 class TrainingModule(pl.LightningModule):
@@ -110,8 +110,6 @@ class TrainingModule(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.model, self.train_params, self.seed, self.steps, self.kept = model, train, seed, steps, kept
-        self.sums = Sums()
-        self.epoch_means: dict[str, float] = {}
 
     @property
     def progress(self) -> float:
@@ -130,7 +128,7 @@ class TrainingModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Starts the epoch's noise and sums."""
         self.noise = epoch_generator(self.seed, self.current_epoch, NOISE)
-        self.sums = Sums()
+        self.train_sums, self.val_sums = Sums("train"), Sums("val")
 
     def training_step(self, rows: Tensor) -> None:
         """One optimizer step a batch. rows: (several batches, features), raw."""
@@ -146,8 +144,8 @@ class TrainingModule(pl.LightningModule):
                 clip_grad_norm_(self.parameters(), self.train_params.gradient_clip)
             optimizer.step()
             schedule.step()
-            self.sums.add(len(batch), loss.reconstruction, loss.penalty)
-        self.stop_if_diverged(self.sums.means("train"))
+            self.train_sums.add(len(batch), loss.reconstruction, loss.penalty)
+        self.stop_if_diverged(self.train_sums.means())
 
     @torch.no_grad()
     def trimmed(self, x: Tensor, after: float = 0.0) -> Tensor:
@@ -163,9 +161,7 @@ class TrainingModule(pl.LightningModule):
         return x[error.argsort()[: len(x) - int(self.train_params.trim * len(x))]]
 
     def on_validation_epoch_start(self) -> None:
-        """Keeps the training's means and starts the validation's sums."""
-        self.epoch_means = self.sums.means("train")
-        self.sums = Sums()
+        """Starts the validation's noise, the same in every epoch."""
         self.noise = epoch_generator(self.seed, 0, NOISE)
 
     def validation_step(self, rows: Tensor) -> None:
@@ -173,11 +169,11 @@ class TrainingModule(pl.LightningModule):
         x = self.trimmed(self.model.scaled(rows))
         autoencoder = self.model.autoencoder
         clean = autoencoder.reconstruction_loss(autoencoder.encode(x), x).mean()
-        self.sums.add(len(x), clean, autoencoder.loss(x, self.noise).penalty)
+        self.val_sums.add(len(x), clean, autoencoder.loss(x, self.noise).penalty)
 
     def on_validation_epoch_end(self) -> None:
-        """Completes the epoch's means, which the callbacks read."""
-        self.epoch_means |= self.sums.means("val")
+        """Takes the epoch's means, which the callbacks read."""
+        self.epoch_means = self.train_sums.means() | self.val_sums.means()
         self.stop_if_diverged(self.epoch_means)
 
     def stop_if_diverged(self, means: dict[str, float]) -> None:

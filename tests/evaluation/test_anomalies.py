@@ -9,10 +9,11 @@ import pytest
 from rich.console import Console
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from autoencoders.data.prepared import load_prepared
+from autoencoders.data.prepared import REPORT, load_prepared
 from autoencoders.evaluation.anomalies import alarm_interval, anomaly_metrics
 from autoencoders.evaluation.leaderboard import Evaluation, Row
 from autoencoders.evaluation.report import html, table
+from autoencoders.files import read_json
 from autoencoders.params import Evaluate, Params
 from autoencoders.training import fit
 from tables import prepared_table
@@ -134,7 +135,7 @@ def anomalous(params: Params, evaluate: Evaluate, tmp_path_factory: pytest.TempP
     changed, data = prepared_table(params.override(given), frame, tmp_path_factory.mktemp("anomalous"))
     assert load_prepared(tmp_path_factory.getbasetemp() / "anomalous0" / "prepared").description == data.description
     rows = Evaluation.of(data, evaluate).rows([fit("undercomplete", changed, data).model])
-    return rows, html(rows, {}, data.description)
+    return rows, html(rows, {}, data.description, read_json(data.rows["train"].path.with_name(REPORT)))
 
 
 def test_models_pca_and_an_isolation_forest_are_judged_by_how_they_tell_anomalies(anomalous):

@@ -4,17 +4,21 @@ import base64
 import json
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from jinja2 import UndefinedError
 from rich.console import Console
 
 from autoencoders.checkpoint import TrainedModel
 from autoencoders.data.prepare import prepare
-from autoencoders.data.prepared import Description, load_description, load_prepared
+from autoencoders.data.prepared import REPORT, Description, Prepared, load_description, load_prepared
 from autoencoders.data.sources import download
+from autoencoders.evaluation import report
 from autoencoders.evaluation.leaderboard import Evaluation, Row
-from autoencoders.evaluation.report import COLUMNS, below_pca, html, purpose, ranked, table
+from autoencoders.evaluation.report import COLUMNS, below_pca, html, purpose, ranked
+from autoencoders.files import read_json
 from autoencoders.params import Evaluate, Params
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
@@ -60,6 +64,12 @@ def description(digits: Path) -> Description:
 
 
 @pytest.fixture
+def source(digits: Path) -> dict[str, Any]:
+    """What preprocess told of the data."""
+    return read_json(digits / REPORT)
+
+
+@pytest.fixture
 def figures(tmp_path: Path, leaderboard: list[Row]) -> dict[str, list[Path]]:
     """Two pictures a model."""
     paths: dict[str, list[Path]] = {}
@@ -73,8 +83,10 @@ def figures(tmp_path: Path, leaderboard: list[Row]) -> dict[str, list[Path]]:
 
 
 @pytest.fixture
-def page(leaderboard: list[Row], figures: dict[str, list[Path]], description: Description) -> str:
-    return html(leaderboard, figures, description)
+def page(
+    leaderboard: list[Row], figures: dict[str, list[Path]], description: Description, source: dict[str, Any]
+) -> str:
+    return html(leaderboard, figures, description, source)
 
 
 # --- the page ---
@@ -90,7 +102,8 @@ def test_the_page_needs_nothing_from_elsewhere(page: str):
 
 def test_every_link_leads_to_a_place_on_the_page(page: str, figures: dict[str, list[Path]]):
     found = Page(page)
-    assert [link.removeprefix("#") for link in found.values("href")] == list(figures) == found.values("id")
+    assert [link.removeprefix("#") for link in found.values("href")] == found.values("id")
+    assert sorted(found.values("id")) == sorted(["data", *figures])
 
 
 def test_every_picture_is_on_the_page_byte_for_byte_with_its_name(page: str, figures: dict[str, list[Path]]):
@@ -126,11 +139,11 @@ def test_the_page_says_how_many_rows_it_judges(page: str, description: Descripti
     assert f"{description.rows['test']} test rows of 8 × 8 pixels, scaling: {description.scaling}" in words
 
 
-def test_names_are_escaped(leaderboard: list[Row], description: Description, tmp_path: Path):
+def test_names_are_escaped(leaderboard: list[Row], description: Description, source: dict[str, Any], tmp_path: Path):
     name = """<script>alert("&1")</script>'"""
     path = tmp_path / '"><img src=x>.png'
     path.write_bytes(PIXEL)
-    page = html([{**leaderboard[0], "model": name}], {name: [path]}, description)
+    page = html([{**leaderboard[0], "model": name}], {name: [path]}, description, source)
     assert "<script" not in page
     found = Page(page)
     assert found.cells[1][0] == name
@@ -139,9 +152,9 @@ def test_names_are_escaped(leaderboard: list[Row], description: Description, tmp
 
 
 def test_the_page_is_the_same_twice_and_from_rows_read_back_from_json(
-    page: str, leaderboard: list[Row], figures: dict[str, list[Path]], description: Description
+    page: str, leaderboard: list[Row], figures: dict[str, list[Path]], description: Description, source: dict[str, Any]
 ):
-    assert html(json.loads(json.dumps(leaderboard)), figures, description) == page
+    assert html(json.loads(json.dumps(leaderboard)), figures, description, source) == page
 
 
 def test_the_page_is_drawn_for_data_without_a_unit_interval(
@@ -152,16 +165,38 @@ def test_the_page_is_drawn_for_data_without_a_unit_interval(
     prepare(tmp_path / "raw", tmp_path / "prepared", data)
     prepared = load_prepared(tmp_path / "prepared")
     rows = Evaluation.of(prepared, evaluate).rows([untrained["undercomplete"]])
-    header, *cells = Page(html(rows, {}, prepared.description)).cells
+    header, *cells = Page(html(rows, {}, prepared.description, read_json(tmp_path / "prepared" / REPORT))).cells
     assert sorted(row[0] for row in cells) == ["mean", "pca", "undercomplete"]
-    assert {row[header.index("PSNR (dB)")] for row in cells} == {""}
+    assert "PSNR (dB)" not in header
+    assert "squared error" in header
+
+
+def test_the_page_tells_what_the_data_is(page: str, source: dict[str, Any]):
+    words = " ".join(page.split())
+    assert f"<p>{source['rows']} rows, values from 0 to 16; {source['duplicates']} duplicates" in words
+    assert f"Labels: 0 ({source['labels']['0']}), 1 " in words
+
+
+def test_every_column_of_a_table_has_a_line_with_its_values(
+    leaderboard: list[Row], table: Prepared, frame: pd.DataFrame
+):
+    told = read_json(table.rows["train"].path.with_name(REPORT))
+    page = html(leaderboard, {}, table.description, told)
+    lines = [cells for cells in Page(page).cells if cells[0] in frame]
+    assert [line[0] for line in lines] == [column["column"] for column in told["columns"]]
+    assert {line[0] for line in lines} == set(frame)
+    assert {line[0] for line in lines if line[-1]} == {"site", "unit"}
+    (colour,) = [line[1] for line in lines if line[0] == "colour"]
+    assert colour == "category: blue, green, red"
 
 
 @pytest.mark.parametrize("key", ["model", "validation_squared_error"])
-def test_a_row_that_lacks_what_every_row_has_is_refused(leaderboard: list[Row], description: Description, key: str):
+def test_a_row_that_lacks_what_every_row_has_is_refused(
+    leaderboard: list[Row], description: Description, source: dict[str, Any], key: str
+):
     row = {name: value for name, value in leaderboard[0].items() if name != key}
     with pytest.raises(UndefinedError, match=key):
-        html([row], {}, description)
+        html([row], {}, description, source)
 
 
 # --- numbers ---
@@ -193,7 +228,7 @@ def test_every_column_of_the_page_is_a_metric_of_the_leaderboard(leaderboard: li
 
 def test_the_table_fits_a_terminal_of_80_columns_whole(leaderboard: list[Row], capsys: pytest.CaptureFixture[str]):
     console = Console(width=80, force_terminal=False)
-    console.print(table(leaderboard, "digits"))
+    console.print(report.table(leaderboard, "digits"))
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
     assert "…" not in text

@@ -57,12 +57,12 @@ class Blocks:
         """The rows with these numbers, which rise."""
         if len(indices) == len(self):
             return self.read(0, len(self))
-        parts, start = [], 0
+        taken, start = np.empty((len(indices), *self.shape[1:]), self.dtype), 0
         for block in self:
             first, last = np.searchsorted(indices, [start, start + len(block)])
-            parts.append(block[indices[first:last] - start])
+            taken[first:last] = block[indices[first:last] - start]
             start += len(block)
-        return np.concatenate(parts)
+        return taken
 
 
 class Writer:

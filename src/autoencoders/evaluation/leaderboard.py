@@ -86,10 +86,12 @@ class Evaluation:
 
         rebuilt: model-scale reconstructions of raw rows. found: other values of all test rows, or of a sample of them.
         """
-        validation, test = (self._values(split, rebuilt) for split in ("validation", "test"))
-        error, deviation = validation["squared_error"], validation.pop("deviation")
+        validation = self._values("validation", rebuilt)
+        error, deviation = validation["squared_error"], validation["deviation"]
         row: Row = {"validation_squared_error": float(error.mean())}
         row["validation_explained_variance"] = float(1 - error.sum() / deviation.sum())
+        del validation, error  # of many rows: only one split's are held
+        test = self._values("test", rebuilt)
         deviation, intervals = test.pop("deviation"), self.bootstrap.intervals(test)
         for values in filter(None, found):
             size = len(next(iter(values.values())))
@@ -101,7 +103,7 @@ class Evaluation:
 
     def _values(self, split: str, rebuilt: Operation) -> dict[str, np.ndarray]:
         """Every metric of all rows of a split, one value a row, and the squared deviation from the training mean."""
-        facts, parts = self.data.description, list[Values]()
+        facts, parts = self.data.description, list[dict[str, np.ndarray]]()
         for raw in self.data.rows[split]:
             x = self.data.scaled(raw)
             metrics = reconstruction_metrics(x, rebuilt(raw), facts.schema.shape, unit_interval=facts.unit_interval)
@@ -123,7 +125,7 @@ class Evaluation:
 
     def _own_values(self, model: TrainedModel) -> Values:
         """The model's own loss, and what its type is for."""
-        generator, parts = torch.Generator().manual_seed(self.params.seed), list[Values]()
+        generator, parts = torch.Generator().manual_seed(self.params.seed), list[dict[str, np.ndarray]]()
         for rows in torch.from_numpy(self.data.sample("test")).split(BATCH_ROWS):
             x = model.scaled(rows)
             with torch.no_grad():
@@ -144,10 +146,10 @@ class Evaluation:
         return {**alarms, **(anomaly_metrics(score, labels, self.params.seed) if anomalous else {})}
 
 
-def _joined(parts: Sequence[Values]) -> dict[str, np.ndarray]:
+def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """One after another, the values that all parts have."""
     names = [name for name in parts[0] if all(name in part for part in parts)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+    return {name: np.concatenate([part.pop(name) for part in parts]) for name in names}
 
 
 def flattened(row: Row) -> dict[str, float]:

@@ -91,7 +91,7 @@ class Registry:
         tags = {**tags, "model_sha256": mark, "split_sha256": description.split_sha256}
         tags |= {"kind": description.kind, "fingerprint": description.fingerprint}
         card = self._card(model, row, tags)
-        quiet = warnings.catch_warnings(record=True, action="ignore")  # mlflow warns of missing hints and of given ones
+        quiet = warnings.catch_warnings(record=True, action="ignore")  # mlflow wants hints, and warns of them
         with mlflow.start_run(run_id=run_id), tempfile.TemporaryDirectory() as scratch, quiet:
             (path := Path(scratch, "model_card.md")).write_text(card, encoding="utf-8")
             logged = mlflow.pyfunc.log_model(
