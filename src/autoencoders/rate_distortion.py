@@ -58,12 +58,8 @@ def _trained(params: Params, sizes: Sequence[int]) -> dict[str, Curve]:
     with ProcessPoolExecutor(params.rate_distortion.workers, spawn, torch.set_num_threads, (1,)) as pool:
         results = pool.map(partial(_errors, params, code_sha256("tune")), points)
         done = list(tqdm(results, total=len(points), desc="rate-distortion", unit="training"))
-    errors = dict(zip(points, done, strict=True))
-
-    def curve(kind: str, split: str) -> np.ndarray:
-        return np.array([[errors[kind, size, seed][split] for seed in seeds] for size in sizes])
-
-    return {kind: {split: curve(kind, split) for split in SPLITS} for kind in params.kinds}
+    curves = {split: np.reshape([e[split] for e in done], (len(seeds), -1, len(sizes))).T for split in SPLITS}
+    return {kind: {split: curves[split][:, i] for split in SPLITS} for i, kind in enumerate(params.kinds)}
 
 
 def _errors(params: Params, code: str, point: Point) -> Errors:
