@@ -94,7 +94,8 @@ class Evaluation:
             x_hat = reconstruct(x) if scaled else self.data.scaled(reconstruct(raw))
             metrics = reconstruction_metrics(x, x_hat, facts.schema.shape, unit_interval=facts.unit_interval)
             found = {**metrics, "deviation": squared_error(x, self.pca.mean)}
-            values = {n: values[n] if first else np.empty(len(rows)) for n in found if n in values or not first}
+            values = values or dict(zip(found, np.empty((len(found), len(rows))), strict=True))  # freed as one
+            values = {name: column for name, column in values.items() if name in found}
             for name, column in values.items():
                 column[first : first + len(raw)] = found[name]
             first += len(raw)
