@@ -103,12 +103,17 @@ class Evaluation:
 
     def _values(self, split: str, rebuilt: Operation) -> dict[str, np.ndarray]:
         """Every metric of all rows of a split, one value a row, and the squared deviation from the training mean."""
-        facts, parts = self.data.description, list[dict[str, np.ndarray]]()
-        for raw in self.data.rows[split]:
+        facts, rows, first, values = self.data.description, self.data.rows[split], 0, dict[str, np.ndarray]()
+        for raw in rows:
             x = self.data.scaled(raw)
             metrics = reconstruction_metrics(x, rebuilt(raw), facts.schema.shape, unit_interval=facts.unit_interval)
-            parts.append({**metrics, "deviation": squared_error(x, self.pca.mean)})
-        return _joined(parts)
+            found = {**metrics, "deviation": squared_error(x, self.pca.mean)}
+            values = values or dict(zip(found, np.empty((len(found), len(rows))), strict=True))  # freed as one
+            values = {name: column for name, column in values.items() if name in found}
+            for name, column in values.items():
+                column[first : first + len(raw)] = found[name]
+            first += len(raw)
+        return values
 
     def _pca_error(self, code_size: int) -> np.ndarray:
         """PCA's squared error of the test rows."""
