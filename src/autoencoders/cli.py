@@ -34,12 +34,12 @@ def main() -> None:
     """Entry point of `ae`."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # of `ae ... | head`
     with reporting():
-        if not Path("dvc.yaml").exists() and "--help" not in sys.argv:
+        if not Path("dvc.yaml").exists() and not {"-h", "--help"} & {*sys.argv}:
             raise UserError("no dvc.yaml here; run `ae` from the repository's root")
-        ae()
+        ae(prog_name="ae")
 
 
-@click.group(context_settings={"max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def ae() -> None:
     """Autoencoder pipeline: results, answers, studies, registry."""
 

@@ -78,4 +78,5 @@ def told(found: Drift) -> str:
     """What moved, the largest first, for a terminal."""
     largest = found.table.sort_values("statistic", ascending=False, kind="stable").head(12)
     formats = {"statistic": "{:.3f}".format, "p_value": "{:.1e}".format, "moved": {True: "yes", False: ""}.get}
-    return f"{found.rows} rows against the training data\n{largest.to_string(index=False, formatters=formats)}"
+    shown = largest.to_string(index=False, header=["what", "distance", "p-value", "moved"], formatters=formats)
+    return f"{found.rows} rows against the training data\n{shown}"
