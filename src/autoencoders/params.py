@@ -130,8 +130,8 @@ TrainOverrides: Any = _partial(Train)
 class Kind(Section):
     """A type's section: its own parameters, and its overrides of `network` and `train`."""
 
-    network: NetworkOverrides = NetworkOverrides()
-    train: TrainOverrides = TrainOverrides()
+    network: NetworkOverrides = Field(default_factory=NetworkOverrides)
+    train: TrainOverrides = Field(default_factory=TrainOverrides)
 
     def own(self) -> dict[str, Any]:
         """The type's own parameters, by name."""
