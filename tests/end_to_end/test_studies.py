@@ -22,7 +22,8 @@ from repository import QUICK, Repository
 
 pytestmark = pytest.mark.end_to_end
 TRIALS = 8
-STUDY = {**QUICK, "tune.n_trials": TRIALS, "tune.epochs": 60}
+# a trial never has more epochs than a training
+STUDY = {**QUICK, "train.epochs": 300, "tune.n_trials": TRIALS, "tune.epochs": 60}
 KIND = "undercomplete"
 DRAWN = 4  # values of a trial: code size, layers, nodes, learning rate
 
