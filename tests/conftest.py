@@ -1,7 +1,7 @@
 """What several test files share: the repository's parameters, prepared digits, untrained models, the MNIST files."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -60,16 +60,16 @@ def mnist_mirror() -> Path:
 
 
 @pytest.fixture(scope="session")
-def untrained(params: Params, digits: Path) -> dict[str, TrainedModel]:
-    """A freshly initialised model of every type in params.yaml, fit for the digits."""
-    data = load_prepared(digits)
-    models = {}
-    for kind in params.kinds:
+def untrained_on(params: Params) -> Callable[[str, Prepared], TrainedModel]:
+    """Builds a freshly initialised model, calibrated on prepared data."""
+
+    def built(kind: str, data: Prepared) -> TrainedModel:
+        facts = data.description.facts
         description = ModelDescription(
             kind=kind,
-            architecture=params.architecture(kind, data.description.facts),
-            own=params.kind(kind).own(),
-            params=params.flatten(kind, data.description.facts),
+            architecture=params.architecture(kind, facts),
+            own=params.own_for(kind, facts),
+            params=params.flatten(kind, facts),
             data=data.description.name,
             schema=data.description.schema,
             split_sha256=data.description.split_sha256,
@@ -80,9 +80,20 @@ def untrained(params: Params, digits: Path) -> dict[str, TrainedModel]:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             autoencoder = build(kind, description.architecture, description.own)
-        models[kind] = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale)).eval()
-        models[kind].calibrate(data.sample("train"), data.clean("validation"))
-    return models
+        model = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale)).eval()
+        model.calibrate(data.sample("train"), data.clean("validation"))
+        return model
+
+    return built
+
+
+@pytest.fixture(scope="session")
+def untrained(
+    params: Params, digits: Path, untrained_on: Callable[[str, Prepared], TrainedModel]
+) -> dict[str, TrainedModel]:
+    """A freshly initialised model of every type in params.yaml, fit for the digits."""
+    data = load_prepared(digits)
+    return {kind: untrained_on(kind, data) for kind in params.kinds}
 
 
 @pytest.fixture(scope="session")

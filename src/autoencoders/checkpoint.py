@@ -87,17 +87,19 @@ class TrainedModel(nn.Module):
     def nats(self, raw: Tensor) -> Tensor:
         """(rows, features + 1): each feature's part of the score of raw rows, and the divergence."""
         x = self.scaled(raw)
-        errors = [(self.autoencoder.decode(z) - x).square() for z in self.autoencoder.draws(x)]
-        parts = (TAILS + 1) / 2 * (sum(errors) / (len(errors) * TAILS * self.variance)).log1p()
+        error, draws = torch.zeros_like(x), 0
+        for z in self.autoencoder.draws(x):  # one at a time: all would take as many batches of memory
+            error, draws = error + (self.autoencoder.decode(z) - x).square(), draws + 1
+        parts = (TAILS + 1) / 2 * (error / (draws * TAILS * self.variance)).log1p()
         return torch.cat([parts, self.autoencoder.divergence(x)[:, None]], 1)
 
     def encode(self, raw: np.ndarray) -> np.ndarray:
         """`code` of arrays of any length."""
-        return self._batched(raw, self.code)
+        return self._output("code", raw)
 
     def reconstruct(self, raw: np.ndarray) -> np.ndarray:
         """`reconstruction` of arrays of any length."""
-        return self._batched(raw, self.reconstruction)
+        return self._output("reconstruction", raw)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Raw-scale rows from codes."""
@@ -115,7 +117,7 @@ class TrainedModel(nn.Module):
             best = np.argsort((error / variance).sum(1), kind="stable")[: math.ceil(KEPT * len(error))]
             variance = np.maximum(error[best].mean(0, dtype=np.float64), VARIANCE_FLOOR * mean)
         self.variance = torch.from_numpy(variance).to(self.scale)
-        self.calibration = torch.from_numpy(np.sort(self._batched(clean, self.nats).sum(1)))
+        self.calibration = torch.from_numpy(np.sort(self._output("nats", clean).sum(1)))
         self.description = replace(self.description, calibration_rows=len(clean))
 
     def score(self, raw: np.ndarray) -> Scores:
@@ -125,19 +127,26 @@ class TrainedModel(nn.Module):
         decoder, under which one feature alone can't decide. error_j: squared, mean over posterior draws. p-value:
         (1 + clean scores that are as high) / (1 + clean rows). Vovk et al. 2005, section 2.2.
         """
-        parts = self._batched(raw, self.nats)
+        parts = self._output("nats", raw)
         score, clean = parts.sum(1), self.calibration.numpy()
         lower = np.searchsorted(clean, score, "left")
         return Scores(score, parts[:, :-1], 100 * lower / len(clean), (1 + len(clean) - lower) / (1 + len(clean)))
 
+    def _output(self, name: str, raw: np.ndarray) -> np.ndarray:
+        """One of OUTPUTS for arrays of any length, by the exported graph where there is one."""
+        if self.session is None:
+            return self._batched(raw, getattr(self, name))
+        found = [self.session.run([name], {"features": batch.astype(np.float32)})[0] for batch in _batches(raw)]
+        return np.concatenate(found)
+
     @torch.no_grad()
     def _batched(self, rows: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
-        batches = [rows[i : i + BATCH_ROWS] for i in range(0, max(1, len(rows)), BATCH_ROWS)]  # no rows give no rows
-        name = getattr(function, "__name__", "")
-        if self.session is not None and name in OUTPUTS:
-            found = (self.session.run([name], {"features": batch.astype(np.float32)})[0] for batch in batches)
-            return np.concatenate(list(found))
-        return torch.cat([function(as_tensor(batch)) for batch in batches]).numpy()
+        return torch.cat([function(as_tensor(batch)) for batch in _batches(rows)]).numpy()
+
+
+def _batches(rows: np.ndarray) -> list[np.ndarray]:
+    """Parts of BATCH_ROWS rows; of no rows, one without any."""
+    return [rows[i : i + BATCH_ROWS] for i in range(0, max(1, len(rows)), BATCH_ROWS)]
 
 
 def as_tensor(rows: np.ndarray) -> Tensor:

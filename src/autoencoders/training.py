@@ -213,12 +213,14 @@ def fit(
     fingerprint: str = "",
     resume: ResumePoint | None = None,
     callbacks: Sequence[pl.Callback] = (),
+    calibrate: bool = True,
 ) -> Fitted:
     """Trains one type and gives its best weights and learning curves.
 
     log: called with each epoch's number, from 1, and its means. resume: holds the checkpoint that a killed training
-    goes on from, with the same result as an uninterrupted one. callbacks: more to do around epochs. Raises
-    DivergedError, ParameterError, and what the callbacks and `log` raise.
+    goes on from, with the same result as an uninterrupted one. callbacks: more to do around epochs. calibrate: make the
+    model ready to score, which trials never do. Raises DivergedError, ParameterError, and what the callbacks and `log`
+    raise.
     """
     source, facts = data.description, data.description.facts
     shape, own, train = params.architecture(kind, facts), params.own_for(kind, facts), params.train_for(kind, facts)
@@ -238,7 +240,9 @@ def fit(
         trainer.fit(module, rows, validation, ckpt_path=start, weights_only=True)
     model.autoencoder.load_state_dict(history.weights)
     model.description = replace(description, epochs=len(history.epochs), best_epoch=history.best)
-    model.eval().calibrate(data.sample("train", CALIBRATION_ROWS), data.clean("validation", CALIBRATION_ROWS))
+    model.eval()
+    if calibrate:
+        model.calibrate(data.sample("train", CALIBRATION_ROWS), data.clean("validation", CALIBRATION_ROWS))
     return Fitted(model, history.epochs)
 
 

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
+from autoencoders.checkpoint import TrainedModel
 from autoencoders.data.prepared import Prepared
-from autoencoders.models import build
 from autoencoders.params import Params
 from intake import Intake, columns, csv
 
@@ -27,34 +25,6 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def intake(tmp_path: Path, scratch: Path, params: Params) -> Intake:
     """A user's folder, empty."""
     return Intake(tmp_path, params)
-
-
-@pytest.fixture(scope="session")
-def untrained_on(params: Params) -> Callable[[str, Prepared], TrainedModel]:
-    """Builds a freshly initialised model, calibrated on prepared data."""
-
-    def built(kind: str, data: Prepared) -> TrainedModel:
-        facts = data.description.facts
-        description = ModelDescription(
-            kind=kind,
-            architecture=params.architecture(kind, facts),
-            own=params.own_for(kind, facts),
-            params=params.flatten(kind, facts),
-            data=data.description.name,
-            schema=data.description.schema,
-            split_sha256=data.description.split_sha256,
-            fingerprint="0" * 32,
-            epochs=2,
-            best_epoch=1,
-        )
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            autoencoder = build(kind, description.architecture, description.own)
-        model = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale)).eval()
-        model.calibrate(data.sample("train"), data.clean("validation"))
-        return model
-
-    return built
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from autoencoders.data.blocks import Writer
 from autoencoders.data.encoding import Rows, encode
-from autoencoders.data.prepared import REPORT, SPLITS, Description
+from autoencoders.data.prepared import REPORT, SPLITS, Description, content_sha256
 from autoencoders.data.readers import Reader, TableReader, open_reader
 from autoencoders.data.schema import Schema, some
 from autoencoders.data.sources import FILES, ORIGIN
@@ -61,7 +61,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             labels=rows.classes,
             anomaly_labels=rows.anomaly_labels,
             split_sha256=sha256(*(np.flatnonzero(mask).astype("<i8").tobytes() for mask in masks.values())),
-            content_sha256=tree_sha256(*new.glob("*.npy")),
+            content_sha256=content_sha256(new),
             source=origin.get("path", data.title),
             source_sha256=tree_sha256(path if "path" in origin else raw),
         )

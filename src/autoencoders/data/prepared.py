@@ -9,7 +9,7 @@ from autoencoders.data.blocks import Blocks
 from autoencoders.data.schema import Schema, schema_from
 from autoencoders.defaults import DataFacts
 from autoencoders.errors import DataError
-from autoencoders.files import read_json
+from autoencoders.files import read_json, tree_sha256
 
 SPLITS = ("train", "validation", "test")
 REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
@@ -70,6 +70,11 @@ class Prepared:
         """`sample` without the rows whose label says that they are anomalies."""
         rows = self.sample(split, most)
         return rows[self.labels[split][self.chosen(split, most)] == 0] if self.description.anomaly_labels else rows
+
+
+def content_sha256(folder: Path) -> str:
+    """The hash of all arrays in a folder that `prepare` wrote."""
+    return tree_sha256(*folder.glob("*.npy"))
 
 
 def load_description(folder: Path) -> Description:

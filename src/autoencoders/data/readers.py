@@ -172,10 +172,10 @@ class ImageReader:
     def batches(self) -> Iterator[tuple[Rows, Any]]:
         """uint8 (images, *shape), and each image's sub-folder."""
         size = max(1, BATCH_BYTES // int(np.prod(self.shape)))
+        flat = self.folder is None or any(file.parent == self.folder for file in self.files)
         for start in range(0, len(self.files), size):
             files = self.files[start : start + size]
             labels = [file.relative_to(self.folder).parts[0] if self.folder else "" for file in files]
-            flat = self.folder is None or any(file.parent == self.folder for file in self.files)
             yield np.stack([self._decoded(file) for file in files]), None if flat else labels
 
     def _decoded(self, file: Path) -> np.ndarray:

@@ -123,12 +123,13 @@ class Survey:
                 "type": "category",
                 "missing": self.n - counts.total(),
                 "values": dict(sorted(counts.items())),
+                "constant": len(counts) < 2,
             }
             for name, counts in self.texts.items()
         ]
         for row in numbers:
             row["constant"] = row["minimum"] == row["maximum"]
-        return [*numbers, *({**row, "constant": len(self.texts[str(row["column"])]) < 2} for row in texts)]
+        return [*numbers, *texts]
 
 
 def _is_number(text: str) -> bool:

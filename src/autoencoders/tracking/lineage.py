@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from autoencoders.data.prepared import content_sha256
 from autoencoders.files import tree_sha256
 from autoencoders.stage import DATA, RAW
 from autoencoders.tracking.registry import fetched, model_sha256
@@ -44,7 +45,7 @@ def verify(client: MlflowClient, uri: str) -> list[str]:
     hashes = {
         "model": ("model_sha256", model_sha256(fetched(uri))),
         "source": ("source_sha256", tree_sha256(*[path for path in (Path(tags["source"]), RAW) if path.exists()][:1])),
-        "prepared data": ("content_sha256", tree_sha256(*DATA.glob("*.npy"))),
+        "prepared data": ("content_sha256", content_sha256(DATA)),
     }
     return [
         f"{what}: {found}, but {tags[tag]} when it was made"

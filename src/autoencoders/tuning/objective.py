@@ -56,7 +56,7 @@ class Objective:
                     raise TrialPruned
 
         try:
-            fitted = fit(self.kind, params, self.data, log=log)
+            fitted = fit(self.kind, params, self.data, log=log, calibrate=False)
         except TrialPruned:
             run.tag(state="pruned")
             return None
