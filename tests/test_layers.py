@@ -26,6 +26,8 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
     "checkpoint",
     "stage",
     "callbacks",
+    "batches",
+    "optimizer",
     "training",
     "operations",
     "evaluation",
@@ -39,7 +41,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
     "cli",
 )
 OWNERS = {
-    "pytorch_lightning": {"callbacks", "training"},
+    "pytorch_lightning": {"batches", "callbacks", "training"},
     "mlflow": {"serving", "tracking"},
     "safetensors": {"checkpoint"},
     "pydantic": {"params"},

@@ -10,14 +10,15 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from autoencoders import training
+from autoencoders import batches
+from autoencoders.batches import Batches
 from autoencoders.callbacks import CRITERION, Progress, ResumePoint
 from autoencoders.data.blocks import Blocks
 from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.errors import DivergedError
 from autoencoders.models import AUTOENCODERS
 from autoencoders.params import Params
-from autoencoders.training import TRIM_AFTER, Batches, Fitted, TrainingModule, fit, warmup_cosine
+from autoencoders.training import TRIM_AFTER, Fitted, TrainingModule, fit, warmup_cosine
 
 QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16, "train.patience": 0}
 
@@ -179,9 +180,9 @@ def seeded(seed: int) -> Callable[[], torch.Generator]:
 def where(request, monkeypatch):
     """Whether a split is held as a whole, or read in blocks of 3 rows, 2 blocks at a time."""
     if request.param == "by blocks":
-        monkeypatch.setattr(training, "IN_MEMORY", 0)
-        monkeypatch.setattr(training, "BLOCK_BYTES", 3 * 4)
-        monkeypatch.setattr(training, "BUFFERED", 2)
+        monkeypatch.setattr(batches, "IN_MEMORY", 0)
+        monkeypatch.setattr(batches, "BLOCK_BYTES", 3 * 4)
+        monkeypatch.setattr(batches, "BUFFERED", 2)
 
 
 @pytest.mark.parametrize("n", [1, 4, 10, 23])
@@ -212,7 +213,7 @@ def module(params: Params, kind: str, data: Prepared, trim: float) -> TrainingMo
     """A training's module before its first epoch."""
     params, facts = params.override({**QUICK, "train.trim": trim}), data.description.facts
     model = fit(kind, params.override({"train.epochs": 1}), data).model
-    return TrainingModule(model, params.train_for(kind, facts), seed=1, steps=1, kept=None)
+    return TrainingModule(model, params.train_for(kind, facts), seed=1, rows=1)
 
 
 @pytest.mark.parametrize("kind", AUTOENCODERS)

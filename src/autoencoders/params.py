@@ -99,6 +99,11 @@ class Train(Section):
     gradient_clip: Weight  # largest norm of the gradient; 0 switches clipping off
     trim: Literal["auto"] | Annotated[float, Field(ge=0, le=0.5)]  # share of a batch, the worst, left out of the loss
     patience: Annotated[int, Field(ge=0)]  # epochs without a better validation error before training stops; 0: never
+    precision: Literal["auto", "32-true", "bf16-mixed"]  # auto: bf16 products where they are faster; evaluation is fp32
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]  # of a processor
+    devices: Annotated[int, Field(ge=1, le=1024)]  # on each machine, which share each batch
+    num_nodes: Annotated[int, Field(ge=1, le=65_536)]  # machines
+    strategy: Annotated[str, Field(min_length=1)]  # Lightning's, for several devices
 
 
 class FixedNetwork(Network):

@@ -3,34 +3,34 @@
 import logging
 import math
 import warnings
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import Strategy
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from autoencoders.batches import RowsModule, epoch_generator
 from autoencoders.callbacks import History, LogEpoch, ResumePoint
 from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
-from autoencoders.data.blocks import Blocks
 from autoencoders.data.prepared import Prepared
 from autoencoders.errors import DivergedError
-from autoencoders.models import build
+from autoencoders.models import Autoencoder, Loss, build
+from autoencoders.optimizer import LeanAdamW
 from autoencoders.params import FixedTrain, Params
 
-BATCHES_A_STEP = 16  # batches that one training_step takes: Lightning's own work is paid once for all of them
-VALIDATION_ROWS = 4096
+BATCHES_A_STEP = 64  # batches that one training_step takes at most: Lightning's own work is paid once for all of them
+STEP_VALUES = 2**20  # that these have at most together, so that they stay in a processor's cache
 TRIM_AFTER = 0.2  # share of the training: before it, nothing is known of what is unusual
-IN_MEMORY = 2**28  # bytes up to which a split is held as a whole; above, blocks are shuffled
-BLOCK_BYTES, BUFFERED = 2**18, 256  # of a block, and how many are shuffled together
-SMALL = 2**16  # values of a layer for a batch, below which one thread computes them
+THREAD_VALUES = 2**15  # of the widest layer's output for a batch, for which another thread is worth its start
+WIDE = 2**26  # products of weights and rows in a batch, from which on bf16 gains more than its conversions cost
 CALIBRATION_ROWS = 10_000  # behind the variance of errors and the p-values
 SHUFFLE, NOISE = 0, 1  # the two random streams of an epoch
+MEANS = ("reconstruction_loss", "penalty")  # of an epoch
 LEFT_OUT = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")  # of Lightning's own work
 
 
@@ -41,75 +41,37 @@ class Fitted(NamedTuple):
     history: list[dict[str, float]]  # one mapping an epoch
 
 
-def epoch_generator(seed: int, epoch: int, stream: int) -> torch.Generator:
-    """The random stream of an epoch: a function of seed and epoch alone, so that a resumed training repeats it."""
-    entropy = np.random.SeedSequence([seed, epoch, stream]).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(entropy[0]) << 31 | int(entropy[1]) >> 1)
-
-
-class Batches:
-    """The rows of an epoch, in chunks of one or more batches: slices of one array instead of a sample at a time."""
-
-    def __init__(self, rows: Blocks, size: int, generator: Callable[[], torch.Generator] | None = None) -> None:
-        """size: rows of a chunk. generator: asked at the start of each epoch, shuffles; without it, rows keep order."""
-        self.rows, self.size, self.generator = rows, size, generator
-        self.kept = as_tensor(rows.read(0, len(rows))) if len(rows) * rows.row_bytes <= IN_MEMORY else None
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.rows) / self.size)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self.generator is None:
-            yield from (self._read(start, self.size) for start in range(0, len(self.rows), self.size))
-        elif self.kept is None:
-            yield from self._by_blocks(self.generator())
-        else:
-            for indices in torch.randperm(len(self.kept), generator=self.generator()).split(self.size):
-                yield self.kept[indices]
-
-    def _read(self, start: int, rows: int) -> Tensor:
-        stop = start + rows
-        return torch.from_numpy(self.rows.read(start, stop)) if self.kept is None else self.kept[start:stop]
-
-    def _by_blocks(self, generator: torch.Generator) -> Iterator[Tensor]:
-        """Blocks in random order, BUFFERED of them at a time, and in random order the rows within these."""
-        block = max(1, BLOCK_BYTES // self.rows.row_bytes)
-        starts = torch.randperm(math.ceil(len(self.rows) / block), generator=generator) * block
-        rest: list[Tensor] = []  # the last chunk of the blocks before, which may lack rows
-        for group in starts.split(BUFFERED):
-            rows = torch.cat([*rest, *(self._read(start, block) for start in group.tolist())])
-            *chunks, last = rows[torch.randperm(len(rows), generator=generator)].split(self.size)
-            yield from chunks
-            rest = [last.clone()]
-        yield from rest
-
-
 class Sums:
     """Sums over rows of an epoch's losses, kept on the device."""
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix, self.rows = prefix, 0
-        self.values: defaultdict[str, Any] = defaultdict(float)
+    def __init__(self, prefix: str, device: torch.device) -> None:
+        self.prefix = prefix
+        self.values = torch.zeros(3, dtype=torch.float64, device=device)  # rows, reconstruction loss, penalty
 
-    def add(self, rows: int, reconstruction: Tensor, penalty: Tensor) -> None:
-        """Adds a batch's means."""
-        self.rows += rows
-        self.values["reconstruction_loss"] += reconstruction.detach() * rows
-        self.values["penalty"] += penalty.detach() * rows
+    def add(self, rows: Sequence[int], losses: Sequence[Loss]) -> None:
+        """Adds batches of so many rows, by their mean losses."""
+        weights = self.values.new_tensor(rows)
+        means = [torch.stack(values).to(weights) for values in zip(*losses, strict=True)]
+        self.values += torch.stack([weights.sum(), *(weights @ mean for mean in means)])
 
-    def means(self) -> dict[str, float]:
-        """The means over all rows, by `prefix/name`."""
-        return {f"{self.prefix}/{name}": value.item() / self.rows for name, value in self.values.items()}
+    def means(self, strategy: Strategy) -> dict[str, float]:
+        """The means over the rows of all devices, by `prefix/name`."""
+        rows, *sums = strategy.reduce(self.values, reduce_op="sum").tolist()
+        return {f"{self.prefix}/{name}": total / rows for name, total in zip(MEANS, sums, strict=True)}
 
 
 class TrainingModule(pl.LightningModule):
     """The thin shell around a model: several batches a step, one optimizer, one learning-rate schedule."""
 
-    def __init__(self, model: TrainedModel, train: FixedTrain, seed: int, steps: int, kept: ResumePoint | None) -> None:
-        """steps: optimizer steps of the whole training; kept: the last good checkpoint."""
+    def __init__(
+        self, model: TrainedModel, train: FixedTrain, seed: int, rows: int, kept: ResumePoint | None = None
+    ) -> None:
+        """rows: of an epoch; kept: the last good checkpoint."""
         super().__init__()
         self.automatic_optimization = False
-        self.model, self.train_params, self.seed, self.steps, self.kept = model, train, seed, steps, kept
+        self.model, self.train_params, self.seed, self.rows, self.kept = model, train, seed, rows, kept
+        self.chunk = train.batch_size * batches_a_step(train, model.description.architecture.n_features)
+        self.precision = chosen_precision(train, model.autoencoder)
 
     @property
     def progress(self) -> float:
@@ -122,30 +84,50 @@ class TrainingModule(pl.LightningModule):
         return self.model.autoencoder.penalty_weight(self.progress)
 
     def shuffling(self) -> torch.Generator:
-        """The random stream of this epoch's order."""
+        """The random stream of this epoch's order, the same on every device."""
         return epoch_generator(self.seed, self.current_epoch, SHUFFLE)
+
+    def _noise(self, epoch: int) -> torch.Generator:
+        """A random stream of noise, another one on each device."""
+        rank = [self.global_rank] if self.global_rank else []
+        return epoch_generator(self.seed, epoch, NOISE, *rank, device=self.device)
 
     def on_train_epoch_start(self) -> None:
         """Starts the epoch's noise and sums."""
-        self.noise = epoch_generator(self.seed, self.current_epoch, NOISE)
-        self.train_sums, self.val_sums = Sums("train"), Sums("val")
+        self.noise = self._noise(self.current_epoch)
+        self.train_sums, self.val_sums = Sums("train", self.device), Sums("val", self.device)
 
-    def training_step(self, rows: Tensor) -> None:
-        """One optimizer step a batch. rows: (several batches, features), raw."""
+    def training_step(self, rows: Tensor, batch_idx: int) -> None:
+        """One optimizer step a batch. rows: (several batches, features), raw; this device's share."""
+        p, devices, done = self.train_params, self.trainer.world_size, batch_idx * self.chunk
+        steps_an_epoch = math.ceil(self.rows / p.batch_size)
+        first = self.current_epoch * steps_an_epoch + done // p.batch_size
+        share = devices / min(self.chunk, self.rows - done)  # of each row
+        batches = self.model.scaled(rows).split(math.ceil(p.batch_size / devices))
+        losses = []
+        for step, x in enumerate(batches, first):
+            factor = warmup_cosine(step, p.epochs * steps_an_epoch, p.warmup)
+            losses.append(self._stepped(x, p.learning_rate * factor, len(x) * share))
+        self.train_sums.add([len(x) for x in batches], losses)
+
+    def _stepped(self, x: Tensor, learning_rate: float, share: float) -> Loss:
+        """The losses of a batch, after a step that lowers them; share: the weight of this device's gradient."""
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
-        schedule: Any = self.lr_schedulers()
-        weight = self.penalty_weight  # the same in all of an epoch
-        for batch in rows.split(self.train_params.batch_size):
-            loss = self.model.autoencoder.loss(self.trimmed(self.model.scaled(batch), TRIM_AFTER), self.noise)
-            optimizer.zero_grad()
-            # not manual_backward, whose hooks cost as much as a small network's backward pass; one device, no scaler
-            (loss.reconstruction + weight * loss.penalty).backward()
-            if self.train_params.gradient_clip:
-                clip_grad_norm_(self.parameters(), self.train_params.gradient_clip)
-            optimizer.step()
-            schedule.step()
-            self.train_sums.add(len(batch), loss.reconstruction, loss.penalty)
-        self.stop_if_diverged(self.train_sums.means())
+        with torch.autocast(x.device.type, torch.bfloat16) if self.precision == "bf16-mixed" else nullcontext():
+            loss = self.model.autoencoder.loss(self.trimmed(x, TRIM_AFTER), self.noise)
+        weight = self.penalty_weight
+        total = loss.reconstruction + weight * loss.penalty if weight else loss.reconstruction
+        optimizer.forget_gradients()
+        if self.trainer.world_size > 1:
+            self.manual_backward(total * share)  # gradients are averaged over devices, whose shares may differ
+        else:
+            total.backward(
+                inputs=optimizer.param_groups[0]["params"]
+            )  # without the hooks, which cost as much as a small network's backward pass
+        if self.train_params.gradient_clip:
+            clip_grad_norm_(self.parameters(), self.train_params.gradient_clip)
+        optimizer.update(learning_rate)
+        return Loss(loss.reconstruction.detach(), loss.penalty.detach())
 
     @torch.no_grad()
     def trimmed(self, x: Tensor, after: float = 0.0) -> Tensor:
@@ -162,18 +144,19 @@ class TrainingModule(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Starts the validation's noise, the same in every epoch."""
-        self.noise = epoch_generator(self.seed, 0, NOISE)
+        self.noise = self._noise(0)
 
     def validation_step(self, rows: Tensor) -> None:
-        """Clean reconstruction, the same for every type, and the type's own penalty."""
+        """Clean reconstruction, the same for every type, and the type's own penalty; in full precision."""
         x = self.trimmed(self.model.scaled(rows))
         autoencoder = self.model.autoencoder
         clean = autoencoder.reconstruction_loss(autoencoder.encode(x), x).mean()
-        self.val_sums.add(len(x), clean, autoencoder.loss(x, self.noise).penalty)
+        self.val_sums.add([len(x)], [Loss(clean, autoencoder.loss(x, self.noise).penalty.detach())])
 
     def on_validation_epoch_end(self) -> None:
         """Takes the epoch's means, which the callbacks read."""
-        self.epoch_means = self.train_sums.means() | self.val_sums.means()
+        strategy = self.trainer.strategy
+        self.epoch_means = self.train_sums.means(strategy) | self.val_sums.means(strategy)
         self.stop_if_diverged(self.epoch_means)
 
     def stop_if_diverged(self, means: dict[str, float]) -> None:
@@ -188,12 +171,25 @@ class TrainingModule(pl.LightningModule):
                     f"large, train.gradient_clip = 0 (try 1), or data.scaling leaves values far from 0; {told}"
                 )
 
-    def configure_optimizers(self) -> Any:
-        """Fused AdamW; the learning rate rises in the warm-up and falls to 0 along a cosine."""
-        p = self.train_params
-        optimizer = torch.optim.AdamW(self.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, self.steps, p.warmup))
-        return [optimizer], [schedule]
+    def configure_optimizers(self) -> LeanAdamW:
+        """AdamW; `training_step` gives each step its learning rate."""
+        return LeanAdamW(self.parameters(), self.train_params.weight_decay)
+
+
+def batches_a_step(train: FixedTrain, n_features: int) -> int:
+    """How many batches one training_step takes: of several devices one, as Lightning averages gradients in between."""
+    if train.devices * train.num_nodes > 1:
+        return 1
+    return max(1, min(BATCHES_A_STEP, STEP_VALUES // (train.batch_size * n_features)))
+
+
+def chosen_precision(train: FixedTrain, autoencoder: Autoencoder) -> str:
+    """train.precision; auto: bf16-mixed where the processor multiplies bf16 and the network is wide enough to gain."""
+    if train.precision != "auto":
+        return train.precision
+    able = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    weights = sum(parameter.numel() for parameter in autoencoder.parameters())
+    return "bf16-mixed" if able and train.batch_size * weights >= WIDE else "32-true"
 
 
 def warmup_cosine(step: int, steps: int, warmup: float) -> float:
@@ -229,15 +225,14 @@ def fit(
     )
     torch.manual_seed(params.seed)
     model = TrainedModel(description, build(kind, shape, own), as_tensor(data.shift), as_tensor(data.scale))
-    steps = train.epochs * math.ceil(len(data.rows["train"]) / train.batch_size)
-    module = TrainingModule(model, train, params.seed, steps, resume)
+    module = TrainingModule(model, train, params.seed, len(data.rows["train"]), resume)
+    description.params["train.precision"] = module.precision
     history = History(train.patience, log or (lambda *_: None))
-    rows = Batches(data.rows["train"], train.batch_size * BATCHES_A_STEP, module.shuffling)
-    validation, start = Batches(data.rows["validation"], VALIDATION_ROWS), resume.start if resume else None
-    with _threads(train.batch_size * max(shape.widths, default=shape.n_features)), warnings.catch_warnings():
+    rows, start = RowsModule(data, module.chunk, module.shuffling), resume.start if resume else None
+    with _threads(train, max((shape.n_features, *shape.widths))), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own use of torch, not the user's to mend
-        trainer = _trainer(train.epochs, [history, *callbacks, *([resume] if resume else [])])
-        trainer.fit(module, rows, validation, ckpt_path=start, weights_only=True)
+        trainer = _trainer(train, [history, *callbacks, *([resume] if resume else [])])
+        trainer.fit(module, rows, ckpt_path=start, weights_only=True)
     model.autoencoder.load_state_dict(history.weights)
     model.description = replace(description, epochs=len(history.epochs), best_epoch=history.best)
     model.eval()
@@ -247,19 +242,26 @@ def fit(
 
 
 @contextmanager
-def _threads(products: int) -> Iterator[None]:
-    """One thread for small products: a second gains little, and costs a lot where other processes want the core."""
+def _threads(train: FixedTrain, widest: int) -> Iterator[None]:
+    """train.threads; auto: one for small products, of which a second gains little where other processes want the core.
+
+    Never more than OMP_NUM_THREADS, or the machine's cores.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if products < SMALL else before)
+    useful = before if train.threads == "auto" else train.threads
+    if train.threads == "auto":
+        useful = max(1, min(before, train.batch_size * widest // THREAD_VALUES))
+    torch.set_num_threads(useful)
     try:
         yield
     finally:
         torch.set_num_threads(before)
 
 
-def _trainer(epochs: int, callbacks: list[pl.Callback]) -> pl.Trainer:
-    """Lightning's loop alone, on one device."""
+def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Lightning's loop alone; who logs and saves is our own."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # no inference mode: the contractive penalty needs gradients in validation too
     without: Any = dict.fromkeys((*LEFT_OUT, "num_sanity_val_steps", "inference_mode"), False)
-    return pl.Trainer(max_epochs=epochs, callbacks=callbacks, devices=1, deterministic=True, **without)
+    where: Any = train.model_dump(include={"devices", "num_nodes", "strategy"})
+    return pl.Trainer(max_epochs=train.epochs, callbacks=callbacks, deterministic=True, **where, **without)

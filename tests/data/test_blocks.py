@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from autoencoders import training
+from autoencoders import batches as batching
+from autoencoders.batches import Batches, epoch_generator
 from autoencoders.data import blocks
 from autoencoders.data.blocks import Blocks, Writer
 from autoencoders.errors import DataError
-from autoencoders.training import Batches, epoch_generator
 
 SHAPES = [(50,), (50, 3), (50, 4, 5), (50, 4, 5, 3)]
 
@@ -109,7 +109,7 @@ def batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     if request.param in streamed:
         size, together = streamed[request.param]
         for name, value in {"IN_MEMORY": 0, "BLOCK_BYTES": size, "BUFFERED": together}.items():
-            monkeypatch.setattr(training, name, value)
+            monkeypatch.setattr(batching, name, value)
 
     def made(size: int, epoch: int | None = 0) -> Batches:
         found = Batches(rows, size, None if epoch is None else lambda: epoch_generator(1, epoch, 0))

@@ -47,7 +47,8 @@ def autograd_squared_norm(model: Contractive, x: Tensor) -> Tensor:
 
 def found(model: Contractive, x: Tensor, generator: torch.Generator = NOISE) -> Tensor:
     x = x.clone().requires_grad_()
-    return model.jacobian_squared_norm(x, model.encode(x), generator)
+    a = model.encoder(x)
+    return model.jacobian_squared_norm(x, a, model.code_activation(a), generator)
 
 
 # the norm

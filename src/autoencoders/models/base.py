@@ -33,11 +33,11 @@ class Autoencoder(nn.Module, ABC):
 
     def encode(self, x: Tensor) -> Tensor:
         """The code z of x: deterministic, for every type."""
-        return self.code_activation(self.encoder(x))
+        return self.code_activation(self.encoder(x).to(x.dtype))  # bf16 products, full precision around them
 
     def decode(self, z: Tensor) -> Tensor:
         """The reconstruction x_hat from a code, in model scale; within (0, 1) where the loss is "bce"."""
-        output = self.decoder(z)
+        output = self.decoder(z).to(z.dtype)
         return torch.sigmoid(output) if self.architecture.loss == "bce" else output
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class Autoencoder(nn.Module, ABC):
 
     def reconstruction_loss(self, z: Tensor, x: Tensor) -> Tensor:
         """The loss of decoding z where x was meant, in nats, one value a sample."""
-        return reconstruction_loss(self.architecture.loss, self.decoder(z), x)
+        return reconstruction_loss(self.architecture.loss, self.decoder(z).to(z.dtype), x)
 
     def divergence(self, x: Tensor) -> Tensor:
         """KL(q(z | x) || p(z)) in nats, one value a sample; 0 where codes have no distribution."""

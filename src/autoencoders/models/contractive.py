@@ -1,5 +1,7 @@
 """Contractive autoencoder: codes that change little where the input changes little. Rifai et al. 2011."""
 
+import math
+from collections.abc import Callable
 from typing import final
 
 import torch
@@ -29,16 +31,22 @@ class Contractive(Autoencoder):
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
         """Reconstruction loss and the mean squared Frobenius norm of the encoder's Jacobian."""
         with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            z = self.encode(x)
-            penalty = self.jacobian_squared_norm(x, z, generator).mean()
+            x = x.detach().requires_grad_(self._needs_input_gradient)
+            a = self.encoder(x).to(x.dtype)
+            z = self.code_activation(a)
+            penalty = self.jacobian_squared_norm(x, a, z, generator).mean()
         return Loss(self.reconstruction_loss(z, x.detach()).mean(), penalty)
 
-    def jacobian_squared_norm(self, x: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
-        """||dz/dx||_F^2, one value a sample; z = encode(x), x requires a gradient."""
+    @property
+    def _needs_input_gradient(self) -> bool:
+        """Whether the norm is computed through gradients at x; otherwise these would be computed for nothing."""
+        return self.jacobian == "estimate" or self.architecture.kind == "conv"
+
+    def jacobian_squared_norm(self, x: Tensor, a: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
+        """||dz/dx||_F^2, one value a sample; z = code_activation(a), a = encoder(x); x requires a gradient."""
         if self.jacobian == "closed_form":
             (layer,) = linear_layers(self.encoder)
-            return slope(self.code_activation, layer(x)).square() @ layer.weight.square().sum(-1)
+            return slope(self.code_activation, a).square() @ layer.weight.square().sum(-1)
         if self.jacobian == "exact":
             return self.exact_squared_norm(x)
         noise = torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
@@ -48,13 +56,13 @@ class Contractive(Autoencoder):
     def exact_squared_norm(self, x: Tensor) -> Tensor:
         """||dz/dx||_F^2, one value a sample, by the chain rule: a product of weights and slopes a layer.
 
-        The first layer enters as W W^T where that is the smaller matrix: ||J W||_F^2 = sum(J (W W^T) * J). Of
+        The first layer enters as W W^T where that takes fewer products: ||J W||_F^2 = sum(J (W W^T) * J). Of
         convolutions, by one backward pass a code unit.
         """
         if self.architecture.kind == "conv":
             z = self.encode(x)
-            rows = [torch.autograd.grad(unit.sum(), x, create_graph=True)[0] for unit in z.unbind(-1)]
-            return torch.stack(rows).square().sum((0, -1))
+            units = [torch.autograd.grad(unit.sum(), x, create_graph=True)[0] for unit in z.unbind(-1)]
+            return torch.stack(units).square().sum((0, -1))
         first, *others = linear_layers(self.encoder)
         slopes, a = [], first(x)
         for layer in others:
@@ -63,7 +71,8 @@ class Contractive(Autoencoder):
         jacobian = torch.diag_embed(slope(self.code_activation, a))  # (batch, code, nodes), from the code backwards
         for layer, layer_slope in zip(reversed(others), reversed(slopes), strict=True):
             jacobian = (jacobian @ layer.weight) * layer_slope[:, None, :]
-        if first.in_features <= first.out_features:
+        rows, nodes, inputs = jacobian.shape[0] * jacobian.shape[1], first.out_features, first.in_features
+        if rows * inputs <= nodes * (inputs + rows):
             return (jacobian @ first.weight).square().sum((1, 2))
         return ((jacobian @ (first.weight @ first.weight.T)) * jacobian).sum((1, 2))
 
@@ -80,7 +89,14 @@ def linear_layers(encoder: nn.Module) -> list[nn.Linear]:
 
 def slope(activation: nn.Module, a: Tensor) -> Tensor:
     """The derivative of an elementwise activation at a, itself differentiable. Same shape as a."""
-    if isinstance(activation, nn.Identity):
-        return torch.ones_like(a)
-    (derivative,) = torch.autograd.grad(activation(a).sum(), a, create_graph=True)
-    return derivative
+    return SLOPES[type(activation)](a)
+
+
+SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.Identity: torch.ones_like,
+    nn.ReLU: lambda a: (a > 0).to(a.dtype),
+    nn.Sigmoid: lambda a: a.sigmoid() * (-a).sigmoid(),
+    nn.Tanh: lambda a: 1 - a.tanh().square(),
+    nn.SiLU: lambda a: a.sigmoid() * (1 + a * (-a).sigmoid()),
+    nn.GELU: lambda a: torch.special.ndtr(a) + a * (-a.square() / 2).exp() / math.sqrt(2 * math.pi),
+}

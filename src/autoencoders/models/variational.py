@@ -29,7 +29,7 @@ class Variational(Autoencoder):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mean and log_var of q(z | x), each (batch, code)."""
-        mean, log_var = self.encoder(x).chunk(2, dim=-1)
+        mean, log_var = self.encoder(x).to(x.dtype).chunk(2, dim=-1)
         return mean, log_var
 
     def encode(self, x: Tensor) -> Tensor:

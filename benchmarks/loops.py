@@ -1,0 +1,82 @@
+"""Autoencoders as one writes them by hand in plain torch: a network, and a loss for each type."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class Pair(nn.Module):
+    """Encoder and decoder of linear layers with ReLU between them."""
+
+    def __init__(self, widths: list[int], code: int, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        outputs = 2 * code if kind == "variational" else code
+        self.encoder, self.decoder = layers([*widths, outputs]), layers([code, *reversed(widths)])
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes."""
+        z: Tensor = self.encoder(x)
+        return torch.sigmoid(z) if self.kind == "sparse" else z
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstructions."""
+        z = self.encode(x)
+        x_hat: Tensor = self.decoder(z.chunk(2, -1)[0] if self.kind == "variational" else z)
+        return x_hat
+
+
+def layers(sizes: list[int]) -> nn.Sequential:
+    """Linear layers, ReLU between them."""
+    found: list[nn.Module] = []
+    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        found += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*found[:-1])
+
+
+def undercomplete(pair: Pair, x: Tensor) -> Tensor:
+    """Squared error, summed over features."""
+    return (pair(x) - x).square().sum(-1).mean()
+
+
+def sparse(pair: Pair, x: Tensor) -> Tensor:
+    """And a KL divergence to a mean activation of 0.2."""
+    z = pair.encode(x)
+    mean = z.mean(0).clamp(1e-6, 1 - 1e-6)
+    kl = (0.2 * (0.2 / mean).log() + 0.8 * (0.8 / (1 - mean)).log()).sum()
+    return (pair.decoder(z) - x).square().sum(-1).mean() + 0.1 * kl
+
+
+def contractive(pair: Pair, x: Tensor) -> Tensor:
+    """And an estimate of the Jacobian's squared norm by one random projection."""
+    x = x.detach().requires_grad_()
+    z = pair.encode(x)
+    (projection,) = torch.autograd.grad(z, x, torch.randn_like(z), create_graph=True)
+    return (pair.decoder(z) - x).square().sum(-1).mean() + 1e-3 * projection.square().sum(-1).mean()
+
+
+def contractive_exact(pair: Pair, x: Tensor) -> Tensor:
+    """And the Jacobian's squared norm, one backward pass a code unit."""
+    x = x.detach().requires_grad_()
+    z = pair.encode(x)
+    rows = [torch.autograd.grad(unit.sum(), x, create_graph=True)[0] for unit in z.unbind(-1)]
+    return (pair.decoder(z) - x).square().sum(-1).mean() + 1e-3 * torch.stack(rows).square().sum((0, -1)).mean()
+
+
+def denoising(pair: Pair, x: Tensor) -> Tensor:
+    """Of the clean row, from a noisy one."""
+    return (pair(x + 0.25 * torch.randn_like(x)) - x).square().sum(-1).mean()
+
+
+def variational(pair: Pair, x: Tensor) -> Tensor:
+    """And the divergence of the posterior to the prior, weighted by 0.1."""
+    mean, log_var = pair.encoder(x).chunk(2, -1)
+    z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)
+    kl = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(-1)
+    return (pair.decoder(z) - x).square().sum(-1).mean() + 0.1 * kl.mean()
+
+
+LOSSES: dict[str, Callable[[Pair, Tensor], Tensor]] = {
+    loss.__name__: loss for loss in (undercomplete, sparse, contractive, contractive_exact, denoising, variational)
+}
