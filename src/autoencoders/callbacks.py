@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from autoencoders.files import remove
-from autoencoders.process import Starter, one_process
+from autoencoders.process import Starter, is_first, one_process
 
 CRITERION = "val/reconstruction_loss"  # on clean inputs: the same quantity for every type
 SECONDS_BETWEEN = 0.2  # from one resume checkpoint to the next, at least: writing one costs 10 ms
@@ -97,7 +98,8 @@ class ResumePoint(pl.Callback):
         self.starter, self.every, self.due = Starter(), SECONDS_BETWEEN, 0.0
 
     def __enter__(self) -> Self:
-        self.lock = one_process(self.folder.with_suffix(".lock"), "trains this")
+        lock = self.folder.with_suffix(".lock")  # the first device's process holds it for all
+        self.lock = one_process(lock, "trains this") if is_first() else nullcontext()
         self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -113,14 +115,15 @@ class ResumePoint(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Says where a resumed training goes on."""
-        if trainer.current_epoch:
+        if trainer.current_epoch and trainer.is_global_zero:
             print(f"resuming from epoch {trainer.current_epoch}", flush=True)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Replaces the checkpoint in one step, unless the last one is quite new."""
-        if time.monotonic() >= self.due:
+        """Replaces the checkpoint in one step, unless the last one is quite new; several devices do so together."""
+        if trainer.world_size > 1 or time.monotonic() >= self.due:
             new = self.path.with_suffix(".new")
             trainer.save_checkpoint(new)
-            new.replace(self.path)
+            if trainer.is_global_zero:
+                new.replace(self.path)
             self.due = time.monotonic() + self.every
             self.starter.stop_if_gone()

@@ -1,5 +1,6 @@
-"""The `dvc` that started this process, and one process at a time."""
+"""The `dvc` that started this process, one process at a time, and which of several devices' processes this is."""
 
+import os
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -7,6 +8,13 @@ import psutil
 from filelock import FileLock, Timeout
 
 from autoencoders.errors import Interrupted
+
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # set by torchrun, Lightning and SLURM
+
+
+def is_first() -> bool:
+    """Whether this process writes what there is once: the only one, or the first of several devices'."""
+    return not any(int(os.environ.get(name, 0)) for name in RANKS)
 
 
 class Starter:

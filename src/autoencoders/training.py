@@ -22,6 +22,7 @@ from autoencoders.errors import DivergedError
 from autoencoders.models import Autoencoder, Loss, build
 from autoencoders.optimizer import LeanAdamW
 from autoencoders.params import FixedTrain, Params
+from autoencoders.process import is_first
 
 BATCHES_A_STEP = 64  # batches that one training_step takes at most: Lightning's own work is paid once for all of them
 STEP_VALUES = 2**20  # that these have at most together, so that they stay in a processor's cache
@@ -215,8 +216,8 @@ def fit(
 
     log: called with each epoch's number, from 1, and its means. resume: holds the checkpoint that a killed training
     goes on from, with the same result as an uninterrupted one. callbacks: more to do around epochs. calibrate: make the
-    model ready to score, which trials never do. Raises DivergedError, ParameterError, and what the callbacks and `log`
-    raise.
+    model ready to score, which trials never do. Of several devices, the processes of all but the first end in here.
+    Raises DivergedError, ParameterError, and what the callbacks and `log` raise.
     """
     source, facts = data.description, data.description.facts
     shape, own, train = params.architecture(kind, facts), params.own_for(kind, facts), params.train_for(kind, facts)
@@ -227,12 +228,14 @@ def fit(
     model = TrainedModel(description, build(kind, shape, own), as_tensor(data.shift), as_tensor(data.scale))
     module = TrainingModule(model, train, params.seed, len(data.rows["train"]), resume)
     description.params["train.precision"] = module.precision
-    history = History(train.patience, log or (lambda *_: None))
+    history = History(train.patience, log if log and is_first() else lambda *_: None)
     rows, start = RowsModule(data, module.chunk, module.shuffling), resume.start if resume else None
     with _threads(train, max((shape.n_features, *shape.widths))), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own use of torch, not the user's to mend
-        trainer = _trainer(train, [history, *callbacks, *([resume] if resume else [])])
+        trainer = _trainer(train, [history, *(callbacks if is_first() else []), *([resume] if resume else [])])
         trainer.fit(module, rows, ckpt_path=start, weights_only=True)
+    if not is_first():
+        raise SystemExit(0)  # the first device's process has the same weights, and saves them
     model.autoencoder.load_state_dict(history.weights)
     model.description = replace(description, epochs=len(history.epochs), best_epoch=history.best)
     model.eval()
