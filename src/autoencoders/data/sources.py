@@ -98,13 +98,13 @@ def _built_in(name: str, files: Path) -> dict[str, Any]:
 
     from autoencoders.data import idx
 
-    shape, white, labels, _ = SOURCES[name]
     arrays = _digits() if name == "digits" else idx.fetch(name)
     files.mkdir()
-    for file, parts in (("X", ("images", "test_images")), ("y", ("labels", "test_labels"))):
-        rows = np.concatenate([arrays[part] for part in parts if part in arrays])
-        np.save(files / f"{file}.npy", rows.reshape(-1, *shape) if file == "X" else rows, allow_pickle=False)
-    return {"labels": labels, "white": white, "test_rows": len(arrays.get("test_labels", ()))}
+    for file, part in (("X", "images"), ("y", "labels")):
+        rows = [values for name, values in arrays.items() if name.endswith(part)]  # the test split's are the last ones
+        np.save(files / f"{file}.npy", np.concatenate(rows), allow_pickle=False)
+    source = SOURCES[name]
+    return {"labels": source.labels, "white": source.white, "test_rows": len(arrays.get("test_labels", ()))}
 
 
 def _digits() -> "dict[str, np.ndarray]":
@@ -113,7 +113,7 @@ def _digits() -> "dict[str, np.ndarray]":
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    return {"images": digits.data.astype(np.uint8), "labels": digits.target.astype(np.uint8)}
+    return {"images": digits.images.astype(np.uint8), "labels": digits.target.astype(np.uint8)}
 
 
 def _from_url(data: Data, scratch: Path) -> Path:
