@@ -42,7 +42,7 @@ OWNERS = {
     "pytorch_lightning": {"callbacks", "training"},
     "mlflow": {"serving", "tracking"},
     "safetensors": {"checkpoint"},
-    "pydantic": {"params"},
+    "pydantic": {"params", "data"},
     "pydantic_core": {"params"},
     "sklearn": {"data", "evaluation"},
     "scipy": {"evaluation", "drift"},

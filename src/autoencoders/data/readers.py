@@ -139,7 +139,7 @@ class ArrayReader:
 
     def batches(self) -> Iterator[tuple[Rows, Any]]:
         """Arrays of some megabytes, read one after another."""
-        size = max(1, BATCH_BYTES // max(1, self.rows.row_bytes))
+        size = max(1, BATCH_BYTES // self.rows.row_bytes)
         for start in range(0, len(self.rows), size):
             rows = self.rows.read(start, start + size)
             labels = None if self.labels is None else self.labels.read(start, start + size)

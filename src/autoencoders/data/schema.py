@@ -1,10 +1,11 @@
 """What one row of the data is: an image, or named columns of numbers and categories; features back to raw rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter
 
 OTHER = "other"  # the place of categories that the training rows don't hold
 SHOWN = 5  # rows or columns that a message names
@@ -34,6 +35,7 @@ class Schema:
 
     shape: tuple[int, ...] = ()
     columns: tuple[Column, ...] = ()
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")  # of what is read from JSON, as everything below
 
     @property
     def is_image(self) -> bool:
@@ -82,7 +84,6 @@ def some(names: Sequence[str], shown: int = SHOWN) -> str:
     return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 
-def schema_from(values: Mapping[str, Any]) -> Schema:
-    """A schema from its JSON."""
-    columns = [{**c, "categories": c["categories"] and tuple(c["categories"])} for c in values["columns"]]
-    return Schema(tuple(values["shape"]), tuple(Column(**column) for column in columns))
+def schema_from(values: object) -> Schema:
+    """A schema from its JSON. Raises ValueError."""
+    return TypeAdapter(Schema).validate_python(values)
