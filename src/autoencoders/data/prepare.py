@@ -217,11 +217,10 @@ def fitted_scaling(survey: Survey, schema: Schema, scaling: str, white: float | 
         "robust": (median, np.where(high > low, high - low, survey.deviation)),
         "none": (np.zeros_like(low), np.ones_like(low)),
     }[scaling]
-    shift, scale = np.zeros(schema.n_features), np.ones(schema.n_features)
-    used = [c.name for c in schema.columns if c.categories is None and c.constant is None]
-    owners = [c.name if c.categories is None else "" for c in schema.columns for _ in c.features]
-    places = [owners.index(n) for n in used] if schema.columns else slice(None)
-    numbers = [survey.numbers.index(n) for n in used] if schema.columns else slice(None)
     spread = np.where(spread > np.finfo(np.float32).tiny, spread, 1.0)
-    shift[places], scale[places] = centre[numbers], spread[numbers]
-    return {"shift": shift.astype(np.float32), "scale": scale.astype(np.float32)}
+    pairs = list(zip(centre, spread, strict=True))
+    if not schema.is_image:
+        known = dict(zip(survey.numbers, pairs, strict=True))
+        pairs = [known.get(column.name, (0.0, 1.0)) for column in schema.columns for _ in column.features]
+    shift, scale = np.array(pairs, np.float32).T
+    return {"shift": shift, "scale": scale}
