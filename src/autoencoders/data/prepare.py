@@ -86,9 +86,9 @@ class RawRows:
             table = batch if isinstance(batch, pa.Table) else None
             labels.append(table[label].to_pandas() if table and label else given)
             keys += [table[by].to_pandas()] if table and by else []
-        self.keys = pd.concat(keys, ignore_index=True) if keys else None
-        self.labels, self.classes = _classes(label or "y", labels)
-        self.classes = tuple(origin.get("labels") or self.classes)
+        self.keys = pd.concat(keys, ignore_index=True) if keys else pd.Series(dtype=object)
+        self.labels, found = _classes(label or "y", labels, self.n)
+        self.classes = tuple(origin.get("labels") or found)
         self.anomaly_labels = self._anomalies()
 
     def _features(self, special: list[str]) -> list[str]:
@@ -120,20 +120,18 @@ class RawRows:
     def masks(self) -> dict[str, np.ndarray]:
         """Which rows (rows,) each split has. Raises DataError where one has too few."""
         data, n, own_test = self.data, self.n, int(self.origin.get("test_rows", 0))
-        if self.keys is not None and self.keys.isna().any():
+        if self.keys.isna().any():
             raise DataError(f"data.split = {data.split}: row {int(self.keys.isna().argmax()) + 1} has no value")
         n_test = own_test or (0 if data.protocol == "transductive" else round(n * data.test_fraction))
         n_validation = round((n - n_test) * data.validation_fraction)
-        order = np.concatenate([np.arange(n - own_test, n), self._order(n - own_test)])
-        parts = np.split(order, [n_test, n_test + n_validation])
-        masks = {split: np.zeros(n, bool) for split in SPLITS}
-        for split, part in zip(("test", "validation", "train"), parts, strict=True):
-            masks[split][part] = True
+        parts = np.repeat(["test", "validation", "train"], [n_test, n_validation, n - n_test - n_validation])
+        split_of = np.empty(n, parts.dtype)
+        split_of[np.append(np.arange(n - own_test, n), self._order(n - own_test))] = parts
         if data.split.startswith("column:"):
-            masks = {split: np.asarray(self.keys == split) for split in SPLITS}
-            unknown = [] if self.keys is None else self.keys[~self.keys.isin(SPLITS)].tolist()
-            if unknown:
+            split_of = self.keys.to_numpy()
+            if unknown := self.keys[~self.keys.isin(SPLITS)].tolist():
                 raise DataError(f"data.split = {data.split}: holds {unknown[0]!r}, allowed: {', '.join(SPLITS)}")
+        masks = {split: np.asarray(split_of == split) for split in SPLITS}
         if data.protocol == "transductive":
             masks |= dict.fromkeys(("train", "test"), np.ones(n, bool))
         for split, mask in masks.items():
@@ -146,7 +144,7 @@ class RawRows:
 
     def _order(self, n: int) -> np.ndarray:
         """The rows in the order in which test, validation and training take them: by time, the last ones first."""
-        if self.data.split.startswith("time:") and self.keys is not None:
+        if self.data.split.startswith("time:"):
             return np.argsort(self.keys.to_numpy(), kind="stable")[::-1]
         return np.random.default_rng(self.data.split_seed).permutation(n)
 
@@ -157,11 +155,11 @@ class RawRows:
         return {"rows": self.n, "shape": list(self.reader.shape), "labels": counts, "told": told}
 
 
-def _classes(name: str, parts: list[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Each row's class, uint16, and the classes' names in order; none where there are no labels."""
+def _classes(name: str, parts: list[Any], n: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Each row's class, uint16, and the classes' names in order; 0 and none where there are no labels."""
     given = [pd.Series(part) for part in parts if part is not None]
     if not given:
-        return np.zeros(0, np.uint16), ()
+        return np.zeros(n, np.uint16), ()
     codes, values = pd.factorize(pd.concat(given, ignore_index=True), sort=True)
     if (codes < 0).any() or len(values) > MOST_CLASSES:
         empty = f"row {int((codes < 0).argmax()) + 1} has no value" if (codes < 0).any() else f"{len(values)} values"
@@ -192,9 +190,8 @@ def _write(folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Sc
             if looked < LOOKED:
                 seen |= {hash(row.tobytes()) for row in features}
                 looked += len(features)
-    labels = rows.labels if len(rows.labels) else np.zeros(rows.n, np.uint16)
     for split, mask in masks.items():
-        np.save(folder / f"{split}_labels.npy", labels[mask], allow_pickle=False)
+        np.save(folder / f"{split}_labels.npy", rows.labels[mask], allow_pickle=False)
     np.save(folder / "mean.npy", (total / masks["train"].sum()).astype(np.float32), allow_pickle=False)
     return low, high, looked - len(seen)
 
