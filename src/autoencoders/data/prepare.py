@@ -11,10 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from autoencoders.data.blocks import Writer
-from autoencoders.data.encoding import Rows, encode
 from autoencoders.data.prepared import REPORT, SPLITS, Description, content_sha256
 from autoencoders.data.readers import Reader, TableReader, open_reader
-from autoencoders.data.schema import Schema, some
+from autoencoders.data.schema import Rows, Schema, encode, some
 from autoencoders.data.sources import FILES, ORIGIN
 from autoencoders.data.survey import Survey
 from autoencoders.errors import DataError

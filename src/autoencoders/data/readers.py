@@ -14,8 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from autoencoders.data.blocks import Blocks
-from autoencoders.data.encoding import Rows
-from autoencoders.data.schema import Schema
+from autoencoders.data.schema import Rows, Schema
 from autoencoders.errors import DataError
 
 BATCH_BYTES = 2**23

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from autoencoders.data.encoding import LARGEST, Rows, as_numbers, as_text
-from autoencoders.data.schema import Column, some
+from autoencoders.data.schema import LARGEST, Column, Rows, as_numbers, as_text, some
 from autoencoders.errors import DataError
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many

@@ -9,10 +9,9 @@ import torch
 
 from autoencoders.checkpoint import BATCH_ROWS, TrainedModel
 from autoencoders.data.prepared import Prepared
-from autoencoders.evaluation.anomalies import alarm_interval, anomaly_metrics
 from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
+from autoencoders.evaluation.labels import alarm_interval, anomaly_metrics, probe_errors
 from autoencoders.evaluation.metrics import Bootstrap, Values, reconstruction_metrics, squared_error
-from autoencoders.evaluation.probes import probe_errors
 from autoencoders.params import Evaluate
 
 Row = dict[str, Any]
