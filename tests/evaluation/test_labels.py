@@ -112,7 +112,7 @@ def test_the_share_of_false_alarms_on_clean_rows_lies_in_the_stated_interval(
     frame = pd.DataFrame(values, columns=[f"c{i}" for i in range(values.shape[1])])
     changed, data = prepared_table(params.override({**QUICK, "data.test_fraction": 0.4}), frame, tmp_path)
     model = fit("undercomplete", changed, data).model
-    row = Evaluation.of(data, evaluate).model_row(model)
+    row = Evaluation(data, evaluate).model_row(model)
     share = (model.score(data.sample("test")).p_value <= evaluate.false_alarm_rate).mean()
     assert row["test_false_alarm_rate"] == pytest.approx(share)
     low, high = row["false_alarm_interval"]
@@ -135,7 +135,7 @@ def anomalous(params: Params, evaluate: Evaluate, tmp_path_factory: pytest.TempP
     given = {**QUICK, "train.epochs": 20, "data.label": "bad", "data.label_means": "anomaly"}
     changed, data = prepared_table(params.override(given), frame, tmp_path_factory.mktemp("anomalous"))
     assert load_prepared(tmp_path_factory.getbasetemp() / "anomalous0" / "prepared").description == data.description
-    rows = Evaluation.of(data, evaluate).rows([fit("undercomplete", changed, data).model])
+    rows = Evaluation(data, evaluate).rows([fit("undercomplete", changed, data).model])
     return rows, html(rows, {}, data.description, read_json(data.rows["train"].path.with_name(REPORT)))
 
 
