@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from autoencoders.data.blocks import Writer
 from autoencoders.data.prepared import REPORT, SPLITS, Description, content_sha256
-from autoencoders.data.readers import Reader, TableReader, open_reader
+from autoencoders.data.readers import Reader, open_reader
 from autoencoders.data.schema import Rows, Schema, encode, some
 from autoencoders.data.sources import FILES, ORIGIN
 from autoencoders.data.survey import Survey
@@ -93,7 +93,7 @@ class RawRows:
     def _features(self, special: list[str]) -> list[str]:
         """The columns that are features. Raises DataError where a column is named that isn't there."""
         names, ignored = self.reader.names, self.data.ignore
-        named = names if isinstance(self.reader, TableReader) else []
+        named = names if self.reader.named else []
         unknown = [name for name in (*special, *ignored) if name not in named]
         if unknown:
             asked = "data.label, data.split or data.ignore"
