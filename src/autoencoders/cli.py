@@ -190,11 +190,11 @@ for _op, _about in ANSWERS.items():
 @MODEL
 def sample(n: int, out: Path, model: str | None) -> None:
     """New rows from a variational model."""
-    from autoencoders.answers import write_answers
+    from autoencoders.answers import write
     from autoencoders.operations import answer
 
     trained = champion(model)
-    write_answers(answer(trained, "sample", None, n=n), out, trained)
+    write([answer(trained, "sample", None, n=n)], out, trained)
     print(f"{out}: {n} samples")
 
 

@@ -56,16 +56,13 @@ def facts(data: Data) -> DataFacts | None:
 def check(data: Data) -> None:
     """Raises DataError where there is no such data set or file. Links a file that DVC's temporary copy lacks."""
     if not data.own and data.name not in SOURCES:
-        raise DataError(
-            f"data.name = {data.name}: no such data set: {', '.join(SOURCES)}, or set data.path to your own"
-        )
+        names = ", ".join(SOURCES)
+        raise DataError(f"data.name = {data.name}: no such data set: {names}, or set data.path to your own")
     if "://" in data.path:
         if not data.sha256:
             raise DataError(f"data.path = {data.path}: a URL needs data.sha256, the digest of what it gives")
     elif not Path(data.path).exists():
-        original = Path(
-            os.environ.get("DVC_ROOT", ""), data.path
-        ).absolute()  # `dvc exp run --temp` copies no such files
+        original = Path(os.environ.get("DVC_ROOT", ""), data.path).absolute()  # of a copy by `dvc exp run --temp`
         if not original.exists():
             raise DataError(f"data.path = {data.path}: no such file or folder (relative to the repository's root)")
         Path(data.path).parent.mkdir(parents=True, exist_ok=True)
