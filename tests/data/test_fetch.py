@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoencoders.data import idx
+from autoencoders.data import fetch
 from autoencoders.data.prepare import prepare
 from autoencoders.data.prepared import load_prepared
 from autoencoders.data.sources import download
@@ -25,7 +25,7 @@ from autoencoders.errors import DataError
 from autoencoders.files import read_json
 from autoencoders.params import Data, Params
 
-IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = (name for name, _ in idx.ARRAYS.values())
+IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = (name for name, _ in fetch.ARRAYS.values())
 PAGE = b"<!DOCTYPE html><html><body>Please log in to this network</body></html>"
 
 
@@ -97,9 +97,9 @@ def refusing() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No public mirror, no proxy, no waiting between attempts; temporary files where a test can look for them."""
-    monkeypatch.setattr(idx, "MIRRORS", dict.fromkeys(idx.MIRRORS, ()))
+    monkeypatch.setattr(fetch, "MIRRORS", dict.fromkeys(fetch.MIRRORS, ()))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv(idx.MIRROR_VARIABLE, raising=False)
+    monkeypatch.delenv(fetch.MIRROR_VARIABLE, raising=False)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     (tmp_path / "scratch").mkdir()
@@ -134,15 +134,15 @@ def digest(content: bytes, algorithm: str = "sha256") -> str:
     return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
 
 
-def spec(name: str, **digests: str) -> idx.File:
+def spec(name: str, **digests: str) -> fetch.File:
     """A small file's specification, whose digest is that of its content, if no other is given."""
-    return idx.File(name, array_of(PLAIN[name]).shape, digests.get("digest", digest(PLAIN[name])))
+    return fetch.File(name, array_of(PLAIN[name]).shape, digests.get("digest", digest(PLAIN[name])))
 
 
 def shrink(monkeypatch: pytest.MonkeyPatch, data: str, digests: list[str]) -> None:
     """Small files instead of a data set's own."""
-    monkeypatch.setattr(idx, "ARRAYS", {ARRAYS[name]: (name, array_of(PLAIN[name]).shape) for name in PLAIN})
-    monkeypatch.setitem(idx.DIGESTS, data, " ".join(digests))
+    monkeypatch.setattr(fetch, "ARRAYS", {ARRAYS[name]: (name, array_of(PLAIN[name]).shape) for name in PLAIN})
+    monkeypatch.setitem(fetch.DIGESTS, data, " ".join(digests))
 
 
 @pytest.fixture
@@ -160,9 +160,9 @@ def mnist(params: Params) -> Data:
 @pytest.fixture
 def raw(small: None, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """data/raw with the small MNIST, from an earlier download that went well."""
-    monkeypatch.setenv(idx.MIRROR_VARIABLE, serve(lambda name: Answer(PACKED[name])).url)
+    monkeypatch.setenv(fetch.MIRROR_VARIABLE, serve(lambda name: Answer(PACKED[name])).url)
     download(mnist, tmp_path / "data" / "raw")
-    monkeypatch.delenv(idx.MIRROR_VARIABLE)
+    monkeypatch.delenv(fetch.MIRROR_VARIABLE)
     return tmp_path / "data" / "raw"
 
 
@@ -173,7 +173,7 @@ def everything(folder: Path) -> dict[str, bytes | None]:
 
 def refused(raw: Path, mnist: Data, mirror: str | Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The message of a download that fails, after a look whether everything stayed as it was."""
-    monkeypatch.setenv(idx.MIRROR_VARIABLE, str(mirror))
+    monkeypatch.setenv(fetch.MIRROR_VARIABLE, str(mirror))
     before = everything(raw.parent)
     assert f"{raw.name}/files/X.npy" in before
     with pytest.raises(DataError) as caught:
@@ -208,8 +208,8 @@ def test_mnist_equals_what_its_files_hold(
         "recompressed": lambda: rewritten(mnist_mirror, tmp_path / "new", lambda plain: gzip.compress(plain, 1)),
         "unpacked on its way": lambda: rewritten(mnist_mirror, tmp_path / "new", lambda plain: plain),
     }
-    monkeypatch.setenv(idx.MIRROR_VARIABLE, str(mirrors[wrapper]()))
-    arrays = idx.fetch("mnist")
+    monkeypatch.setenv(fetch.MIRROR_VARIABLE, str(mirrors[wrapper]()))
+    arrays = fetch.mnist("mnist")
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(arrays[array], array_of(gzip.decompress((mnist_mirror / name).read_bytes())))
         assert arrays[array].dtype == np.uint8
@@ -226,9 +226,9 @@ def test_the_users_mirror_is_asked_first_and_alone_when_it_answers(
     small: None, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
     users, public = serve(lambda name: Answer(PACKED[name])), serve(lambda name: Answer(PACKED[name]))
-    monkeypatch.setattr(idx, "MIRRORS", {"mnist": (public.url,)})
-    monkeypatch.setenv(idx.MIRROR_VARIABLE, users.url.rstrip("/"))
-    assert set(idx.fetch("mnist")) == set(ARRAYS.values())
+    monkeypatch.setattr(fetch, "MIRRORS", {"mnist": (public.url,)})
+    monkeypatch.setenv(fetch.MIRROR_VARIABLE, users.url.rstrip("/"))
+    assert set(fetch.mnist("mnist")) == set(ARRAYS.values())
     assert (users.asked, public.asked) == (list(ARRAYS), [])
 
 
@@ -236,13 +236,13 @@ def test_without_a_mirror_of_the_users_own_the_public_ones_are_asked(
     small: None, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
     public = serve(lambda name: Answer(PACKED[name]))
-    monkeypatch.setattr(idx, "MIRRORS", {"mnist": (public.url,)})
-    monkeypatch.setenv(idx.MIRROR_VARIABLE, "")
-    idx.fetch("mnist")
+    monkeypatch.setattr(fetch, "MIRRORS", {"mnist": (public.url,)})
+    monkeypatch.setenv(fetch.MIRROR_VARIABLE, "")
+    fetch.mnist("mnist")
     assert public.asked == list(ARRAYS)
     public.answer = lambda name: Answer(status=404)
     with pytest.raises(DataError) as caught:
-        idx.fetch("mnist")
+        fetch.mnist("mnist")
     _, *reasons, _ = str(caught.value).splitlines()
     assert [reason.split()[0] for reason in reasons] == [f"{public.url}:"]
 
@@ -252,8 +252,8 @@ def test_each_file_comes_from_the_first_mirror_that_has_it_undamaged(
 ):
     damaged = serve(lambda name: Answer(PACKED[name][:-20] if name == LABELS else PACKED[name]))
     whole = serve(lambda name: Answer(PACKED[name]))
-    monkeypatch.setattr(idx, "MIRRORS", {"mnist": (damaged.url, whole.url)})
-    arrays = idx.fetch("mnist")
+    monkeypatch.setattr(fetch, "MIRRORS", {"mnist": (damaged.url, whole.url)})
+    arrays = fetch.mnist("mnist")
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(arrays[array], array_of(PLAIN[name]))
     assert whole.asked == [LABELS]
@@ -265,9 +265,9 @@ def test_a_relative_folder_is_looked_for_in_the_users_repository(
     (tmp_path / "repository" / "files").mkdir(parents=True)
     for name, packed in PACKED.items():
         (tmp_path / "repository" / "files" / name).write_bytes(packed)
-    monkeypatch.setenv(idx.MIRROR_VARIABLE, "files")
+    monkeypatch.setenv(fetch.MIRROR_VARIABLE, "files")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "repository"))
-    np.testing.assert_array_equal(idx.fetch("mnist")["test_labels"], array_of(PLAIN[TEST_LABELS]))
+    np.testing.assert_array_equal(fetch.mnist("mnist")["test_labels"], array_of(PLAIN[TEST_LABELS]))
 
 
 def test_when_all_mirrors_fail_the_error_lists_each_with_its_reason_and_says_how_to_go_on(
@@ -275,7 +275,7 @@ def test_when_all_mirrors_fail_the_error_lists_each_with_its_reason_and_says_how
 ):
     lost, page = serve(lambda name: Answer(status=404)), serve(lambda name: Answer(PAGE))
     (tmp_path / "empty").mkdir()
-    monkeypatch.setattr(idx, "MIRRORS", {"mnist": (lost.url, page.url, refusing)})
+    monkeypatch.setattr(fetch, "MIRRORS", {"mnist": (lost.url, page.url, refusing)})
     first, *reasons, advice = refused(raw, mnist, tmp_path / "empty", monkeypatch).splitlines()
     assert first.startswith(IMAGES)
     expected = {tmp_path / "empty": "No such file", lost.url: "404", page.url: "web page", refusing: "refused"}
@@ -283,7 +283,7 @@ def test_when_all_mirrors_fail_the_error_lists_each_with_its_reason_and_says_how
     for line, (mirror, reason) in zip(reasons, expected.items(), strict=True):
         assert line.strip().startswith(f"{mirror}: ")
         assert reason in line
-    assert idx.MIRROR_VARIABLE in advice
+    assert fetch.MIRROR_VARIABLE in advice
     assert "data.name: digits" in advice
 
 
@@ -310,10 +310,10 @@ def test_a_server_that_fails_twice_and_then_answers_is_asked_until_it_does(
         return trouble if site.asked.count(name) <= 2 else Answer(PACKED[name])
 
     site = serve(answer)
-    monkeypatch.setattr(idx, "ARRAYS", {"images": idx.ARRAYS["images"]})
-    monkeypatch.setitem(idx.DIGESTS, "mnist", digest(PLAIN[IMAGES]))
-    monkeypatch.setenv(idx.MIRROR_VARIABLE, site.url)
-    np.testing.assert_array_equal(idx.fetch("mnist")["images"], array_of(PLAIN[IMAGES]))
+    monkeypatch.setattr(fetch, "ARRAYS", {"images": fetch.ARRAYS["images"]})
+    monkeypatch.setitem(fetch.DIGESTS, "mnist", digest(PLAIN[IMAGES]))
+    monkeypatch.setenv(fetch.MIRROR_VARIABLE, site.url)
+    np.testing.assert_array_equal(fetch.mnist("mnist")["images"], array_of(PLAIN[IMAGES]))
     assert site.asked == [IMAGES] * 3
 
 
@@ -322,7 +322,7 @@ def test_a_server_that_goes_on_failing_is_given_up(
 ):
     site = serve(lambda name: Answer(status=503))
     assert "503" in refused(raw, mnist, site.url, monkeypatch)
-    assert site.asked == [IMAGES] * (1 + idx.RETRIES)
+    assert site.asked == [IMAGES] * (1 + fetch.RETRIES)
 
 
 def test_a_connection_cut_in_mid_transfer_is_told_from_a_whole_file(
@@ -385,7 +385,7 @@ def test_a_damaged_file_ends_in_one_error_and_the_good_data_stays(
     message = refused(raw, mnist, site.url, monkeypatch)
     assert message.startswith(f"{name}: ")
     with pytest.raises(DataError, match=f"^{name}: .*{reason}") as caught:
-        idx.parse(spec(name), content)
+        fetch.parse(spec(name), content)
     assert f"  {site.url}: {caught.value}" in message.splitlines()
 
 
@@ -395,7 +395,7 @@ def test_a_gzip_bomb_is_not_expanded():
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match=r"more than 15696 bytes when decompressed, expected 15696"):
-            idx.parse(spec(IMAGES), bomb)
+            fetch.parse(spec(IMAGES), bomb)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -413,8 +413,8 @@ def fashion(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fashion_mnist_is_known_by_the_md5_of_its_files(fashion: None, serve: Serve, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv(idx.MIRROR_VARIABLE, serve(lambda name: Answer(PACKED[name])).url)
-    arrays = idx.fetch("fashion_mnist")
+    monkeypatch.setenv(fetch.MIRROR_VARIABLE, serve(lambda name: Answer(PACKED[name])).url)
+    arrays = fetch.mnist("fashion_mnist")
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(arrays[array], array_of(PLAIN[name]))
 
@@ -433,14 +433,14 @@ def test_fashion_mnist_of_another_md5_is_refused(damage: str):
     content, reason = OTHER_MD5[damage]
     found, expected = (hashlib.md5(packed).hexdigest() for packed in (content, PACKED[LABELS]))
     with pytest.raises(DataError, match=f"^{LABELS}: .*{reason.format(found=found, expected=expected)}"):
-        idx.parse(spec(LABELS, digest=digest(PACKED[LABELS], "md5")), content)
+        fetch.parse(spec(LABELS, digest=digest(PACKED[LABELS], "md5")), content)
 
 
-@pytest.mark.parametrize("name", idx.DIGESTS)
+@pytest.mark.parametrize("name", fetch.DIGESTS)
 def test_every_file_has_a_whole_digest_of_its_own(name: str):
-    digests = idx.DIGESTS[name].split()
-    assert list(idx.ARRAYS) == list(ARRAYS.values())
-    assert len(set(digests)) == len(idx.ARRAYS)
+    digests = fetch.DIGESTS[name].split()
+    assert list(fetch.ARRAYS) == list(ARRAYS.values())
+    assert len(set(digests)) == len(fetch.ARRAYS)
     for algorithm, found in (digest.split(":") for digest in digests):
         assert len(bytes.fromhex(found)) == hashlib.new(algorithm).digest_size
 

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: fetched from the first mirror that answers with the canonical content."""
+"""Data that is fetched: data sets by name, from the first mirror with the canonical content; OpenML's; files by URL."""
 
 import gzip
 import hashlib
@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pooch
+import pyarrow as pa
+from pyarrow import parquet
 
 from autoencoders.errors import DataError
 
@@ -61,8 +64,40 @@ class File(NamedTuple):
         return 4 + 4 * len(self.shape)
 
 
-def fetch(name: str) -> dict[str, np.ndarray]:
-    """The data set's arrays, images as (rows, 28, 28) uint8. Raises DataError with each mirror's reason."""
+def built_in(name: str, files: Path) -> int:
+    """Fills the folder with X.npy and y.npy of a data set by name; gives how many rows, the last, are its test split.
+
+    digits: scikit-learn's copy of the UCI optical digits, 1,797 images of 8 x 8 pixels from 0 to 16. Raises DataError.
+    """
+    from sklearn.datasets import load_digits
+
+    if name == "digits":
+        digits = load_digits()
+        arrays = {"images": digits.images.astype(np.uint8), "labels": digits.target.astype(np.uint8)}
+    else:
+        arrays = mnist(name)
+    files.mkdir()
+    for file, part in (("X", "images"), ("y", "labels")):
+        rows = [values for array, values in arrays.items() if array.endswith(part)]
+        np.save(files / f"{file}.npy", np.concatenate(rows), allow_pickle=False)
+    return len(arrays.get("test_labels", ()))
+
+
+def openml(number: int, files: Path) -> str:
+    """Fills the folder with a data set of openml.org, a table, and gives its label column's name, if it has one."""
+    from sklearn.datasets import fetch_openml
+
+    try:
+        found = fetch_openml(data_id=number, as_frame=True, parser="pandas", cache=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"data.openml = {number}: {error}") from error
+    files.mkdir()
+    parquet.write_table(pa.Table.from_pandas(found.frame, preserve_index=False), files / "openml.parquet")
+    return found.target.name if found.target is not None and found.target.ndim == 1 else ""
+
+
+def mnist(name: str) -> dict[str, np.ndarray]:
+    """The arrays of MNIST or Fashion-MNIST, images as (rows, 28, 28) uint8. Raises DataError with mirrors' reasons."""
     mirrors = [*filter(None, [os.environ.get(MIRROR_VARIABLE)]), *MIRRORS[name]]
     digests = zip(ARRAYS.items(), DIGESTS[name].split(), strict=True)
     return {array: _first_good(File(*file, digest), mirrors) for (array, file), digest in digests}
@@ -91,8 +126,6 @@ def _read(mirror: str, name: str) -> bytes:
 
 def over_http(url: str, folder: Path) -> Path:
     """What a URL gives, fetched into a folder. Raises DataError."""
-    import pooch
-
     pooch.get_logger().setLevel("WARNING")
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
     name = re.split("[?#]", url)[0].rpartition("/")[2]
