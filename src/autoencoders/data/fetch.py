@@ -65,22 +65,24 @@ class File(NamedTuple):
 
 
 def built_in(name: str, files: Path) -> int:
-    """Fills the folder with X.npy and y.npy of a data set by name; gives how many rows, the last, are its test split.
+    """Fills the folder with X.npy and y.npy of a data set by name. Raises DataError.
 
-    digits: scikit-learn's copy of the UCI optical digits, 1,797 images of 8 x 8 pixels from 0 to 16. Raises DataError.
+    Gives the number of rows, the last ones, that are the publisher's test split.
     """
-    from sklearn.datasets import load_digits
-
-    if name == "digits":
-        digits = load_digits()
-        arrays = {"images": digits.images.astype(np.uint8), "labels": digits.target.astype(np.uint8)}
-    else:
-        arrays = mnist(name)
+    arrays = _digits() if name == "digits" else mnist(name)
     files.mkdir()
     for file, part in (("X", "images"), ("y", "labels")):
         rows = [values for array, values in arrays.items() if array.endswith(part)]
         np.save(files / f"{file}.npy", np.concatenate(rows), allow_pickle=False)
     return len(arrays.get("test_labels", ()))
+
+
+def _digits() -> dict[str, np.ndarray]:
+    """scikit-learn's copy of the UCI optical digits: 1,797 images of 8 x 8 pixels from 0 to 16."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return {"images": digits.images.astype(np.uint8), "labels": digits.target.astype(np.uint8)}
 
 
 def openml(number: int, files: Path) -> str:

@@ -94,12 +94,9 @@ class RawRows:
         """The columns that are features. Raises DataError where a column is named that isn't there."""
         names, ignored = self.reader.names, self.data.ignore
         named = names if self.reader.named else []
-        unknown = [name for name in (*special, *ignored) if name not in named]
-        if unknown:
-            asked = "data.label, data.split or data.ignore"
-            raise DataError(
-                f"{asked}: no column {some(unknown)}; the source has {some(named, 50) or 'none with names'}"
-            )
+        if unknown := [name for name in (*special, *ignored) if name not in named]:
+            found = some(named, 50) or "none with names"
+            raise DataError(f"data.label, data.split or data.ignore: no column {some(unknown)}; the source has {found}")
         self.left_out = [name for name in self.reader.dates if name not in special + ignored]
         return [name for name in names if name not in {*special, *ignored, *self.left_out}]
 
@@ -161,10 +158,8 @@ def _classes(name: str, parts: list[Any], n: int) -> tuple[np.ndarray, tuple[str
         return np.zeros(n, np.uint16), ()
     codes, values = pd.factorize(pd.concat(given, ignore_index=True), sort=True)
     if (codes < 0).any() or len(values) > MOST_CLASSES:
-        empty = f"row {int((codes < 0).argmax()) + 1} has no value" if (codes < 0).any() else f"{len(values)} values"
-        raise DataError(
-            f"label {name}: {empty}; a label is one of at most {MOST_CLASSES} classes, and no row is without"
-        )
+        found = f"row {int((codes < 0).argmax()) + 1} has no value" if (codes < 0).any() else f"{len(values)} values"
+        raise DataError(f"label {name}: {found}; one of at most {MOST_CLASSES} classes is needed in every row")
     return codes.astype(np.uint16), tuple(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
 
 

@@ -106,10 +106,9 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
     if schema.is_image or isinstance(rows, np.ndarray):
         return _encode_array(schema, np.asarray(rows), first)
     used = [column for column in schema.columns if column.constant is None]
-    missing = [column.name for column in used if column.name not in rows.column_names]
-    if missing:
+    if missing := [column.name for column in used if column.name not in rows.column_names]:
         raise DataError(f"missing columns: {some(missing)}; expected {some([column.name for column in used], 50)}")
-    values = {column: _converted(column, rows[column.name].combine_chunks(), first) for column in used}
+    values = {column: typed(rows, column.name, first, text=column.categories is not None) for column in used}
     empty = [
         f"{c.name} ({v.null_count}: {_rows(v, first)})" for c, v in values.items() if v.null_count and c.fill is None
     ]
@@ -134,10 +133,6 @@ def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> np.ndarray:
     return _float32(schema, rows[:, kept], first)
 
 
-def _converted(column: Column, values: pa.Array, first: int) -> pa.Array:
-    return as_numbers(column.name, values, first) if column.categories is None else as_text(column.name, values)
-
-
 def _encoded(column: Column, values: pa.Array, first: int) -> np.ndarray:
     """Features (rows, width) of one column, missing values filled."""
     values = pc.fill_null(values, column.fill) if values.null_count else values
@@ -148,24 +143,20 @@ def _encoded(column: Column, values: pa.Array, first: int) -> np.ndarray:
     return np.eye(len(column.categories) + 1, dtype=np.float32)[places]
 
 
-def as_numbers(name: str, values: pa.Array, first: int = 0) -> pa.Array:
-    """float64; NaN counts as missing. Raises DataError, which names the rows that hold no number."""
+def typed(rows: pa.Table, name: str, first: int, *, text: bool) -> pa.Array:
+    """A column as float64, where NaN counts as missing, or as text, where an empty one does.
+
+    first: number of the first row. Raises DataError, which names the rows that hold something else.
+    """
+    values, kind = rows[name].combine_chunks(), pa.string() if text else pa.float64()
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     try:
-        numbers = pc.cast(values, pa.float64(), safe=False)
+        found = pc.cast(values, kind, safe=text)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(f"column {name}, rows {first + 1} to {first + len(values)}: not numbers ({error})") from None
-    return pc.if_else(pc.is_nan(numbers), None, numbers)
-
-
-def as_text(name: str, values: pa.Array) -> pa.Array:
-    """Text; an empty one counts as missing. Raises DataError."""
-    try:
-        text = pc.cast(values, pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(f"column {name}: not text ({error})") from None
-    return pc.if_else(pc.equal(text, ""), None, text)
+        where, wanted = f"rows {first + 1} to {first + len(values)}", "text" if text else "numbers"
+        raise DataError(f"column {name}, {where}: not {wanted} ({error})") from None
+    return pc.if_else(pc.equal(found, "") if text else pc.is_nan(found), None, found)
 
 
 def _float32(schema: Schema, values: np.ndarray, first: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from autoencoders.data.schema import LARGEST, Column, Rows, as_numbers, as_text, some
+from autoencoders.data.schema import LARGEST, Column, Rows, some, typed
 from autoencoders.errors import DataError
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many
@@ -37,9 +37,9 @@ class Survey:
             return
         texts = [name for name in self.names if is_text(rows.schema.field(name).type)]
         for name in texts:
-            self._add_text(name, as_text(name, rows[name].combine_chunks()))
+            self._add_text(name, typed(rows, name, first, text=True))
         self.numbers = [name for name in self.names if name not in texts]
-        columns = (as_numbers(name, rows[name].combine_chunks(), first) for name in self.numbers)
+        columns = (typed(rows, name, first, text=False) for name in self.numbers)
         arrays = [column.to_numpy(zero_copy_only=False) for column in columns]
         self._add_numbers(np.stack(arrays, axis=1) if arrays else np.zeros((len(rows), 0)))
 
