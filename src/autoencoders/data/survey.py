@@ -77,29 +77,28 @@ class Survey:
         return pd.DataFrame(self.sample).quantile([0.25, 0.5, 0.75]).to_numpy()
 
     def columns(self, *, impute: bool) -> tuple[Column, ...]:
-        """The schema's columns. Raises DataError where one has no values."""
-        medians, by_name = self.quartiles()[1], {}
-        for i, name in enumerate(self.numbers):
-            same = self.minimum[i] == self.maximum[i] and abs(self.minimum[i]) <= LARGEST
-            constant = float(self.minimum[i]) if same else None
-            by_name[name] = Column(name, None, float(medians[i]) if impute else None, constant)
-        for name, counts in self.texts.items():
-            text = [value for value in sorted(counts) if not _is_number(value)]
-            if 0 < 2 * len(text) < len(counts):
-                raise DataError(f"column {name}: {some(text)} among numbers; mend it, or add it to data.ignore")
-            common = max(sorted(counts), key=lambda value: counts[value], default="")
-            constant_text = common if len(counts) < 2 else None
-            by_name[name] = Column(name, tuple(sorted(counts)), common if impute else None, constant_text)
-        empty = [name for name in self.names if not self.texts.get(name, True)]
-        if empty := empty + [name for name, count in zip(self.numbers, self.count, strict=True) if not count]:
-            raise DataError(f"column {empty[0]}: the training rows have no value in it; add it to data.ignore")
-        return tuple(by_name[name] for name in self.names)
+        """The schema's columns. Raises DataError where one has no values, or a few texts among numbers."""
+        told = {row["column"]: row for row in self.report()}
+        return tuple(self._column(told[name], impute=impute) for name in self.names)
 
+    def _column(self, told: dict[str, Any], *, impute: bool) -> Column:
+        name, values = told["column"], told.get("values", {})
+        if told["missing"] == self.n:
+            raise DataError(f"column {name}: the training rows have no value in it; add it to data.ignore")
+        if told["type"] == "number":
+            constant = told["minimum"] if told["constant"] and abs(told["minimum"]) <= LARGEST else None
+            return Column(name, None, told["median"] if impute else None, constant)
+        text = [value for value in values if not _is_number(value)]
+        if 0 < 2 * len(text) < len(values):
+            raise DataError(f"column {name}: {some(text)} among numbers; mend it, or add it to data.ignore")
+        common = max(values, key=values.__getitem__)
+        return Column(name, tuple(values), common if impute else None, common if told["constant"] else None)
+
+    @np.errstate(invalid="ignore", over="ignore")
     def report(self) -> list[dict[str, Any]]:
         """One mapping a column: type, range, moments, missing values, the share of outliers."""
         low, median, high = self.quartiles()
-        with np.errstate(invalid="ignore"):
-            outside = (self.sample < low - FENCE * (high - low)) | (self.sample > high + FENCE * (high - low))
+        outside = (self.sample < low - FENCE * (high - low)) | (self.sample > high + FENCE * (high - low))
         values = {
             "missing": self.n - self.count,
             "minimum": self.minimum,
