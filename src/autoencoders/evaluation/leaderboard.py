@@ -11,7 +11,7 @@ from autoencoders.checkpoint import BATCH_ROWS, TrainedModel
 from autoencoders.data.prepared import Prepared
 from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
 from autoencoders.evaluation.labels import alarm_interval, anomaly_metrics, probe_errors
-from autoencoders.evaluation.metrics import Bootstrap, Values, reconstruction_metrics, squared_error
+from autoencoders.evaluation.metrics import Bootstrap, Values, explained_variance, reconstruction_metrics, squared_error
 from autoencoders.params import Evaluate
 
 Row = dict[str, Any]
@@ -82,7 +82,7 @@ class Evaluation:
         validation = self._values("validation", rebuilt)
         error, deviation = validation["squared_error"], validation["deviation"]
         row: Row = {"validation_squared_error": float(error.mean())}
-        row["validation_explained_variance"] = float(1 - error.sum() / deviation.sum())
+        row["validation_explained_variance"] = explained_variance(error, deviation)
         del validation, error  # of many rows: only one split's are held
         test = self._values("test", rebuilt)
         error, deviation = test["squared_error"], test.pop("deviation")
