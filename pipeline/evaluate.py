@@ -16,7 +16,7 @@ if __name__ == "__main__":
         runs = Runs(data.description)
         with runs.pipeline():
             models = {kind: load(MODELS / kind) for kind in params.kinds}
-            rows = Evaluation.of(data, params.evaluate).rows(list(models.values()))
+            rows = Evaluation(data, params.evaluate).rows(list(models.values()))
             figures = {
                 kind: Figures(model, data, load_history(MODELS / kind), params.evaluate.figure_columns).save(
                     FIGURES / kind

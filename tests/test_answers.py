@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from autoencoders.answers import COLUMNS, answer_file, write_answers
+from autoencoders.answers import COLUMNS, answer_file, write
 from autoencoders.checkpoint import TrainedModel
 from autoencoders.data import readers
 from autoencoders.data.prepared import load_prepared
@@ -122,7 +122,7 @@ def test_images_go_in_as_a_file_a_folder_or_an_archive(untrained, images, tmp_pa
 
 def test_samples_are_written_as_a_picture(untrained, tmp_path):
     model = untrained["variational"]
-    write_answers(answer(model, "sample", None, n=16), tmp_path / "samples.png", model)
+    write([answer(model, "sample", None, n=16)], tmp_path / "samples.png", model)
     with Image.open(tmp_path / "samples.png") as picture:
         assert picture.size == (8 * 32, 2 * 32)
 

@@ -44,7 +44,7 @@ OWNERS = {
     "pytorch_lightning": {"batches", "callbacks", "training"},
     "mlflow": {"serving", "tracking"},
     "safetensors": {"checkpoint"},
-    "pydantic": {"params"},
+    "pydantic": {"params", "data"},
     "pydantic_core": {"params"},
     "sklearn": {"data", "evaluation"},
     "scipy": {"evaluation", "drift"},

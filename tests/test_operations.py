@@ -9,9 +9,8 @@ import pyarrow as pa
 import pytest
 
 from autoencoders.checkpoint import Scores, TrainedModel
-from autoencoders.data.encoding import encode
 from autoencoders.data.prepared import load_prepared
-from autoencoders.data.schema import OTHER
+from autoencoders.data.schema import OTHER, encode
 from autoencoders.errors import DataError
 from autoencoders.models import AUTOENCODERS
 from autoencoders.operations import OPERATIONS, REASONS, answer, mean_scores

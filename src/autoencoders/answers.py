@@ -43,7 +43,7 @@ def answer_file(model: TrainedModel, op: str, source: Path, out: Path, rate: flo
     with reading(source, model.description.schema) as reader:
         for note in reader.told:
             print(note)
-        _write(answers(), out, model)
+        write(answers(), out, model)
     return n
 
 
@@ -61,20 +61,15 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
         yield reader
 
 
-def write_answers(found: Any, out: Path, model: TrainedModel) -> None:
-    """Writes answers that are all there. Raises UserError."""
-    _write([found], out, model)
-
-
-def _write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
+def write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
     """Writes answers as they come; arrays and pictures at their end. Raises UserError where a file can't hold them."""
     allowed = ENDINGS if model.description.schema.is_image else ENDINGS[:-1]
     if out.suffix not in allowed:
         raise UserError(f"{out}: answers are written as {', '.join(allowed)}")
     with beside(out) as new:
         if out.suffix == ".csv":
-            for i, table in enumerate(map(_as_table, answers)):
-                table.to_csv(new, mode="a", index=False, header=i == 0)
+            for found in answers:
+                _as_table(found).to_csv(new, mode="a", index=False, header=not new.exists())
         elif out.suffix == ".parquet":
             tables = (pa.Table.from_pandas(_as_table(found), preserve_index=False) for found in answers)
             first = next(tables)

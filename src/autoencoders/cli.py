@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from autoencoders.errors import UserError
-from autoencoders.params import load_params
 from autoencoders.stage import DATA, METRICS, RESUME, reporting, repository
 
 HOST = click.option("--host", default="127.0.0.1", show_default=True, help="the default: from this machine alone")
@@ -44,6 +43,12 @@ def ae() -> None:
     """Autoencoder pipeline: results, answers, studies, registry."""
 
 
+def _params() -> Any:
+    from autoencoders.params import load_params
+
+    return load_params()
+
+
 @ae.command()
 def leaderboard() -> None:
     """Print the last evaluation's leaderboard and what to do next."""
@@ -55,7 +60,7 @@ def leaderboard() -> None:
     path = METRICS / "leaderboard.json"
     if not path.exists():
         raise UserError(f"{path}: no such file; `dvc repro` makes it")
-    Console().print(table(read_json(path), f"{load_params().data.title}: test split, best first"))
+    Console().print(table(read_json(path), f"{_params().data.title}: test split, best first"))
     print(
         "\nNext:\n"
         "  make ui                                   compare the runs in MLflow\n"
@@ -93,7 +98,7 @@ def dashboard(port: int, host: str) -> None:
     """Start optuna-dashboard on this machine: every study and trial."""
     from autoencoders.tuning.storage import dashboard
 
-    dashboard(load_params().tune.storage, host, port)
+    dashboard(_params().tune.storage, host, port)
 
 
 @ae.command()
@@ -102,7 +107,7 @@ def tune(kind: str) -> None:
     """Add a worker to a running study."""
     from autoencoders.tuning.stage import join
 
-    join(kind, load_params())
+    join(kind, _params())
 
 
 @ae.command()
@@ -110,7 +115,7 @@ def rate_distortion() -> None:
     """Train each type at each code size of rate_distortion.code_sizes."""
     from autoencoders.rate_distortion import rate_distortion
 
-    rate_distortion(load_params())
+    rate_distortion(_params())
 
 
 @ae.group()
@@ -171,7 +176,7 @@ def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     if others and (op != "score" or any(o.description.schema != first.description.schema for o in others)):
         raise UserError("--model: several models only score, and only rows of the same columns")
     first.companions = tuple(others)
-    n = answer_file(first, op, file, out, load_params().evaluate.false_alarm_rate)
+    n = answer_file(first, op, file, out, _params().evaluate.false_alarm_rate)
     print(f"{out}: {n} rows")
 
 
@@ -185,11 +190,11 @@ for _op, _about in ANSWERS.items():
 @MODEL
 def sample(n: int, out: Path, model: str | None) -> None:
     """New rows from a variational model."""
-    from autoencoders.answers import write_answers
+    from autoencoders.answers import write
     from autoencoders.operations import answer
 
     trained = champion(model)
-    write_answers(answer(trained, "sample", None, n=n), out, trained)
+    write([answer(trained, "sample", None, n=n)], out, trained)
     print(f"{out}: {n} samples")
 
 
@@ -245,7 +250,7 @@ def drift(file: Path, model: str | None) -> None:
     from autoencoders.tracking.runs import Runs
 
     data, (uri, *_) = load_prepared(DATA), _located(model)
-    found = drift(champion(uri), file, data, load_params().evaluate.false_alarm_rate)
+    found = drift(champion(uri), file, data, _params().evaluate.false_alarm_rate)
     print(told(found))
     run = Runs(data.description).log_drift(uri, str(file), found.table.to_csv(index=False), found.metrics())
     moved = ", ".join(found.moved) or "nothing"

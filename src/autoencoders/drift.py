@@ -9,8 +9,8 @@ from scipy.stats import ks_2samp
 
 from autoencoders.answers import reading
 from autoencoders.checkpoint import TrainedModel
-from autoencoders.data.encoding import encode
 from autoencoders.data.prepared import Prepared
+from autoencoders.data.schema import encode
 from autoencoders.errors import DataError
 
 COLUMNS = ["what", "statistic", "p_value"]

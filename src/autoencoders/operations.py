@@ -9,7 +9,7 @@ import pyarrow as pa
 import torch
 
 from autoencoders.checkpoint import Scores, TrainedModel
-from autoencoders.data.encoding import Rows, encode
+from autoencoders.data.schema import Rows, encode
 from autoencoders.errors import DataError
 from autoencoders.models.variational import Variational
 

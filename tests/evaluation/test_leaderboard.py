@@ -53,7 +53,7 @@ def data(digits: Path) -> Prepared:
 
 @pytest.fixture(scope="module")
 def evaluation(data: Prepared, evaluate: Evaluate) -> Evaluation:
-    return Evaluation.of(data, evaluate)
+    return Evaluation(data, evaluate)
 
 
 def by_name(rows: list[Row]) -> dict[str, Row]:
@@ -131,7 +131,7 @@ def test_the_rows_are_valid_json_that_comes_back_as_it_was(leaderboard: list[Row
 def test_the_same_models_give_the_same_rows_again(
     leaderboard: list[Row], digits: Path, evaluate: Evaluate, untrained: dict[str, TrainedModel]
 ):
-    assert Evaluation.of(load_prepared(digits), evaluate).rows(list(untrained.values())) == leaderboard
+    assert Evaluation(load_prepared(digits), evaluate).rows(list(untrained.values())) == leaderboard
 
 
 # --- what it must be ---
@@ -241,7 +241,7 @@ def test_a_code_unit_that_never_changes_is_not_active(evaluation: Evaluation, un
 def test_nothing_is_fitted_on_test_rows(data: Prepared, evaluate: Evaluate, evaluation: Evaluation, tmp_path: Path):
     np.save(tmp_path / "white.npy", np.full(data.rows["test"].shape, 16, np.uint8))
     rows = {**data.rows, "test": Blocks(tmp_path / "white.npy")}
-    other = Evaluation.of(replace(data, rows=rows), evaluate)
+    other = Evaluation(replace(data, rows=rows), evaluate)
     np.testing.assert_array_equal(other.pca.mean, evaluation.pca.mean)
     np.testing.assert_array_equal(other.pca.components, evaluation.pca.components)
 

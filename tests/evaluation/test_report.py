@@ -164,7 +164,7 @@ def test_the_page_is_drawn_for_data_without_a_unit_interval(
     download(data, tmp_path / "raw")
     prepare(tmp_path / "raw", tmp_path / "prepared", data)
     prepared = load_prepared(tmp_path / "prepared")
-    rows = Evaluation.of(prepared, evaluate).rows([untrained["undercomplete"]])
+    rows = Evaluation(prepared, evaluate).rows([untrained["undercomplete"]])
     header, *cells = Page(html(rows, {}, prepared.description, read_json(tmp_path / "prepared" / REPORT))).cells
     assert sorted(row[0] for row in cells) == ["mean", "pca", "undercomplete"]
     assert "PSNR (dB)" not in header

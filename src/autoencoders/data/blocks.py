@@ -26,37 +26,32 @@ class Blocks:
             raise DataError(f"{path}: not a readable .npy array ({error})") from error
         if mapped.ndim == 0:
             raise DataError(f"{path}: not an array of rows")
+        if mapped.nbytes == 0:
+            raise DataError(f"{path}: zero rows, or rows without values")
         self.dtype, self.shape, self.offset = mapped.dtype, mapped.shape, mapped.offset
-        self.by_rows = bool(mapped.flags.c_contiguous)
-        if len(mapped) == 0:
-            raise DataError(f"{path}: zero rows")
+        self.row = np.dtype((mapped.dtype, mapped.shape[1:]))
+        self.row_bytes, self.by_rows = self.row.itemsize, bool(mapped.flags.c_contiguous)
 
     def __len__(self) -> int:
         return int(self.shape[0])
 
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of one row."""
-        return int(np.prod(self.shape[1:])) * self.dtype.itemsize
-
-    def read(self, start: int, stop: int) -> np.ndarray:
+    def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows from start up to stop, as a new array."""
         if not self.by_rows:  # column after column: a row is spread over the whole file
             return np.array(np.lib.format.open_memmap(self.path, mode="r")[start:stop])
-        rows, where = min(stop, len(self)) - start, self.offset + start * self.row_bytes
-        values = np.fromfile(self.path, self.dtype, rows * int(np.prod(self.shape[1:])), offset=where)
-        return values.reshape(rows, *self.shape[1:])
+        rows = min(len(self) if stop is None else stop, len(self)) - start
+        return np.fromfile(self.path, self.row, rows, offset=self.offset + start * self.row_bytes)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """All rows, some megabytes at a time."""
-        size = max(1, BLOCK_BYTES // max(1, self.row_bytes))
+        size = max(1, BLOCK_BYTES // self.row_bytes)
         for start in range(0, len(self), size):
             yield self.read(start, start + size)
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """The rows with these numbers, which rise."""
         if len(indices) == len(self):
-            return self.read(0, len(self))
+            return self.read()
         taken, start = np.empty((len(indices), *self.shape[1:]), self.dtype), 0
         for block in self:
             first, last = np.searchsorted(indices, [start, start + len(block)])

@@ -11,10 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from autoencoders.data.blocks import Writer
-from autoencoders.data.encoding import Rows, encode
 from autoencoders.data.prepared import REPORT, SPLITS, Description, content_sha256
-from autoencoders.data.readers import Reader, TableReader, open_reader
-from autoencoders.data.schema import Schema, some
+from autoencoders.data.readers import Reader, open_reader
+from autoencoders.data.schema import Rows, Schema, encode, some
 from autoencoders.data.sources import FILES, ORIGIN
 from autoencoders.data.survey import Survey
 from autoencoders.errors import DataError
@@ -86,21 +85,18 @@ class RawRows:
             table = batch if isinstance(batch, pa.Table) else None
             labels.append(table[label].to_pandas() if table and label else given)
             keys += [table[by].to_pandas()] if table and by else []
-        self.keys = pd.concat(keys, ignore_index=True) if keys else None
-        self.labels, self.classes = _classes(label or "y", labels)
-        self.classes = tuple(origin.get("labels") or self.classes)
+        self.keys = pd.concat(keys, ignore_index=True) if keys else pd.Series(dtype=object)
+        self.labels, found = _classes(label or "y", labels, self.n)
+        self.classes = tuple(origin.get("labels") or found)
         self.anomaly_labels = self._anomalies()
 
     def _features(self, special: list[str]) -> list[str]:
         """The columns that are features. Raises DataError where a column is named that isn't there."""
         names, ignored = self.reader.names, self.data.ignore
-        named = names if isinstance(self.reader, TableReader) else []
-        unknown = [name for name in (*special, *ignored) if name not in named]
-        if unknown:
-            asked = "data.label, data.split or data.ignore"
-            raise DataError(
-                f"{asked}: no column {some(unknown)}; the source has {some(named, 50) or 'none with names'}"
-            )
+        named = names if self.reader.named else []
+        if unknown := [name for name in (*special, *ignored) if name not in named]:
+            found = some(named, 50) or "none with names"
+            raise DataError(f"data.label, data.split or data.ignore: no column {some(unknown)}; the source has {found}")
         self.left_out = [name for name in self.reader.dates if name not in special + ignored]
         return [name for name in names if name not in {*special, *ignored, *self.left_out}]
 
@@ -120,20 +116,18 @@ class RawRows:
     def masks(self) -> dict[str, np.ndarray]:
         """Which rows (rows,) each split has. Raises DataError where one has too few."""
         data, n, own_test = self.data, self.n, int(self.origin.get("test_rows", 0))
-        if self.keys is not None and self.keys.isna().any():
+        if self.keys.isna().any():
             raise DataError(f"data.split = {data.split}: row {int(self.keys.isna().argmax()) + 1} has no value")
         n_test = own_test or (0 if data.protocol == "transductive" else round(n * data.test_fraction))
         n_validation = round((n - n_test) * data.validation_fraction)
-        order = np.concatenate([np.arange(n - own_test, n), self._order(n - own_test)])
-        parts = np.split(order, [n_test, n_test + n_validation])
-        masks = {split: np.zeros(n, bool) for split in SPLITS}
-        for split, part in zip(("test", "validation", "train"), parts, strict=True):
-            masks[split][part] = True
+        parts = np.repeat(["test", "validation", "train"], [n_test, n_validation, n - n_test - n_validation])
+        split_of = np.empty(n, parts.dtype)
+        split_of[np.append(np.arange(n - own_test, n), self._order(n - own_test))] = parts
         if data.split.startswith("column:"):
-            masks = {split: np.asarray(self.keys == split) for split in SPLITS}
-            unknown = [] if self.keys is None else self.keys[~self.keys.isin(SPLITS)].tolist()
-            if unknown:
+            split_of = self.keys.to_numpy()
+            if unknown := self.keys[~self.keys.isin(SPLITS)].tolist():
                 raise DataError(f"data.split = {data.split}: holds {unknown[0]!r}, allowed: {', '.join(SPLITS)}")
+        masks = {split: np.asarray(split_of == split) for split in SPLITS}
         if data.protocol == "transductive":
             masks |= dict.fromkeys(("train", "test"), np.ones(n, bool))
         for split, mask in masks.items():
@@ -146,7 +140,7 @@ class RawRows:
 
     def _order(self, n: int) -> np.ndarray:
         """The rows in the order in which test, validation and training take them: by time, the last ones first."""
-        if self.data.split.startswith("time:") and self.keys is not None:
+        if self.data.split.startswith("time:"):
             return np.argsort(self.keys.to_numpy(), kind="stable")[::-1]
         return np.random.default_rng(self.data.split_seed).permutation(n)
 
@@ -157,17 +151,15 @@ class RawRows:
         return {"rows": self.n, "shape": list(self.reader.shape), "labels": counts, "told": told}
 
 
-def _classes(name: str, parts: list[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Each row's class, uint16, and the classes' names in order; none where there are no labels."""
+def _classes(name: str, parts: list[Any], n: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Each row's class, uint16, and the classes' names in order; 0 and none where there are no labels."""
     given = [pd.Series(part) for part in parts if part is not None]
     if not given:
-        return np.zeros(0, np.uint16), ()
+        return np.zeros(n, np.uint16), ()
     codes, values = pd.factorize(pd.concat(given, ignore_index=True), sort=True)
     if (codes < 0).any() or len(values) > MOST_CLASSES:
-        empty = f"row {int((codes < 0).argmax()) + 1} has no value" if (codes < 0).any() else f"{len(values)} values"
-        raise DataError(
-            f"label {name}: {empty}; a label is one of at most {MOST_CLASSES} classes, and no row is without"
-        )
+        found = f"row {int((codes < 0).argmax()) + 1} has no value" if (codes < 0).any() else f"{len(values)} values"
+        raise DataError(f"label {name}: {found}; one of at most {MOST_CLASSES} classes is needed in every row")
     return codes.astype(np.uint16), tuple(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
 
 
@@ -192,9 +184,8 @@ def _write(folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Sc
             if looked < LOOKED:
                 seen |= {hash(row.tobytes()) for row in features}
                 looked += len(features)
-    labels = rows.labels if len(rows.labels) else np.zeros(rows.n, np.uint16)
     for split, mask in masks.items():
-        np.save(folder / f"{split}_labels.npy", labels[mask], allow_pickle=False)
+        np.save(folder / f"{split}_labels.npy", rows.labels[mask], allow_pickle=False)
     np.save(folder / "mean.npy", (total / masks["train"].sum()).astype(np.float32), allow_pickle=False)
     return low, high, looked - len(seen)
 
@@ -217,11 +208,10 @@ def fitted_scaling(survey: Survey, schema: Schema, scaling: str, white: float | 
         "robust": (median, np.where(high > low, high - low, survey.deviation)),
         "none": (np.zeros_like(low), np.ones_like(low)),
     }[scaling]
-    shift, scale = np.zeros(schema.n_features), np.ones(schema.n_features)
-    used = [c.name for c in schema.columns if c.categories is None and c.constant is None]
-    owners = [c.name if c.categories is None else "" for c in schema.columns for _ in c.features]
-    places = [owners.index(n) for n in used] if schema.columns else slice(None)
-    numbers = [survey.numbers.index(n) for n in used] if schema.columns else slice(None)
     spread = np.where(spread > np.finfo(np.float32).tiny, spread, 1.0)
-    shift[places], scale[places] = centre[numbers], spread[numbers]
-    return {"shift": shift.astype(np.float32), "scale": scale.astype(np.float32)}
+    pairs = list(zip(centre, spread, strict=True))
+    if not schema.is_image:
+        known = dict(zip(survey.numbers, pairs, strict=True))
+        pairs = [known.get(column.name, (0.0, 1.0)) for column in schema.columns for _ in column.features]
+    shift, scale = np.array(pairs, np.float32).T
+    return {"shift": shift, "scale": scale}

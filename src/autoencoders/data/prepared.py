@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from autoencoders.data.blocks import Blocks
-from autoencoders.data.schema import Schema, schema_from
+from autoencoders.data.schema import Schema
 from autoencoders.defaults import DataFacts
 from autoencoders.errors import DataError
-from autoencoders.files import read_json, tree_sha256
+from autoencoders.files import tree_sha256
 
 SPLITS = ("train", "validation", "test")
 REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
@@ -34,6 +36,7 @@ class Description:
     content_sha256: str  # of all arrays
     source: str  # the user's file or folder, else the data set's name
     source_sha256: str
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     @property
     def facts(self) -> DataFacts:
@@ -81,35 +84,30 @@ def load_description(folder: Path) -> Description:
     """prepared.json. Raises DataError."""
     path = folder / "prepared.json"
     try:
-        values = read_json(path)
-        schema, labels = schema_from(values["schema"]), tuple(values["labels"])
-        return Description(**{**values, "schema": schema, "labels": labels, "rows": dict(values["rows"])})
+        return TypeAdapter(Description).validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; `dvc repro preprocess` makes it") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path}: not what preprocess wrote ({error}); delete it and run `dvc repro`") from error
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors())
+        raise DataError(f"{path}: not what preprocess wrote ({found}); delete it and run `dvc repro`") from error
 
 
 def load_prepared(folder: Path) -> Prepared:
     """The arrays that `prepare` wrote. Raises DataError."""
     description = load_description(folder)
-    n = description.schema.n_features
-    names = [*SPLITS, *(f"{split}_labels" for split in SPLITS), "shift", "scale", "mean"]
-    arrays = {name: Blocks(folder / f"{name}.npy") for name in names}
-    for name, array in arrays.items():
-        rows = description.rows.get(name.removesuffix("_labels"), 0)
-        expected = (n,) if name in ("shift", "scale", "mean") else (rows,) if name.endswith("_labels") else (rows, n)
-        if array.shape != expected or array.dtype.kind not in "uf":
-            found = f"{array.dtype} of shape {array.shape}, expected numbers of shape {expected}"
-            raise DataError(f"{array.path}: {found}; delete it and run `dvc repro`")
-    whole = {name: array.read(0, len(array)) for name, array in arrays.items() if name not in SPLITS}
-    finite = all(np.isfinite(whole[name]).all() for name in ("shift", "scale", "mean"))
-    if not (finite and (whole["scale"] > 0).all()):
+    n, sizes = description.schema.n_features, {split: description.rows.get(split, 0) for split in SPLITS}
+    rows = {split: _array(folder / f"{split}.npy", (size, n)) for split, size in sizes.items()}
+    labels = {split: _array(folder / f"{split}_labels.npy", (size,)).read() for split, size in sizes.items()}
+    shift, scale, mean = (_array(folder / f"{name}.npy", (n,)).read() for name in ("shift", "scale", "mean"))
+    if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
         raise DataError(f"{folder}: shift or scale can't be used; delete the folder and run `dvc repro`")
-    labels = {split: whole[f"{split}_labels"] for split in SPLITS}
-    return Prepared(
-        description,
-        {split: arrays[split] for split in SPLITS},
-        labels,
-        *(whole[name] for name in ("shift", "scale", "mean")),
-    )
+    return Prepared(description, rows, labels, shift, scale, mean)
+
+
+def _array(path: Path, shape: tuple[int, ...]) -> Blocks:
+    """The array in a file. Raises DataError where it is not of this shape."""
+    array = Blocks(path)
+    if array.shape != shape or array.dtype.kind not in "uf":
+        found = f"{array.dtype} of shape {array.shape}, expected numbers of shape {shape}"
+        raise DataError(f"{path}: {found}; delete it and run `dvc repro`")
+    return array

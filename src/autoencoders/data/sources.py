@@ -10,15 +10,12 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from autoencoders.defaults import DataFacts
 from autoencoders.errors import DataError
 from autoencoders.files import replacing, sha256_of, write_json
 from autoencoders.params import Data
-
-if TYPE_CHECKING:
-    import numpy as np
 
 DIGITS = list("0123456789")
 CLOTHES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
@@ -56,16 +53,13 @@ def facts(data: Data) -> DataFacts | None:
 def check(data: Data) -> None:
     """Raises DataError where there is no such data set or file. Links a file that DVC's temporary copy lacks."""
     if not data.own and data.name not in SOURCES:
-        raise DataError(
-            f"data.name = {data.name}: no such data set: {', '.join(SOURCES)}, or set data.path to your own"
-        )
+        names = ", ".join(SOURCES)
+        raise DataError(f"data.name = {data.name}: no such data set: {names}, or set data.path to your own")
     if "://" in data.path:
         if not data.sha256:
             raise DataError(f"data.path = {data.path}: a URL needs data.sha256, the digest of what it gives")
     elif not Path(data.path).exists():
-        original = Path(
-            os.environ.get("DVC_ROOT", ""), data.path
-        ).absolute()  # `dvc exp run --temp` copies no such files
+        original = Path(os.environ.get("DVC_ROOT", ""), data.path).absolute()  # of a copy by `dvc exp run --temp`
         if not original.exists():
             raise DataError(f"data.path = {data.path}: no such file or folder (relative to the repository's root)")
         Path(data.path).parent.mkdir(parents=True, exist_ok=True)
@@ -83,61 +77,20 @@ def download(data: Data, folder: Path) -> None:
 
 def _fetched(data: Data, files: Path) -> dict[str, Any]:
     """Fills `files` where there is something to fetch or unpack, and gives what is known of the source."""
+    from autoencoders.data import fetch
+
     if data.openml:
-        return {"label": _openml(data.openml, files)}
+        return {"label": fetch.openml(data.openml, files)}
     if not data.own:
-        return _built_in(data.name, files)
-    if "://" in data.path:
-        with tempfile.TemporaryDirectory() as scratch:
-            return _unpacked(_from_url(data, Path(scratch)), files, stays=False)
-    return _unpacked(Path(data.path), files, stays=True)
-
-
-def _built_in(name: str, files: Path) -> dict[str, Any]:
-    import numpy as np
-
-    from autoencoders.data import idx
-
-    shape, white, labels, _ = SOURCES[name]
-    arrays = _digits() if name == "digits" else idx.fetch(name)
-    files.mkdir()
-    for file, parts in (("X", ("images", "test_images")), ("y", ("labels", "test_labels"))):
-        rows = np.concatenate([arrays[part] for part in parts if part in arrays])
-        np.save(files / f"{file}.npy", rows.reshape(-1, *shape) if file == "X" else rows, allow_pickle=False)
-    return {"labels": labels, "white": white, "test_rows": len(arrays.get("test_labels", ()))}
-
-
-def _digits() -> "dict[str, np.ndarray]":
-    """scikit-learn's copy of the UCI optical digits: 1,797 images of 8 x 8 pixels from 0 to 16."""
-    import numpy as np
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    return {"images": digits.data.astype(np.uint8), "labels": digits.target.astype(np.uint8)}
-
-
-def _from_url(data: Data, scratch: Path) -> Path:
-    from autoencoders.data.idx import over_http
-
-    path = over_http(data.path, scratch)
-    if (found := sha256_of(path)) != data.sha256:
-        raise DataError(f"{data.path}: its SHA-256 is {found}, but data.sha256 = {data.sha256}")
-    return path
-
-
-def _openml(number: int, files: Path) -> str:
-    """Writes a data set of openml.org as a table and gives its label column's name, if it has one."""
-    import pyarrow as pa
-    from pyarrow import parquet
-    from sklearn.datasets import fetch_openml
-
-    try:
-        found = fetch_openml(data_id=number, as_frame=True, parser="pandas", cache=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"data.openml = {number}: {error}") from error
-    files.mkdir()
-    parquet.write_table(pa.Table.from_pandas(found.frame, preserve_index=False), files / "openml.parquet")
-    return found.target.name if found.target is not None and found.target.ndim == 1 else ""
+        source = SOURCES[data.name]
+        return {"labels": source.labels, "white": source.white, "test_rows": fetch.built_in(data.name, files)}
+    if "://" not in data.path:
+        return _unpacked(Path(data.path), files, stays=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = fetch.over_http(data.path, Path(scratch))
+        if (found := sha256_of(path)) != data.sha256:
+            raise DataError(f"{data.path}: its SHA-256 is {found}, but data.sha256 = {data.sha256}")
+        return _unpacked(path, files, stays=False)
 
 
 def _unpacked(path: Path, files: Path, *, stays: bool) -> dict[str, Any]:

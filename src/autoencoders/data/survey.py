@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from autoencoders.data.encoding import LARGEST, Rows, as_numbers, as_text
-from autoencoders.data.schema import Column, some
+from autoencoders.data.schema import LARGEST, Column, Rows, some, typed
 from autoencoders.errors import DataError
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many
@@ -24,24 +23,25 @@ class Survey:
         self.names, self.numbers, self.rng = names, names, np.random.default_rng(seed)
         self.texts: dict[str, Counter[str]] = {}
         self.n, self.rate = 0, 1.0
-        self.count: np.ndarray = np.zeros(0)
-        self.mean = self.m2 = self.minimum = self.maximum = self.count
+        self.count = self.mean = self.m2 = np.zeros(1)
+        self.minimum, self.maximum = np.full(1, np.inf), np.full(1, -np.inf)
         self.sample: np.ndarray = np.zeros((0, 0))
 
     @np.errstate(invalid="ignore", over="ignore")  # of values that `encode` refuses by row and column
     def add(self, rows: Rows, first: int) -> None:
         """Takes training rows, of which the first has this number."""
-        if isinstance(rows, pa.Table):
-            texts = [name for name in self.names if is_text(rows.schema.field(name).type)]
-            self.numbers = [name for name in self.names if name not in texts]
-            for name in texts:
-                self._add_text(name, as_text(name, rows[name].combine_chunks()))
-            columns = [
-                as_numbers(n, rows[n].combine_chunks(), first).to_numpy(zero_copy_only=False) for n in self.numbers
-            ]
-            self._add_numbers(np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0)))
-        else:
-            self._add_numbers(rows.reshape(len(rows), int(np.prod(rows.shape[1:]))).astype(np.float64))
+        if not len(rows):
+            return
+        if not isinstance(rows, pa.Table):
+            self._add_numbers(rows.reshape(len(rows), -1).astype(np.float64))
+            return
+        texts = [name for name in self.names if is_text(rows.schema.field(name).type)]
+        for name in texts:
+            self._add_text(name, typed(rows, name, first, text=True))
+        self.numbers = [name for name in self.names if name not in texts]
+        columns = (typed(rows, name, first, text=False) for name in self.numbers)
+        arrays = [column.to_numpy(zero_copy_only=False) for column in columns]
+        self._add_numbers(np.stack(arrays, axis=1) if arrays else np.zeros((len(rows), 0)))
 
     def _add_text(self, name: str, values: pa.Array) -> None:
         counts = self.texts.setdefault(name, Counter())
@@ -54,22 +54,15 @@ class Survey:
 
     def _add_numbers(self, values: np.ndarray) -> None:
         """Mean and squared deviations by Chan et al. 1983; of the sample's rows each is kept with the same chance."""
-        if not len(values):
-            return
-        if not self.n:
-            self.count = self.mean = self.m2 = np.zeros(values.shape[1])
-            self.minimum, self.maximum = np.full(values.shape[1], np.inf), np.full(values.shape[1], -np.inf)
-            self.sample = values[:0]
-        there = ~np.isnan(values)
-        count, known = there.sum(0), np.where(there, values, 0.0)
-        mean, total = known.sum(0) / np.maximum(count, 1), np.maximum(self.count + count, 1)
+        count = (~np.isnan(values)).sum(0)
+        mean, total = np.nansum(values, 0) / np.maximum(count, 1), np.maximum(self.count + count, 1)
         gap = mean - self.mean
-        self.m2 = self.m2 + np.square(np.where(there, values - mean, 0.0)).sum(0) + gap**2 * self.count * count / total
-        self.mean, self.count, self.n = self.mean + gap * count / total, self.count + count, self.n + len(values)
-        self.minimum = np.minimum(self.minimum, np.where(there, values, np.inf).min(0))
-        self.maximum = np.maximum(self.maximum, np.where(there, values, -np.inf).max(0))
+        self.m2 = self.m2 + np.nansum(np.square(values - mean), 0) + gap**2 * self.count * count / total
+        self.mean, self.count = self.mean + gap * count / total, self.count + count
+        self.minimum = np.fmin(self.minimum, np.fmin.reduce(values))
+        self.maximum = np.fmax(self.maximum, np.fmax.reduce(values))
         kept = values[self.rng.random(len(values)) < self.rate] if self.rate < 1 else values
-        self.sample = np.concatenate([self.sample, kept])
+        self.sample, self.n = np.concatenate([self.sample, kept]) if self.n else kept, self.n + len(values)
         while self.sample.size > max(SAMPLE, 1000 * values.shape[1]):
             self.sample, self.rate = self.sample[self.rng.random(len(self.sample)) < 0.5], self.rate / 2
 
@@ -84,29 +77,28 @@ class Survey:
         return pd.DataFrame(self.sample).quantile([0.25, 0.5, 0.75]).to_numpy()
 
     def columns(self, *, impute: bool) -> tuple[Column, ...]:
-        """The schema's columns. Raises DataError where one has no values."""
-        medians, by_name = self.quartiles()[1], {}
-        for i, name in enumerate(self.numbers):
-            same = self.minimum[i] == self.maximum[i] and abs(self.minimum[i]) <= LARGEST
-            constant = float(self.minimum[i]) if same else None
-            by_name[name] = Column(name, None, float(medians[i]) if impute else None, constant)
-        for name, counts in self.texts.items():
-            text = [value for value in sorted(counts) if not _is_number(value)]
-            if 0 < 2 * len(text) < len(counts):
-                raise DataError(f"column {name}: {some(text)} among numbers; mend it, or add it to data.ignore")
-            common = max(sorted(counts), key=lambda value: counts[value], default="")
-            constant_text = common if len(counts) < 2 else None
-            by_name[name] = Column(name, tuple(sorted(counts)), common if impute else None, constant_text)
-        empty = [name for name in self.names if not self.texts.get(name, True)]
-        if empty := empty + [name for name, count in zip(self.numbers, self.count, strict=True) if not count]:
-            raise DataError(f"column {empty[0]}: the training rows have no value in it; add it to data.ignore")
-        return tuple(by_name[name] for name in self.names)
+        """The schema's columns. Raises DataError where one has no values, or a few texts among numbers."""
+        told = {row["column"]: row for row in self.report()}
+        return tuple(self._column(told[name], impute=impute) for name in self.names)
 
+    def _column(self, told: dict[str, Any], *, impute: bool) -> Column:
+        name, values = told["column"], told.get("values", {})
+        if told["missing"] == self.n:
+            raise DataError(f"column {name}: the training rows have no value in it; add it to data.ignore")
+        if told["type"] == "number":
+            constant = told["minimum"] if told["constant"] and abs(told["minimum"]) <= LARGEST else None
+            return Column(name, None, told["median"] if impute else None, constant)
+        text = [value for value in values if not _is_number(value)]
+        if 0 < 2 * len(text) < len(values):
+            raise DataError(f"column {name}: {some(text)} among numbers; mend it, or add it to data.ignore")
+        common = max(values, key=values.__getitem__)
+        return Column(name, tuple(values), common if impute else None, common if told["constant"] else None)
+
+    @np.errstate(invalid="ignore", over="ignore")
     def report(self) -> list[dict[str, Any]]:
         """One mapping a column: type, range, moments, missing values, the share of outliers."""
         low, median, high = self.quartiles()
-        with np.errstate(invalid="ignore"):
-            outside = (self.sample < low - FENCE * (high - low)) | (self.sample > high + FENCE * (high - low))
+        outside = (self.sample < low - FENCE * (high - low)) | (self.sample > high + FENCE * (high - low))
         values = {
             "missing": self.n - self.count,
             "minimum": self.minimum,
@@ -115,20 +107,14 @@ class Survey:
             "maximum": self.maximum,
             "deviation": self.deviation,
             "outliers": outside.mean(0),
+            "constant": self.minimum == self.maximum,
         }
         numbers = pd.DataFrame({"column": self.numbers, "type": "number", **values}).to_dict("records")
         texts = [
-            {
-                "column": name,
-                "type": "category",
-                "missing": self.n - counts.total(),
-                "values": dict(sorted(counts.items())),
-                "constant": len(counts) < 2,
-            }
+            {"column": name, "type": "category", "missing": self.n - counts.total()}
+            | {"values": dict(sorted(counts.items())), "constant": len(counts) < 2}
             for name, counts in self.texts.items()
         ]
-        for row in numbers:
-            row["constant"] = row["minimum"] == row["maximum"]
         return [*numbers, *texts]
 
 

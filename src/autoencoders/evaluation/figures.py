@@ -80,11 +80,11 @@ class Figures:
         """Each code unit moved around the mean code, the others held."""
         mean, deviation = self.codes.mean(0), self.codes.std(0)
         units = np.argsort(-deviation, kind="stable")[:16]
-        lines = np.tile(mean, (len(units), STEPS, 1)).astype(np.float32)
-        for line, unit in zip(lines, units, strict=True):
-            line[:, unit] += np.linspace(-SPREAD, SPREAD, STEPS) * deviation[unit]
+        directions = deviation * (np.arange(len(mean)) == units[:, None])  # (units, code)
+        steps = np.linspace(-SPREAD, SPREAD, STEPS)[:, None] * directions[:, None]
         title = f"one code unit a row, from -{SPREAD:g} to +{SPREAD:g} deviations"
-        return self._images(self.model.decode(lines.reshape(len(units) * STEPS, -1)), title, len(units))
+        lines = (mean + steps).astype(np.float32).reshape(-1, len(mean))
+        return self._images(self.model.decode(lines), title, len(units))
 
     def samples(self) -> Figure:
         """Draws from the prior, decoded."""

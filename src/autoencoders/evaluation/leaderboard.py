@@ -1,7 +1,7 @@
 """The leaderboard: one row a model and baseline, on the test split that no decision was taken on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,9 @@ import torch
 
 from autoencoders.checkpoint import BATCH_ROWS, TrainedModel
 from autoencoders.data.prepared import Prepared
-from autoencoders.evaluation.anomalies import alarm_interval, anomaly_metrics
 from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
-from autoencoders.evaluation.metrics import Bootstrap, Values, reconstruction_metrics, squared_error
-from autoencoders.evaluation.probes import probe_errors
+from autoencoders.evaluation.labels import alarm_interval, anomaly_metrics, probe_errors
+from autoencoders.evaluation.metrics import Bootstrap, Values, explained_variance, reconstruction_metrics, squared_error
 from autoencoders.params import Evaluate
 
 Row = dict[str, Any]
@@ -20,43 +19,35 @@ Operation = Callable[[np.ndarray], np.ndarray]
 ACTIVE_VARIANCE = 0.01  # of a code unit over the test rows; Burda et al. 2016, section 4.2
 
 
-@dataclass(frozen=True)
 class Evaluation:
     """The data, the baselines and the resamples: what all rows share, computed once."""
 
-    data: Prepared
-    params: Evaluate
-    pca: PrincipalComponents
-    bootstrap: Bootstrap
-
-    @classmethod
-    def of(cls, data: Prepared, params: Evaluate) -> "Evaluation":
+    def __init__(self, data: Prepared, params: Evaluate) -> None:
         """Fits the baselines."""
-        bootstrap = Bootstrap(len(data.rows["test"]), params.bootstrap_samples, params.seed)
-        return cls(data, params, PrincipalComponents(map(data.scaled, data.rows["train"])), bootstrap)
+        self.data, self.params, self.anomalous = data, params, data.description.anomaly_labels
+        self.pca = PrincipalComponents(map(data.scaled, data.rows["train"]))
+        self.bootstrap = partial(Bootstrap, samples=params.bootstrap_samples, seed=params.seed)
 
     def rows(self, models: Sequence[TrainedModel]) -> list[Row]:
         """Every model's row, then PCA's (at the first model's code size), the mean's, and an Isolation Forest's."""
         code_size = models[0].description.architecture.code_size
         rows = [*map(self.model_row, models), self._linear_row("pca", code_size), self._linear_row("mean", 0)]
-        if self.data.description.anomaly_labels:
+        if self.anomalous:
             train, test = (self.data.scaled(self.data.sample(split)) for split in ("train", "test"))
             scores = isolation_scores(train, test, self.params.seed)
             labels = self.data.labels["test"][self.data.chosen("test")]
-            metrics = anomaly_metrics(scores, labels, self.params.seed)
-            rows.append({**self._facts("iforest"), "test_rows": len(test), **metrics})
+            rows.append({**self._facts("iforest", len(test)), **anomaly_metrics(scores, labels, self.params.seed)})
         return rows
 
-    def _facts(self, name: str) -> Row:
-        protocol = self.data.description.protocol
-        return {"model": name, "protocol": protocol, "test_rows": len(self.data.rows["test"])}
+    def _facts(self, name: str, test_rows: int) -> Row:
+        return {"model": name, "protocol": self.data.description.protocol, "test_rows": test_rows}
 
     def model_row(self, model: TrainedModel) -> Row:
         """A trained model's row."""
         description, shape = model.description, model.description.architecture
         codes = model.encode(self.data.sample("test"))
         row = {
-            **self._facts(description.kind),
+            **self._facts(description.kind, len(self.data.rows["test"])),
             "code_size": shape.code_size,
             "compression_ratio": shape.n_features / shape.code_size,
             "n_parameters": sum(p.numel() for p in model.autoencoder.parameters()),
@@ -72,12 +63,14 @@ class Evaluation:
     def _linear_row(self, name: str, code_size: int) -> Row:
         linear, scaled = self.pca.at(code_size), self.data.scaled
         size, parameters = len(linear.components), linear.mean.size + linear.components.size
-        row = {**self._facts(name), "code_size": size, "n_parameters": parameters}
-        row |= {"compression_ratio": linear.mean.size / size} if size else {}
-        codes = linear.encode(scaled(self.data.sample("test")))
-        probes = self._probes(lambda raw: linear.encode(scaled(raw)), codes) if size else {}
+        row = {**self._facts(name, len(self.data.rows["test"])), "code_size": size, "n_parameters": parameters}
+        probes: Values = {}
+        if size:
+            row["compression_ratio"] = linear.mean.size / size
+            codes = linear.encode(scaled(self.data.sample("test")))
+            probes = self._probes(lambda raw: linear.encode(scaled(raw)), codes)
         row |= self._judged(size, lambda raw: linear.reconstruct(scaled(raw)), probes)
-        if self.data.description.anomaly_labels and size:
+        if self.anomalous and size:
             row |= anomaly_metrics(self._pca_error(size), self.data.labels["test"], self.params.seed)
         return row
 
@@ -89,14 +82,15 @@ class Evaluation:
         validation = self._values("validation", rebuilt)
         error, deviation = validation["squared_error"], validation["deviation"]
         row: Row = {"validation_squared_error": float(error.mean())}
-        row["validation_explained_variance"] = float(1 - error.sum() / deviation.sum())
+        row["validation_explained_variance"] = explained_variance(error, deviation)
         del validation, error  # of many rows: only one split's are held
         test = self._values("test", rebuilt)
-        deviation, intervals = test.pop("deviation"), self.bootstrap.intervals(test)
+        error, deviation = test["squared_error"], test.pop("deviation")
+        bootstrap = self.bootstrap(len(error))
+        intervals = bootstrap.intervals(test)
         for values in filter(None, found):
-            size = len(next(iter(values.values())))
-            intervals |= Bootstrap(size, self.params.bootstrap_samples, self.params.seed).intervals(values)
-        intervals["explained_variance"] = self.bootstrap.explained_variance(test["squared_error"], deviation)
+            intervals |= self.bootstrap(len(next(iter(values.values())))).intervals(values)
+        intervals["explained_variance"] = bootstrap.explained_variance(error, deviation)
         for name, (mean, low, high) in intervals.items():
             row |= {f"test_{name}": mean, f"test_{name}_ci95": [low, high]}
         return {**row, "pca_test_squared_error": float(self._pca_error(code_size).mean())}
@@ -124,7 +118,7 @@ class Evaluation:
         """Errors of classifiers that see codes; none where labels are missing, mean anomalies, or are all the same."""
         data, most = self.data, self.params.probe_rows
         train, test = data.labels["train"][data.chosen("train", most)], data.labels["test"][data.chosen("test")]
-        if data.description.anomaly_labels or len(np.unique(train)) < 2:
+        if self.anomalous or len(np.unique(train)) < 2:
             return {}
         return probe_errors((encode(data.sample("train", most)), train), (test_codes, test))
 
@@ -137,24 +131,19 @@ class Evaluation:
                 loss = model.autoencoder.reconstruction_loss(model.autoencoder.encode(x), x)
                 own = model.autoencoder.diagnostics(x, generator, self.params.importance_samples)
             parts.append({k: v.double().numpy() for k, v in {"reconstruction_loss": loss, **own}.items()})
-        return _joined(parts)
+        names = [name for name in parts[0] if all(name in part for part in parts)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     def _anomalies(self, model: TrainedModel) -> Row:
         """The share of clean test rows that raise an alarm; where labels mean anomalies, how well scores tell them."""
         scored = [(found.p_value, found.score) for found in map(model.score, self.data.rows["test"])]
         p_value, score = map(np.concatenate, zip(*scored, strict=True))
-        labels, anomalous = self.data.labels["test"], self.data.description.anomaly_labels
-        clean = p_value[labels == 0] if anomalous else p_value
+        labels = self.data.labels["test"]
+        clean = p_value[labels == 0] if self.anomalous else p_value
         rate = self.params.false_alarm_rate
         low, high = alarm_interval(rate, model.description.calibration_rows, len(clean))
         alarms = {"test_false_alarm_rate": float((clean <= rate).mean()), "false_alarm_interval": [low, high]}
-        return {**alarms, **(anomaly_metrics(score, labels, self.params.seed) if anomalous else {})}
-
-
-def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """One after another, the values that all parts have."""
-    names = [name for name in parts[0] if all(name in part for part in parts)]
-    return {name: np.concatenate([part.pop(name) for part in parts]) for name in names}
+        return {**alarms, **(anomaly_metrics(score, labels, self.params.seed) if self.anomalous else {})}
 
 
 def flattened(row: Row) -> dict[str, float]:

@@ -18,9 +18,9 @@ def squared_error(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return np.square(x - x_hat).sum(1, dtype=np.float64)
 
 
-def explained_variance(x: np.ndarray, x_hat: np.ndarray, mean: np.ndarray) -> float:
-    """1 - sum of squared errors / sum of squared deviations from the training mean (features,)."""
-    return float(1 - squared_error(x, x_hat).sum() / squared_error(x, mean).sum())
+def explained_variance(error: np.ndarray, deviation: np.ndarray) -> float:
+    """1 - sum of squared errors / sum of squared deviations from the training mean, both (rows,)."""
+    return float(1 - error.sum() / deviation.sum())
 
 
 def fidelity(reconstruct: Callable[[np.ndarray], np.ndarray], data: Prepared, split: str) -> tuple[np.ndarray, float]:
@@ -31,7 +31,8 @@ def fidelity(reconstruct: Callable[[np.ndarray], np.ndarray], data: Prepared, sp
     """
     raw = data.sample(split)
     x, x_hat = data.scaled(raw), data.scaled(reconstruct(raw))
-    return squared_error(x, x_hat), explained_variance(x, x_hat, data.scaled(data.mean))
+    error = squared_error(x, x_hat)
+    return error, explained_variance(error, squared_error(x, data.scaled(data.mean)))
 
 
 def psnr(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
@@ -101,7 +102,7 @@ class Bootstrap:
         return {name: (float(values[name].mean()), low[i], high[i]) for i, name in enumerate(values)}
 
     def explained_variance(self, error: np.ndarray, deviation: np.ndarray) -> tuple[float, float, float]:
-        """1 - sum of squared errors / sum of squared deviations from the training mean, with its interval."""
+        """The explained variance, with its interval."""
         resampled = self.means(np.stack([error, deviation], axis=1))
         low, high = np.percentile(1 - resampled[:, 0] / resampled[:, 1], [2.5, 97.5])
-        return float(1 - error.sum() / deviation.sum()), float(low), float(high)
+        return explained_variance(error, deviation), float(low), float(high)

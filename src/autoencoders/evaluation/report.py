@@ -79,9 +79,8 @@ def csv(rows: Sequence[Row]) -> str:
 
 def html(rows: Sequence[Row], figures: dict[str, list[Path]], data: Description, source: dict[str, Any]) -> str:
     """The page. figures: paths of PNG files by model; source: the report on the data."""
-    environment = Environment(
-        loader=PackageLoader("autoencoders", "evaluation"), autoescape=True, undefined=StrictUndefined
-    )
+    templates = PackageLoader("autoencoders", "evaluation")
+    environment = Environment(loader=templates, autoescape=True, undefined=StrictUndefined)
     images = {
         kind: [(path.stem, base64.b64encode(path.read_bytes()).decode()) for path in paths]
         for kind, paths in figures.items()

@@ -1,6 +1,7 @@
-"""How anomalies are told: against scikit-learn, a simulation, and the promised rate of false alarms on ten tables."""
+"""What labels tell: rankings of anomalies and their intervals, alarms among clean rows, classes that codes hold."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from rich.console import Console
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from autoencoders.data.prepared import REPORT, load_prepared
-from autoencoders.evaluation.anomalies import alarm_interval, anomaly_metrics
+from autoencoders.evaluation.labels import alarm_interval, anomaly_metrics, probe_errors
 from autoencoders.evaluation.leaderboard import Evaluation, Row
 from autoencoders.evaluation.report import html, table
 from autoencoders.files import read_json
@@ -111,7 +112,7 @@ def test_the_share_of_false_alarms_on_clean_rows_lies_in_the_stated_interval(
     frame = pd.DataFrame(values, columns=[f"c{i}" for i in range(values.shape[1])])
     changed, data = prepared_table(params.override({**QUICK, "data.test_fraction": 0.4}), frame, tmp_path)
     model = fit("undercomplete", changed, data).model
-    row = Evaluation.of(data, evaluate).model_row(model)
+    row = Evaluation(data, evaluate).model_row(model)
     share = (model.score(data.sample("test")).p_value <= evaluate.false_alarm_rate).mean()
     assert row["test_false_alarm_rate"] == pytest.approx(share)
     low, high = row["false_alarm_interval"]
@@ -134,7 +135,7 @@ def anomalous(params: Params, evaluate: Evaluate, tmp_path_factory: pytest.TempP
     given = {**QUICK, "train.epochs": 20, "data.label": "bad", "data.label_means": "anomaly"}
     changed, data = prepared_table(params.override(given), frame, tmp_path_factory.mktemp("anomalous"))
     assert load_prepared(tmp_path_factory.getbasetemp() / "anomalous0" / "prepared").description == data.description
-    rows = Evaluation.of(data, evaluate).rows([fit("undercomplete", changed, data).model])
+    rows = Evaluation(data, evaluate).rows([fit("undercomplete", changed, data).model])
     return rows, html(rows, {}, data.description, read_json(data.rows["train"].path.with_name(REPORT)))
 
 
@@ -161,3 +162,64 @@ def test_report_and_table_show_how_anomalies_are_told(anomalous, capsys):
     Console(width=80, force_terminal=False).print(table(rows, "anomalies"))
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "iforest" in line]
     assert f"{rows[-1]['anomaly_auroc']:.3f}" in line
+
+
+CLASSES = 10
+
+
+def separable(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Codes in tight heaps, one a label, far from each other."""
+    labels = np.arange(rows) % CLASSES
+    heaps = 100 * np.eye(CLASSES)[labels]
+    return heaps + np.random.default_rng(seed).normal(size=heaps.shape), labels
+
+
+def test_labels_that_the_code_separates_are_all_found():
+    errors = probe_errors(separable(200, 0), separable(100, 1))
+    assert set(errors) == {"linear_probe_error", "knn_error"}
+    for values in errors.values():
+        np.testing.assert_array_equal(values, np.zeros(100))
+
+
+def test_exactly_the_wrongly_labelled_rows_count_as_errors():
+    codes, labels = separable(100, 1)
+    labels[[3, 50, 99]] = (labels[[3, 50, 99]] + 1) % CLASSES
+    for values in probe_errors(separable(200, 0), (codes, labels)).values():
+        np.testing.assert_array_equal(np.flatnonzero(values), [3, 50, 99])
+
+
+def test_labels_that_have_nothing_to_do_with_the_code_are_found_by_chance():
+    rng = np.random.default_rng(0)
+    train, test = ((rng.normal(size=(n, 4)), rng.integers(0, CLASSES, n)) for n in (500, 1000))
+    chance = 1 - 1 / CLASSES
+    for values in probe_errors(train, test).values():
+        assert values.mean() == pytest.approx(chance, abs=4 * math.sqrt(chance * (1 - chance) / 1000))
+
+
+def test_a_ring_around_a_ring_is_hidden_from_the_linear_probe_and_not_from_the_neighbours():
+    rng = np.random.default_rng(0)
+    angle, labels = rng.uniform(0, 2 * np.pi, 600), np.arange(600) % 2
+    codes = (1 + 2 * labels)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    errors = probe_errors((codes[:300], labels[:300]), (codes[300:], labels[300:]))
+    assert errors["linear_probe_error"].mean() > 0.3
+    assert errors["knn_error"].mean() < 0.02
+
+
+def test_the_scale_of_a_code_unit_does_not_matter_and_the_probes_repeat():
+    rng = np.random.default_rng(0)
+    train, test = separable(200, 0), separable(100, 1)
+    train, test = ((codes + 60 * rng.normal(size=codes.shape), labels) for codes, labels in (train, test))
+    scale, shift = 2.0 ** rng.integers(-9, 10, CLASSES), rng.normal(size=CLASSES)
+    first = probe_errors(train, test)
+    assert 0 < first["linear_probe_error"].mean() < 0.9
+    scaled = probe_errors(*((codes * scale + shift, labels) for codes, labels in (train, test)))
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, scaled[name])
+        np.testing.assert_array_equal(values, probe_errors(train, test)[name])
+
+
+def test_a_code_unit_that_never_changes_is_no_trouble():
+    (codes, labels), test = separable(200, 0), separable(100, 1)
+    dead = [(np.hstack([c, np.full((len(c), 1), 5.0)]), y) for c, y in ((codes, labels), test)]
+    for values in probe_errors(*dead).values():
+        np.testing.assert_array_equal(values, np.zeros(100))

@@ -1,9 +1,14 @@
-"""How well scores tell anomalies from normal rows, and how often they raise a false alarm."""
+"""What labels tell of a model: how well its scores find anomalies, how much of the classes its codes hold."""
 
 import numpy as np
 from scipy.stats import betabinom
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+NEIGHBOURS = 5
 RESAMPLES = 200  # behind each interval, within the classes
 
 
@@ -35,3 +40,15 @@ def alarm_interval(rate: float, calibration_rows: int, rows: int) -> tuple[float
         return 0.0, 0.0
     counts = betabinom(rows, alarms, calibration_rows + 1 - alarms)
     return float(counts.ppf(0.005) / rows), float(counts.ppf(0.995) / rows)
+
+
+def probe_errors(train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
+    """1 for each test row that is classified wrongly, by name of the probe.
+
+    train, test: codes (rows, code) and labels (rows,). Linear probe: logistic regression on standardised codes.
+    """
+    probes = {
+        "linear_probe_error": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
+        "knn_error": make_pipeline(StandardScaler(), KNeighborsClassifier(NEIGHBOURS)),
+    }
+    return {name: (probe.fit(*train).predict(test[0]) != test[1]).astype(float) for name, probe in probes.items()}
