@@ -11,7 +11,7 @@ from typing import Any
 
 import mlflow
 from filelock import FileLock
-from mlflow.exceptions import MlflowException
+from mlflow import MlflowException
 
 from autoencoders.errors import UserError
 from autoencoders.files import beside, read_json, write_json

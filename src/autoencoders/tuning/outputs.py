@@ -9,7 +9,6 @@ import matplotlib as mpl
 import optuna
 import pandas as pd
 from matplotlib import pyplot as plt
-from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from autoencoders.errors import UserError
@@ -92,7 +91,7 @@ def _draw(folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTr
             plt.close()
 
 
-def _pictures(study: Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
+def _pictures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
     """History, slices, importances, and for `compress` the Pareto front; where there are too few trials, fewer."""
     drawn = optuna.visualization.matplotlib
     error: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": "squared error"}
