@@ -12,10 +12,9 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 from filelock import FileLock
@@ -42,8 +41,7 @@ REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch")
 model_sha256 = tree_sha256  # the identity of a saved model: the hash of its files
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """One line of the ledger."""
 
     time: str  # UTC
@@ -196,7 +194,7 @@ class Registry:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         decision = Decision(now, getpass.getuser(), self.name, action, version, before, champion, reason)
         with self.ledger.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(decision)) + "\n")
+            file.write(json.dumps(decision._asdict()) + "\n")
         return decision
 
 

@@ -202,7 +202,8 @@ class Runs:
         """Logs what evaluate wrote for DVC: read from its file, so that the two can't differ.
 
         A type's metrics and figures go to the run that trained it; the report and the baselines' metrics, under their
-        names, to the parent. only_missing: leave out the runs that have them.
+        names, to the parent. Metrics are named as the UI groups them, test/x and val/x. only_missing: leave out the
+        runs that have them.
         """
         for model, values in read_json(METRICS / "metrics.json").items():
             if (MODELS / model).is_dir():
@@ -211,8 +212,7 @@ class Runs:
             else:
                 run, prefix = self.pipeline(), f"{model}/"
                 files, folder = [REPORTS / "index.html", METRICS / "leaderboard.json", DATA / REPORT], None
-            names = {key: re.sub("^(test|val)(idation)?_", r"\1/", key) for key in values}  # as the UI groups metrics
-            named = {f"{prefix}{names[key]}": value for key, value in values.items()}
+            named = {prefix + re.sub("^(test|val)(idation)?_", r"\1/", key): value for key, value in values.items()}
             if not only_missing or named.keys() - self.client.get_run(run.id).data.metrics.keys():
                 run.metrics(named)
                 run.artifacts(files, folder)
