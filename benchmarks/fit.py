@@ -198,7 +198,7 @@ class Bench:
 
         def recipe() -> Trained:
             began = time.perf_counter()
-            fitted = fit(kind, params, self.data, calibrate=False)
+            fitted = fit(kind, params, self.data, trial=True)
             seconds = time.perf_counter() - began
             return Trained(seconds, float(fidelity(fitted.model.reconstruct, self.data, "test")[0].mean()))
 

@@ -75,11 +75,9 @@ def _dotted(tune: dict[str, Any]) -> dict[str, Any]:
 def _study(job: tuple[str, int]) -> dict[str, Any]:
     """What a study finds: the values, their validation error, the epochs that it took."""
     warnings.filterwarnings("ignore")
-    from autoencoders.tuning.objective import RESULT, Objective
     from autoencoders.tuning.outputs import taken
-    from autoencoders.tuning.storage import open_storage
-    from autoencoders.tuning.study import open_study
-    from autoencoders.tuning.work import finished, work
+    from autoencoders.tuning.study import RESULT, open_storage, open_study
+    from autoencoders.tuning.work import Objective, finished, work
 
     params = _params(*job)
     with tempfile.TemporaryDirectory() as scratch:

@@ -78,8 +78,7 @@ def _opened(seed: int) -> Any:
     """A fresh study in a journal file, which draws the same values in both recipes."""
     import optuna
 
-    from autoencoders.tuning.storage import open_storage
-    from autoencoders.tuning.work import Repeatable
+    from autoencoders.tuning.study import Repeatable, open_storage
 
     directions = ["minimize", "minimize"]
     study = optuna.create_study(storage=open_storage("journal"), directions=directions)
@@ -88,8 +87,7 @@ def _opened(seed: int) -> Any:
 
 
 def _study(params: Any, data: Any, runs: Any, above: str, seed: int) -> None:
-    from autoencoders.tuning.objective import Objective
-    from autoencoders.tuning.work import work
+    from autoencoders.tuning.work import Objective, work
 
     objective = Objective(KIND, params, data, runs, above, lambda: None)
     work(_opened(seed), objective, TRIALS, lambda: None)
@@ -104,8 +102,8 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
     from autoencoders.models import build
     from autoencoders.space import dimensions
     from autoencoders.tracking import store
-    from autoencoders.tuning.objective import suggest
     from autoencoders.tuning.study import trial_params
+    from autoencoders.tuning.work import suggest
 
     x = {split: torch.from_numpy(data.scaled(data.sample(split))) for split in ("train", "validation")}
 

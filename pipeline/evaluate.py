@@ -17,12 +17,10 @@ if __name__ == "__main__":
         with runs.pipeline():
             models = {kind: load(MODELS / kind) for kind in params.kinds}
             rows = Evaluation(data, params.evaluate).rows(list(models.values()))
-            figures = {
-                kind: Figures(model, data, load_history(MODELS / kind), params.evaluate.figure_columns).save(
-                    FIGURES / kind
-                )
-                for kind, model in models.items()
-            }
+            figures = {}
+            for kind, model in models.items():
+                drawn = Figures(model, data, load_history(MODELS / kind), params.evaluate.figure_columns)
+                figures[kind] = drawn.save(FIGURES / kind)
             write_json(METRICS / "leaderboard.json", rows)
             write_text(METRICS / "leaderboard.csv", csv(rows))
             write_text(REPORTS / "index.html", html(rows, figures, data.description, read_json(DATA / REPORT)))

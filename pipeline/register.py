@@ -4,8 +4,7 @@ from autoencoders.data.prepared import load_prepared
 from autoencoders.files import read_json, write_json
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, METRICS, MODELS, REGISTERED, reporting
-from autoencoders.tracking.promotion import register
-from autoencoders.tracking.registry import Registry, model_sha256, registered_name
+from autoencoders.tracking.registry import model_sha256, register
 from autoencoders.tracking.runs import Runs
 
 if __name__ == "__main__":
@@ -16,6 +15,5 @@ if __name__ == "__main__":
             runs.log_evaluation(only_missing=True)  # where DVC restored the stages before this one
             for kind in params.kinds:
                 runs.studied(kind)
-            registry = Registry(runs.client, registered_name(data.description.name))
-            print(*register(runs, registry, rows, data, params), sep="\n")
+            print(*register(runs, rows, data, params), sep="\n")
         write_json(REGISTERED, {kind: model_sha256(MODELS / kind) for kind in params.kinds})

@@ -7,7 +7,7 @@ from autoencoders.checkpoint import save
 from autoencoders.data.prepared import load_prepared
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, MODELS, RESUME, fingerprint, reporting, repository
-from autoencoders.tracking.runs import Runs
+from autoencoders.tracking.runs import training_run
 from autoencoders.training import fit
 from autoencoders.tuning.stage import tuned
 
@@ -19,7 +19,8 @@ if __name__ == "__main__":
         mark = fingerprint("train", values, data.description.content_sha256)
         with (
             ResumePoint(repository() / RESUME / mark) as resume,
-            Runs(data.description).training(values, mark, resumed=resume.start is not None) as run,
+            training_run(data.description, values, mark, resumed=resume.start is not None) as run,
         ):
-            fitted = fit(kind, params, data, log=run.epoch, fingerprint=mark, resume=resume, callbacks=[Progress(kind)])
+            log = run and run.epoch
+            fitted = fit(kind, params, data, log=log, fingerprint=mark, resume=resume, callbacks=[Progress(kind)])
             save(fitted.model, fitted.history, MODELS / kind)

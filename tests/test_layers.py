@@ -13,7 +13,6 @@ import autoencoders
 PACKAGE = Path(autoencoders.__file__).parent
 ROWS = (  # each imports only from those before it; inside of a folder's row, imports are free
     "errors",
-    "process",
     "architecture",
     "defaults",
     "files",
@@ -49,17 +48,16 @@ OWNERS = {
     "sklearn": {"data", "evaluation"},
     "scipy": {"evaluation", "drift"},
     "pyarrow": {"data", "operations", "answers"},
-    "pandas": {"data", "operations", "answers", "drift", "rate_distortion"},
+    "pandas": {"data", "operations", "answers", "drift", "tuning", "rate_distortion"},
     "PIL": {"data", "answers"},
     "pooch": {"data"},
     "optuna": {"tuning"},
     "optuna_dashboard": {"tuning"},
     "sqlalchemy": {"tuning"},
-    "psutil": {"process", "tracking", "tuning"},
+    "psutil": {"stage", "tracking", "tuning"},
 }
 LIGHT = (  # modules that import none of the heavy ones
     "errors",
-    "process",
     "architecture",
     "defaults",
     "files",

@@ -9,12 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoencoders.process import Starter, one_process
+from autoencoders.stage import Starter, one_process
 
 HOLDER = """
 import sys
 from pathlib import Path
-from autoencoders.process import one_process
+from autoencoders.stage import one_process
 with one_process(Path(sys.argv[1]), "tunes this type"):
     print("holds", flush=True)
     sys.stdin.readline()
@@ -23,7 +23,7 @@ print("released", flush=True)
 STAGE = """
 import os, sys
 from autoencoders.errors import Interrupted
-from autoencoders.process import Starter
+from autoencoders.stage import Starter
 starter = Starter()
 print(os.getpid(), starter.dvc and starter.dvc.pid, starter.gone, flush=True)
 for _ in sys.stdin:

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from autoencoders.rate_distortion import knee, table
+from autoencoders.rate_distortion import curves, knee, table
 
 
 @pytest.mark.parametrize(("at", "errors"), [(2, [10, 2, 1, 0]), (4, [10, 9, 1, 0]), (8, [8, 7, 6, 1, 0])])
@@ -25,8 +25,10 @@ def test_a_curve_that_does_not_fall_has_its_knee_at_the_smallest_code():
 
 
 def test_the_table_has_a_line_a_code_size_with_mean_and_band_of_the_test_error():
-    curves = {"sparse": {"test": np.array([[1.0, 3.0], [0.5, 0.5]]), "validation": np.array([[2.0, 4.0], [1.0, 1.0]])}}
-    first, second = csv.DictReader(table(curves, [2, 4]).splitlines())
+    points = [(2, 1.0, 2.0), (2, 3.0, 4.0), (4, 0.5, 1.0), (4, 0.5, 1.0)]
+    names = ("model", "code_size", "test", "validation")
+    found = curves([dict(zip(names, ("sparse", *point), strict=True)) for point in points])
+    first, second = csv.DictReader(table(found).splitlines())
     assert first == {
         "code_size": "2",
         "sparse": "2.0",

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from autoencoders.files import remove
-from autoencoders.process import Starter, is_first, one_process
+from autoencoders.stage import Starter, is_first, one_process
 
 CRITERION = "val/reconstruction_loss"  # on clean inputs: the same quantity for every type
 SECONDS_BETWEEN = 0.2  # from one resume checkpoint to the next, at least: writing one costs 10 ms

@@ -96,7 +96,7 @@ def _become_mlflow(command: str, host: str, port: int, *options: str) -> None:
 @HOST
 def dashboard(port: int, host: str) -> None:
     """Start optuna-dashboard on this machine: every study and trial."""
-    from autoencoders.tuning.storage import dashboard
+    from autoencoders.tuning.study import dashboard
 
     dashboard(_params().tune.storage, host, port)
 

@@ -1,15 +1,17 @@
-"""What every stage shares: where the repository is, what the stage depends on, how a user's mistake is shown."""
+"""What every stage shares: where the repository is, what it depends on, how a user's mistake is shown, who runs it."""
 
 import json
 import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
+from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
 from autoencoders.errors import Interrupted, UserError
@@ -21,6 +23,7 @@ MODELS, METRICS, REPORTS, FIGURES = Path("model"), Path("metrics"), Path("report
 REGISTERED = Path("mlruns/registered.json")
 STUDIES = "studies"  # outside DVC: Optuna's journal
 RESUME = ".checkpoints"  # outside DVC: what a killed training goes on from
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # set by torchrun, Lightning and SLURM
 CODE = ("src/", "pipeline/", "requirements")  # how dependencies that are code begin
 
 
@@ -59,3 +62,46 @@ def code_sha256(stage: str) -> str:
 def fingerprint(stage: str, values: Mapping[str, Any], data_sha256: str) -> str:
     """Hash of a stage's parameters, data and code: equal for equal executions, wherever they run."""
     return sha256(json.dumps([values, data_sha256, code_sha256(stage)], sort_keys=True).encode())[:32]
+
+
+def is_first() -> bool:
+    """Whether this process writes what there is once: the only one, or the first of several devices'."""
+    return not any(int(os.environ.get(name, 0)) for name in RANKS)
+
+
+class Starter:
+    """The dvc that this process descends from, if any: kill -9 of `dvc` leaves its stage running."""
+
+    def __init__(self) -> None:
+        parents = psutil.Process().parents()
+        self.dvc = next((p for p in parents if "dvc" in (Path(part).name for part in _command(p)[:3])), None)
+
+    @property
+    def gone(self) -> bool:
+        """Whether there was one, and it ended."""
+        return self.dvc is not None and not self.dvc.is_running()
+
+    def stop_if_gone(self) -> None:
+        """Raises Interrupted."""
+        if self.gone:
+            raise Interrupted("the dvc that started this stage is gone")
+
+
+def one_process(path: Path, work: str) -> AbstractContextManager[object]:
+    """Takes a lock that one process at a time holds: what a killed one left has to stop first. As a context, freed.
+
+    path: of the lock file; work: what an earlier process may still do, for the message.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting: an earlier process still {work}; it stops soon if its dvc is gone", flush=True)
+        return lock.acquire()
+
+
+def _command(process: psutil.Process) -> list[str]:
+    with suppress(psutil.Error):
+        return process.cmdline()
+    return []

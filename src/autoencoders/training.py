@@ -22,7 +22,7 @@ from autoencoders.errors import DivergedError
 from autoencoders.models import Autoencoder, Loss, build
 from autoencoders.optimizer import LeanAdamW
 from autoencoders.params import FixedTrain, Params
-from autoencoders.process import is_first
+from autoencoders.stage import is_first
 
 BATCHES_A_STEP = 64  # batches that one training_step takes at most: Lightning's own work is paid once for all of them
 STEP_VALUES = 2**20  # that these have at most together, so that they stay in a processor's cache
@@ -210,17 +210,18 @@ def fit(
     fingerprint: str = "",
     resume: ResumePoint | None = None,
     callbacks: Sequence[pl.Callback] = (),
-    calibrate: bool = True,
+    trial: bool = False,
 ) -> Fitted:
     """Trains one type and gives its best weights and learning curves.
 
     log: called with each epoch's number, from 1, and its means. resume: holds the checkpoint that a killed training
-    goes on from, with the same result as an uninterrupted one. callbacks: more to do around epochs. calibrate: make the
-    model ready to score, which trials never do. Of several devices, the processes of all but the first end in here.
+    goes on from, with the same result as an uninterrupted one. callbacks: more to do around epochs. trial: on one device,
+    and not made ready to score. Of several devices, the processes of all but the first end in here.
     Raises DivergedError, ParameterError, and what the callbacks and `log` raise.
     """
     source, facts = data.description, data.description.facts
     shape, own, train = params.architecture(kind, facts), params.own_for(kind, facts), params.train_for(kind, facts)
+    train = train.model_copy(update={"devices": 1, "num_nodes": 1}) if trial else train
     description = ModelDescription(
         kind, shape, own, params.flatten(kind, facts), source.name, source.schema, source.split_sha256, fingerprint
     )
@@ -239,7 +240,7 @@ def fit(
     model.autoencoder.load_state_dict(history.weights)
     model.description = replace(description, epochs=len(history.epochs), best_epoch=history.best)
     model.eval()
-    if calibrate:
+    if not trial:
         model.calibrate(data.sample("train", CALIBRATION_ROWS), data.clean("validation", CALIBRATION_ROWS))
     return Fitted(model, history.epochs)
 

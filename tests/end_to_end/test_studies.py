@@ -15,8 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from autoencoders.tuning.storage import VARIABLE, open_storage
-from autoencoders.tuning.work import REASON, WORKER, attempts
+from autoencoders.tuning.study import REASON, VARIABLE, WORKER, attempts, open_storage
 from postgres import PASSWORD, server
 from repository import QUICK, Repository
 

@@ -80,5 +80,5 @@ def workshop(
         patch.delenv("DVC_EXP_NAME", raising=False)
         patch.setenv("MLFLOW_TRACKING_URI", "")
         runs = Runs(description)
-        registry = Registry(runs.client, "autoencoder-table")
+        registry = Registry(runs.client, "table")
         yield Workshop(folder, replace(table, description=description), table_models, runs, registry)

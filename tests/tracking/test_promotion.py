@@ -3,7 +3,7 @@
 import pytest
 
 from autoencoders.params import Params
-from autoencoders.tracking.promotion import register
+from autoencoders.tracking.registry import register
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def two_kinds(params: Params) -> Params:
 def test_an_experiment_makes_the_first_champion_and_changes_no_later_one(workshop, one_kind, params, monkeypatch):
     assert workshop.registry.champion() is None
     monkeypatch.setenv("DVC_EXP_NAME", "tried")
-    first, second = register(workshop.runs, workshop.registry, [workshop.row("undercomplete")], workshop.data, one_kind)
+    first, second = register(workshop.runs, [workshop.row("undercomplete")], workshop.data, one_kind)
     version = workshop.registry.champion()
     assert first == f"autoencoder-table: undercomplete is version {version}"
     assert "now @champion" in second
@@ -32,22 +32,21 @@ def test_an_experiment_makes_the_first_champion_and_changes_no_later_one(worksho
 
     better = {**workshop.row("variational"), "code_size": 1}
     rows, both = [workshop.row("undercomplete"), better], two_kinds(params)
-    *_, told = register(workshop.runs, workshop.registry, rows, workshop.data, both)
+    *_, told = register(workshop.runs, rows, workshop.data, both)
     assert told == "variational is the best on validation; an experiment changes no champion (registry.promote)"
     assert workshop.registry.champion() == version
     assert [decision.action for decision in workshop.registry.history()] == ["promoted"]
 
     monkeypatch.delenv("DVC_EXP_NAME")
-    *_, told = register(workshop.runs, workshop.registry, rows, workshop.data, both)
+    *_, told = register(workshop.runs, rows, workshop.data, both)
     assert [decision.action for decision in workshop.registry.history()] in (["promoted"] * 2, ["promoted", "kept"])
     assert workshop.registry.history()[-1].reason in told
 
 
 def test_the_champion_challenges_nobody(workshop, one_kind):
     version = workshop.add("undercomplete")
-    with workshop.registry.lock():
-        workshop.registry.promote(version, "a test")
+    workshop.registry.promote_by_hand(version, "a test")
     before = workshop.registry.history()
-    *_, told = register(workshop.runs, workshop.registry, [workshop.row("undercomplete")], workshop.data, one_kind)
+    *_, told = register(workshop.runs, [workshop.row("undercomplete")], workshop.data, one_kind)
     assert told == f"undercomplete is the best on validation and already @champion: version {version}"
     assert workshop.registry.history() == before

@@ -19,8 +19,8 @@ from autoencoders.errors import DivergedError, Interrupted
 from autoencoders.params import Params
 from autoencoders.tracking.runs import Runs
 from autoencoders.training import fit
-from autoencoders.tuning.objective import RESULT, Objective, suggest
-from autoencoders.tuning.work import REASON, Repeatable, work
+from autoencoders.tuning.study import REASON, RESULT, Repeatable
+from autoencoders.tuning.work import Objective, suggest, work
 from repository import ROOT
 
 EPOCHS = 2

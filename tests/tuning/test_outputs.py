@@ -14,10 +14,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from autoencoders.errors import UserError
 from autoencoders.params import Params, Tune
 from autoencoders.stage import TRIALS, TUNED_VALUES
-from autoencoders.tuning.objective import RESULT
 from autoencoders.tuning.outputs import ENOUGH, RESULTS, summary, table, taken, write_study
-from autoencoders.tuning.study import UNTUNED
-from autoencoders.tuning.work import REASON, RETRIES, WORKER, finished
+from autoencoders.tuning.study import REASON, RESULT, RETRIES, UNTUNED, WORKER
+from autoencoders.tuning.work import finished
 from repository import yaml
 
 KEPT = 0.9  # the share of the variance that a code has to keep

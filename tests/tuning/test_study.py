@@ -13,10 +13,8 @@ from optuna.trial import TrialState
 from autoencoders.data.prepared import Description, load_description
 from autoencoders.errors import UserError
 from autoencoders.params import Params
-from autoencoders.tuning.objective import suggest
-from autoencoders.tuning.storage import open_storage
-from autoencoders.tuning.study import UNTUNED, described, join_study, open_study, trial_params
-from autoencoders.tuning.work import Repeatable
+from autoencoders.tuning.study import UNTUNED, Repeatable, described, join_study, open_storage, open_study, trial_params
+from autoencoders.tuning.work import suggest
 
 KIND = "variational"
 SPACE = [

@@ -20,26 +20,15 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoencoders.errors import UserError
 from autoencoders.tuning import work as module
-from autoencoders.tuning.storage import open_storage
-from autoencoders.tuning.work import (
-    HOPELESS,
-    REASON,
-    STARTUP,
-    WORKER,
-    Bar,
-    Repeatable,
-    attempts,
-    finished,
-    retry_the_dead,
-    work,
-)
+from autoencoders.tuning.study import REASON, STARTUP, WORKER, Repeatable, attempts, open_storage
+from autoencoders.tuning.work import HOPELESS, finished, progress, retry_the_dead, work
 
 N_TRIALS = 2 * STARTUP  # TPE learns in the second half
 SCRIPT = """
 import os, signal, sys, time
 sys.path[:0] = [sys.argv[1]]
 import optuna
-from autoencoders.tuning.storage import open_storage
+from autoencoders.tuning.study import open_storage
 from autoencoders.tuning.work import work
 from test_work import opened, squares
 
@@ -150,7 +139,7 @@ def test_after_each_trial_the_caller_is_told(study):
 def test_a_trial_that_began_too_late_does_not_count(study):
     for _ in range(3):
         study.ask().set_user_attr(WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()])
-    study.optimize(module._begun(squares, 3), n_trials=1, catch=(Exception,))
+    module._try(study, squares, 3)
     assert study.trials[3].state == TrialState.FAIL
     assert [trial.number for trial in attempts(study)] == [0, 1, 2]
 
@@ -407,14 +396,14 @@ def test_failed_pruned_and_retried_trials_do_not_shift_the_draws(study):
 
 
 def test_a_log_has_one_line_a_finished_trial_and_says_where_a_study_goes_on(study, capsys):
-    with Bar(study, 2) as bar:
-        work(study, squares, 2, bar.update)
+    with progress(study, 2) as show:
+        work(study, squares, 2, show)
     first = capsys.readouterr().out.splitlines()
     best = min(trial.value for trial in study.trials)
     assert [line.split(":")[0] for line in first] == ["trial 1/2 s", "trial 2/2 s"]
     assert first[1].endswith(f"best error {best:.4f}, 0 pruned, 0 failed")
-    with Bar(study, 3) as bar:
-        work(study, failing, 3, bar.update)
+    with progress(study, 3) as show:
+        work(study, failing, 3, show)
     assert capsys.readouterr().out.splitlines() == [
         "s: goes on after 2 of 3 trials",
         f"trial 3/3 s: best error {best:.4f}, 0 pruned, 1 failed",

@@ -42,13 +42,10 @@ def lineage(client: MlflowClient, uri: str) -> dict[str, str]:
 def verify(client: MlflowClient, uri: str) -> list[str]:
     """What is no longer as the version's tags say: the model's files, the source, the prepared data."""
     tags = version_of(client, uri).tags
-    hashes = {
-        "model": ("model_sha256", model_sha256(fetched(uri))),
-        "source": ("source_sha256", tree_sha256(*[path for path in (Path(tags["source"]), RAW) if path.exists()][:1])),
-        "prepared data": ("content_sha256", content_sha256(DATA)),
-    }
-    return [
-        f"{what}: {found}, but {tags[tag]} when it was made"
-        for what, (tag, found) in hashes.items()
-        if found != tags[tag]
-    ]
+    sources = [path for path in (Path(tags["source"]), RAW) if path.exists()]
+    hashes = (
+        ("model", tags["model_sha256"], model_sha256(fetched(uri))),
+        ("source", tags["source_sha256"], tree_sha256(*sources[:1])),
+        ("prepared data", tags["content_sha256"], content_sha256(DATA)),
+    )
+    return [f"{what}: {found}, but {before} when it was made" for what, before, found in hashes if found != before]

@@ -1,39 +1,47 @@
-"""The registered models: versions, the champion's alias, and the ledger of every decision about it."""
+"""The registered models: versions, which becomes the champion, and the ledger of every decision about it.
+
+Types are ranked on validation; the best of them is compared with the present champion on the same test rows.
+"""
 
 import getpass
 import json
 import logging
+import os
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 from filelock import FileLock
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from mlflow.exceptions import MlflowException
+from mlflow import MlflowException, types
 from mlflow.models import ModelSignature
-from mlflow.types import ParamSchema, ParamSpec
 
 import autoencoders
-from autoencoders.checkpoint import DESCRIPTION, TrainedModel, load
+from autoencoders.checkpoint import DESCRIPTION, load
+from autoencoders.data.prepared import Prepared
 from autoencoders.errors import UserError
+from autoencoders.evaluation.metrics import Bootstrap, fidelity
 from autoencoders.files import tree_sha256
 from autoencoders.operations import OPERATIONS, SETTINGS
-from autoencoders.params import load_params
+from autoencoders.params import Params, load_params
+from autoencoders.stage import MODELS
 from autoencoders.tracking import store
+from autoencoders.tracking.runs import Runs
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+VERDICT = {True: "beats", False: "does not beat"}
+RANKED = ("code_size", "validation_squared_error", "validation_explained_variance")
 REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch")
+model_sha256 = tree_sha256  # the identity of a saved model: the hash of its files
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """One line of the ledger."""
 
     time: str  # UTC
@@ -55,13 +63,10 @@ class Decision:
 class Registry:
     """One registered model: the versions of all types trained on one data set."""
 
-    def __init__(self, client: mlflow.MlflowClient, name: str) -> None:
-        self.client, self.name = client, name
+    def __init__(self, client: mlflow.MlflowClient, data: str) -> None:
+        self.client, self.name = client, store.name(data)
         self.ledger = store.folder() / "registry.jsonl"
-
-    def lock(self) -> FileLock:
-        """Held while alias and ledger change."""
-        return FileLock(store.folder() / "registry.lock")
+        self.lock = FileLock(store.folder() / "registry.lock")  # held while alias and ledger change
 
     def champion(self) -> str | None:
         """The champion's version, if there is one."""
@@ -82,15 +87,15 @@ class Registry:
         row: its leaderboard row. rate: of false alarms, the default of its scores' verdict.
         """
         mark = model_sha256(folder)
-        for version in self.versions():
-            if version.tags.get("model_sha256") == mark:
-                return str(version.version)
+        if same := self.client.search_model_versions(f"name = '{self.name}' and tags.model_sha256 = '{mark}'"):
+            return str(same[0].version)
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         model = load(folder)
         description = model.description
         tags = {**tags, "model_sha256": mark, "split_sha256": description.split_sha256}
         tags |= {"kind": description.kind, "fingerprint": description.fingerprint}
-        card = self._card(model, row, tags)
+        templates = Environment(loader=PackageLoader("autoencoders", "tracking"), undefined=StrictUndefined)  # noqa: S701  (Markdown)
+        card = templates.get_template("model_card.md.j2").render(name=self.name, row=row, model=model, tags=tags)
         quiet = warnings.catch_warnings(record=True, action="ignore")  # mlflow wants hints, and warns of them
         with mlflow.start_run(run_id=run_id), tempfile.TemporaryDirectory() as scratch, quiet:
             (path := Path(scratch, "model_card.md")).write_text(card, encoding="utf-8")
@@ -108,45 +113,60 @@ class Registry:
         created = self.client.create_model_version(self.name, logged.model_uri, run_id, tags=tags, description=card)
         return str(created.version)
 
-    def _card(self, model: TrainedModel, row: Mapping[str, Any], tags: dict[str, str]) -> str:
-        environment = Environment(loader=PackageLoader("autoencoders", "tracking"), undefined=StrictUndefined)  # noqa: S701  (Markdown)
-        return environment.get_template("model_card.md.j2").render(
-            name=self.name,
-            row=row,
-            features=model.description.architecture.n_features,
-            purpose=(type(model.autoencoder).__doc__ or "").splitlines()[0],
-            intervals={key.removesuffix("_ci95"): value for key, value in row.items() if key.endswith("_ci95")},
-            lineage=tags,
+    def decide(self, version: str, folder: Path, data: Prepared, params: Params) -> Decision | None:
+        """Makes the winner's version the champion or the challenger; None where it is the champion already."""
+        with self.lock:
+            champion = self.champion()
+            if champion == version:
+                return None
+            if champion is None:
+                return self._decide("promoted", version, version, "the first champion")
+            tags = self.client.get_model_version(self.name, champion).tags
+            if tags.get("split_sha256") != data.description.split_sha256:
+                told = f"the champion, version {champion}, was trained on another split and may have seen these test "
+                told += f"rows, so it is not scored on them; `ae registry promote {version}` makes version {version} "
+                return self.keep(version, f"{told}the champion")
+            better, told = self._compare(champion, folder, data, params)
+            return self._decide("promoted", version, version, told) if better else self.keep(version, told)
+
+    def _compare(self, champion: str, folder: Path, data: Prepared, params: Params) -> tuple[bool, str]:
+        """Whether the folder's model beats the champion, and why: by the code, as the goal ranks it, then by error.
+
+        Raises DataError where this code can't read the champion.
+        """
+        models = [load(folder), load(fetched(f"models:/{self.name}/{champion}"))]
+        sizes = [model.description.architecture.code_size for model in models]
+        found = [(n, fidelity(m.reconstruct, data, "validation")[1]) for n, m in zip(sizes, models, strict=True)]
+        ranks = [params.tune.rank(size, 0, kept)[0] for size, kept in found]
+        if ranks[0] != ranks[1]:
+            better, told = ranks[0] < ranks[1], [f"code size {size}, which keeps {kept:.1%}" for size, kept in found]
+            asked = f"(of the validation variance; tune.explained_variance = {params.tune.explained_variance})"
+            return better, f"{told[0]}, {VERDICT[better]} version {champion}'s {told[1]} {asked}"
+        errors = [fidelity(model.reconstruct, data, "test")[0] for model in models]
+        bootstrap = Bootstrap(len(errors[0]), params.evaluate.bootstrap_samples, params.evaluate.seed)
+        mean, low, high = bootstrap.intervals({"difference": errors[0] - errors[1]})["difference"]
+        return high < 0, (
+            f"test squared error {errors[0].mean():.4f} {VERDICT[high < 0]} version {champion}'s {errors[1].mean():.4f}"
+            f": difference {mean:.4f}, paired 95 % interval {low:.4f} to {high:.4f}"
         )
 
-    def load(self, version: str) -> TrainedModel:
-        """A version's model. Raises DataError where this code can't read it."""
-        return load(fetched(f"models:/{self.name}/{version}"))
-
-    def tags(self, version: str) -> dict[str, str]:
-        """A version's tags."""
-        return dict(self.client.get_model_version(self.name, version).tags)
-
-    def promote(self, version: str, reason: str) -> Decision:
-        """Makes a version the champion. The caller holds the lock."""
-        return self._decide("promoted", version, version, reason)
-
     def keep(self, version: str, reason: str) -> Decision:
-        """Makes a version the challenger of the present champion. The caller holds the lock."""
-        self.client.set_registered_model_alias(self.name, CHALLENGER, version)
-        return self._decide("kept", version, self.champion(), reason)
+        """Makes a version the challenger of the present champion."""
+        with self.lock:
+            self.client.set_registered_model_alias(self.name, CHALLENGER, version)
+            return self._decide("kept", version, self.champion(), reason)
 
     def promote_by_hand(self, version: str, reason: str) -> Decision:
         """Makes a version the champion because someone said so. Raises UserError where there is no such version."""
-        with self.lock():
+        with self.lock:
             known = [str(v.version) for v in self.versions()]
             if version not in known:
                 raise UserError(f"{self.name}: no version {version}; there are {', '.join(reversed(known)) or 'none'}")
-            return self.promote(version, reason)
+            return self._decide("promoted", version, version, reason)
 
     def rollback(self) -> Decision:
         """Undoes the last promotion that was not undone yet. Raises UserError where there is none."""
-        with self.lock():
+        with self.lock:
             standing: list[Decision] = []
             for decision in self.history():
                 if decision.action == "promoted":
@@ -174,23 +194,45 @@ class Registry:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         decision = Decision(now, getpass.getuser(), self.name, action, version, before, champion, reason)
         with self.ledger.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(decision)) + "\n")
+            file.write(json.dumps(decision._asdict()) + "\n")
         return decision
 
 
 def present() -> Registry:
     """The registered model of the data set in params.yaml."""
-    return Registry(store.open_store(), registered_name(load_params().data.title))
+    return Registry(store.open_store(), load_params().data.title)
 
 
-def registered_name(data: str) -> str:
-    """The registered model of a data set."""
-    return f"autoencoder-{data}"
+def register(runs: Runs, rows: Sequence[Mapping[str, Any]], data: Prepared, params: Params) -> list[str]:
+    """Registers every trained model, lets the best one challenge the champion, and tells what was decided."""
+    registry, versions = Registry(runs.client, data.description.name), dict[str, str]()
+    for row in rows:
+        if (kind := str(row["model"])) in params.kinds:
+            run, rate = runs.trained(MODELS / kind), params.evaluate.false_alarm_rate
+            versions[kind] = registry.add(MODELS / kind, run.id, row, runs.lineage(), rate)
+    known = ", ".join(f"{kind} is version {version}" for kind, version in versions.items())
+    best = winner(rows, params)
+    told = f"{best} is the best on validation"
+    if registry.champion() is not None and not may_promote(params):
+        told += "; an experiment changes no champion (registry.promote)"
+    elif (decision := registry.decide(versions[best], MODELS / best, data, params)) is None:
+        told += f" and already @{CHAMPION}: version {versions[best]}"
+    else:
+        alias = CHAMPION if decision.action == "promoted" else CHALLENGER
+        told += f" and now @{alias}: version {versions[best]}: {decision.reason}"
+    return [f"{registry.name}: {known}", told]
 
 
-def model_sha256(folder: Path) -> str:
-    """The identity of a saved model: the hash of its files."""
-    return tree_sha256(folder)
+def winner(rows: Sequence[Mapping[str, Any]], params: Params) -> str:
+    """The type that is the best on validation, by `Tune.rank`."""
+    trained = [row for row in rows if row["model"] in params.kinds]
+    return min((params.tune.rank(*(row[name] for name in RANKED)), str(row["model"])) for row in trained)[1]
+
+
+def may_promote(params: Params) -> bool:
+    """Whether this run may change the champion: a plain `dvc repro` may, an experiment only where it is told to."""
+    promote = params.registry.promote
+    return "DVC_EXP_NAME" not in os.environ if promote == "auto" else promote
 
 
 def fetched(uri: str) -> Path:
@@ -203,6 +245,6 @@ def fetched(uri: str) -> Path:
 
 def signature(rate: float) -> ModelSignature:
     """What `predict` may be told; of rows it says nothing, as they may be columns, features, images or codes."""
-    specs = [ParamSpec("op", "string", OPERATIONS[0]), ParamSpec("false_alarm_rate", "double", rate)]
-    specs += [ParamSpec(name, "long", default) for name, default in SETTINGS.items()]
-    return ModelSignature(params=ParamSchema(specs))
+    specs = [types.ParamSpec("op", "string", OPERATIONS[0]), types.ParamSpec("false_alarm_rate", "double", rate)]
+    specs += [types.ParamSpec(name, "long", default) for name, default in SETTINGS.items()]
+    return ModelSignature(params=types.ParamSchema(specs))

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from ruamel.yaml import YAML
 from autoencoders.checkpoint import load_description, load_history
 from autoencoders.data.prepared import REPORT, Description
 from autoencoders.errors import Interrupted
-from autoencoders.files import read_json, sha256, tree_sha256
+from autoencoders.files import read_json, tree_sha256
 from autoencoders.params import PARAMS_FILE
-from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, TRIALS, TUNED, TUNED_VALUES, code_sha256
+from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, TRIALS, TUNED, fingerprint, is_first
 from autoencoders.tracking import store
 
 FINGERPRINT, TRIALS_SHA256 = "fingerprint", "trials_sha256"
@@ -33,13 +34,9 @@ VERSIONED = ("src", "pipeline", "params.yaml", "dvc.yaml", "requirements.lock", 
 class Run:
     """One MLflow run that is being written. As a context: closed as FINISHED, KILLED by an interruption, or FAILED."""
 
-    def __init__(self, client: MlflowClient, run_id: str, params: Mapping[str, Any] | None = None) -> None:
-        """params: of a new run, by dotted name; written with its first metrics, or at its end."""
-        self.client, self.id = client, run_id
-        self.metrics_waiting: list[Metric] = []
-        self.params_waiting = [Param(key, str(value)) for key, value in (params or {}).items()]
-        self.flushed = time.monotonic()
-        curve = client.get_metric_history(run_id, "val/reconstruction_loss") if params is None else []
+    def __init__(self, client: MlflowClient, run_id: str) -> None:
+        self.client, self.id, self.waiting, self.flushed = client, run_id, list[Metric](), time.monotonic()
+        curve = client.get_metric_history(run_id, "val/reconstruction_loss")
         self.logged_epochs = max((metric.step for metric in curve), default=0)
 
     def __enter__(self) -> "Run":
@@ -61,14 +58,14 @@ class Run:
     def metrics(self, values: Mapping[str, float], epoch: int = 0) -> None:
         """Figures, by name: single ones are written at once, those of an epoch may wait for the next epoch's."""
         now = time.time_ns() // 1_000_000
-        self.metrics_waiting += [Metric(key, float(value), now, epoch) for key, value in values.items()]
+        self.waiting += [Metric(key, float(value), now, epoch) for key, value in values.items()]
         if not epoch or time.monotonic() > self.flushed + FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
         """Writes what waits."""
-        self.client.log_batch(self.id, self.metrics_waiting, self.params_waiting)
-        self.metrics_waiting, self.params_waiting, self.flushed = [], [], time.monotonic()
+        self.client.log_batch(self.id, self.waiting)
+        self.waiting, self.flushed = [], time.monotonic()
 
     def tag(self, **tags: str) -> None:
         """Tags, by name."""
@@ -88,6 +85,13 @@ class Run:
         self.client.set_terminated(self.id, status)
 
 
+def training_run(
+    data: Description, params: Mapping[str, Any], fingerprint: str, *, resumed: bool
+) -> AbstractContextManager[Run | None]:
+    """`Runs.training`; for the processes of all devices but the first, none."""
+    return Runs(data).training(params, fingerprint, resumed=resumed) if is_first() else nullcontext()
+
+
 class Runs:
     """The runs of one data set."""
 
@@ -97,9 +101,9 @@ class Runs:
         self.experiment = store.experiment(self.client, data.name)
         self._bury_the_dead()
 
-    def find(self, fingerprint: str, *statuses: str) -> str | None:
+    def find(self, mark: str, *statuses: str) -> str | None:
         """The id of the newest run with this fingerprint and one of these states."""
-        found = self._search(f"tags.{FINGERPRINT} = '{fingerprint}'")
+        found = self._search(f"tags.{FINGERPRINT} = '{mark}'")
         return next((str(run.info.run_id) for run in found if not statuses or run.info.status in statuses), None)
 
     def _search(self, query: str) -> Any:
@@ -113,27 +117,34 @@ class Runs:
                 Run(self.client, run.info.run_id).end("KILLED", "its process is gone")
 
     def parent(self) -> str:
-        """The run that groups the trainings of the present parameters, data and code."""
-        state = pipeline_state(self.data)
+        """The run that groups the trainings of one `dvc repro`: of the present parameters, data and code.
+
+        Read from the file, not through `Params`: the parameters name a run, and no output of a stage depends on it.
+        """
+        tree = YAML(typ="safe", pure=True).load(PARAMS_FILE)
+        shared = {name: tree.get(name) for name in ("seed", "data", "network", "train", "models", "tune")}
+        state = fingerprint("train", shared, self.data.content_sha256)
         with FileLock(store.folder() / "parent.lock"):  # types may be trained side by side
             found = self.find(state)
             if found is None:
                 tags = {FINGERPRINT: state, "stage": "pipeline", **self.lineage()}
-                found = self._create(f"{self.data.name} {state[:6]}", tags)
+                found = self._new(f"{self.data.name} {state[:6]}", tags).id
                 self.client.set_terminated(found)
             return found
 
-    def _create(self, name: str, tags: Mapping[str, str]) -> str:
-        return str(self.client.create_run(self.experiment, tags=tags, run_name=name).info.run_id)
+    def _new(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any] | None = None) -> Run:
+        run = Run(self.client, self.client.create_run(self.experiment, tags=tags, run_name=name).info.run_id)
+        self.client.log_batch(run.id, params=[Param(key, str(value)) for key, value in (params or {}).items()])
+        return run
 
     def pipeline(self) -> Run:
         """The parent run, for what concerns all types."""
         return Run(self.client, self.parent())
 
-    def training(self, params: Mapping[str, Any], fingerprint: str, *, resumed: bool) -> Run:
+    def training(self, params: Mapping[str, Any], mark: str, *, resumed: bool) -> Run:
         """A training's run: the killed one that it resumes, else a new one."""
-        found = self.find(fingerprint, "KILLED", "FAILED", "RUNNING") if resumed else None
-        return self._again(found) if found else self._child(params, fingerprint)
+        found = self.find(mark, "KILLED", "FAILED", "RUNNING") if resumed else None
+        return self._again(found) if found else self._child(params, mark)
 
     def study(self, name: str, kind: str, params: Mapping[str, Any]) -> Run:
         """A study's run, the parent of its trials: found again by the study's name while the study goes on."""
@@ -142,8 +153,7 @@ class Runs:
 
     def trial(self, study: str, name: str, params: Mapping[str, Any]) -> Run:
         """A trial's run below its study's."""
-        tags = {"mlflow.parentRunId": study, "stage": "trial", **_process()}
-        return Run(self.client, self._create(name, tags), params)
+        return self._new(name, {"mlflow.parentRunId": study, "stage": "trial", **_process()}, params)
 
     def _again(self, run_id: str) -> Run:
         """A run that goes on in this process."""
@@ -152,12 +162,11 @@ class Runs:
         run.tag(**_process())
         return run
 
-    def _child(self, params: Mapping[str, Any], fingerprint: str, stage: str = "train") -> Run:
+    def _child(self, params: Mapping[str, Any], mark: str, stage: str = "train") -> Run:
         kind = str(params["kind"])
-        tags = {FINGERPRINT: fingerprint, "mlflow.parentRunId": self.parent(), "stage": stage, "kind": kind}
+        tags = {FINGERPRINT: mark, "mlflow.parentRunId": self.parent(), "stage": stage, "kind": kind}
         name = kind if stage == "train" else f"{stage} {kind}"
-        run = Run(self.client, self._create(name, {**tags, **self.lineage(), **_process()}), params)
-        run.flush()
+        run = self._new(name, {**tags, **self.lineage(), **_process()}, params)
         profile = json.dumps({"rows": self.data.rows, "features": self.data.facts.n_features})
         digest = self.data_hash[:36]  # MLflow's limit
         dataset = Dataset(self.data.name, digest, "local", json.dumps({"uri": str(DATA)}), profile=profile)
@@ -182,10 +191,8 @@ class Runs:
 
     def log_study(self, run: Run, kind: str) -> None:
         """Logs what a study wrote for DVC, and the mark by which it is found."""
-        folder = TUNED / kind
-        run.artifacts([folder / name for name in (TUNED_VALUES, TRIALS)])
-        run.artifacts(sorted((folder / "figures").iterdir()), "figures")
-        run.tag(**{TRIALS_SHA256: tree_sha256(folder / TRIALS)})
+        self.client.log_artifacts(run.id, str(TUNED / kind))
+        run.tag(**{TRIALS_SHA256: tree_sha256(TUNED / kind / TRIALS)})
 
     def trained(self, folder: Path) -> Run:
         """The run that trained the model in a folder, made again from the folder where the store has none."""
@@ -203,7 +210,8 @@ class Runs:
         """Logs what evaluate wrote for DVC: read from its file, so that the two can't differ.
 
         A type's metrics and figures go to the run that trained it; the report and the baselines' metrics, under their
-        names, to the parent. only_missing: leave out the runs that have them.
+        names, to the parent. Metrics are named as the UI groups them, test/x and val/x. only_missing: leave out the
+        runs that have them.
         """
         for model, values in read_json(METRICS / "metrics.json").items():
             if (MODELS / model).is_dir():
@@ -212,7 +220,7 @@ class Runs:
             else:
                 run, prefix = self.pipeline(), f"{model}/"
                 files, folder = [REPORTS / "index.html", METRICS / "leaderboard.json", DATA / REPORT], None
-            named = {f"{prefix}{_mlflow_name(key)}": value for key, value in values.items()}
+            named = {prefix + re.sub("^(test|val)(idation)?_", r"\1/", key): value for key, value in values.items()}
             if not only_missing or named.keys() - self.client.get_run(run.id).data.metrics.keys():
                 run.metrics(named)
                 run.artifacts(files, folder)
@@ -221,7 +229,7 @@ class Runs:
         """Logs how new data differs as a run that names the model's version, and gives the run's id."""
         version = store.version_of(self.client, uri)
         tags = {"stage": "drift", "model": f"models:/{version.name}/{version.version}", "source": source}
-        with Run(self.client, self._create(f"drift {Path(source).name}", tags)) as run:
+        with self._new(f"drift {Path(source).name}", tags) as run:
             run.metrics({f"drift/{name}": value for name, value in metrics.items()})
             self.client.log_text(run.id, table, "drift.csv")
         self.client.set_model_version_tag(version.name, version.version, "drift_run", run.id)
@@ -237,21 +245,6 @@ class Runs:
             tags["dvc_experiment"] = experiment
         hashes = {name: getattr(self.data, name) for name in ("content_sha256", "source", "source_sha256")}
         return {**tags, "data": self.data.name, "data_hash": self.data_hash, **hashes}
-
-
-def _mlflow_name(name: str) -> str:
-    """test/x and val/x, as the UI groups metrics."""
-    return re.sub("^test_", "test/", re.sub("^validation_", "val/", name))
-
-
-def pipeline_state(data: Description) -> str:
-    """Hash of all that the trainings of one `dvc repro` depend on.
-
-    Read from the file and not through `Params`: it names a run, and no output of any stage depends on it.
-    """
-    tree = YAML(typ="safe", pure=True).load(PARAMS_FILE)
-    shared = {name: tree.get(name) for name in ("seed", "data", "network", "train", "models", "tune")}
-    return sha256(json.dumps([shared, data.content_sha256, code_sha256("train")], sort_keys=True).encode())[:32]
 
 
 def _git(*arguments: str) -> str:

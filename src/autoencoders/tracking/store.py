@@ -11,7 +11,7 @@ from typing import Any
 
 import mlflow
 from filelock import FileLock
-from mlflow.exceptions import MlflowException
+from mlflow import MlflowException
 
 from autoencoders.errors import UserError
 from autoencoders.files import beside, read_json, write_json
@@ -53,62 +53,54 @@ def open_store() -> mlflow.MlflowClient:
     return mlflow.MlflowClient(uri())
 
 
+def name(data: str) -> str:
+    """What the data set's experiment and its registered model are called."""
+    return f"autoencoder-{data}"
+
+
 def experiment(client: mlflow.MlflowClient, data: str) -> str:
     """The id of the data set's experiment, made where it is missing."""
-    name = f"autoencoder-{data}"
-    if (found := client.get_experiment_by_name(name)) is None:
-        location = (folder() / "artifacts" / name).as_uri() if uri() == local() else None
-        tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's pages for training, not for GenAI
+    location = (folder() / "artifacts" / name(data)).as_uri() if uri() == local() else None
+    tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's pages for training, not for GenAI
+    if (found := client.get_experiment_by_name(name(data))) is None:
         try:
-            return str(client.create_experiment(name, artifact_location=location, tags=tags))
+            return str(client.create_experiment(name(data), artifact_location=location, tags=tags))
         except MlflowException:  # another process was faster
-            if (found := client.get_experiment_by_name(name)) is None:
+            if (found := client.get_experiment_by_name(name(data))) is None:
                 raise
     return str(found.experiment_id)
 
 
 def version_of(client: mlflow.MlflowClient, uri: str) -> Any:
     """The registered version behind models:/NAME@ALIAS or models:/NAME/VERSION. Raises UserError."""
-    name, at, alias = uri.removeprefix("models:/").partition("@")
+    name, _, version = uri.removeprefix("models:/").partition("/")
+    name, _, alias = name.partition("@")
     try:
-        if at:
-            return client.get_model_version_by_alias(name, alias)
-        name, _, version = name.rpartition("/")
-        return client.get_model_version(name, version)
+        return client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
     except MlflowException as error:
         raise UserError(f"{uri}: {error.message}; `ae registry history` tells what there is") from error
 
 
 def _ready(store: Path) -> None:
     """Creates the database once, whichever process comes first; two that race would break it for good."""
-    marker = store / "store.json"
-    if _root(marker) == str(store):
-        return
+    database, marker = store / "mlflow.db", store / "store.json"
     store.mkdir(parents=True, exist_ok=True)
     with FileLock(store / "store.lock"):
-        root = _root(marker)
-        if root is None:
-            _create(store)
-        elif root != str(store):
-            _relocate(store / "mlflow.db", Path(root), store)
-        write_json(marker, {"root": str(store)})
+        if not database.exists():
+            _create(database)
+        elif marker.exists() and (root := read_json(marker)["root"]) != str(store):
+            _relocate(database, Path(root), store)
+        write_json(marker, {"root": str(store)})  # where the store was when it was last opened
 
 
-def _root(marker: Path) -> str | None:
-    """Where the store was when it was last opened."""
-    return str(read_json(marker)["root"]) if marker.exists() and (marker.parent / "mlflow.db").exists() else None
-
-
-def _create(store: Path) -> None:
+def _create(database: Path) -> None:
     """A fresh database, built beside and renamed, so that a killed process leaves none that is half made."""
-    database = store / "mlflow.db"
-    if not database.exists():
-        with beside(database) as new:
-            made = new.with_suffix(".made")  # mlflow keeps it open
-            mlflow.MlflowClient(f"sqlite:///{made}").search_experiments()
-            shutil.copy(made, new)
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
+    with beside(database) as new:
+        made = new.with_suffix(".made")  # mlflow keeps it open
+        mlflow.MlflowClient(f"sqlite:///{made}").search_experiments()
+        shutil.copy(made, new)
+        with closing(sqlite3.connect(new)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _relocate(database: Path, old: Path, new: Path) -> None:

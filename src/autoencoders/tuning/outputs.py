@@ -1,7 +1,5 @@
 """What a study found, as files: the values that the training takes, every trial, pictures. Nothing timed is in them."""
 
-import csv
-import io
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,8 +7,8 @@ from typing import Any
 
 import matplotlib as mpl
 import optuna
+import pandas as pd
 from matplotlib import pyplot as plt
-from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from autoencoders.errors import UserError
@@ -18,7 +16,7 @@ from autoencoders.files import replacing, write_text
 from autoencoders.params import Tune
 from autoencoders.stage import TRIALS
 from autoencoders.tuning.stage import write_tuned
-from autoencoders.tuning.storage import REASON, RESULT, UNTUNED
+from autoencoders.tuning.study import REASON, RESULT, UNTUNED
 from autoencoders.tuning.work import lost
 
 ENOUGH = 20  # complete trials: of fewer, importances are noise
@@ -48,16 +46,14 @@ def write_study(folder: Path, name: str, trials: Sequence[FrozenTrial], tune: Tu
 
 def table(trials: Sequence[FrozenTrial]) -> str:
     """One line a trial, numbered without gaps."""
-    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["trial", "state", *RESULTS, *names, "reason"], lineterminator="\n")
-    writer.writeheader()
+    rows: list[dict[str, Any]] = []
     for number, trial in enumerate(trials):
-        result = trial.user_attrs.get(RESULT, {})
-        epochs = {"epochs": max(trial.intermediate_values, default="")}
-        shown = {"trial": number, "state": trial.state.name.lower(), "reason": trial.user_attrs.get(REASON, "")}
-        writer.writerow({**epochs, **shown, **result, **trial.params})
-    return text.getvalue()
+        state, reason = trial.state.name.lower(), trial.user_attrs.get(REASON)
+        found = {"epochs": max(trial.intermediate_values, default=None), **trial.user_attrs.get(RESULT, {})}
+        rows.append({"trial": number, "state": state, **found, **trial.params, "reason": reason})
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
+    frame = pd.DataFrame(rows, columns=["trial", "state", *RESULTS, *names, "reason"], dtype=object)
+    return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
 def summary(trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> str:
@@ -95,7 +91,7 @@ def _draw(folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTr
             plt.close()
 
 
-def _pictures(study: Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
+def _pictures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
     """History, slices, importances, and for `compress` the Pareto front; where there are too few trials, fewer."""
     drawn = optuna.visualization.matplotlib
     error: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": "squared error"}

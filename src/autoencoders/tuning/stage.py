@@ -18,8 +18,7 @@ from autoencoders.data.prepared import load_prepared
 from autoencoders.errors import DataError
 from autoencoders.files import replacing, write_text
 from autoencoders.params import Params
-from autoencoders.process import one_process
-from autoencoders.stage import DATA, STUDIES, TRIALS, TUNED, TUNED_VALUES, repository
+from autoencoders.stage import DATA, STUDIES, TRIALS, TUNED, TUNED_VALUES, one_process, repository
 
 
 def tune(kind: str, params: Params) -> None:
@@ -35,19 +34,19 @@ def tune(kind: str, params: Params) -> None:
 
 def _study(kind: str, params: Params) -> None:
     from autoencoders.tracking.runs import Runs
-    from autoencoders.tuning import objective, outputs, storage, study, work
+    from autoencoders.tuning import outputs, study, work
 
     data, settings = load_prepared(DATA), params.tune
     lock = repository() / STUDIES / f"{kind}.lock"
-    with one_process(lock, "tunes this type"), storage.reporting_database(settings.storage):
-        opened = study.open_study(storage.open_storage(settings.storage), kind, params, data.description)
+    with one_process(lock, "tunes this type"), study.reporting_database(settings.storage):
+        opened = study.open_study(study.open_storage(settings.storage), kind, params, data.description)
         runs = Runs(data.description)
         with runs.study(opened.study_name, kind, study.described(params, kind)) as run:
             with _workers(kind, settings.workers - 1):
-                objective.search(opened, kind, params, data, runs, run.id)
+                work.search(opened, kind, params, data, runs, run.id)
             trials = work.finished(opened, settings.n_trials)
             best = outputs.write_study(TUNED / kind, opened.study_name, trials, settings)
-            run.metrics({f"best/{name}": value for name, value in best.user_attrs[storage.RESULT].items()})
+            run.metrics({f"best/{name}": value for name, value in best.user_attrs[study.RESULT].items()})
             runs.log_study(run, kind)
     print(outputs.summary(trials, best, settings))
     print(f"next: `dvc repro train@{kind}` takes {TUNED / kind / TUNED_VALUES}; `make dashboard` shows every trial")
@@ -58,15 +57,15 @@ def join(kind: str, params: Params) -> None:
     import torch
 
     from autoencoders.tracking.runs import Runs
-    from autoencoders.tuning import objective, storage, study
+    from autoencoders.tuning import study, work
 
     torch.set_num_threads(1)
     data = load_prepared(DATA)
-    with storage.reporting_database(params.tune.storage):
-        joined = study.join_study(storage.open_storage(params.tune.storage), kind, params, data.description)
+    with study.reporting_database(params.tune.storage):
+        joined = study.join_study(study.open_storage(params.tune.storage), kind, params, data.description)
         runs = Runs(data.description)
         above = runs.find(joined.study_name) or runs.parent()  # the study's run may be in another machine's store
-        objective.search(joined, kind, params, data, runs, above)
+        work.search(joined, kind, params, data, runs, above)
     print(f"{joined.study_name}: all {params.tune.n_trials} trials are finished")
 
 

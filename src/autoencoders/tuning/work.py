@@ -6,44 +6,97 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import psutil
-from optuna import Study, Trial, TrialPruned
-from optuna.distributions import BaseDistribution
+from optuna import Study, Trial, TrialPruned, storages
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
+from autoencoders.callbacks import CRITERION
+from autoencoders.data.prepared import Prepared
 from autoencoders.errors import DivergedError, UserError
-from autoencoders.tuning.storage import GRACE, REASON, WORKER, queue_again
+from autoencoders.evaluation.metrics import fidelity
+from autoencoders.params import Dimension, Params
+from autoencoders.space import WHOLE, dimensions
+from autoencoders.stage import Starter
+from autoencoders.tracking.runs import Run, Runs
+from autoencoders.training import fit
+from autoencoders.tuning.study import GRACE, REASON, RESULT, WORKER, attempts, queue_again, rank, trial_params
 
-RETRIES = "retry_history"  # Optuna's own attribute of a trial
+CURVES = ("train/reconstruction_loss", CRITERION)
 HOPELESS = 10  # trials that fail, from the first on, before a study gives up
-STARTUP = 5  # random trials before TPE learns from them: short studies gain from few
 POLL_SECONDS = 0.5
 CLOCK = 60  # seconds by which the machine's clock may be set while a study runs
-Objective = Callable[[Trial], Any]
 
 
-class Surplus(Exception):  # noqa: N818  (no error)
-    """Other workers began the last trials a moment earlier: this one does not count."""
+@dataclass(frozen=True)
+class Objective:
+    """Trains a trial and gives what the study minimises: the squared error, and for `compress` the code size."""
+
+    kind: str
+    params: Params
+    data: Prepared
+    runs: Runs
+    study_run: str  # the MLflow run above the trials'
+    each_epoch: Callable[[], None]  # may raise Interrupted
+
+    def __call__(self, trial: Trial) -> float | tuple[float, int]:
+        """Raises what the training raises, and TrialPruned."""
+        values = {d.param: suggest(trial, d) for d in dimensions(self.params, self.kind, self.data.description.facts)}
+        with self.runs.trial(self.study_run, f"trial {trial.number}", values) as run:
+            result = self._result(trial, values, run)
+        if result is None:
+            raise TrialPruned
+        trial.set_user_attr(RESULT, result)
+        compress = self.params.tune.goal == "compress"
+        return (result["squared_error"], int(result["code_size"])) if compress else result["squared_error"]
+
+    def _result(self, trial: Trial, values: Mapping[str, object], run: Run) -> dict[str, float] | None:
+        """What the trained network achieves on validation; None for a pruned trial."""
+        params = trial_params(self.params, self.kind, self.data.description.facts).tuned(self.kind, values)
+
+        def log(epoch: int, means: Mapping[str, float]) -> None:
+            self.each_epoch()
+            run.epoch(epoch, {name: means[name] for name in CURVES})
+            if self.params.tune.goal == "reconstruct":
+                trial.report(means[CRITERION], epoch)
+                if trial.should_prune():
+                    raise TrialPruned
+
+        try:
+            fitted = fit(self.kind, params, self.data, log=log, trial=True)
+        except TrialPruned:
+            run.tag(state="pruned")
+            return None
+        errors, kept = fidelity(fitted.model.reconstruct, self.data, "validation")
+        result = {"squared_error": float(errors.mean()), "explained_variance": kept}
+        run.metrics({f"val/{name}": value for name, value in result.items()})
+        code_size = fitted.model.description.architecture.code_size
+        return {**result, "code_size": code_size, "epochs": len(fitted.history)}
 
 
-def attempts(study: Study) -> list[FrozenTrial]:
-    """The trials that count towards `n_trials`, in order: not those whose worker died, nor surplus ones.
+def suggest(trial: Trial, dimension: Dimension) -> Any:
+    """A value from one line of the search space."""
+    if dimension.choices is not None:
+        return trial.suggest_categorical(dimension.param, dimension.choices)
+    low, high = dimension.ends[0], dimension.ends[-1]
+    if dimension.param in WHOLE:
+        return trial.suggest_int(dimension.param, low, high, step=int(dimension.step or 1), log=dimension.log)
+    return trial.suggest_float(dimension.param, low, high, step=dimension.step, log=dimension.log)
 
-    A trial that failed counts, and has its reason; one whose worker was killed has none, or was retried.
-    """
-    trials = study.get_trials(deepcopy=False)
-    retried = {number for trial in trials for number in trial.system_attrs.get(RETRIES, ())}
-    dead = {t.number for t in trials if t.state == TrialState.FAIL and REASON not in t.user_attrs}
-    return [trial for trial in trials if trial.number not in retried | dead]
+
+def search(study: Study, kind: str, params: Params, data: Prepared, runs: Runs, study_run: str) -> None:
+    """Works on a study until it has all its trials, and shows its progress."""
+    objective = Objective(kind, params, data, runs, study_run, Starter().stop_if_gone)
+    with progress(study, params.tune.n_trials) as show:
+        work(study, objective, params.tune.n_trials, show)
 
 
 def finished(study: Study, n_trials: int) -> list[FrozenTrial]:
@@ -51,7 +104,7 @@ def finished(study: Study, n_trials: int) -> list[FrozenTrial]:
     return [trial for trial in attempts(study) if trial.state.is_finished()][:n_trials]
 
 
-def work(study: Study, objective: Objective, n_trials: int, after: Callable[[], None]) -> None:
+def work(study: Study, objective: Callable[[Trial], Any], n_trials: int, after: Callable[[], None]) -> None:
     """Takes trial after trial until `n_trials` are finished, and waits for those of other workers, which may die.
 
     after: called after each trial and each wait. Raises UserError where the study is hopeless.
@@ -60,33 +113,26 @@ def work(study: Study, objective: Objective, n_trials: int, after: Callable[[], 
         retry_the_dead(study)
         counted = attempts(study)
         done = [trial for trial in counted if trial.state.is_finished()]
-        _stop_if_hopeless(study, done)
+        _stop_if_hopeless(study, done[:HOPELESS])
         if len(done) >= n_trials:
             return
         if len(counted) < n_trials or any(trial.state == TrialState.WAITING for trial in counted):
-            _try(study, _begun(objective, n_trials))
+            _try(study, objective, n_trials)
         else:
             time.sleep(POLL_SECONDS)
         after()
 
 
-def _try(study: Study, objective: Objective) -> None:
-    """One trial, whose failure is its own."""
-    gc.freeze()  # what is loaded stays: collecting a trainer's cycles, which hold the rows, then takes a millisecond
-    try:
-        study.optimize(objective, n_trials=1, catch=(Exception,), gc_after_trial=True)
-    except (UpdateFinishedTrialError, ValueError) as error:
-        if isinstance(error, ValueError) and "Cannot tell" not in str(error):
-            raise
-        print(f"this worker was silent for {GRACE} s and taken for dead: its trial is repeated", flush=True)
+class Surplus(Exception):  # noqa: N818  (no error)
+    """Other workers began the last trials a moment earlier: this one does not count."""
 
 
-def _begun(objective: Objective, n_trials: int) -> Objective:
-    """The objective of a trial that says who works on it and why it failed, and notices when it is one too many."""
+def _try(study: Study, objective: Callable[[Trial], Any], n_trials: int) -> None:
+    """One trial, whose failure is its own: it says who works on it and why it failed, and notices if it is surplus."""
 
     def run(trial: Trial) -> Any:
         trial.set_user_attr(WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()])
-        if sum(other.number < trial.number for other in attempts(trial.study)) >= n_trials:
+        if rank(study, trial.number) >= n_trials:
             raise Surplus
         try:
             values = objective(trial)
@@ -99,14 +145,20 @@ def _begun(objective: Objective, n_trials: int) -> Objective:
             raise
         return values
 
-    return run
+    gc.freeze()  # what is loaded stays: collecting a trainer's cycles, which hold the rows, then takes a millisecond
+    try:
+        study.optimize(run, n_trials=1, catch=(Exception,), gc_after_trial=True)
+    except (UpdateFinishedTrialError, ValueError) as error:
+        if isinstance(error, ValueError) and "Cannot tell" not in str(error):
+            raise
+        print(f"this worker was silent for {GRACE} s and taken for dead: its trial is repeated", flush=True)
 
 
 def retry_the_dead(study: Study) -> None:
     """Queues the trials of dead workers again: known by their silence in a database, by their process in a journal."""
-    in_database = isinstance(study._storage, RDBStorage)
+    in_database = isinstance(study._storage, storages.RDBStorage)
     if in_database:
-        fail_stale_trials(study)
+        storages.fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if _is_dead(trial, in_database=in_database):
             try:
@@ -129,8 +181,7 @@ def _is_dead(trial: FrozenTrial, *, in_database: bool) -> bool:
         return True
 
 
-def _stop_if_hopeless(study: Study, done: list[FrozenTrial]) -> None:
-    first = done[:HOPELESS]
+def _stop_if_hopeless(study: Study, first: list[FrozenTrial]) -> None:
     if len(first) == HOPELESS and all(trial.state == TrialState.FAIL for trial in first):
         reasons = Counter(trial.user_attrs.get(REASON) for trial in first)
         told = "\n".join(f"  {n} x {reason}" for reason, n in reasons.items())
@@ -146,60 +197,21 @@ def lost(trials: Sequence[FrozenTrial]) -> str:
     return f"{states.count(TrialState.PRUNED)} pruned, {states.count(TrialState.FAIL)} failed"
 
 
-class Bar:
-    """A study's progress: a bar in a terminal, one line a finished trial in a log."""
+@contextmanager
+def progress(study: Study, n_trials: int) -> Iterator[Callable[[], None]]:
+    """What shows the trials that were finished since: as a bar in a terminal, one line a trial in a log."""
+    name, before = study.study_name, len(finished(study, n_trials))
+    if before:
+        print(f"{name}: goes on after {before} of {n_trials} trials", flush=True)
+    with tqdm(total=n_trials, initial=before, desc=name, unit="trial", disable=not sys.stderr.isatty()) as bar:
 
-    def __init__(self, study: Study, n_trials: int) -> None:
-        self.study, self.n_trials, self.name = study, n_trials, study.study_name
-        self.told = len(finished(study, n_trials))
-        log = not sys.stderr.isatty()
-        self.bar = tqdm(total=n_trials, initial=self.told, desc=self.name, unit="trial", disable=log)
+        def show() -> None:
+            trials = finished(study, n_trials)
+            best = min((t.values[0] for t in trials if t.state == TrialState.COMPLETE), default=float("nan"))
+            told = f"best error {best:.4f}, {lost(trials)}"
+            if bar.disable and len(trials) > bar.n:
+                print(f"trial {len(trials)}/{n_trials} {name}: {told}", flush=True)
+            bar.n = len(trials)
+            bar.set_postfix_str(told)
 
-    def __enter__(self) -> "Bar":
-        if self.told:
-            print(f"{self.name}: goes on after {self.told} of {self.n_trials} trials", flush=True)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.close()
-
-    def update(self) -> None:
-        """Tells the trials that were finished since."""
-        trials = finished(self.study, self.n_trials)
-        best = min((t.values[0] for t in trials if t.state == TrialState.COMPLETE), default=float("nan"))
-        told = f"best error {best:.4f}, {lost(trials)}"
-        if self.bar.disable and len(trials) > self.told:
-            print(f"trial {len(trials)}/{self.n_trials} {self.name}: {told}", flush=True)
-        self.bar.set_postfix_str(told, refresh=False)
-        self.bar.update(len(trials) - self.told)
-        self.told = len(trials)
-
-
-class Repeatable(BaseSampler):
-    """Draws a trial's values from the seed, the number of trials before it that count, and their results.
-
-    So one worker repeats its study, a study that was killed or is given more trials goes on as if it had never stopped,
-    and several workers draw the same first trials, before which TPE has nothing to learn from.
-    """
-
-    def __init__(self, name: str, seed: int, study: Study) -> None:
-        """name: tpe or random. study: with all its trials; Hyperband shows a sampler those of one bracket alone."""
-        self.name, self.seed, self.study = name, seed, study
-
-    def _sampler(self, trial: FrozenTrial, drawn: str) -> BaseSampler:
-        """A sampler for what is drawn: of each value its own, as a retried trial has some of them already."""
-        rank = sum(other.number < trial.number for other in attempts(self.study))
-        seed = int(np.random.SeedSequence([self.seed, rank, *drawn.encode()]).generate_state(1)[0])
-        return TPESampler(seed=seed, n_startup_trials=STARTUP) if self.name == "tpe" else RandomSampler(seed=seed)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """As the trial's own sampler says."""
-        return self._sampler(trial, "").infer_relative_search_space(study, trial)
-
-    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> Any:
-        """As the trial's own sampler says."""
-        return self._sampler(trial, "").sample_relative(study, trial, search_space)
-
-    def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, dist: BaseDistribution) -> Any:
-        """As the value's own sampler says."""
-        return self._sampler(trial, param_name).sample_independent(study, trial, param_name, dist)
+        yield show
