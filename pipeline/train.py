@@ -21,6 +21,6 @@ if __name__ == "__main__":
             ResumePoint(repository() / RESUME / mark) as resume,
             training_run(data.description, values, mark, resumed=resume.start is not None) as run,
         ):
-            log = run and run.epoch
+            log = run.epoch if run else None
             fitted = fit(kind, params, data, log=log, fingerprint=mark, resume=resume, callbacks=[Progress(kind)])
             save(fitted.model, fitted.history, MODELS / kind)

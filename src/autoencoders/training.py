@@ -215,9 +215,9 @@ def fit(
     """Trains one type and gives its best weights and learning curves.
 
     log: called with each epoch's number, from 1, and its means. resume: holds the checkpoint that a killed training
-    goes on from, with the same result as an uninterrupted one. callbacks: more to do around epochs. trial: on one device,
-    and not made ready to score. Of several devices, the processes of all but the first end in here.
-    Raises DivergedError, ParameterError, and what the callbacks and `log` raise.
+    goes on from, with the same result as an uninterrupted one. callbacks: more to do around epochs. trial: takes one
+    device, and its model is not made ready to score. Of several devices, the processes of all but the first end in
+    here. Raises DivergedError, ParameterError, and what the callbacks and `log` raise.
     """
     source, facts = data.description, data.description.facts
     shape, own, train = params.architecture(kind, facts), params.own_for(kind, facts), params.train_for(kind, facts)
