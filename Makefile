@@ -6,7 +6,8 @@ JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test test-fast check ui dashboard bench bench-search bench-anomalies bench-memory lock clean
+.PHONY: repro test test-fast check ui dashboard bench bench-peers bench-precision bench-scaling bench-search \
+	bench-anomalies bench-memory profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	dvc repro preprocess
 	dvc stage list --name-only | sed -n 's/^train@//p' | \
@@ -43,8 +44,21 @@ dashboard: .venv/.ready # every study and trial, on localhost
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
-bench: .venv/.ready # interleaved pairs; writes benchmarks/results.json
-	python benchmarks/tuning.py
+bench: .venv/.ready # interleaved pairs, a quarter of an hour; writes benchmarks/results.json
+	OMP_NUM_THREADS=1 python benchmarks/fit.py
+	OMP_NUM_THREADS=1 python benchmarks/tuning.py
+
+bench-peers: .venv/.ready .venv-peers/.ready # the same trainings by Pythae, Keras on JAX, PyOD and scikit-learn
+	OMP_NUM_THREADS=1 python benchmarks/fit.py --peers
+
+bench-precision: .venv/.ready # bf16 beside fp32 over five seeds, every type; AUTOENCODERS_MIRROR: MNIST
+	OMP_NUM_THREADS=1 python benchmarks/precision.py
+
+bench-scaling: .venv/.ready # time and memory against rows, features, code size, layers; draws docs/scaling.png
+	python benchmarks/scaling.py
+
+profile: .venv/.ready # where a training's time goes; KIND=sparse: of that type
+	OMP_NUM_THREADS=1 python benchmarks/profile_fit.py
 
 bench-search: .venv/.ready # what tuning finds: TPE, random search, pruning; a quarter of an hour
 	python benchmarks/search.py
@@ -53,7 +67,7 @@ bench-anomalies: .venv/.ready .venv-peers/.ready # beside PyOD; AUTOENCODERS_ADB
 	OMP_NUM_THREADS=1 python benchmarks/anomalies.py
 
 .venv-peers/.ready: requirements-peers.txt requirements.lock
-	@echo "installing PyOD into .venv-peers"
+	@echo "installing other libraries into .venv-peers"
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
 	.venv-peers/bin/pip install --quiet --disable-pip-version-check -r requirements-peers.txt

@@ -1,0 +1,41 @@
+"""Where a training's time goes: cProfile and torch's profiler on a short training of digits. `make profile`."""
+
+import cProfile
+import os
+import pstats
+import tempfile
+import warnings
+from pathlib import Path
+
+from common import ROOT, digits
+
+LINES = 20
+
+
+def main() -> None:
+    os.chdir(ROOT)
+    warnings.filterwarnings("ignore")
+    from torch.profiler import ProfilerActivity, profile
+
+    from autoencoders.params import load_params
+    from autoencoders.training import fit
+
+    params = load_params(ROOT / "params.yaml").override({"train.epochs": 20})
+    with tempfile.TemporaryDirectory() as scratch:
+        data = digits(params, Path(scratch))
+        kind = os.environ.get("KIND", "undercomplete")
+        fit(kind, params.override({"train.epochs": 1}), data)  # first uses
+        with cProfile.Profile() as functions:
+            fit(kind, params, data)
+        with profile(activities=[ProfilerActivity.CPU]) as operations:
+            fit(kind, params, data)
+    pstats.Stats(functions).sort_stats("tottime").print_stats(LINES)
+    print(operations.key_averages().table(sort_by="self_cpu_time_total", row_limit=LINES, max_name_column_width=40))
+    trace = ROOT / "build/trace.json"
+    trace.parent.mkdir(exist_ok=True)
+    operations.export_chrome_trace(str(trace))
+    print(f"{trace.relative_to(ROOT)}: open it in a browser's tracing page")
+
+
+if __name__ == "__main__":
+    main()
