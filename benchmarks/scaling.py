@@ -1,6 +1,6 @@
 """Seconds and memory of an epoch against rows, features, code size and layers. `make bench-scaling`, some minutes.
 
-Each point is one epoch of `fit` in a process of its own, one thread, fp32: seconds without the start of the process, but
+Each point is one epoch of `fit` in a process of its own, one thread, fp32: seconds without the process's start, but
 with torch's first uses (about one); the largest resident set with all. The exponent is the slope through the three
 largest points of a curve, in logarithms: 1 is linear. Rows above `batches.IN_MEMORY` are streamed from disk.
 """

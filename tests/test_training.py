@@ -10,15 +10,16 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from autoencoders import batches
+from autoencoders import batches, training
 from autoencoders.batches import Batches
 from autoencoders.callbacks import CRITERION, Progress, ResumePoint
 from autoencoders.data.blocks import Blocks
 from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.errors import DivergedError
-from autoencoders.models import AUTOENCODERS
+from autoencoders.models import AUTOENCODERS, build
+from autoencoders.optimizer import LeanAdamW
 from autoencoders.params import Params
-from autoencoders.training import TRIM_AFTER, Fitted, TrainingModule, fit, warmup_cosine
+from autoencoders.training import TRIM_AFTER, Fitted, TrainingModule, chosen_precision, fit, warmup_cosine
 
 QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16, "train.patience": 0}
 
@@ -206,6 +207,68 @@ def test_without_a_generator_rows_keep_their_order(where, tmp_path):
     assert torch.cat(list(Batches(numbered(tmp_path, 10), 3)))[:, 0].tolist() == list(range(10))
 
 
+@pytest.mark.parametrize("n", [3, 4, 10, 23])
+def test_devices_share_each_chunk_and_leave_out_a_last_one_with_too_few_rows(where, tmp_path, n):
+    rows, devices = numbered(tmp_path, n), 3
+    shares = [Batches(rows, 4, seeded(0), device, devices) for device in range(devices)]
+    whole = [chunk for chunk in Batches(rows, 4, seeded(0)) if len(chunk) >= devices]
+    assert {len(share) for share in shares} == {len(whole)}
+    for chunk, *parts in zip(whole, *shares, strict=True):
+        assert sorted(chunk[:, 0].tolist()) == sorted(torch.cat(parts)[:, 0].tolist())
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+# precision and threads
+
+
+@pytest.mark.parametrize(
+    ("asked", "width", "precision"),
+    [
+        ("auto", 32, "32-true"),
+        ("32-true", 4096, "32-true"),
+        ("bf16-mixed", 32, "bf16-mixed"),
+        ("auto", 4096, "fastest"),
+    ],
+)
+def test_bf16_is_taken_where_it_is_asked_for_or_the_network_is_wide(asked, width, precision, params, data):
+    values = {"network.nodes_per_layer": [width, width], "train.precision": asked}
+    params, facts = params.override({**QUICK, **values}), data.description.facts
+    pair = build("undercomplete", params.architecture("undercomplete", facts), {})
+    able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    expected = {"fast": "bf16-mixed" if able else "32-true"}.get(precision, precision)
+    assert chosen_precision(params.train_for("undercomplete", facts), pair) == expected
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+def test_with_bf16_products_weights_and_evaluation_stay_fp32_and_the_error_is_as_good(kind, params, data, tmp_path):
+    params = params.override({**QUICK, "train.epochs": 8})
+    full = trained(kind, params, data, tmp_path / "full")
+    mixed = trained(kind, params.override({"train.precision": "bf16-mixed"}), data, tmp_path / "mixed")
+    assert mixed.model.description.params["train.precision"] == "bf16-mixed"
+    assert {weight.dtype for weight in mixed.model.autoencoder.parameters()} == {torch.float32}
+    assert not same(full, mixed)
+    assert mixed.history[-1][CRITERION] == pytest.approx(full.history[-1][CRITERION], rel=0.05)
+    x = mixed.model.scaled(torch.from_numpy(data.sample("validation")))
+    autoencoder = mixed.model.autoencoder
+    clean = autoencoder.reconstruction_loss(autoencoder.encode(x), x).mean().item()
+    assert clean == pytest.approx(mixed.history[mixed.model.description.best_epoch - 1][CRITERION], rel=1e-5)
+
+
+class Threads(pl.Callback):
+    """How many threads a training has."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
+        self.found = torch.get_num_threads()
+
+
+@pytest.mark.parametrize(("asked", "found"), [(1, 1), (2, 2), ("auto", 1)])
+def test_a_training_takes_the_threads_it_is_given_and_gives_them_back(asked, found, params, data):
+    threads, before = Threads(), torch.get_num_threads()
+    params = params.override({**QUICK, "train.epochs": 1, "train.threads": asked})
+    fit("undercomplete", params, data, callbacks=[threads])
+    assert (threads.found, torch.get_num_threads()) == (found, before)
+
+
 # trimming
 
 
@@ -294,3 +357,15 @@ def test_the_learning_rate_rises_linearly_and_falls_to_0_along_a_cosine():
     assert max(factors) == factors[10] == 1.0
     assert math.isclose(factors[55], 0.5)
     assert math.isclose(factors[100], 0.0, abs_tol=1e-12)
+
+
+@pytest.mark.parametrize("batches_a_step", [1, 3, 64])
+def test_every_step_takes_its_own_place_in_the_schedule(batches_a_step, params, data, monkeypatch):
+    rates = []
+    update = LeanAdamW.update
+    monkeypatch.setattr(LeanAdamW, "update", lambda self, rate: (rates.append(rate), update(self, rate)))
+    monkeypatch.setattr(training, "BATCHES_A_STEP", batches_a_step)
+    fit("undercomplete", params.override(QUICK), data)
+    train = params.train_for("undercomplete", data.description.facts)
+    steps = QUICK["train.epochs"] * math.ceil(len(data.rows["train"]) / train.batch_size)
+    assert rates == [train.learning_rate * warmup_cosine(step, steps, train.warmup) for step in range(steps)]
