@@ -1,14 +1,15 @@
 """Speed of `fit` beside a hand-written loop and the usual Lightning recipe, interleaved. `make bench`, some minutes.
 
-All train the same networks on the same rows with the same batches, epochs and learning rate, on one thread, and look at
-the validation rows once an epoch. The loops are written by hand in plain torch with fused AdamW; the usual recipe is
-TensorDataset, DataLoader, and self.log in every step. With --peers (`make bench-peers`) other libraries train too, each
+All train the same networks on the same rows with the same batches, epochs and learning rates, one thread, and look at the
+validation rows once an epoch. The loops are written by hand in plain torch with fused AdamW; the usual recipe is
+TensorDataset, DataLoader, self.log in every step, Lightning's CSV logger and checkpoints. With --peers (`make bench-peers`) other libraries train too, each
 in a process of .venv-peers: fit_peers.py. Beside each speed stands the squared error on test rows.
 """
 
 import argparse
 import json
 import logging
+import math
 import os
 import statistics
 import subprocess
@@ -31,7 +32,8 @@ ROUNDS = 7
 TYPES = ("sparse", "contractive", "denoising", "variational")
 PEERS = ("pythae", "keras_jax", "pyod", "sklearn")
 PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 1e-3  # of the libraries of .venv-peers, which keep it
+PEAK = 2e-3  # of a cosine, whose mean is half of that
 
 
 class Case(NamedTuple):
@@ -53,7 +55,7 @@ class Trained(NamedTuple):
 
 
 Recipe = Callable[[], Trained]
-CASES = {"small": Case(8, [32], 8, 64, 12_800, 5), "middle": Case(28, [512, 256, 128], 32, 128, 12_800, 3)}
+CASES = {"small": Case(8, [32], 8, 64, 12_800, 10), "middle": Case(28, [512, 256, 128], 32, 128, 12_800, 3)}
 HOW = {"fp32": {"train.precision": "32-true"}, "auto": {"train.precision": "auto"}}
 
 
@@ -101,7 +103,7 @@ class Bench:
             "network.loss": "mse",
             "train.batch_size": case.batch,
             "train.epochs": case.epochs,
-            "train.learning_rate": 2 * LEARNING_RATE,  # at its peak: half of that in the mean
+            "train.learning_rate": PEAK,
             "train.weight_decay": 0.0,
         }
         self.params = load_params(ROOT / "params.yaml").override(values)
@@ -215,8 +217,9 @@ class Bench:
             began = time.perf_counter()
             torch.manual_seed(1)
             pair = Pair([self.case.side**2, *self.case.widths], self.case.code, kind)
-            optimizer = torch.optim.AdamW(pair.parameters(), lr=LEARNING_RATE, weight_decay=0.0, fused=True)
+            optimizer = torch.optim.AdamW(pair.parameters(), weight_decay=0.0, fused=True)
             x, loss_of = rows["train"], LOSSES[kind]
+            rate = schedule(self.case)
             for _ in range(self.case.epochs):
                 order, total = torch.randperm(len(x)), torch.zeros(())
                 for start in range(0, len(x), self.case.batch):
@@ -224,6 +227,7 @@ class Bench:
                     loss = loss_of(pair, batch)
                     optimizer.zero_grad()
                     loss.backward()
+                    optimizer.param_groups[0]["lr"] = next(rate)
                     optimizer.step()
                     total += loss.detach() * len(batch)
                 with torch.no_grad():
@@ -239,7 +243,10 @@ class Bench:
         import pytorch_lightning as pl
         import torch
         from loops import LOSSES, Pair
+        from pytorch_lightning.loggers import CSVLogger
         from torch.utils.data import DataLoader, TensorDataset
+
+        bench = self
 
         class Usual(pl.LightningModule):
             def __init__(self, pair: Any) -> None:
@@ -255,7 +262,10 @@ class Bench:
                 self.log("val_loss", LOSSES["undercomplete"](self.pair, batch[0]))
 
             def configure_optimizers(self) -> Any:
-                return torch.optim.AdamW(self.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
+                optimizer = torch.optim.AdamW(self.parameters(), lr=1.0, weight_decay=0.0)
+                rates = list(schedule(bench.case))
+                falling = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rates[min(step, len(rates) - 1)])
+                return [optimizer], [{"scheduler": falling, "interval": "step"}]
 
         rows = {s: torch.from_numpy(self.data.scaled(self.data.sample(s))) for s in ("train", "validation", "test")}
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
@@ -265,8 +275,7 @@ class Bench:
         trainer = pl.Trainer(
             max_epochs=self.case.epochs,
             default_root_dir=self.folder,
-            logger=False,
-            enable_checkpointing=False,
+            logger=CSVLogger(self.folder),
             enable_progress_bar=False,
             enable_model_summary=False,
         )
@@ -278,6 +287,15 @@ class Bench:
         seconds = time.perf_counter() - began
         with torch.no_grad():
             return Trained(seconds, (module.pair(rows["test"]) - rows["test"]).square().sum(-1).mean().item())
+
+
+def schedule(case: Case) -> Iterator[float]:
+    """The learning rate of each step: a warm-up over a twentieth of them, then a cosine to 0."""
+    steps = case.epochs * math.ceil(case.rows / case.batch)
+    rising = 0.05 * steps
+    for step in range(steps):
+        falling = 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
+        yield PEAK * ((step + 1) / (rising + 1) if step < rising else falling)
 
 
 def images(n: int, side: int) -> np.ndarray:

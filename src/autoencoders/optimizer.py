@@ -12,6 +12,7 @@ class LeanAdamW(torch.optim.AdamW):
 
     def __init__(self, parameters: Iterable[nn.Parameter], weight_decay: float) -> None:
         super().__init__(parameters, weight_decay=weight_decay, fused=True)
+        self.weights: Any = self.param_groups[0]["params"]
         self.moments: tuple[list[Tensor], list[Tensor], list[Tensor]] | None = None
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -21,12 +22,11 @@ class LeanAdamW(torch.optim.AdamW):
 
     def _gathered(self) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """First moments, second moments and the shared count of steps, a tensor each parameter."""
-        weights = self.param_groups[0]["params"]
         if not self.state:
-            for weight in weights:
+            for weight in self.weights:
                 moments = {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}
                 self.state[weight] = {"step": torch.zeros((), device=weight.device), **moments}
-        states = [self.state[weight] for weight in weights]
+        states = [self.state[weight] for weight in self.weights]
         for state in states:
             state["step"] = states[0]["step"]
         return tuple([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))  # type: ignore[return-value]  # three
@@ -38,13 +38,14 @@ class LeanAdamW(torch.optim.AdamW):
         group["lr"], self.moments = learning_rate, self.moments or self._gathered()
         means, squares, steps = self.moments
         steps[0] += 1
+        gradients: Any = [weight.grad for weight in self.weights]
         torch._fused_adamw_(
-            group["params"], [weight.grad for weight in group["params"]], means, squares, [], steps,
+            self.weights, gradients, means, squares, [], steps,
             lr=learning_rate, beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"],
             eps=group["eps"], amsgrad=False, maximize=False,
         )  # fmt: skip
 
     def forget_gradients(self) -> None:
         """`zero_grad` without its hooks."""
-        for weight in self.param_groups[0]["params"]:
+        for weight in self.weights:
             weight.grad = None

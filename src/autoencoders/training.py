@@ -4,7 +4,7 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ WIDE = 2**26  # products of weights and rows in a batch, from which on bf16 gain
 CALIBRATION_ROWS = 10_000  # behind the variance of errors and the p-values
 SHUFFLE, NOISE = 0, 1  # the two random streams of an epoch
 MEANS = ("reconstruction_loss", "penalty")  # of an epoch
+FULL = nullcontext()  # precision
 LEFT_OUT = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")  # of Lightning's own work
 
 
@@ -94,50 +95,46 @@ class TrainingModule(pl.LightningModule):
         return epoch_generator(self.seed, epoch, NOISE, *rank, device=self.device)
 
     def on_train_epoch_start(self) -> None:
-        """Starts the epoch's noise and sums."""
+        """Starts the epoch's noise and sums; what stays the same in all of it is worked out once."""
+        self.weight, self.trims = self.penalty_weight, self.train_params.trim > 0 and self.progress >= TRIM_AFTER
         self.noise = self._noise(self.current_epoch)
         self.train_sums, self.val_sums = Sums("train", self.device), Sums("val", self.device)
 
     def training_step(self, rows: Tensor, batch_idx: int) -> None:
         """One optimizer step a batch. rows: (several batches, features), raw; this device's share."""
         p, devices, done = self.train_params, self.trainer.world_size, batch_idx * self.chunk
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
         steps_an_epoch = math.ceil(self.rows / p.batch_size)
         first = self.current_epoch * steps_an_epoch + done // p.batch_size
-        share = devices / min(self.chunk, self.rows - done)  # of each row
+        share = devices / min(self.chunk, self.rows - done)  # of each row in a device's gradient
         batches = self.model.scaled(rows).split(math.ceil(p.batch_size / devices))
         losses = []
         for step, x in enumerate(batches, first):
-            factor = warmup_cosine(step, p.epochs * steps_an_epoch, p.warmup)
-            losses.append(self._stepped(x, p.learning_rate * factor, len(x) * share))
+            losses.append(self._backward(x, optimizer, len(x) * share))
+            optimizer.update(p.learning_rate * warmup_cosine(step, p.epochs * steps_an_epoch, p.warmup))
         self.train_sums.add([len(x) for x in batches], losses)
 
-    def _stepped(self, x: Tensor, learning_rate: float, share: float) -> Loss:
-        """The losses of a batch, after a step that lowers them; share: the weight of this device's gradient."""
-        optimizer: Any = self.optimizers(use_pl_optimizer=False)
-        with torch.autocast(x.device.type, torch.bfloat16) if self.precision == "bf16-mixed" else nullcontext():
-            loss = self.model.autoencoder.loss(self.trimmed(x, TRIM_AFTER), self.noise)
-        weight = self.penalty_weight
-        total = loss.reconstruction + weight * loss.penalty if weight else loss.reconstruction
+    def _backward(self, x: Tensor, optimizer: LeanAdamW, share: float) -> Loss:
+        """The losses of a batch, and their gradients; share: the weight of this device's."""
+        with self.products():
+            loss = self.model.autoencoder.loss(self.trimmed(x) if self.trims else x, self.noise)
+        total = loss.reconstruction + self.weight * loss.penalty if self.weight else loss.reconstruction
         optimizer.forget_gradients()
         if self.trainer.world_size > 1:
             self.manual_backward(total * share)  # gradients are averaged over devices, whose shares may differ
-        else:
-            total.backward(
-                inputs=optimizer.param_groups[0]["params"]
-            )  # without the hooks, which cost as much as a small network's backward pass
+        else:  # without the hooks, which cost as much as a small network's backward pass
+            total.backward(inputs=optimizer.weights if self.model.autoencoder.input_gradients else None)
         if self.train_params.gradient_clip:
             clip_grad_norm_(self.parameters(), self.train_params.gradient_clip)
-        optimizer.update(learning_rate)
         return Loss(loss.reconstruction.detach(), loss.penalty.detach())
 
-    @torch.no_grad()
-    def trimmed(self, x: Tensor, after: float = 0.0) -> Tensor:
-        """The batch without the share `trim` of its rows that are rebuilt worst: contaminated data is not learnt.
+    def products(self) -> AbstractContextManager[object]:
+        """Products in the chosen precision. Entered anew for each batch, as it keeps the weights that it converts."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16-mixed" else FULL
 
-        after: the progress of training before which nothing is left out.
-        """
-        if not self.train_params.trim or self.progress < after:
-            return x
+    @torch.no_grad()
+    def trimmed(self, x: Tensor) -> Tensor:
+        """The batch without the share `trim` of its rows that are rebuilt worst: contaminated data is not learnt."""
         autoencoder = self.model.autoencoder
         error = autoencoder.reconstruction_loss(autoencoder.encode(x), x)
         error += self.penalty_weight * autoencoder.divergence(x)
@@ -149,7 +146,8 @@ class TrainingModule(pl.LightningModule):
 
     def validation_step(self, rows: Tensor) -> None:
         """Clean reconstruction, the same for every type, and the type's own penalty; in full precision."""
-        x = self.trimmed(self.model.scaled(rows))
+        x = self.model.scaled(rows)
+        x = self.trimmed(x) if self.train_params.trim else x
         autoencoder = self.model.autoencoder
         clean = autoencoder.reconstruction_loss(autoencoder.encode(x), x).mean()
         self.val_sums.add([len(x)], [Loss(clean, autoencoder.loss(x, self.noise).penalty.detach())])

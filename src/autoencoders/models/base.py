@@ -23,6 +23,7 @@ class Autoencoder(nn.Module, ABC):
     """An autoencoder in model scale. x, x_hat: (batch, features); z: (batch, code)."""
 
     weight = 0.0  # of the penalty
+    input_gradients = False  # whether the loss makes gradients at x, which are of no use to the training step
 
     def __init__(self, architecture: Architecture, *, code_outputs: int = 1) -> None:
         """code_outputs: how many numbers the encoder gives for each code unit."""

@@ -27,20 +27,16 @@ class Contractive(Autoencoder):
         cheap = "exact" if architecture.code_size <= EXACT_UP_TO else "estimate"
         cheapest = cheap if architecture.widths else "closed_form"
         self.weight, self.jacobian = weight, cheapest if jacobian == "auto" else jacobian
+        self.input_gradients = self.jacobian == "estimate" or architecture.kind == "conv"
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
         """Reconstruction loss and the mean squared Frobenius norm of the encoder's Jacobian."""
         with torch.enable_grad():
-            x = x.detach().requires_grad_(self._needs_input_gradient)
+            x = x.detach().requires_grad_(self.input_gradients)
             a = self.encoder(x).to(x.dtype)
             z = self.code_activation(a)
             penalty = self.jacobian_squared_norm(x, a, z, generator).mean()
         return Loss(self.reconstruction_loss(z, x.detach()).mean(), penalty)
-
-    @property
-    def _needs_input_gradient(self) -> bool:
-        """Whether the norm is computed through gradients at x; otherwise these would be computed for nothing."""
-        return self.jacobian == "estimate" or self.architecture.kind == "conv"
 
     def jacobian_squared_norm(self, x: Tensor, a: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
         """||dz/dx||_F^2, one value a sample; z = code_activation(a), a = encoder(x); x requires a gradient."""
