@@ -1,9 +1,10 @@
 """Speed of `fit` beside a hand-written loop and the usual Lightning recipe, interleaved. `make bench`, some minutes.
 
-All train the same networks on the same rows with the same batches, epochs and learning rates, one thread, and look at the
-validation rows once an epoch. The loops are written by hand in plain torch with fused AdamW; the usual recipe is
-TensorDataset, DataLoader, self.log in every step, Lightning's CSV logger and checkpoints. With --peers (`make bench-peers`) other libraries train too, each
-in a process of .venv-peers: fit_peers.py. Beside each speed stands the squared error on test rows.
+All train the same networks on the same rows with the same batches, epochs and learning rates, on one thread, and look
+at the validation rows once an epoch. The loops are written by hand in plain torch with fused AdamW; the usual recipe
+is TensorDataset, DataLoader, self.log in every step, Lightning's CSV logger and checkpoints. With --peers (`make
+bench-peers`) other libraries train too, each in a process of .venv-peers: fit_peers.py. Beside each speed stands the
+squared error on test rows.
 """
 
 import argparse
