@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -27,8 +28,16 @@ def mlp(sizes: Sequence[int], activation: str) -> nn.Sequential:
 
 def pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
     """Encoder and decoder, rows (batch, features) in and out; code_outputs: numbers for each code unit."""
-    if a.kind == "conv":
-        return conv_pair(a, code_outputs)
+    encoder, decoder = conv_pair(a, code_outputs) if a.kind == "conv" else mlp_pair(a, code_outputs)
+    for module in (*encoder, *decoder):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.xavier_uniform_(module.weight)  # Glorot & Bengio 2010: torch's own lets deep networks' signals fade
+            nn.init.zeros_(cast(Tensor, module.bias))
+    return encoder, decoder
+
+
+def mlp_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Linear layers; the decoder mirrors the encoder."""
     encoder = mlp([a.n_features, *a.widths, a.code_size * code_outputs], a.activation)
     return encoder, mlp([a.code_size, *reversed(a.widths), a.n_features], a.activation)
 
