@@ -6,7 +6,7 @@ JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test test-fast check ui dashboard bench bench-peers bench-precision bench-scaling bench-search \
+.PHONY: repro test test-fast check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
 	bench-anomalies bench-memory profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	dvc repro preprocess
@@ -56,6 +56,9 @@ bench-precision: .venv/.ready # bf16 beside fp32 over five seeds, every type; AU
 
 bench-scaling: .venv/.ready # time and memory against rows, features, code size, layers; draws docs/scaling.png
 	python benchmarks/scaling.py
+
+bench-streaming: .venv/.ready # a training that streams 4 GB beside one that holds them; 12 GB of memory
+	OMP_NUM_THREADS=1 python benchmarks/streaming.py
 
 profile: .venv/.ready # where a training's time goes; KIND=sparse: of that type
 	OMP_NUM_THREADS=1 python benchmarks/profile_fit.py

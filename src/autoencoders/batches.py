@@ -14,7 +14,7 @@ from autoencoders.data.prepared import Prepared
 
 VALIDATION_ROWS = 4096
 IN_MEMORY = 2**28  # bytes up to which a split is held as a whole; above, blocks are shuffled
-BLOCK_BYTES, BUFFERED = 2**18, 128  # of a block, and how many are shuffled together
+BLOCK_BYTES, BUFFERED = 2**18, 64  # of a block, and how many are shuffled together
 
 
 def epoch_generator(seed: int, epoch: int, *stream: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -42,6 +42,10 @@ class Blocks:
         rows = min(len(self) if stop is None else stop, len(self)) - start
         return np.fromfile(self.path, self.row, rows, offset=self.offset + start * self.row_bytes)
 
+    def mapped(self) -> np.ndarray:
+        """All rows, in memory as far as they are read."""
+        return np.asarray(np.lib.format.open_memmap(self.path, mode="r"))
+
     def __iter__(self) -> Iterator[np.ndarray]:
         """All rows, some megabytes at a time."""
         size = max(1, BLOCK_BYTES // self.row_bytes)

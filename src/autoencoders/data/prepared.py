@@ -97,7 +97,7 @@ def load_prepared(folder: Path) -> Prepared:
     description = load_description(folder)
     n, sizes = description.schema.n_features, {split: description.rows.get(split, 0) for split in SPLITS}
     rows = {split: _array(folder / f"{split}.npy", (size, n)) for split, size in sizes.items()}
-    labels = {split: _array(folder / f"{split}_labels.npy", (size,)).read() for split, size in sizes.items()}
+    labels = {split: _array(folder / f"{split}_labels.npy", (size,)).mapped() for split, size in sizes.items()}
     shift, scale, mean = (_array(folder / f"{name}.npy", (n,)).read() for name in ("shift", "scale", "mean"))
     if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
         raise DataError(f"{folder}: shift or scale can't be used; delete the folder and run `dvc repro`")

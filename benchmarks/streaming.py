@@ -1,0 +1,91 @@
+"""A training that streams 4 GB beside one that holds them: memory, speed, test error. `make bench-streaming`.
+
+One epoch of `fit` in a process of its own, one thread, warm files, interleaved; "held" has no limit for what is held as a
+whole, and so shuffles all rows together. Takes 12 GB of memory and 8 GB of disk, in `build`, while it runs.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from common import KIND, ROOT, record
+from memory import _write
+from tqdm import tqdm
+
+ROUNDS = 3
+GIGABYTES = 4.0
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        _train(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+        return
+    (ROOT / "build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="streaming-") as scratch:
+        folder = _prepared(Path(scratch))
+        found = [
+            {how: _measured(folder, how, seed) for how in ("held", "streamed")}
+            for seed in tqdm(range(1, ROUNDS + 1), unit="round")
+        ]
+    ratios = [each["held"]["seconds"] / each["streamed"]["seconds"] for each in found]
+    errors = [each["streamed"]["error"] / each["held"]["error"] for each in found]
+    for each in found:
+        print(each)
+    megabytes = max(each["streamed"]["megabytes"] for each in found)
+    print(
+        f"streamed: {megabytes:.0f} MB resident at most, {statistics.median(ratios):.2f} times as fast as held, test error "
+        f"{min(errors) - 1:+.1%} to {max(errors) - 1:+.1%}"
+    )
+    speed = {"ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios), "unit": "times as fast"}
+    record([{"name": "fit_streamed_vs_held", **speed, "megabytes": megabytes}])
+
+
+def _prepared(scratch: Path) -> Path:
+    from autoencoders.data.prepare import prepare
+    from autoencoders.data.sources import download
+    from autoencoders.params import load_params
+
+    os.chdir(ROOT)
+    _write(scratch / "rows.npy", GIGABYTES)
+    data = load_params(ROOT / "params.yaml").override({"data.path": str(scratch / "rows.npy")}).data
+    download(data, scratch / "raw")
+    prepare(scratch / "raw", scratch / "prepared", data)
+    (scratch / "rows.npy").unlink()
+    return scratch / "prepared"
+
+
+def _measured(folder: Path, how: str, seed: int) -> dict[str, float]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, __file__, str(folder), how, str(seed)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _train(folder: Path, how: str, seed: int) -> None:
+    from autoencoders import batches
+    from autoencoders.data.prepared import load_prepared
+    from autoencoders.evaluation.metrics import fidelity
+    from autoencoders.params import load_params
+    from autoencoders.training import fit
+
+    params = load_params(ROOT / "params.yaml").override({"train.epochs": 1, "seed": seed})
+    if how == "held":
+        batches.IN_MEMORY = 2**40
+    data = load_prepared(folder)
+    began = time.perf_counter()
+    model = fit(KIND, params, data, trial=True).model
+    seconds = time.perf_counter() - began
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    error = float(fidelity(model.reconstruct, data, "validation")[0].mean())
+    print(json.dumps({"seconds": seconds, "megabytes": kilobytes * 1024 / 1e6, "error": error}))
+
+
+if __name__ == "__main__":
+    main()
