@@ -51,7 +51,7 @@ bench: .venv/.ready # interleaved pairs, a quarter of an hour; writes benchmarks
 bench-peers: .venv/.ready .venv-peers/.ready # the same trainings by Pythae, Keras on JAX, PyOD and scikit-learn
 	OMP_NUM_THREADS=1 python benchmarks/fit.py --peers
 
-bench-precision: .venv/.ready # bf16 beside fp32 over five seeds, every type; AUTOENCODERS_MIRROR: MNIST
+bench-precision: .venv/.ready # bf16 beside fp32 over five seeds, every type
 	OMP_NUM_THREADS=1 python benchmarks/precision.py
 
 bench-scaling: .venv/.ready # time and memory against rows, features, code size, layers; draws docs/scaling.png
