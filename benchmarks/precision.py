@@ -1,7 +1,7 @@
 """Test error of bf16 products beside fp32, every type, five seeds: what `train.precision: auto` may cost in quality.
 
-`make bench-precision`, some minutes: fit.py's middle network and rows, evaluated in fp32 on the test rows. Differences are
-paired by seed, with Student's 95 % interval.
+`make bench-precision`, some minutes: fit.py's middle network and rows, evaluated in fp32 on the test rows. Differences
+are paired by seed, with Student's 95 % interval.
 """
 
 import os
