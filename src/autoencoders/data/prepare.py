@@ -23,6 +23,7 @@ from autoencoders.params import Data
 SMALLEST_SPLIT = 2  # rows; a variance needs two
 MOST_CLASSES = 1000
 TABLES = "standard"  # the scaling that `auto` stands for, of tables
+BACKWARDS = np.array([2, 1, 0], np.int8)  # numbers of SPLITS, in the order in which they take their rows
 LOOKED = 100_000  # rows among which duplicates are counted
 
 
@@ -120,14 +121,14 @@ class RawRows:
             raise DataError(f"data.split = {data.split}: row {int(self.keys.isna().argmax()) + 1} has no value")
         n_test = own_test or (0 if data.protocol == "transductive" else round(n * data.test_fraction))
         n_validation = round((n - n_test) * data.validation_fraction)
-        parts = np.repeat(["test", "validation", "train"], [n_test, n_validation, n - n_test - n_validation])
-        split_of = np.empty(n, parts.dtype)
-        split_of[np.append(np.arange(n - own_test, n), self._order(n - own_test))] = parts
+        sizes = [n - n_test - n_validation, n_validation, n_test]
+        number = np.empty(n, np.int8)  # of each row's split
+        number[np.append(np.arange(n - own_test, n), self._order(n - own_test))] = np.repeat(BACKWARDS, sizes[::-1])
         if data.split.startswith("column:"):
-            split_of = self.keys.to_numpy()
+            number = pd.Categorical(self.keys, SPLITS).codes
             if unknown := self.keys[~self.keys.isin(SPLITS)].tolist():
                 raise DataError(f"data.split = {data.split}: holds {unknown[0]!r}, allowed: {', '.join(SPLITS)}")
-        masks = {split: np.asarray(split_of == split) for split in SPLITS}
+        masks = {split: np.asarray(number == i) for i, split in enumerate(SPLITS)}
         if data.protocol == "transductive":
             masks |= dict.fromkeys(("train", "test"), np.ones(n, bool))
         for split, mask in masks.items():
