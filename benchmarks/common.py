@@ -1,7 +1,9 @@
 """What the benchmarks share: digits as params.yaml prepares them, a stand-in for MLflow, where results are kept."""
 
 import json
-from collections.abc import Iterator
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 KIND = "undercomplete"
 RESULTS = ROOT / "benchmarks/results.json"
+
+
+def alone(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the function gives, run in a process of its own: a child's largest resident set begins with its parent's."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def record(results: list[dict[str, Any]]) -> None:

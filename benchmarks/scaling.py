@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from common import KIND, ROOT, record
+from common import KIND, ROOT, alone, record
 from tqdm import tqdm
 
 PICTURE = ROOT / "docs/scaling.png"
@@ -52,9 +52,7 @@ def main() -> None:
     if given.point:
         _train(*json.loads(given.point))
         return
-    curves = {
-        name: [(x, _measured(point, name)) for x, point in tqdm(points, desc=name)] for name, points in CURVES.items()
-    }
+    curves = {name: [(x, _measured(point)) for x, point in tqdm(points, desc=name)] for name, points in CURVES.items()}
     results = []
     for name, points in curves.items():
         x, found = zip(*points, strict=True)
@@ -69,23 +67,12 @@ def main() -> None:
     _draw(results)
 
 
-def _measured(point: Point, name: str) -> tuple[float, float]:
+def _measured(point: Point) -> tuple[float, float]:
     """Seconds and megabytes of one epoch, in a process of its own."""
-    from autoencoders.data.blocks import Writer
-    from autoencoders.data.prepare import prepare
-    from autoencoders.data.sources import download
-    from autoencoders.params import load_params
-
     (ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="scaling-") as scratch:
-        folder, rng = Path(scratch), np.random.default_rng(0)
-        writer = Writer(folder / "rows.npy", np.uint8, (point.rows, *point.shape))
-        for start in range(0, point.rows, 100_000):
-            writer.add(rng.integers(0, 256, (min(100_000, point.rows - start), *point.shape), np.uint8))
-        writer.close()
-        os.chdir(ROOT)
         values = {
-            "data.path": str(folder / "rows.npy"),
+            "data.path": str(Path(scratch, "rows.npy")),
             "network.code_size": point.code_size,
             "network.n_layers": point.layers,
             "network.nodes_per_layer": [256] * point.layers,
@@ -93,14 +80,31 @@ def _measured(point: Point, name: str) -> tuple[float, float]:
             "train.batch_size": point.batch,
             "train.precision": "32-true",
         }
-        params = load_params(ROOT / "params.yaml").override(values)
-        download(params.data, folder / "raw")
-        prepare(folder / "raw", folder / "prepared", params.data)
+        folder = alone(_prepared, point, values, Path(scratch))
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-        command = [sys.executable, __file__, "--point", json.dumps([str(folder / "prepared"), values])]
+        command = [sys.executable, __file__, "--point", json.dumps([folder, values])]
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
         seconds, megabytes = json.loads(done.stdout.splitlines()[-1])
         return seconds, megabytes
+
+
+def _prepared(point: Point, values: dict[str, Any], folder: Path) -> str:
+    """Random images, as `data/prepared` has them."""
+    from autoencoders.data.blocks import Writer
+    from autoencoders.data.prepare import prepare
+    from autoencoders.data.sources import download
+    from autoencoders.params import load_params
+
+    rng = np.random.default_rng(0)
+    writer = Writer(folder / "rows.npy", np.uint8, (point.rows, *point.shape))
+    for start in range(0, point.rows, 100_000):
+        writer.add(rng.integers(0, 256, (min(100_000, point.rows - start), *point.shape), np.uint8))
+    writer.close()
+    os.chdir(ROOT)
+    params = load_params(ROOT / "params.yaml").override(values)
+    download(params.data, folder / "raw")
+    prepare(folder / "raw", folder / "prepared", params.data)
+    return str(folder / "prepared")
 
 
 def _train(folder: str, values: dict[str, Any]) -> None:

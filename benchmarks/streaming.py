@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import KIND, ROOT, record
+from common import KIND, ROOT, alone, record
 from memory import _write
 from tqdm import tqdm
 
@@ -28,7 +28,7 @@ def main() -> None:
         return
     (ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="streaming-") as scratch:
-        folder = _prepared(Path(scratch))
+        folder = alone(_prepared, Path(scratch))
         found = [
             {how: _measured(folder, how, seed) for how in ("held", "streamed")}
             for seed in tqdm(range(1, ROUNDS + 1), unit="round")
