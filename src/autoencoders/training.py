@@ -247,13 +247,11 @@ def fit(
 def _threads(train: FixedTrain, widest: int) -> Iterator[None]:
     """train.threads; auto: one for small products, of which a second gains little where other processes want the core.
 
-    Never more than OMP_NUM_THREADS, or the machine's cores.
+    auto takes never more than OMP_NUM_THREADS, or the machine's cores.
     """
     before = torch.get_num_threads()
-    useful = before if train.threads == "auto" else train.threads
-    if train.threads == "auto":
-        useful = max(1, min(before, train.batch_size * widest // THREAD_VALUES))
-    torch.set_num_threads(useful)
+    useful = max(1, min(before, train.batch_size * widest // THREAD_VALUES))
+    torch.set_num_threads(useful if train.threads == "auto" else train.threads)
     try:
         yield
     finally:
