@@ -125,9 +125,9 @@ class RawRows:
         number = np.empty(n, np.int8)  # of each row's split
         number[np.append(np.arange(n - own_test, n), self._order(n - own_test))] = np.repeat(BACKWARDS, sizes[::-1])
         if data.split.startswith("column:"):
-            number = pd.Categorical(self.keys, SPLITS).codes
             if unknown := self.keys[~self.keys.isin(SPLITS)].tolist():
                 raise DataError(f"data.split = {data.split}: holds {unknown[0]!r}, allowed: {', '.join(SPLITS)}")
+            number = pd.Categorical(self.keys, SPLITS).codes
         masks = {split: np.asarray(number == i) for i, split in enumerate(SPLITS)}
         if data.protocol == "transductive":
             masks |= dict.fromkeys(("train", "test"), np.ones(n, bool))
