@@ -58,3 +58,34 @@ def test_gradients_are_forgotten():
     gradients(model)
     LeanAdamW(model.parameters(), weight_decay=0.0).forget_gradients()
     assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_bf16_copies_train_as_autocast_does_bit_for_bit():
+    ours, theirs = network(), network()
+    lean = LeanAdamW(ours.parameters(), weight_decay=0.1)
+    usual = torch.optim.AdamW(theirs.parameters(), weight_decay=0.1, fused=True)
+    for rate in RATES:
+        with torch.autocast("cpu", torch.bfloat16):
+            with lean.in_bf16():
+                gradients(ours)
+                assert {weight.dtype for weight in ours.parameters()} == {torch.bfloat16}
+                lean.update(rate)
+            gradients(theirs)
+        usual.param_groups[0]["lr"] = rate
+        usual.step()
+    assert {weight.dtype for weight in ours.parameters()} == {torch.float32}
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
+def test_gradients_are_clipped_as_torch_clips_them():
+    ours, theirs = network(), network()
+    lean = LeanAdamW(ours.parameters(), weight_decay=0.1)
+    usual = LeanAdamW(theirs.parameters(), weight_decay=0.1)
+    for rate in RATES:
+        gradients(ours)
+        lean.update(rate, gradient_clip=0.5)
+        gradients(theirs)
+        norm = nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
+        usual.update(rate)
+        assert norm > 0.5
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))

@@ -356,7 +356,7 @@ def test_the_learning_rate_rises_linearly_and_falls_to_0_along_a_cosine():
 def test_every_step_takes_its_own_place_in_the_schedule(batches_a_step, params, data, monkeypatch):
     rates = []
     update = LeanAdamW.update
-    monkeypatch.setattr(LeanAdamW, "update", lambda self, rate: (rates.append(rate), update(self, rate)))
+    monkeypatch.setattr(LeanAdamW, "update", lambda self, rate, clip: (rates.append(rate), update(self, rate, clip)))
     monkeypatch.setattr(training, "BATCHES_A_STEP", batches_a_step)
     fit("undercomplete", params.override(QUICK), data)
     train = params.train_for("undercomplete", data.description.facts)

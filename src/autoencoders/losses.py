@@ -15,7 +15,7 @@ def reconstruction_loss(loss: str, output: Tensor, x: Tensor) -> Tensor:
     output: (..., features), the decoder's output; logits where loss is "bce". x: (..., features), in [0, 1] for "bce".
     """
     if loss == "mse":
-        return (output - x).square().sum(-1)
+        return functional.mse_loss(output, x.expand_as(output), reduction="none").sum(-1)
     if loss == "l1":
         return (output - x).abs().sum(-1)
     if loss == "bce":

@@ -12,7 +12,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.strategies import Strategy
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 
 from autoencoders.batches import RowsModule, epoch_generator
 from autoencoders.callbacks import History, LogEpoch, ResumePoint
@@ -109,9 +108,12 @@ class TrainingModule(pl.LightningModule):
         share = devices / min(self.chunk, self.rows - done)  # of each row in a device's gradient
         batches = self.model.scaled(rows).split(math.ceil(p.batch_size / devices))
         losses = []
-        for step, x in enumerate(batches, first):
-            losses.append(self._backward(x, optimizer, len(x) * share))
-            optimizer.update(p.learning_rate * warmup_cosine(step, p.epochs * steps_an_epoch, p.warmup))
+        half = self.precision == "bf16-mixed" and devices == 1  # of several, gradients are averaged in full precision
+        with optimizer.in_bf16() if half else nullcontext():
+            for step, x in enumerate(batches, first):
+                losses.append(self._backward(x, optimizer, len(x) * share))
+                rate = p.learning_rate * warmup_cosine(step, p.epochs * steps_an_epoch, p.warmup)
+                optimizer.update(rate, p.gradient_clip)
         self.train_sums.add([len(x) for x in batches], losses)
 
     def _backward(self, x: Tensor, optimizer: LeanAdamW, share: float) -> Loss:
@@ -124,8 +126,6 @@ class TrainingModule(pl.LightningModule):
             self.manual_backward(total * share)  # gradients are averaged over devices, whose shares may differ
         else:  # without the hooks, which cost as much as a small network's backward pass
             total.backward(inputs=optimizer.weights if self.model.autoencoder.input_gradients else None)
-        if self.train_params.gradient_clip:
-            clip_grad_norm_(self.parameters(), self.train_params.gradient_clip)
         return Loss(loss.reconstruction.detach(), loss.penalty.detach())
 
     def products(self) -> AbstractContextManager[object]:

@@ -42,7 +42,7 @@ class Contractive(Autoencoder):
         """||dz/dx||_F^2, one value a sample; z = code_activation(a), a = encoder(x); x requires a gradient."""
         if self.jacobian == "closed_form":
             (layer,) = linear_layers(self.encoder)
-            return slope(self.code_activation, a).square() @ layer.weight.square().sum(-1)
+            return slope(self.code_activation, a).square() @ layer.weight.to(a.dtype).square().sum(-1)
         if self.jacobian == "exact":
             return self.exact_squared_norm(x)
         noise = torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
