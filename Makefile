@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: repro test test-fast check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
-	bench-anomalies bench-memory profile lock clean
+	bench-anomalies bench-memory anchors profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	dvc repro preprocess
 	dvc stage list --name-only | sed -n 's/^train@//p' | \
@@ -59,6 +59,9 @@ bench-scaling: .venv/.ready # time and memory against rows, features, code size,
 
 bench-streaming: .venv/.ready # a training that streams 4 GB beside one that holds them; 12 GB of memory
 	OMP_NUM_THREADS=1 python benchmarks/streaming.py
+
+anchors: .venv/.ready # each type against its paper; ONLY=hinton2006: one; SEEDS=1,2,3: several
+	ae anchors $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS))
 
 profile: .venv/.ready # where a training's time goes; KIND=sparse: of that type
 	OMP_NUM_THREADS=1 python benchmarks/profile_fit.py

@@ -16,6 +16,7 @@ class Architecture:
     loss: str  # mse, bce or l1: with bce the decoder's outputs are logits
     kind: str = "mlp"  # mlp or conv
     shape: tuple[int, ...] = ()  # of an image: rows, columns and, where there are several, channels
+    tied: bool = False  # mlp: the decoder's weights are the encoder's, transposed
 
 
 def layer_widths(n_layers: int, nodes: int | Sequence[int], code_size: int, kind: str = "mlp") -> tuple[int, ...]:

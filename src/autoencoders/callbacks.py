@@ -22,8 +22,8 @@ LogEpoch = Callable[[int, dict[str, float]], None]
 class History(pl.Callback):
     """Each epoch's means, passed on, and the weights of the best one; stops when patience is over.
 
-    The best epoch has the lowest clean validation error. Epochs in which the penalty still warms up don't count: their
-    error is low because the penalty is.
+    The best epoch has the lowest clean validation error. Epochs in which the loss still changes, as the penalty warms
+    up or k falls, don't count: their error is low because of that.
     """
 
     def __init__(self, patience: int, report: LogEpoch) -> None:
@@ -47,7 +47,7 @@ class History(pl.Callback):
         self.epochs.append(dict(pl_module.epoch_means))
         self.report(len(self.epochs), self.epochs[-1])
         autoencoder, epoch = pl_module.model.autoencoder, len(self.epochs)
-        warm = autoencoder.penalty_weight(1.0) == pl_module.penalty_weight
+        warm = autoencoder.settled(pl_module.progress)
         better = not self.best or self.epochs[-1][CRITERION] < self.epochs[self.best - 1][CRITERION]
         if better and (warm or epoch == trainer.max_epochs):
             self.best = epoch

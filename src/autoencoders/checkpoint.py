@@ -78,7 +78,7 @@ class TrainedModel(nn.Module):
 
     def code(self, raw: Tensor) -> Tensor:
         """Codes (rows, code) of raw rows."""
-        return self.autoencoder.encode(self.scaled(raw))
+        return self.autoencoder.features(self.scaled(raw))
 
     def reconstruction(self, raw: Tensor) -> Tensor:
         """Raw-scale reconstructions of raw rows."""

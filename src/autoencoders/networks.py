@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from autoencoders.architecture import Architecture
@@ -39,7 +40,9 @@ def pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequenti
 def mlp_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
     """Linear layers; the decoder mirrors the encoder."""
     encoder = mlp([a.n_features, *a.widths, a.code_size * code_outputs], a.activation)
-    return encoder, mlp([a.code_size, *reversed(a.widths), a.n_features], a.activation)
+    decoder = mlp([a.code_size, *reversed(a.widths), a.n_features], a.activation)
+    layers = [Transposed(layer) if isinstance(layer, nn.Linear) else layer for layer in reversed(encoder)]
+    return encoder, nn.Sequential(*layers) if a.tied else decoder
 
 
 def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -61,6 +64,19 @@ def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Seq
     encoder += [nn.Flatten(), nn.Linear(nodes, a.code_size * code_outputs)]
     first = [nn.Linear(a.code_size, nodes), nn.Unflatten(1, (channels[-1], *sides[-1]))]
     return nn.Sequential(*encoder), nn.Sequential(*first, *decoder, ChannelsLast())
+
+
+class Transposed(nn.Module):
+    """A linear layer with another one's weights, transposed, and its own bias. Vincent et al. 2010, section 2.2."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.layer = (layer,)  # hidden from `parameters`, which has its weights already
+        self.bias = nn.Parameter(torch.zeros(layer.in_features))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The layer's outputs, as many as the other one's inputs."""
+        return nn.functional.linear(z, self.layer[0].weight.t(), self.bias)
 
 
 class ChannelsFirst(nn.Module):

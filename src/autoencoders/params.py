@@ -61,6 +61,7 @@ class Data(Section):
     test_fraction: OpenFraction  # of all rows; a data set's own test split is kept instead
     protocol: Literal["split", "transductive"]  # transductive: fitted on all rows without labels, judged on them
     scaling: Literal["auto", "pixels", "minmax", "standard", "robust", "none"]  # pixels: their range to [0, 1]
+    binarise: bool  # pixels are 0 or 1 with their value as probability: drawn anew in each epoch, of held-out rows once
 
     @property
     def own(self) -> bool:
@@ -86,6 +87,7 @@ class Network(Section):
     loss: Literal["auto", "mse", "bce", "l1"]  # auto: bce for data in [0, 1], else mse
     activation: Literal["silu", "gelu", "relu", "tanh", "sigmoid"]
     code_activation: Literal["identity", "relu", "tanh", "sigmoid"]
+    tied: bool  # mlp: the decoder's weights are the encoder's, transposed
 
 
 class Train(Section):
@@ -98,6 +100,8 @@ class Train(Section):
     weight_decay: Weight  # AdamW's
     gradient_clip: Weight  # largest norm of the gradient; 0 switches clipping off
     trim: Literal["auto"] | Annotated[float, Field(ge=0, le=0.5)]  # share of a batch, the worst, left out of the loss
+    augment: Annotated[float, Field(ge=0, le=10)]  # images: strength of random affine maps; 1: mild (augment.py)
+    augment_until: Annotated[float, Field(gt=0, le=1)]  # share of the training after which images stay as they are
     patience: Annotated[int, Field(ge=0)]  # epochs without a better validation error before training stops; 0: never
     precision: Literal["auto", "32-true", "bf16-mixed"]  # auto: bf16 products where they are faster; evaluation is fp32
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]  # of a processor
@@ -150,6 +154,9 @@ class Sparse(Kind):
     weight: Weight
     sparsity: OpenFraction  # kl: a unit's mean activation
     k: Units  # top_k: code units that stay active
+    anneal: Fraction  # top_k: share of the training in which k falls from the code size
+    encoding: Literal["same", "soft_threshold"]  # of `encode` and the probes: the code, or max(0, a - threshold)
+    threshold: Weight  # soft_threshold
 
 
 class Contractive(Kind):
@@ -171,6 +178,8 @@ class Variational(Kind):
 
     beta: Literal["auto"] | Weight
     warmup: Fraction  # share of training in which beta rises from 0
+    importance_samples: Annotated[int, Field(ge=1, le=1000)]  # above 1: the bound of Burda et al. 2016, with so many
+    importance_from: Fraction  # share of training after which; before it, one
 
 
 class Models(Section):
@@ -312,6 +321,8 @@ class Params(Section):
     def train_for(self, kind: str, facts: DataFacts) -> FixedTrain:
         """`train_of` with every `auto` resolved for the data."""
         train = self.train_of(kind)
+        if train.augment and not facts.shape:
+            raise ParameterError(f"train.augment = {train.augment:g}: needs images, but the data has none; give 0")
         return FixedTrain(**defaults.resolved(train.model_dump(), defaults.train(facts, train.batch_size)))
 
     def own_for(self, kind: str, facts: DataFacts) -> dict[str, Any]:
@@ -361,6 +372,8 @@ class Params(Section):
             yield rises, "nodes_per_layer", "must not rise towards the code"
         yield conv and not facts.shape, "kind", "needs images, but the data has none; choose mlp or auto"
         yield conv and not n_layers, "kind", f"needs layers, but {layers} = 0"
+        untied = conv or kind == "variational"
+        yield network.tied and untied, "tied", "needs network.kind: mlp, and a type with one number a code unit"
         if network.loss == "bce" and not facts.unit_interval:  # else no training depends on data.scaling
             rule = f"needs data in [0, 1], but data.scaling = {self.data.scaling} gives other values"
             yield True, "loss", f"{rule}; choose mse, l1 or auto, or data.scaling: pixels"
@@ -372,6 +385,8 @@ class Params(Section):
         rule = f"needs an encoder of one layer ({layers} = 0), but it has {n_layers} hidden layers"
         misfit = own.get("jacobian") == "closed_form" and n_layers > 0
         yield misfit, "jacobian", f"{rule}; choose auto, exact or estimate"
+        rule = f"needs a bound with beta = 1, but {self._key(kind, 'beta')} = {own.get('beta')}"
+        yield own.get("importance_samples", 1) > 1 and own["beta"] != 1, "importance_samples", rule
         rule = "must be identity for variational, whose codes are means of normal distributions"
         yield kind == "variational" and activation != "identity", "code_activation", rule
 
@@ -389,12 +404,22 @@ class Params(Section):
         if facts:
             for kind in self.kinds:
                 self.architecture(kind, facts)
+                self.train_for(kind, facts)
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
     """params.yaml, validated value by value. Raises ParameterError."""
+    return parse_params(_read(path), name=str(path))
+
+
+def load_tree(path: Path) -> dict[str, Any]:
+    """The values of a file of parameters, not validated. Raises ParameterError."""
+    return _tree(_read(path), str(path))
+
+
+def _read(path: Path) -> str:
     try:
-        return parse_params(path.read_text(encoding="utf-8"), name=str(path))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ParameterError(f"{path}: {str(error.strerror).lower()}; run from the repository's root") from error
     except UnicodeDecodeError as error:
@@ -403,6 +428,10 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
 
 def parse_params(text: str, *, name: str = str(PARAMS_FILE)) -> Params:
     """Parameters from the text of a params.yaml; `name` stands in messages. Raises ParameterError."""
+    return validated(Params, _tree(text, name), name)
+
+
+def _tree(text: str, name: str) -> dict[str, Any]:
     try:
         tree = YAML(typ="safe", pure=True).load(io.StringIO(text))  # YAML 1.2, as DVC reads it
     except (YAMLError, ValueError) as error:  # ValueError: a date that isn't one, a number of thousands of digits
@@ -411,7 +440,7 @@ def parse_params(text: str, *, name: str = str(PARAMS_FILE)) -> Params:
         raise ParameterError(f"{name}: not valid YAML: {getattr(error, 'problem', error)}{place}") from error
     if not isinstance(tree, dict):
         raise ParameterError(f"{name}: must be a mapping of sections ({', '.join(Params.model_fields)})")
-    return _validated(Params, tree, name)
+    return tree
 
 
 def _replaced(section: S, values: Mapping[str, object], name: str) -> S:
@@ -425,11 +454,11 @@ def _replaced(section: S, values: Mapping[str, object], name: str) -> S:
             if not isinstance(node, dict):
                 raise ParameterError(f"{key}: {parent} = {node!r} is a value, not a section")
         node[last] = value
-    return _validated(type(section), tree, name)
+    return validated(type(section), tree, name)
 
 
-def _validated(schema: type[S], tree: object, name: str) -> S:
-    """The section; of what is wrong, one line a key: what was found and every rule that would accept it."""
+def validated(schema: type[S], tree: object, name: str) -> S:
+    """The section. Raises ParameterError: one line a key, what was found and every rule that would accept it."""
     try:
         return schema.model_validate(tree)
     except ValidationError as error:

@@ -23,13 +23,14 @@ MODELS, METRICS, REPORTS, FIGURES = Path("model"), Path("metrics"), Path("report
 REGISTERED = Path("mlruns/registered.json")
 STUDIES = "studies"  # outside DVC: Optuna's journal
 RESUME = ".checkpoints"  # outside DVC: what a killed training goes on from
+ROOT_VARIABLE, EXPERIMENT_VARIABLE = "AUTOENCODERS_ROOT", "AUTOENCODERS_EXPERIMENT"  # of an experiment's workspace
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # set by torchrun, Lightning and SLURM
 CODE = ("src/", "pipeline/", "requirements")  # how dependencies that are code begin
 
 
 def repository() -> Path:
-    """The user's repository: also where DVC runs the stage in a temporary copy of it."""
-    return Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
+    """The user's repository: also where the stage runs in a copy of it, DVC's temporary one or an experiment's."""
+    return Path(os.environ.get(ROOT_VARIABLE) or os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
 
 
 @contextmanager

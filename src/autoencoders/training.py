@@ -13,6 +13,7 @@ import torch
 from pytorch_lightning.strategies import Strategy
 from torch import Tensor
 
+from autoencoders.augment import moved
 from autoencoders.batches import RowsModule, epoch_generator
 from autoencoders.callbacks import History, LogEpoch, ResumePoint
 from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
@@ -65,12 +66,20 @@ class TrainingModule(pl.LightningModule):
     """The thin shell around a model: several batches a step, one optimizer, one learning-rate schedule."""
 
     def __init__(
-        self, model: TrainedModel, train: FixedTrain, seed: int, rows: int, kept: ResumePoint | None = None
+        self,
+        model: TrainedModel,
+        train: FixedTrain,
+        seed: int,
+        rows: int,
+        kept: ResumePoint | None = None,
+        *,
+        binarise: bool = False,
     ) -> None:
-        """rows: of an epoch; kept: the last good checkpoint."""
+        """rows: of an epoch; kept: the last good checkpoint; binarise: draw 0 or 1 for each value, in each epoch."""
         super().__init__()
         self.automatic_optimization = False
         self.model, self.train_params, self.seed, self.rows, self.kept = model, train, seed, rows, kept
+        self.binarise = binarise
         self.chunk = train.batch_size * batches_a_step(train, model.description.architecture.n_features)
         self.precision = chosen_precision(train, model.autoencoder)
 
@@ -97,6 +106,8 @@ class TrainingModule(pl.LightningModule):
         """Starts the epoch's noise and sums; what stays the same in all of it is worked out once."""
         self.weight, self.trims = self.penalty_weight, self.train_params.trim > 0 and self.progress >= TRIM_AFTER
         self.noise = self._noise(self.current_epoch)
+        self.model.autoencoder.progress = self.progress
+        self.augments = self.train_params.augment > 0 and self.progress < self.train_params.augment_until
         self.train_sums, self.val_sums = Sums("train", self.device), Sums("val", self.device)
 
     def training_step(self, rows: Tensor, batch_idx: int) -> None:
@@ -118,6 +129,10 @@ class TrainingModule(pl.LightningModule):
 
     def _backward(self, x: Tensor, optimizer: LeanAdamW, share: float) -> Loss:
         """The losses of a batch, and their gradients; share: the weight of this device's."""
+        if self.augments:
+            x = moved(x, self.model.description.architecture.shape, self.train_params.augment, self.noise)
+        if self.binarise:
+            x = torch.bernoulli(x, generator=self.noise)
         with self.products():
             loss = self.model.autoencoder.loss(self.trimmed(x) if self.trims else x, self.noise)
         total = loss.reconstruction + self.weight * loss.penalty if self.weight else loss.reconstruction
@@ -225,7 +240,8 @@ def fit(
     )
     torch.manual_seed(params.seed)
     model = TrainedModel(description, build(kind, shape, own), as_tensor(data.shift), as_tensor(data.scale))
-    module = TrainingModule(model, train, params.seed, len(data.rows["train"]), resume)
+    n = len(data.rows["train"])
+    module = TrainingModule(model, train, params.seed, n, resume, binarise=source.binarise)
     description.params["train.precision"] = module.precision
     history = History(train.patience, log if log and is_first() else lambda *_: None)
     rows, start = RowsModule(data, module.chunk, module.shuffling), resume.start if resume else None
@@ -236,6 +252,7 @@ def fit(
     if not is_first():
         raise SystemExit(0)  # the first device's process has the same weights, and saves them
     model.autoencoder.load_state_dict(history.weights)
+    model.autoencoder.progress = 1.0
     model.description = replace(description, epochs=len(history.epochs), best_epoch=history.best)
     model.eval()
     if not trial:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from autoencoders.errors import DataError
+from autoencoders.stage import repository
 
 MIRROR_VARIABLE = "AUTOENCODERS_MIRROR"
 RETRIES = 2
@@ -120,8 +121,7 @@ def _first_good(file: File, mirrors: list[str]) -> np.ndarray:
 
 def _read(mirror: str, name: str) -> bytes:
     if "://" not in mirror:
-        root = Path(os.environ.get("DVC_ROOT", ""))  # the user's repository, also in DVC's temporary folders
-        return (root / mirror / name).read_bytes()
+        return (repository() / mirror / name).read_bytes()
     with tempfile.TemporaryDirectory() as scratch:
         return over_http(f"{mirror.rstrip('/')}/{name}", Path(scratch)).read_bytes()
 

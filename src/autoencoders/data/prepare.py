@@ -43,9 +43,12 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     if not schema.n_features:
         raise DataError("no features: every column is constant, ignored, a label or a date")
     scaling = ("pixels" if schema.is_image else TABLES) if data.scaling == "auto" else data.scaling
+    if data.binarise and scaling != "pixels":
+        raise DataError(f"data.binarise = true: needs images with data.scaling = pixels, but it is {scaling}")
     with replacing(folder) as new:
-        low, high, twice = _write(new, rows, masks, schema)
         arrays = fitted_scaling(survey, schema, scaling, origin.get("white"))
+        drawn = Binarised(**arrays, seed=data.split_seed) if data.binarise else None
+        low, high, twice = _write(new, rows, masks, schema, drawn)
         for name, values in arrays.items():
             np.save(new / f"{name}.npy", values, allow_pickle=False)
         ends = (np.array([low, high], np.float32) - arrays["shift"].min()) / arrays["scale"].max()
@@ -57,6 +60,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             maximum=high,
             unit_interval=scaling in ("pixels", "none") and bool(ends.min() >= 0 and ends.max() <= 1),
             scaling=scaling,
+            binarise=data.binarise,
             protocol=data.protocol,
             labels=rows.classes,
             anomaly_labels=rows.anomaly_labels,
@@ -168,8 +172,26 @@ def _where(rows: Rows, mask: np.ndarray) -> Rows:
     return rows.filter(pa.array(mask)) if isinstance(rows, pa.Table) else rows[mask]
 
 
-def _write(folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Schema) -> tuple[float, float, int]:
-    """Writes features and labels; gives the range of all values, and the duplicates of the first rows."""
+class Binarised:
+    """Draws black or white for each pixel, white with its model-scale value as probability."""
+
+    def __init__(self, shift: np.ndarray, scale: np.ndarray, seed: int) -> None:
+        """shift, scale: (features,), the scaling."""
+        self.shift, self.scale, self.random = shift, scale, np.random.default_rng([seed, 1])
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """features, result: (rows, features) in raw scale and of the same type."""
+        white = self.random.random(features.shape, np.float32) < (features - self.shift) / self.scale
+        return (self.shift + self.scale * white).astype(features.dtype)
+
+
+def _write(
+    folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Schema, drawn: Binarised | None
+) -> tuple[float, float, int]:
+    """Writes features and labels; gives the range of all values, and the duplicates of the first rows.
+
+    drawn: what held-out rows become.
+    """
     writers: dict[str, Writer] = {}
     low, high, seen, looked, total = np.inf, -np.inf, set(), 0, np.zeros(schema.n_features)
     with ExitStack() as files:
@@ -180,7 +202,8 @@ def _write(folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Sc
                 if not first:
                     writer = Writer(folder / f"{split}.npy", features.dtype, (int(mask.sum()), schema.n_features))
                     writers[split] = files.enter_context(closing(writer))
-                writers[split].add(features[mask[first : first + len(batch)]])
+                chosen = features[mask[first : first + len(batch)]]
+                writers[split].add(drawn(chosen) if drawn and split != "train" else chosen)
             total += features[masks["train"][first : first + len(batch)]].sum(0, dtype=np.float64)
             if looked < LOOKED:
                 seen |= {hash(row.tobytes()) for row in features}

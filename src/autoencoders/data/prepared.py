@@ -29,6 +29,7 @@ class Description:
     maximum: float
     unit_interval: bool  # all values in model scale lie in [0, 1]
     scaling: str
+    binarise: bool  # held-out rows are 0 or 1; training draws such rows anew in each epoch
     protocol: str  # split, or transductive: all rows are training and test rows
     labels: tuple[str, ...]  # class names by label value
     anomaly_labels: bool  # label 1 is an anomaly, 0 is normal

@@ -1,7 +1,6 @@
 """Fills `data/raw`: data sets by name, a file or folder of the user's, an archive, a URL, OpenML."""
 
 import lzma
-import os
 import re
 import shutil
 import tarfile
@@ -16,6 +15,7 @@ from autoencoders.defaults import DataFacts
 from autoencoders.errors import DataError
 from autoencoders.files import replacing, sha256_of, write_json
 from autoencoders.params import Data
+from autoencoders.stage import repository
 
 DIGITS = list("0123456789")
 CLOTHES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
@@ -59,7 +59,7 @@ def check(data: Data) -> None:
         if not data.sha256:
             raise DataError(f"data.path = {data.path}: a URL needs data.sha256, the digest of what it gives")
     elif not Path(data.path).exists():
-        original = Path(os.environ.get("DVC_ROOT", ""), data.path).absolute()  # of a copy by `dvc exp run --temp`
+        original = repository() / data.path  # of a copy of it
         if not original.exists():
             raise DataError(f"data.path = {data.path}: no such file or folder (relative to the repository's root)")
         Path(data.path).parent.mkdir(parents=True, exist_ok=True)

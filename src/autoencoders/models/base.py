@@ -23,6 +23,7 @@ class Autoencoder(nn.Module, ABC):
     """An autoencoder in model scale. x, x_hat: (batch, features); z: (batch, code)."""
 
     weight = 0.0  # of the penalty
+    progress = 1.0  # of training: types with a schedule look at it; a trained model's is over
     input_gradients = False  # whether the loss makes gradients at x, which are of no use to the training step
 
     def __init__(self, architecture: Architecture, *, code_outputs: int = 1) -> None:
@@ -64,6 +65,14 @@ class Autoencoder(nn.Module, ABC):
     def penalty_weight(self, progress: float) -> float:  # noqa: ARG002  (types with a schedule read it)
         """The penalty's weight at a progress of training from 0 to 1: the same in training and validation."""
         return self.weight
+
+    def settled(self, progress: float) -> bool:
+        """Whether nothing of the loss changes any more from this progress of training on."""
+        return self.penalty_weight(progress) == self.penalty_weight(1.0)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What a model's user gets as the code of x: for most types what the decoder gets."""
+        return self.encode(x)
 
     def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:  # noqa: ARG002
         """What this type is for, by name, one value a sample; n_samples: draws for Monte-Carlo estimates."""

@@ -18,19 +18,47 @@ class Sparse(Autoencoder):
 
     penalty "kl": Omega = sum_j KL(sparsity || mean activation of unit j over the batch), codes in (0, 1) (Ng 2011);
     "l1": Omega = sum_j |z_j|, averaged over the batch; "top_k": all but the k largest code values are set to zero and
-    Omega = 0 (Makhzani & Frey 2013, equation 1).
+    Omega = 0 (Makhzani & Frey 2013, equation 1). anneal: the share of the training in which k falls linearly from the
+    code size (section 2.4). encoding "soft_threshold": what users get as codes is max(0, z - threshold) of all
+    units, from which rows are not to be decoded (Coates & Ng 2011, section 3.2).
     """
 
-    def __init__(self, architecture: Architecture, *, penalty: str, weight: float, sparsity: float, k: int) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        *,
+        penalty: str,
+        weight: float,
+        sparsity: float,
+        k: int,
+        anneal: float = 0.0,
+        encoding: str = "same",
+        threshold: float = 0.0,
+    ) -> None:
         super().__init__(architecture)
         self.penalty, self.weight, self.sparsity, self.k = penalty, weight, sparsity, k
+        self.anneal, self.encoding, self.threshold = anneal, encoding, threshold
+
+    @property
+    def active(self) -> int:
+        """k at the present progress of training."""
+        rest = max(0.0, 1 - self.progress / self.anneal) if self.anneal else 0.0
+        return self.k + round(rest * (self.architecture.code_size - self.k))
+
+    def settled(self, progress: float) -> bool:
+        """From the progress on at which k has fallen."""
+        return progress >= self.anneal
+
+    def features(self, x: Tensor) -> Tensor:
+        """The code by `encoding`."""
+        return self.encode(x) if self.encoding == "same" else (super().encode(x) - self.threshold).relu()
 
     def encode(self, x: Tensor) -> Tensor:
         """The code of x, with k non-zero values a row where the penalty is "top_k"."""
         z = super().encode(x)
         if self.penalty != "top_k":
             return z
-        largest = z.topk(self.k, dim=-1).indices
+        largest = z.topk(self.active, dim=-1).indices
         return torch.zeros_like(z).scatter(-1, largest, z.gather(-1, largest))
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:  # noqa: ARG002

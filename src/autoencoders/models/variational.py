@@ -1,5 +1,6 @@
 """Variational autoencoder: codes are drawn from a posterior held close to the prior, so that it can generate."""
 
+import math
 from collections.abc import Iterator
 from typing import final
 
@@ -7,10 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from autoencoders.architecture import Architecture
-from autoencoders.losses import gaussian_kl, gaussian_log_density, importance_weighted_log_likelihood, log_likelihood
+from autoencoders.losses import (
+    gaussian_kl,
+    gaussian_log_density,
+    importance_weighted_log_likelihood,
+    log_likelihood,
+    reconstruction_loss,
+)
 from autoencoders.models.base import Autoencoder, Loss
 
 DRAWS = 64  # posterior draws behind an anomaly score
+LIKELIHOOD_ROWS = 512  # of which one draw each is decoded together: their pixels stay in a processor's cache
 
 
 @final
@@ -18,12 +26,23 @@ class Variational(Autoencoder):
     """L = E_q(z|x)[d(x, g(z))] + beta * KL(q(z|x) || N(0, I)).
 
     Kingma & Welling 2014, equation 10; beta of Higgins et al. 2017 (with beta = 1 and a likelihood for d this is the
-    negative ELBO); warmup: the share of training in which beta rises from 0 (Bowman et al. 2016).
+    negative ELBO); warmup: the share of training in which beta rises from 0 (Bowman et al. 2016). importance_samples
+    above 1: L = -log mean_k p(x, z_k) / q(z_k|x) instead, from the share importance_from of the training on (Burda et
+    al. 2016, equation 8).
     """
 
-    def __init__(self, architecture: Architecture, *, beta: float, warmup: float) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        *,
+        beta: float,
+        warmup: float,
+        importance_samples: int = 1,
+        importance_from: float = 0.0,
+    ) -> None:
         super().__init__(architecture, code_outputs=2)
         self.beta, self.warmup = beta, warmup
+        self.importance_samples, self.importance_from = importance_samples, importance_from
         noise = torch.randn(DRAWS, architecture.code_size, generator=torch.Generator().manual_seed(0))
         self.noise = nn.Buffer(noise, persistent=False)  # of `draws`
 
@@ -49,8 +68,24 @@ class Variational(Autoencoder):
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
         """Reconstruction loss of one posterior draw (reparameterised) and the KL to the prior."""
         mean, log_var = self.posterior(x)
+        if self.importance_samples > 1 and self.progress >= self.importance_from:
+            return self.importance_weighted_loss(x, mean, log_var, generator)
         z = draw(mean, log_var, generator)
         return Loss(self.reconstruction_loss(z, x).mean(), gaussian_kl(mean, log_var).mean())
+
+    def importance_weighted_loss(self, x: Tensor, mean: Tensor, log_var: Tensor, generator: torch.Generator) -> Loss:
+        """Mean reconstruction loss of the draws, and what the negative importance-weighted bound has beside it."""
+        mean, log_var = (values.expand(self.importance_samples, *values.shape) for values in (mean, log_var))
+        z = draw(mean, log_var, generator)
+        output = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2]).to(z.dtype)
+        loss = reconstruction_loss(self.architecture.loss, output, x)
+        bound = importance_weighted_log_likelihood(log_prior(z) - loss - gaussian_log_density(z, mean, log_var))
+        return Loss(loss.mean(), -bound.mean() - loss.mean())
+
+    def settled(self, progress: float) -> bool:
+        """From the progress on at which beta has risen, and the bound is the last one."""
+        switched = self.importance_samples == 1 or progress >= self.importance_from
+        return switched and super().settled(progress)
 
     def penalty_weight(self, progress: float) -> float:
         """beta, rising linearly from 0 during the warm-up."""
@@ -62,16 +97,32 @@ class Variational(Autoencoder):
         return self.decode(z)
 
     def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:
-        """elbo (beta 1) and nll (importance-sampled with n_samples draws), both in nats."""
+        """elbo (beta 1) and nll (importance-sampled with n_samples draws), both in nats, and the nll's variance.
+
+        Sums are kept, not draws. The variance is the Monte-Carlo one: (E[w^2] / E[w]^2 - 1) / n_samples (delta method).
+        """
+        found = [self._bounds(rows, generator, n_samples) for rows in x.split(LIKELIHOOD_ROWS)]
+        names = ("elbo", "nll", "nll_variance")
+        return {name: torch.cat(parts).to(x.dtype) for name, *parts in zip(names, *found, strict=True)}
+
+    def _bounds(self, x: Tensor, generator: torch.Generator, n_samples: int) -> tuple[Tensor, Tensor, Tensor]:
+        """`diagnostics` of few rows."""
         mean, log_var = self.posterior(x)
-        log_p, log_w = [], []
+        n, elbo = math.log(n_samples), torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        first, second = elbo - math.inf, elbo - math.inf  # log of the sum of the weights, and of their squares
         for _ in range(n_samples):
             z = draw(mean, log_var, generator)
-            log_p.append(log_likelihood(self.architecture.loss, self.decoder(z), x))
-            log_prior = gaussian_log_density(z, torch.zeros_like(z), torch.zeros_like(z))
-            log_w.append(log_p[-1] + log_prior - gaussian_log_density(z, mean, log_var))
-        elbo = torch.stack(log_p).mean(0) - gaussian_kl(mean, log_var)
-        return {"elbo": elbo, "nll": -importance_weighted_log_likelihood(torch.stack(log_w))}
+            log_p = log_likelihood(self.architecture.loss, self.decoder(z), x)
+            log_w = (log_p + log_prior(z) - gaussian_log_density(z, mean, log_var)).double()
+            elbo += log_p
+            first, second = first.logaddexp(log_w), second.logaddexp(2 * log_w)
+        variance = (second - 2 * first + n).expm1().clamp_min(0) / n_samples
+        return elbo / n_samples - gaussian_kl(mean, log_var), n - first, variance
+
+
+def log_prior(z: Tensor) -> Tensor:
+    """log p(z) in nats, one value a sample. z: (..., code)."""
+    return gaussian_log_density(z, torch.zeros_like(z), torch.zeros_like(z))
 
 
 def draw(mean: Tensor, log_var: Tensor, generator: torch.Generator) -> Tensor:

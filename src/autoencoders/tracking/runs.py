@@ -23,7 +23,19 @@ from autoencoders.data.prepared import REPORT, Description
 from autoencoders.errors import Interrupted
 from autoencoders.files import read_json, tree_sha256
 from autoencoders.params import PARAMS_FILE
-from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, TRIALS, TUNED, fingerprint, is_first
+from autoencoders.stage import (
+    DATA,
+    EXPERIMENT_VARIABLE,
+    FIGURES,
+    METRICS,
+    MODELS,
+    REPORTS,
+    ROOT_VARIABLE,
+    TRIALS,
+    TUNED,
+    fingerprint,
+    is_first,
+)
 from autoencoders.tracking import store
 
 FINGERPRINT, TRIALS_SHA256 = "fingerprint", "trials_sha256"
@@ -243,13 +255,16 @@ class Runs:
             tags["git_dirty"] = str(bool(_git("status", "--porcelain", "--", *VERSIONED))).lower()
         if experiment := os.environ.get("DVC_EXP_NAME"):
             tags["dvc_experiment"] = experiment
+        if experiment := os.environ.get(EXPERIMENT_VARIABLE):
+            tags["experiment"] = experiment
         hashes = {name: getattr(self.data, name) for name in ("content_sha256", "source", "source_sha256")}
         return {**tags, "data": self.data.name, "data_hash": self.data_hash, **hashes}
 
 
 def _git(*arguments: str) -> str:
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+        command = ["git", "-C", os.environ.get(ROOT_VARIABLE, "."), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""  # not a git repository: there is nothing to tell
 

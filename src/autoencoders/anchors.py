@@ -1,0 +1,232 @@
+"""Each type against the paper that founded it: experiments are run, their figures held against the published ones."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from rich.table import Table
+from tqdm import tqdm
+
+from autoencoders.checkpoint import load_description
+from autoencoders.errors import UserError
+from autoencoders.experiments import STAGES, WORKSPACES, run
+from autoencoders.files import read_json, write_json
+from autoencoders.params import Section, likely, load_tree, validated
+from autoencoders.stage import METRICS, MODELS, repository
+from autoencoders.tracking import store
+from autoencoders.tracking.runs import FINGERPRINT
+
+ANCHORS, FOLDER = Path("anchors.yaml"), Path("anchors")
+RESULTS = FOLDER / "results.json"
+Rows = Mapping[str, Mapping[str, Any]]  # of a leaderboard, by model
+
+
+class Anchor(Section):
+    """One entry of anchors.yaml."""
+
+    about: str
+    better: Literal["lower", "higher"]
+    published: float
+    target: float
+    unit: str
+    source: str
+    protocol: str
+    beside: dict[str, float | str]  # other figures, by name: numbers, or `row.number`s of the leaderboard
+    ours: str = ""  # `row.number` of the leaderboard
+    less: str = ""  # another one, which is subtracted
+    error: str = ""  # of ours: a standard error that is shown
+    measure: Literal["number", "matched_jacobian", "least_below_pca"] = "number"
+    commands: list[str] = Field(default=[STAGES])
+    variants: list[dict[str, Any]] = Field(
+        default=[{}]
+    )  # values by dotted key, over the experiment's; all of them are measured
+    at: int = 0  # matched_jacobian: number of the variant whose ratio is ours, from 0
+
+    def reaches(self, ours: float, mark: float) -> bool:
+        """Whether ours is as good as a mark, or better."""
+        return ours <= mark if self.better == "lower" else ours >= mark
+
+
+class Measured(NamedTuple):
+    """What one seed of an experiment gave."""
+
+    ours: float
+    beside: dict[str, float]
+    curve: pd.DataFrame | None = None  # to be drawn: columns x, y, group
+
+
+def anchors(only: Sequence[str], seeds: Sequence[int], jobs: int) -> list[dict[str, Any]]:
+    """Runs experiments, so many side by side, one thread each, and writes results and figures.
+
+    only: their names; none: all. What was run before and has not changed is not run again. Raises UserError.
+    """
+    known = {name: validated(Anchor, entry, f"{ANCHORS}: {name}") for name, entry in load_tree(ANCHORS).items()}
+    if unknown := set(only) - set(known):
+        raise UserError(f"no anchor {', '.join(sorted(unknown))}: {likely(min(unknown), list(known))}")
+    chosen = {name: anchor for name, anchor in known.items() if name in (only or known)}
+    work = [(name, seed, i) for seed in seeds for name, anchor in chosen.items() for i in range(len(anchor.variants))]
+    with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(work), desc="anchors", unit="run") as bar:
+        ran = {task: pool.submit(_run, known[task[0]], *task, bar=bar) for task in work}
+    results = {entry["experiment"]: entry for entry in (read_json(RESULTS) if RESULTS.exists() else [])}
+    for name, anchor in chosen.items():
+        runs = [[ran[name, seed, i].result() for i in range(len(anchor.variants))] for seed in seeds]
+        measured = [MEASURES[anchor.measure](anchor, [folder for folder, _ in variants]) for variants in runs]
+        seconds = float(np.mean([sum(seconds for _, seconds in variants) for variants in runs]))
+        results[name] = result(name, anchor, [found.ours for found in measured], seconds)
+        _draw(name, anchor, results[name], measured[0])
+    ordered = [results[name] for name in known if name in results]
+    write_json(RESULTS, ordered)
+    return [entry for entry in ordered if entry["experiment"] in chosen]
+
+
+def _run(anchor: Anchor, name: str, seed: int, number: int, bar: Any) -> tuple[Path, float]:
+    """Runs a variant; gives its workspace, and the seconds that its trainings took."""
+    variant = f"-{seed}" + (f"-{number}" if len(anchor.variants) > 1 else "")
+    log, began = repository() / WORKSPACES / f"{name}{variant}.log", time.monotonic()
+    log.parent.mkdir(exist_ok=True)
+    log.unlink(missing_ok=True)
+    values = {**anchor.variants[number], "seed": seed}
+    folder = run(name, values, variant=variant, commands=anchor.commands, log=log, threads=1)
+    trained = sum(map(_training_seconds, (folder / MODELS).glob("*"))) or time.monotonic() - began
+    bar.update()
+    bar.write(f"{name}{variant}: trained {trained:.0f} s, {time.monotonic() - began:.0f} s in all")
+    return folder, trained
+
+
+def _training_seconds(model: Path) -> float:
+    """How long the run that trained a model took."""
+    description, client = load_description(model), store.open_store()
+    experiment = store.experiment(client, description.data)
+    runs = client.search_runs([experiment], f"tags.{FINGERPRINT} = '{description.fingerprint}'", max_results=1)
+    return (runs[0].info.end_time - runs[0].info.start_time) / 1000 if runs else 0.0
+
+
+def result(name: str, anchor: Anchor, ours: Sequence[float], seconds: float) -> dict[str, Any]:
+    """An entry of results.json: mean over seeds, the lowest and the highest, and whether it is good enough."""
+    mean = float(np.mean(ours))
+    return {
+        "experiment": name,
+        "ours": mean,
+        "published": anchor.published,
+        "target": anchor.target,
+        "unit": anchor.unit,
+        "seconds": seconds,
+        "pass": anchor.reaches(mean, anchor.target),
+        "beats_published": anchor.reaches(mean, anchor.published),
+        "low": min(ours),
+        "high": max(ours),
+        "seeds": len(ours),
+        **anchor.model_dump(include={"about", "source", "protocol"}),
+    }
+
+
+def _rows(folder: Path) -> Rows:
+    return {row["model"]: row for row in read_json(folder / METRICS / "leaderboard.json")}
+
+
+def _number(rows: Rows, key: float | str) -> float:
+    if not isinstance(key, str):
+        return float(key)
+    row, _, name = key.partition(".")
+    return float(rows[row][name])
+
+
+def _one_number(anchor: Anchor, folders: Sequence[Path]) -> Measured:
+    """A number of the leaderboard, less another one."""
+    rows = _rows(folders[0])
+    ours = _number(rows, anchor.ours) - (_number(rows, anchor.less) if anchor.less else 0.0)
+    beside = {"standard error": _number(rows, anchor.error)} if anchor.error else {}
+    return Measured(ours, {**{name: _number(rows, key) for name, key in anchor.beside.items()}, **beside})
+
+
+def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
+    """The scaled Jacobian norm as a share of the one that the variants without a penalty have at the same test error.
+
+    Their curve is interpolated linearly between their errors.
+    """
+    key, rows = "models.contractive.weight", [_rows(folder)["contractive"] for folder in folders]
+    curve = pd.DataFrame(
+        {
+            "x": [row["test_squared_error"] for row in rows],
+            "y": [row["scaled_jacobian_norm"] for row in rows],
+            "group": ["with penalty" if key in variant else "without" for variant in anchor.variants],
+        }
+    )
+    plain = curve[curve.group == "without"].sort_values("x")
+    share = curve.y / np.interp(curve.x, plain.x, plain.y, left=np.nan, right=np.nan)
+    beside = {f"penalty {variant[key]}": float(share[i]) for i, variant in enumerate(anchor.variants) if key in variant}
+    if not np.isfinite(share[anchor.at]):
+        raise UserError(
+            f"{ANCHORS}: no variant without penalty has the error of variant {anchor.at}: {curve.x.tolist()}"
+        )
+    return Measured(float(share[anchor.at]), beside, curve)
+
+
+def _least_below_pca(anchor: Anchor, folders: Sequence[Path]) -> Measured:  # noqa: ARG001
+    """By how many percent the worst type at the worst code size lies below PCA."""
+    from autoencoders.params import Models
+    from autoencoders.rate_distortion import CURVE
+
+    errors = pd.read_csv(folders[0] / CURVE, index_col="code_size")
+    below = {kind: 100 * (1 - errors[kind] / errors["pca"]) for kind in Models.model_fields}
+    curve = [pd.DataFrame({"x": values.index, "y": values, "group": kind}) for kind, values in below.items()]
+    worst = {kind: float(values.min()) for kind, values in below.items()}
+    return Measured(min(worst.values()), worst, pd.concat(curve, ignore_index=True))
+
+
+MEASURES: dict[str, Callable[[Anchor, Sequence[Path]], Measured]] = {
+    "number": _one_number,
+    "matched_jacobian": _matched_jacobian,
+    "least_below_pca": _least_below_pca,
+}
+AXES = {
+    "matched_jacobian": {"xlabel": "test squared error", "ylabel": "scaled Jacobian norm"},
+    "least_below_pca": {"xlabel": "code size", "ylabel": "test error below PCA, %", "xscale": "log"},
+}
+
+
+def _draw(name: str, anchor: Anchor, entry: Mapping[str, Any], found: Measured) -> None:
+    """The curve where there is one, else bars: ours, target, published, and what stands beside."""
+    from autoencoders.evaluation.figures import drawing
+
+    title = f"{name}: {entry['ours']:.4g} {anchor.unit} ({anchor.better} is better)"
+    if found.curve is not None:
+        figure, axes = drawing((7, 4.5), title, **AXES[anchor.measure])
+        for group, points in found.curve.sort_values("x").groupby("group", sort=False):
+            axes.plot(points.x, points.y, marker="o", label=str(group))
+        axes.legend()
+    else:
+        bars = {"ours": entry["ours"], "target": anchor.target, "published": anchor.published, **found.beside}
+        figure, axes = drawing((7, 1 + 0.4 * len(bars)), title, xlabel=anchor.unit)
+        colours = ["tab:blue", *["tab:gray"] * (len(bars) - 1)]
+        axes.bar_label(axes.barh(list(bars), list(bars.values()), color=colours), fmt="%.4g", padding=3)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+    FOLDER.mkdir(exist_ok=True)
+    figure.savefig(FOLDER / f"{name}.png", dpi=100, metadata={"Software": None})
+
+
+def table(results: Sequence[Mapping[str, Any]]) -> Table:
+    """Ours, published, target, source, protocol, time, and whether each is reached, a line each."""
+    found = Table(title="anchors", title_justify="left", show_lines=True)
+    for column in ("experiment", "ours", "published", "target", "training", "meets target", "beats published"):
+        found.add_column(column, justify="left" if column == "experiment" else "right")
+    found.add_column("source and protocol", ratio=1)
+    for entry in results:
+        spread = f"\n{entry['low']:.4g} to {entry['high']:.4g}" if entry["seeds"] > 1 else ""
+        found.add_row(
+            entry["experiment"],
+            f"{entry['ours']:.4g} {entry['unit']}{spread}",
+            f"{entry['published']:g}",
+            f"{entry['target']:g}",
+            f"{entry['seconds']:.0f} s",
+            "yes" if entry["pass"] else "NO",
+            "yes" if entry["beats_published"] else "no",
+            f"{entry['source']}\n{entry['protocol']}",
+        )
+    return found

@@ -1,0 +1,28 @@
+"""Mild random affine maps of images, so that a training sees more of them than there are."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+SHIFT, TURN, STRETCH = 0.75, math.radians(4), 0.04  # at most, at strength 1: pixels; radians; share of scale and shear
+
+
+def moved(x: Tensor, shape: Sequence[int], strength: float, generator: torch.Generator) -> Tensor:
+    """Each image shifted, turned, stretched and sheared by random amounts, interpolated linearly, borders repeated.
+
+    x: (batch, features); shape: rows, columns and, where there are several, channels. Simard et al. 2003, section 2.
+    """
+    height, width, colours = (*shape, 1)[:3]
+    images = x.unflatten(1, (height, width, colours)).permute(0, 3, 1, 2)
+    uniform = torch.rand(len(x), 6, generator=generator, device=x.device, dtype=x.dtype)
+    right, down, turn, wide, tall, shear = (strength * (2 * uniform - 1)).T
+    sine, cosine = (TURN * turn).sin(), (TURN * turn).cos()
+    across = [cosine * (1 + STRETCH * wide), STRETCH * shear - sine, 2 * SHIFT / width * right]
+    along = [sine, cosine * (1 + STRETCH * tall), 2 * SHIFT / height * down]
+    map_ = torch.stack([torch.stack(across, 1), torch.stack(along, 1)], 1)
+    grid = affine_grid(map_, list(images.shape), align_corners=False)
+    found = grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return found.permute(0, 2, 3, 1).flatten(1)
