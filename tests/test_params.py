@@ -211,6 +211,7 @@ WRONG_TYPE = [
     ("tune.space", {}, "a list"),
     ("rate_distortion.code_sizes", 8, "a list"),
     ("registry.promote", "sometimes", "'auto' or must be a boolean"),
+    ("models.denoising.clip", 1, "a boolean"),
     ("registry.promote", 1, "'auto' or must be a boolean"),
 ]
 UNKNOWN_CHOICE = [
@@ -564,6 +565,10 @@ MISFITS = [
         {"models.variational.network.code_activation": "tanh"},
         ["models.variational.network.code_activation = tanh: must be identity for variational"],
     ),
+    (
+        {"models.denoising.clip": True, "data.scaling": "standard"},
+        ["models.denoising.clip = True: needs data in [0, 1], but data.scaling = standard", "; choose false, or data"],
+    ),
     ({"models": {}}, [f"models: no type to train; name some of {', '.join(KINDS)}"]),
 ]
 
@@ -587,6 +592,7 @@ FITTING = [
     {"network.loss": "mse", "data.scaling": "standard"},
     {"network.loss": "auto", "data.scaling": "none"},
     {"network.loss": "bce", "data.scaling": "auto"},
+    {"models.denoising.clip": True},
 ]
 
 

@@ -164,6 +164,7 @@ class Denoising(Kind):
 
     corruption: Literal["gaussian", "masking", "salt_and_pepper"]
     level: Annotated[float, Field(ge=0, le=1)]  # gaussian: standard deviation in model scale; else a share of features
+    clip: bool  # the corrupted values to [0, 1], where the data lies
 
 
 class Variational(Kind):
@@ -361,9 +362,11 @@ class Params(Section):
             yield rises, "nodes_per_layer", "must not rise towards the code"
         yield conv and not facts.shape, "kind", "needs images, but the data has none; choose mlp or auto"
         yield conv and not n_layers, "kind", f"needs layers, but {layers} = 0"
-        if network.loss == "bce" and not facts.unit_interval:  # else no training depends on data.scaling
+        bce, clip = network.loss == "bce", own.get("clip", False)
+        if (bce or clip) and not facts.unit_interval:  # else no training depends on data.scaling
             rule = f"needs data in [0, 1], but data.scaling = {self.data.scaling} gives other values"
-            yield True, "loss", f"{rule}; choose mse, l1 or auto, or data.scaling: pixels"
+            yield bce, "loss", f"{rule}; choose mse, l1 or auto, or data.scaling: pixels"
+            yield clip, "clip", f"{rule}; choose false, or data.scaling: pixels"
         rule = f"must be below the data's {facts.n_features} features for undercomplete, which could copy its input"
         yield kind == "undercomplete" and size >= facts.n_features, "code_size", rule
         rule = "must be sigmoid where models.sparse.penalty = kl, which needs codes in (0, 1)"
