@@ -18,13 +18,16 @@ COLUMNS = {
     "test_ssim": "SSIM",
     "test_linear_probe_error": "linear probe error",
     "test_knn_error": "k-NN error",
+    "test_denoised_psnr": "PSNR of cleaned inputs (dB)",
     "anomaly_auroc": "anomaly AUROC",
     "anomaly_average_precision": "anomaly average precision",
 }
-BASELINES = ("pca", "mean", "iforest")
+BASELINES = ("pca", "mean", "iforest", "wiener", "median", "pca denoised")
 OWN = {
     "test_mean_active_units": "mean active units",
     "test_jacobian_norm": "Jacobian norm",
+    "scaled_jacobian_norm": "Jacobian norm by the code's spread",
+    "test_noisy_psnr": "PSNR of corrupted inputs (dB)",
     "test_psnr_gain": "PSNR gain on corrupted inputs (dB)",
     "test_elbo": "ELBO (nats)",
     "test_nll": "NLL (nats, importance-sampled)",
@@ -53,6 +56,8 @@ def table(rows: Sequence[Row], title: str) -> Table:
     last = {"AUROC": "anomaly_auroc", "AP": "anomaly_average_precision"}
     if not any("anomaly_auroc" in row for row in rows):
         last = {"probe": "test_linear_probe_error", "k-NN": "test_knn_error"}
+    if any("test_denoised_psnr" in row for row in rows):
+        last["PSNR"] = "test_denoised_psnr"
     for name in ("code", "error", "95 % interval", "below PCA", *last):
         result.add_column(name, justify="right", no_wrap=True)
     for row in ranked(rows):
