@@ -31,7 +31,7 @@ class Evaluation:
         self.bootstrap = partial(Bootstrap, samples=params.bootstrap_samples, seed=params.seed)
 
     def rows(self, models: Sequence[TrainedModel]) -> list[Row]:
-        """Every model's row, PCA's (at the first model's code size), the mean's, an Isolation Forest's, the filters'."""
+        """Every model's row, PCA's (at the first model's code size), the mean's, an Isolation Forest's, filters'."""
         code_size = models[0].description.architecture.code_size
         rows = [*map(self.model_row, models), self._linear_row("pca", code_size), self._linear_row("mean", 0)]
         if self.anomalous:

@@ -51,7 +51,7 @@ def purpose(row: Row) -> str:
 
 def table(rows: Sequence[Row], title: str) -> Table:
     """The leaderboard for a terminal of 80 columns."""
-    result = Table(title=title, title_justify="left")
+    result = Table(title=title, title_justify="left", box=None)
     result.add_column("model", no_wrap=True)
     last = {"AUROC": "anomaly_auroc", "AP": "anomaly_average_precision"}
     if not any("anomaly_auroc" in row for row in rows):
@@ -68,7 +68,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
             f"{row['test_squared_error']:.3f}" if low else "",
             f"{low:.3f}-{high:.3f}" if low else "",
             "" if row["model"] in BASELINES else f"{below_pca(row):.1f} %",
-            *(f"{row[key]:.3f}" if key in row else "" for key in last.values()),
+            *(f"{row[key]:.{1 if name == 'PSNR' else 3}f}" if key in row else "" for name, key in last.items()),
         )
     return result
 
