@@ -25,8 +25,9 @@ def wiener(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Filter:
     for x, y in pairs:
         both = np.hstack([x, y], dtype=np.float64)
         n, total, products = n + len(x), total + both.sum(0), products + both[:, x.shape[1] :].T @ both
-    (clean, noisy), size = np.split(total / n, 2), total.size // 2
-    covariance = products / n - np.outer(noisy, [*clean, *noisy])
+    mean, size = total / n, total.size // 2
+    clean, noisy = mean[:size], mean[size:]
+    covariance = products / n - np.outer(noisy, mean)  # (features, 2 features): of y with x, of y
     weights = np.linalg.solve(covariance[:, size:] + RIDGE * np.eye(size), covariance[:, :size])
     return lambda y: clean + (y - noisy) @ weights
 
