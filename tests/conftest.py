@@ -131,6 +131,12 @@ def leaderboard(digits: Path, evaluate: Evaluate, untrained: dict[str, TrainedMo
     return Evaluation(load_prepared(digits), evaluate).rows(list(untrained.values()))
 
 
+@pytest.fixture(scope="session")
+def rebuilding(leaderboard: list[Row]) -> list[Row]:
+    """The rows of what rebuilds rows from codes: all but the filters of corrupted inputs."""
+    return [row for row in leaderboard if "test_squared_error" in row]
+
+
 @pytest.fixture
 def store_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands for the user's repository, with its own stores; code and parameters are this one's."""

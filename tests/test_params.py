@@ -178,6 +178,7 @@ OUT_OF_RANGE = [
     ("evaluate.importance_samples", 0, "greater than or equal to 1"),
     ("evaluate.importance_samples", 100_001, "less than or equal to 100000"),
     ("evaluate.probe_rows", 99, "greater than or equal to 100"),
+    ("evaluate.probe_l2", 0, "'auto' or must be greater than 0"),
     ("evaluate.false_alarm_rate", 0, "greater than 0"),
     ("evaluate.false_alarm_rate", 1, "less than 1"),
     ("evaluate.figure_columns", 1, "greater than or equal to 2"),
@@ -211,6 +212,7 @@ WRONG_TYPE = [
     ("tune.space", {}, "a list"),
     ("rate_distortion.code_sizes", 8, "a list"),
     ("registry.promote", "sometimes", "'auto' or must be a boolean"),
+    ("models.denoising.clip", 1, "a boolean"),
     ("registry.promote", 1, "'auto' or must be a boolean"),
 ]
 UNKNOWN_CHOICE = [
@@ -229,6 +231,7 @@ UNKNOWN_CHOICE = [
     ("models.denoising.corruption", "dropout", "'gaussian', 'masking' or 'salt_and_pepper'"),
     ("tune.goal", "shrink", "'compress' or 'reconstruct'"),
     ("tune.epochs", "all", "'full'"),
+    ("evaluate.probe_l2", "none", "'auto'"),
     ("tune.sampler", "cma", "'tpe' or 'random'"),
     ("tune.pruner", "wilcoxon", "'none', 'median' or 'hyperband'"),
     ("tune.storage", "sqlite", "'journal' or 'environment'"),
@@ -564,6 +567,10 @@ MISFITS = [
         {"models.variational.network.code_activation": "tanh"},
         ["models.variational.network.code_activation = tanh: must be identity for variational"],
     ),
+    (
+        {"models.denoising.clip": True, "data.scaling": "standard"},
+        ["models.denoising.clip = True: needs data in [0, 1], but data.scaling = standard", "; choose false, or data"],
+    ),
     ({"models": {}}, [f"models: no type to train; name some of {', '.join(KINDS)}"]),
 ]
 
@@ -587,6 +594,7 @@ FITTING = [
     {"network.loss": "mse", "data.scaling": "standard"},
     {"network.loss": "auto", "data.scaling": "none"},
     {"network.loss": "bce", "data.scaling": "auto"},
+    {"models.denoising.clip": True},
 ]
 
 

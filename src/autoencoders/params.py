@@ -171,6 +171,7 @@ class Denoising(Kind):
 
     corruption: Literal["gaussian", "masking", "salt_and_pepper"]
     level: Annotated[float, Field(ge=0, le=1)]  # gaussian: standard deviation in model scale; else a share of features
+    clip: bool  # the corrupted values to [0, 1], where the data lies
 
 
 class Variational(Kind):
@@ -271,6 +272,7 @@ class Evaluate(Section):
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)]  # resamples behind each 95 % interval
     importance_samples: Annotated[int, Field(ge=1, le=100_000)]  # draws a row behind the variational type's nll
     probe_rows: Annotated[int, Field(ge=100)]  # training rows at most for the linear probe and the nearest neighbours
+    probe_l2: Literal["auto"] | Annotated[float, Field(gt=0)]  # the linear probe's L2 penalty; auto: by validation rows
     false_alarm_rate: OpenFraction  # share of clean rows whose score counts as an anomaly's
     figure_columns: Annotated[int, Field(ge=2, le=50)]  # images side by side in a figure
 
@@ -374,9 +376,11 @@ class Params(Section):
         yield conv and not n_layers, "kind", f"needs layers, but {layers} = 0"
         untied = conv or kind == "variational"
         yield network.tied and untied, "tied", "needs network.kind: mlp, and a type with one number a code unit"
-        if network.loss == "bce" and not facts.unit_interval:  # else no training depends on data.scaling
+        bce, clip = network.loss == "bce", own.get("clip", False)
+        if (bce or clip) and not facts.unit_interval:  # else no training depends on data.scaling
             rule = f"needs data in [0, 1], but data.scaling = {self.data.scaling} gives other values"
-            yield True, "loss", f"{rule}; choose mse, l1 or auto, or data.scaling: pixels"
+            yield bce, "loss", f"{rule}; choose mse, l1 or auto, or data.scaling: pixels"
+            yield clip, "clip", f"{rule}; choose false, or data.scaling: pixels"
         rule = f"must be below the data's {facts.n_features} features for undercomplete, which could copy its input"
         yield kind == "undercomplete" and size >= facts.n_features, "code_size", rule
         rule = "must be sigmoid where models.sparse.penalty = kl, which needs codes in (0, 1)"

@@ -2,16 +2,21 @@
 
 import json
 import math
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from scipy.optimize import minimize
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from autoencoders.checkpoint import TrainedModel
 from autoencoders.data.prepared import REPORT, load_prepared
-from autoencoders.evaluation.labels import alarm_interval, anomaly_metrics, probe_errors
+from autoencoders.evaluation import labels as of_labels
+from autoencoders.evaluation.labels import STRENGTHS, alarm_interval, anomaly_metrics, best_l2
 from autoencoders.evaluation.leaderboard import Evaluation, Row
 from autoencoders.evaluation.report import html, table
 from autoencoders.files import read_json
@@ -19,6 +24,7 @@ from autoencoders.params import Evaluate, Params
 from autoencoders.training import fit
 from tables import prepared_table
 
+probe_errors = partial(of_labels.probe_errors, l2=1.0)
 QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16}
 
 
@@ -223,3 +229,55 @@ def test_a_code_unit_that_never_changes_is_no_trouble():
     dead = [(np.hstack([c, np.full((len(c), 1), 5.0)]), y) for c, y in ((codes, labels), test)]
     for values in probe_errors(*dead).values():
         np.testing.assert_array_equal(values, np.zeros(100))
+
+
+# --- the linear probe's L2 penalty
+
+
+def noisy_classes(rows: int, seed: int, units: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Two overlapping classes that one of many code units tells apart: a weak penalty fits the others' noise."""
+    labels, rng = np.arange(rows) % 2, np.random.default_rng(seed)
+    return rng.normal(size=(rows, units)) + 1.5 * np.outer(labels, np.eye(units)[0]), labels
+
+
+def test_the_linear_probe_is_the_minimum_of_its_equation():
+    (codes, labels), l2 = noisy_classes(200, 0, units=3), 10.0
+    z = (codes - codes.mean(0)) / codes.std(0)
+
+    def objective(w: np.ndarray) -> float:
+        return float(np.logaddexp(0, -(2 * labels - 1) * (z @ w[:-1] + w[-1])).sum() + l2 / 2 * (w[:-1] ** 2).sum())
+
+    w = minimize(objective, np.zeros(4)).x
+    test, answers = noisy_classes(1000, 1, units=3)
+    expected = ((test - codes.mean(0)) / codes.std(0) @ w[:-1] + w[-1] > 0) != answers
+    errors = of_labels.probe_errors((codes, labels), (test, answers), l2)["linear_probe_error"]
+    assert (errors != expected).mean() < 0.005  # rows on the border
+
+
+def test_the_best_strength_has_the_fewest_validation_errors_and_is_the_strongest_of_these():
+    train, validation = noisy_classes(80, 0), noisy_classes(1000, 1)
+    by_strength = {l2: of_labels.probe_errors(train, validation, l2)["linear_probe_error"].sum() for l2 in STRENGTHS}
+    fewest = min(by_strength.values())
+    assert best_l2(train, validation) == max(l2 for l2, errors in by_strength.items() if errors == fewest)
+    assert fewest < by_strength[1e-3]
+    assert best_l2(separable(200, 0), separable(100, 1)) == 1e3  # all find everything
+
+
+def test_auto_takes_what_validation_says_and_never_looks_at_test_labels(
+    params: Params, evaluate: Evaluate, untrained: dict[str, TrainedModel], digits: Path
+):
+    data, model = load_prepared(digits), untrained["undercomplete"]
+    auto = params.override({**{f"evaluate.{k}": v for k, v in evaluate}, "evaluate.probe_l2": "auto"}).evaluate
+    row = Evaluation(data, auto).model_row(model)
+    most = evaluate.probe_rows
+    train = model.encode(data.sample("train", most)), data.labels["train"][data.chosen("train", most)]
+    chosen = best_l2(train, (model.encode(data.sample("validation")), data.labels["validation"]))
+    assert row["probe_l2"] == chosen
+    test = model.encode(data.sample("test")), data.labels["test"]
+    assert row["test_linear_probe_error"] == of_labels.probe_errors(train, test, chosen)["linear_probe_error"].mean()
+
+    shuffled = np.random.default_rng(0).permutation(data.labels["test"])
+    other = Evaluation(replace(data, labels={**data.labels, "test": shuffled}), auto).model_row(model)
+    assert other["probe_l2"] == chosen
+    assert other["test_linear_probe_error"] > row["test_linear_probe_error"]
+    assert Evaluation(data, evaluate).model_row(model)["probe_l2"] == evaluate.probe_l2 == 1.0

@@ -15,10 +15,10 @@ every_corruption = pytest.mark.parametrize("corruption", CORRUPTIONS)
 every_share = pytest.mark.parametrize("level", [0.05, 0.25, 0.9])
 
 
-def denoising(corruption: str, level: float, n_features: int = FEATURES, code_size: int = 3) -> Denoising:
+def denoising(corruption: str, level: float, n_features: int = FEATURES, code_size: int = 3, **own: bool) -> Denoising:
     torch.manual_seed(0)
     shape = Architecture(n_features, code_size, (), "silu", "identity", "mse")
-    return Denoising(shape, corruption=corruption, level=level)
+    return Denoising(shape, corruption=corruption, level=level, **own)
 
 
 def scaling(factor: float, corruption: str = "gaussian", level: float = 0.3) -> Denoising:
@@ -112,6 +112,14 @@ def test_the_corruption_is_a_function_of_the_generators_seed_and_spares_x(corrup
     assert not torch.equal(first, other)
     assert not torch.equal(first, x)
     assert torch.equal(x, kept)
+
+
+@every_corruption
+def test_clipping_moves_corrupted_values_to_the_nearer_end_of_the_unit_interval(corruption):
+    x = torch.rand(200, FEATURES, generator=noise())
+    noisy, clipped = (denoising(corruption, 0.5, clip=clip).corrupt(x, noise(1)) for clip in (False, True))
+    assert torch.equal(clipped, noisy.clip(0, 1))
+    assert torch.equal(clipped, noisy) == (corruption != "gaussian")
 
 
 # the loss

@@ -56,9 +56,9 @@ class Prepared:
     scale: np.ndarray
     mean: np.ndarray  # (features,), float32: of the training rows, raw scale
 
-    def chosen(self, split: str, most: int | None = None) -> np.ndarray:
-        """Numbers of the rows that `sample` gives, in order."""
-        n, room = len(self.rows[split]), SAMPLE_VALUES // self.description.schema.n_features
+    def chosen(self, split: str, most: int | None = None, room: int = 0) -> np.ndarray:
+        """Numbers of the rows that `sample` gives, in order. room: rows that fit in memory, else those of `sample`."""
+        n, room = len(self.rows[split]), room or SAMPLE_VALUES // self.description.schema.n_features
         size = min(n, room, most or n)
         return np.arange(n) if size == n else np.sort(np.random.default_rng(0).choice(n, size, replace=False))
 

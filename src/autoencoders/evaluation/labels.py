@@ -10,6 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 NEIGHBOURS = 5
 RESAMPLES = 200  # behind each interval, within the classes
+STRENGTHS = (1e3, 1e2, 10.0, 1.0, 0.1, 1e-2, 1e-3)  # of the probe's L2 penalty, among which `auto` chooses
+Labelled = tuple[np.ndarray, np.ndarray]  # codes (rows, code) and labels (rows,)
 
 
 def anomaly_metrics(scores: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, object]:
@@ -42,13 +44,26 @@ def alarm_interval(rate: float, calibration_rows: int, rows: int) -> tuple[float
     return float(counts.ppf(0.005) / rows), float(counts.ppf(0.995) / rows)
 
 
-def probe_errors(train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
-    """1 for each test row that is classified wrongly, by name of the probe.
+def probe_errors(train: Labelled, test: Labelled, l2: float) -> dict[str, np.ndarray]:
+    """1 for each test row that is classified wrongly, by name of the probe; both see standardised codes.
 
-    train, test: codes (rows, code) and labels (rows,). Linear probe: logistic regression on standardised codes.
+    Linear probe: logistic regression, which minimises sum_i -log p(y_i | z_i) + l2 / 2 ||W||_F^2: scikit-learn's C is
+    1 / l2.
     """
-    probes = {
-        "linear_probe_error": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
-        "knn_error": make_pipeline(StandardScaler(), KNeighborsClassifier(NEIGHBOURS)),
+    return {
+        "linear_probe_error": _linear_errors(train, test, l2),
+        "knn_error": _errors(KNeighborsClassifier(NEIGHBOURS), train, test),
     }
-    return {name: (probe.fit(*train).predict(test[0]) != test[1]).astype(float) for name, probe in probes.items()}
+
+
+def best_l2(train: Labelled, validation: Labelled) -> float:
+    """Of STRENGTHS, the one with which the linear probe errs least on validation rows; of several, the strongest."""
+    return min(STRENGTHS, key=lambda l2: _linear_errors(train, validation, l2).sum())
+
+
+def _linear_errors(train: Labelled, rows: Labelled, l2: float) -> np.ndarray:
+    return _errors(LogisticRegression(C=1 / l2, max_iter=2000), train, rows)
+
+
+def _errors(probe: object, train: Labelled, rows: Labelled) -> np.ndarray:
+    return (make_pipeline(StandardScaler(), probe).fit(*train).predict(rows[0]) != rows[1]).astype(float)

@@ -1,5 +1,6 @@
 """The leaderboard: one row a model and baseline, on the test split that no decision was taken on."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -10,13 +11,17 @@ import torch
 from autoencoders.checkpoint import BATCH_ROWS, TrainedModel
 from autoencoders.data.prepared import Prepared
 from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
-from autoencoders.evaluation.labels import alarm_interval, anomaly_metrics, probe_errors
+from autoencoders.evaluation.denoising import cleaned
+from autoencoders.evaluation.labels import Labelled, alarm_interval, anomaly_metrics, best_l2, probe_errors
 from autoencoders.evaluation.metrics import Bootstrap, Values, explained_variance, reconstruction_metrics, squared_error
 from autoencoders.params import Evaluate
 
 Row = dict[str, Any]
 Operation = Callable[[np.ndarray], np.ndarray]
 ACTIVE_VARIANCE = 0.01  # of a code unit over the test rows; Burda et al. 2016, section 4.2
+JACOBIAN_ROWS = 1000  # test rows, a sample, whose Jacobians are computed
+PROBE_VALUES = 2**26  # of codes that a probe may be fitted on
+COMPONENTS = 80  # of the PCA that cleans corrupted rows
 
 
 class Evaluation:
@@ -29,21 +34,31 @@ class Evaluation:
         self.bootstrap = partial(Bootstrap, samples=params.bootstrap_samples, seed=params.seed)
 
     def rows(self, models: Sequence[TrainedModel]) -> list[Row]:
-        """Every model's row, then PCA's (at the first model's code size), the mean's, and an Isolation Forest's."""
+        """Every model's row, PCA's (at the first model's code size), the mean's, an Isolation Forest's, filters'."""
         code_size = models[0].description.architecture.code_size
         rows = [*map(self.model_row, models), self._linear_row("pca", code_size), self._linear_row("mean", 0)]
         if self.anomalous:
             train, test = (self.data.scaled(self.data.sample(split)) for split in ("train", "test"))
             scores = isolation_scores(train, test, self.params.seed)
-            labels = self.data.labels["test"][self.data.chosen("test")]
-            rows.append({**self._facts("iforest", len(test)), **anomaly_metrics(scores, labels, self.params.seed)})
-        return rows
+            found = anomaly_metrics(scores, self._labels("test"), self.params.seed)
+            rows.append({**self._facts("iforest", len(test)), **found})
+        filters: dict[str, Values] = {}
+        for model in models:
+            filters |= cleaned(model, self.data, self.pca.at(COMPONENTS), self.params.seed)
+        new = filters.keys() - {row["model"] for row in rows}
+        rows += [self._facts(name, len(self.data.chosen("test"))) for name in filters if name in new]
+        return [row | self._intervals(filters.get(row["model"], {})) for row in rows]
 
     def _facts(self, name: str, test_rows: int) -> Row:
         return {"model": name, "protocol": self.data.description.protocol, "test_rows": test_rows}
 
     def model_row(self, model: TrainedModel) -> Row:
-        """A trained model's row."""
+        """A trained model's row.
+
+        test_nll_error: the Monte-Carlo standard error of the mean NLL. scaled_jacobian_norm: the Jacobian's mean norm
+        divided by the Euclidean norm of the code units' standard deviations over the test rows, which no rescaling of
+        the whole code changes.
+        """
         description, shape = model.description, model.description.architecture
         codes = model.encode(self.data.sample("test"))
         row = {
@@ -56,9 +71,15 @@ class Evaluation:
             "best_epoch": description.best_epoch,
             "active_code_units": int((codes.var(0) > ACTIVE_VARIANCE).sum()),
         }
-        found = self._own_values(model), self._probes(model.encode, codes)
+        own, (probes, strength) = self._own_values(model), self._probes(model.encode, codes)
+        jacobian, spread = self._jacobian_norm(model), float(np.linalg.norm(codes.std(0)))
+        if jacobian and spread:
+            row["scaled_jacobian_norm"] = float(jacobian["jacobian_norm"].mean()) / spread
+        found = (own, probes, jacobian)
         judged = self._judged(shape.code_size, lambda raw: self.data.scaled(model.reconstruct(raw)), *found)
-        return {**row, **judged, **self._anomalies(model)}
+        if "test_nll_variance" in judged:  # of a row; of the mean over rows
+            row["test_nll_error"] = math.sqrt(judged["test_nll_variance"] / len(own["nll"]))
+        return {**row, **judged, **strength, **self._anomalies(model)}
 
     def _linear_row(self, name: str, code_size: int) -> Row:
         linear, scaled = self.pca.at(code_size), self.data.scaled
@@ -68,7 +89,8 @@ class Evaluation:
         if size:
             row["compression_ratio"] = linear.mean.size / size
             codes = linear.encode(scaled(self.data.sample("test")))
-            probes = self._probes(lambda raw: linear.encode(scaled(raw)), codes)
+            probes, strength = self._probes(lambda raw: linear.encode(scaled(raw)), codes)
+            row |= strength
         row |= self._judged(size, lambda raw: linear.reconstruct(scaled(raw)), probes)
         if self.anomalous and size:
             row |= anomaly_metrics(self._pca_error(size), self.data.labels["test"], self.params.seed)
@@ -87,13 +109,20 @@ class Evaluation:
         test = self._values("test", rebuilt)
         error, deviation = test["squared_error"], test.pop("deviation")
         bootstrap = self.bootstrap(len(error))
-        intervals = bootstrap.intervals(test)
-        for values in filter(None, found):
-            intervals |= self.bootstrap(len(next(iter(values.values())))).intervals(values)
-        intervals["explained_variance"] = bootstrap.explained_variance(error, deviation)
-        for name, (mean, low, high) in intervals.items():
-            row |= {f"test_{name}": mean, f"test_{name}_ci95": [low, high]}
+        for values in (test, *found):
+            row |= self._intervals(values)
+        mean, low, high = bootstrap.explained_variance(error, deviation)
+        row |= {"test_explained_variance": mean, "test_explained_variance_ci95": [low, high]}
         return {**row, "pca_test_squared_error": float(self._pca_error(code_size).mean())}
+
+    def _intervals(self, values: Values) -> Row:
+        """Means of the test rows' values, with 95 % intervals."""
+        row: Row = {}
+        if values:
+            bootstrap = self.bootstrap(len(next(iter(values.values()))))
+            for name, (mean, low, high) in bootstrap.intervals(values).items():
+                row |= {f"test_{name}": mean, f"test_{name}_ci95": [low, high]}
+        return row
 
     def _values(self, split: str, rebuilt: Operation) -> dict[str, np.ndarray]:
         """Every metric of all rows of a split, one value a row, and the squared deviation from the training mean."""
@@ -114,13 +143,29 @@ class Evaluation:
         linear, blocks = self.pca.at(code_size), map(self.data.scaled, self.data.rows["test"])
         return np.concatenate([squared_error(x, linear.reconstruct(x)) for x in blocks])
 
-    def _probes(self, encode: Operation, test_codes: np.ndarray) -> Values:
-        """Errors of classifiers that see codes; none where labels are missing, mean anomalies, or are all the same."""
-        data, most = self.data, self.params.probe_rows
-        train, test = data.labels["train"][data.chosen("train", most)], data.labels["test"][data.chosen("test")]
-        if self.anomalous or len(np.unique(train)) < 2:
-            return {}
-        return probe_errors((encode(data.sample("train", most)), train), (test_codes, test))
+    def _probes(self, encode: Operation, test_codes: np.ndarray) -> tuple[Values, Row]:
+        """Errors of classifiers that see codes, and the linear one's L2 penalty.
+
+        None where labels are missing, mean anomalies, or are all the same.
+        """
+        most, l2 = self.params.probe_rows, self.params.probe_l2
+        train = self._labelled("train", encode, PROBE_VALUES // test_codes.shape[1], most)
+        if self.anomalous or len(np.unique(train[1])) < 2:
+            return {}, {}
+        if l2 == "auto":
+            l2 = best_l2(train, self._labelled("validation", encode, PROBE_VALUES // test_codes.shape[1]))
+        return probe_errors(train, (test_codes, self._labels("test")), l2), {"probe_l2": l2}
+
+    def _labelled(self, split: str, encode: Operation, room: int, most: int | None = None) -> Labelled:
+        """Codes and labels of rows of a split, which are read in parts: only their codes are in memory together."""
+        chosen = self.data.chosen(split, most, room)
+        parts = np.array_split(chosen, math.ceil(len(chosen) / BATCH_ROWS))
+        codes = [encode(np.asarray(self.data.rows[split].take(part), np.float32)) for part in parts]
+        return np.concatenate(codes), self.data.labels[split][chosen]
+
+    def _labels(self, split: str) -> np.ndarray:
+        """Labels of the rows in a split's sample."""
+        return self.data.labels[split][self.data.chosen(split)]
 
     def _own_values(self, model: TrainedModel) -> Values:
         """The model's own loss, and what its type is for."""
@@ -133,6 +178,13 @@ class Evaluation:
             parts.append({k: v.double().numpy() for k, v in {"reconstruction_loss": loss, **own}.items()})
         names = [name for name in parts[0] if all(name in part for part in parts)]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def _jacobian_norm(self, model: TrainedModel) -> Values:
+        """Of the encoder, of at most JACOBIAN_ROWS; of convolutions, where it is slow, for the contractive type alone."""
+        if model.description.architecture.kind == "conv" and model.description.kind != "contractive":
+            return {}
+        x = model.scaled(torch.from_numpy(self.data.sample("test", JACOBIAN_ROWS)))
+        return {"jacobian_norm": model.autoencoder.jacobian_norm(x).double().numpy()}
 
     def _anomalies(self, model: TrainedModel) -> Row:
         """The share of clean test rows that raise an alarm; where labels mean anomalies, how well scores tell them."""

@@ -18,13 +18,16 @@ COLUMNS = {
     "test_ssim": "SSIM",
     "test_linear_probe_error": "linear probe error",
     "test_knn_error": "k-NN error",
+    "test_denoised_psnr": "PSNR of cleaned inputs (dB)",
     "anomaly_auroc": "anomaly AUROC",
     "anomaly_average_precision": "anomaly average precision",
 }
-BASELINES = ("pca", "mean", "iforest")
+BASELINES = ("pca", "mean", "iforest", "wiener", "median", "pca denoised")
 OWN = {
     "test_mean_active_units": "mean active units",
     "test_jacobian_norm": "Jacobian norm",
+    "scaled_jacobian_norm": "Jacobian norm by the code's spread",
+    "test_noisy_psnr": "PSNR of corrupted inputs (dB)",
     "test_psnr_gain": "PSNR gain on corrupted inputs (dB)",
     "test_elbo": "ELBO (nats)",
     "test_nll": "NLL (nats, importance-sampled)",
@@ -48,11 +51,13 @@ def purpose(row: Row) -> str:
 
 def table(rows: Sequence[Row], title: str) -> Table:
     """The leaderboard for a terminal of 80 columns."""
-    result = Table(title=title, title_justify="left")
+    result = Table(title=title, title_justify="left", box=None)
     result.add_column("model", no_wrap=True)
     last = {"AUROC": "anomaly_auroc", "AP": "anomaly_average_precision"}
     if not any("anomaly_auroc" in row for row in rows):
         last = {"probe": "test_linear_probe_error", "k-NN": "test_knn_error"}
+    if any("test_denoised_psnr" in row for row in rows):
+        last["PSNR"] = "test_denoised_psnr"
     for name in ("code", "error", "95 % interval", "below PCA", *last):
         result.add_column(name, justify="right", no_wrap=True)
     for row in ranked(rows):
@@ -63,7 +68,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
             f"{row['test_squared_error']:.3f}" if low else "",
             f"{low:.3f}-{high:.3f}" if low else "",
             "" if row["model"] in BASELINES else f"{below_pca(row):.1f} %",
-            *(f"{row[key]:.3f}" if key in row else "" for key in last.values()),
+            *(f"{row[key]:.{1 if name == 'PSNR' else 3}f}" if key in row else "" for name, key in last.items()),
         )
     return result
 

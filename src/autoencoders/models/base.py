@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 from autoencoders.architecture import Architecture
 from autoencoders.losses import reconstruction_loss
+from autoencoders.models.jacobian import linear_layers, slope, squared_norm
 from autoencoders.networks import ACTIVATIONS, pair
+
+PART_VALUES = 2**24  # of Jacobians in memory at once, where only their norms are asked for
 
 
 class Loss(NamedTuple):
@@ -57,6 +60,33 @@ class Autoencoder(nn.Module, ABC):
     def draws(self, x: Tensor) -> Iterator[Tensor]:
         """Codes (batch, code) that x may stand for, the same ones whatever the batch: for most types one."""
         yield self.encode(x)
+
+    def code_slope(self, a: Tensor) -> Tensor:
+        """The derivative of each code unit by the encoder's output for it. a: (batch, code), as the result."""
+        return slope(self.code_activation, a)
+
+    def exact_squared_norm(self, x: Tensor) -> Tensor:
+        """||dz/dx||_F^2 of the deterministic code, one value a sample; of convolutions, by a backward pass a unit."""
+        if self.architecture.kind == "conv":
+            z = self.encode(x)
+            units = [torch.autograd.grad(unit.sum(), x, create_graph=True)[0] for unit in z.unbind(-1)]
+            return torch.stack(units).square().sum((0, -1))
+        first, *others = linear_layers(self.encoder)
+        slopes, a = [], first(x)
+        for layer in others:
+            slopes.append(slope(self.encoder[1], a))
+            a = layer(self.encoder[1](a))
+        *weights, last = (layer.weight for layer in (first, *others))
+        size = self.architecture.code_size  # further outputs are no codes
+        return squared_norm([*weights, last[:size]], [*slopes, self.code_slope(a[:, :size])])
+
+    def jacobian_norm(self, x: Tensor) -> Tensor:
+        """||dz/dx||_F, one value a sample, without gradients; rows are taken in parts, which bounds the memory."""
+        a = self.architecture
+        rows = max(1, PART_VALUES // (a.code_size * max(a.n_features, *a.widths, 1)))
+        with torch.enable_grad():
+            parts = [self.exact_squared_norm(part.detach().requires_grad_()).detach() for part in x.split(rows)]
+        return torch.cat(parts).sqrt()
 
     @abstractmethod
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:

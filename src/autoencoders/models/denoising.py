@@ -15,17 +15,18 @@ class Denoising(Autoencoder):
 
     corruption (Vincent et al. 2010, section 3.3): "gaussian", x plus noise of standard deviation `level`; "masking", a
     share `level` of the features set to 0; "salt_and_pepper", a share `level` set to 0 or 1 with equal chances. All
-    in model scale.
+    in model scale; `clip`: what is corrupted is clipped to [0, 1].
     """
 
-    def __init__(self, architecture: Architecture, *, corruption: str, level: float) -> None:
+    def __init__(self, architecture: Architecture, *, corruption: str, level: float, clip: bool = False) -> None:
         super().__init__(architecture)
-        self.corruption, self.level = corruption, level
+        self.corruption, self.level, self.clip = corruption, level, clip
 
     def corrupt(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """A corrupted copy of x; x itself at level 0."""
         if self.corruption == "gaussian":
-            return x + self.level * torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+            noisy = x + self.level * torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+            return noisy.clamp(0, 1) if self.clip else noisy  # other corruptions keep data in [0, 1] there
         draw = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         if self.corruption == "masking":
             return torch.where(draw < self.level, 0.0, x)

@@ -56,10 +56,17 @@ class Sparse(Autoencoder):
     def encode(self, x: Tensor) -> Tensor:
         """The code of x, with k non-zero values a row where the penalty is "top_k"."""
         z = super().encode(x)
-        if self.penalty != "top_k":
-            return z
-        largest = z.topk(self.active, dim=-1).indices
-        return torch.zeros_like(z).scatter(-1, largest, z.gather(-1, largest))
+        return self.largest(z) if self.penalty == "top_k" else z
+
+    def largest(self, z: Tensor) -> Tensor:
+        """z with all but the k largest values of each row set to zero."""
+        kept = z.topk(self.active, dim=-1).indices
+        return torch.zeros_like(z).scatter(-1, kept, z.gather(-1, kept))
+
+    def code_slope(self, a: Tensor) -> Tensor:
+        """0 for the units that "top_k" switches off."""
+        slopes = super().code_slope(a)
+        return slopes * (self.largest(self.code_activation(a)) != 0) if self.penalty == "top_k" else slopes
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:  # noqa: ARG002
         """Reconstruction loss and the sparsity penalty of the batch's codes."""

@@ -1,0 +1,95 @@
+"""The Jacobian's norm of every type, against torch's own Jacobian."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from autoencoders.architecture import Architecture
+from autoencoders.models import AUTOENCODERS, Autoencoder, base, build
+from autoencoders.models.jacobian import linear_layers
+
+FEATURES, CODE = 6, 5
+OWN: dict[str, dict[str, Any]] = {
+    "undercomplete": {},
+    "sparse": {"penalty": "top_k", "weight": 0.1, "sparsity": 0.2, "k": 2},
+    "contractive": {"weight": 0.1, "jacobian": "auto"},
+    "denoising": {"corruption": "gaussian", "level": 0.1},
+    "variational": {"beta": 1.0, "warmup": 0.0},
+}
+WIDTHS = [(), (9, 4, 7)]
+every_kind = pytest.mark.parametrize("kind", OWN)
+
+
+def built(
+    kind: str, widths: tuple[int, ...] = (), hidden: str = "silu", code: str = "identity", shape: tuple[int, ...] = ()
+) -> Autoencoder:
+    """In float64, with weights large enough that activations bend; of images of a shape, convolutions."""
+    torch.manual_seed(0)
+    code = "identity" if kind == "variational" else code
+    network = Architecture(FEATURES, CODE, widths, hidden, code, "mse", "conv" if shape else "mlp", shape)
+    model = build(kind, network, OWN[kind]).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) / 2)
+    return model.requires_grad_(requires_grad=False)
+
+
+def rows(n: int) -> Tensor:
+    return torch.randn(n, FEATURES, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def torchs_norm(model: Autoencoder, x: Tensor) -> Tensor:
+    """||dz/dx||_F of each row, from the whole Jacobian of the code that `encode` gives."""
+    return torch.stack([torch.autograd.functional.jacobian(model.encode, row[None]).norm() for row in x])
+
+
+def test_every_type_is_tested():
+    assert set(OWN) == set(AUTOENCODERS)
+
+
+@every_kind
+@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("hidden", ["silu", "gelu", "relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("code", ["identity", "relu", "tanh", "sigmoid"])
+def test_the_norm_is_that_of_torchs_jacobian(kind, widths, hidden, code):
+    model, x = built(kind, widths, hidden, code), rows(4)
+    torch.testing.assert_close(model.jacobian_norm(x), torchs_norm(model, x))
+
+
+@every_kind
+def test_the_norm_of_convolutions_is_that_of_torchs_jacobian(kind):
+    model, x = built(kind, (2, 3), shape=(2, 3)), rows(4)
+    torch.testing.assert_close(model.jacobian_norm(x), torchs_norm(model, x))
+
+
+@every_kind
+@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("values", [1, 2 * CODE * 9, 2**24])  # one row a part, two or more, all
+def test_the_parts_that_rows_are_taken_in_change_nothing(kind, widths, values, monkeypatch):
+    model, x = built(kind, widths), rows(7)
+    expected = model.jacobian_norm(x)
+    monkeypatch.setattr(base, "PART_VALUES", values)
+    torch.testing.assert_close(model.jacobian_norm(x), expected)
+
+
+def test_units_that_are_switched_off_do_not_move_with_the_input():
+    sparse = built("sparse")
+    weights, x = linear_layers(sparse.encoder)[0].weight, rows(4)
+    on = (sparse.encode(x) != 0).double()
+    assert (on.sum(1) == OWN["sparse"]["k"]).all()
+    torch.testing.assert_close(sparse.jacobian_norm(x), (on @ weights.square().sum(1)).sqrt())
+
+
+def test_of_one_layer_no_jacobian_is_held(monkeypatch):
+    features, code = 300, 2000  # of 1,000 rows, Jacobians of 2.4 GB, and 16 GB of code by code
+    model = build("undercomplete", Architecture(features, code, (), "silu", "identity", "mse"), {})
+    monkeypatch.setattr(base, "PART_VALUES", 2**40)
+    norm = model.jacobian_norm(torch.zeros(1000, features))
+    assert norm[0].item() == pytest.approx(math.sqrt(model.encoder[0].weight.square().sum().item()), rel=1e-5)
+
+
+def test_the_encoders_linear_layers_come_input_side_first():
+    assert [layer.in_features for layer in linear_layers(built("undercomplete", (9, 4)).encoder)] == [FEATURES, 9, 4]
