@@ -55,9 +55,9 @@ class Evaluation:
     def model_row(self, model: TrainedModel) -> Row:
         """A trained model's row.
 
-        test_nll_error: the Monte-Carlo standard error of the mean NLL. scaled_jacobian_norm: the Jacobian's mean norm
-        divided by the Euclidean norm of the code units' standard deviations over the test rows, which no rescaling of
-        the whole code changes.
+        nll_standard_error: the Monte-Carlo error of the mean NLL. scaled_jacobian_norm: the Jacobian's mean norm divided
+        by the Euclidean norm of the code units' standard deviations over the test rows, which no rescaling of the whole
+        code changes.
         """
         description, shape = model.description, model.description.architecture
         codes = model.encode(self.data.sample("test"))
@@ -78,7 +78,7 @@ class Evaluation:
         found = (own, probes, jacobian)
         judged = self._judged(shape.code_size, lambda raw: self.data.scaled(model.reconstruct(raw)), *found)
         if "test_nll_variance" in judged:  # of a row; of the mean over rows
-            row["test_nll_error"] = math.sqrt(judged["test_nll_variance"] / len(own["nll"]))
+            row["nll_standard_error"] = math.sqrt(judged["test_nll_variance"] / len(own["nll"]))
         return {**row, **judged, **strength, **self._anomalies(model)}
 
     def _linear_row(self, name: str, code_size: int) -> Row:
@@ -180,7 +180,7 @@ class Evaluation:
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     def _jacobian_norm(self, model: TrainedModel) -> Values:
-        """Of the encoder, of at most JACOBIAN_ROWS; of convolutions, where it is slow, for the contractive type alone."""
+        """Of at most JACOBIAN_ROWS; of convolutions, where it is slow, for the contractive type alone."""
         if model.description.architecture.kind == "conv" and model.description.kind != "contractive":
             return {}
         x = model.scaled(torch.from_numpy(self.data.sample("test", JACOBIAN_ROWS)))
