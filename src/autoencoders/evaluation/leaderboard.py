@@ -55,7 +55,7 @@ class Evaluation:
     def model_row(self, model: TrainedModel) -> Row:
         """A trained model's row.
 
-        nll_standard_error: the Monte-Carlo error of the mean NLL. scaled_jacobian_norm: the Jacobian's mean norm divided
+        nll_standard_error: Monte-Carlo, of the mean NLL. scaled_jacobian_norm: the Jacobian's mean norm divided
         by the Euclidean norm of the code units' standard deviations over the test rows, which no rescaling of the whole
         code changes.
         """
