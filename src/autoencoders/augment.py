@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import grid_sample
 
 SHIFT, TURN, STRETCH = 0.75, math.radians(4), 0.04  # at most, at strength 1: pixels; radians; share of scale and shear
 
@@ -20,9 +20,14 @@ def moved(x: Tensor, shape: Sequence[int], strength: float, generator: torch.Gen
     uniform = torch.rand(len(x), 6, generator=generator, device=x.device, dtype=x.dtype)
     right, down, turn, wide, tall, shear = (strength * (2 * uniform - 1)).T
     sine, cosine = (TURN * turn).sin(), (TURN * turn).cos()
-    across = [cosine * (1 + STRETCH * wide), STRETCH * shear - sine, 2 * SHIFT / width * right]
-    along = [sine, cosine * (1 + STRETCH * tall), 2 * SHIFT / height * down]
-    map_ = torch.stack([torch.stack(across, 1), torch.stack(along, 1)], 1)
-    grid = affine_grid(map_, list(images.shape), align_corners=False)
+    x_, y_ = ((torch.arange(n, device=x.device) * 2 + 1) / n - 1 for n in (width, height))  # pixels' centres
+    x_, y_ = x_[None, None, :], y_[None, :, None]
+
+    def line(by_x: Tensor, by_y: Tensor, offset: Tensor) -> Tensor:
+        return by_x[:, None, None] * x_ + by_y[:, None, None] * y_ + offset[:, None, None]
+
+    across = line(cosine * (1 + STRETCH * wide), STRETCH * shear - sine, 2 * SHIFT / width * right)
+    along = line(sine, cosine * (1 + STRETCH * tall), 2 * SHIFT / height * down)
+    grid = torch.stack([across, along], -1)
     found = grid_sample(images, grid, padding_mode="border", align_corners=False)
     return found.permute(0, 2, 3, 1).flatten(1)
