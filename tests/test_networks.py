@@ -129,3 +129,30 @@ def test_a_convolution_sees_an_images_neighbouring_pixels_and_no_others():
     encoder[1](encoder[0](x))[0, 0, 2, 3].backward()  # its field is centred on row 4, column 6
     seen = {(i // 9, i % 9) for i in x.grad[0].nonzero().flatten().tolist()}
     assert seen == {(row, column) for row in (3, 4, 5) for column in (5, 6, 7)}
+
+
+# tied weights
+
+
+def tied(widths: tuple[int, ...] = (5, 4)) -> tuple[nn.Sequential, nn.Sequential]:
+    torch.manual_seed(0)
+    return pair(Architecture(7, 3, widths, "tanh", "identity", "mse", tied=True), code_outputs=1)
+
+
+def test_tied_decoders_multiply_by_the_encoders_transposed_weights():
+    encoder, decoder = tied()
+    first, second, third = (layer.weight for layer in encoder if isinstance(layer, nn.Linear))
+    z = torch.rand(2, 3)
+    wanted = torch.tanh(torch.tanh(z @ third) @ second) @ first
+    torch.testing.assert_close(decoder(z), wanted)
+    assert [tuple(p.shape) for p in decoder.parameters()] == [(4,), (5,), (7,)]
+
+
+def test_tied_weights_are_trained_by_both_their_uses():
+    encoder, decoder = tied(())
+    x = torch.rand(6, 7)
+    weight = encoder[0].weight
+    (both,) = torch.autograd.grad(decoder(encoder(x)).sum(), weight)
+    (alone,) = torch.autograd.grad(decoder(encoder(x).detach()).sum(), weight)
+    assert (both - alone).abs().max() > 0.1
+    assert alone.abs().max() > 0.1

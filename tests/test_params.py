@@ -571,6 +571,15 @@ MISFITS = [
         {"models.denoising.clip": True, "data.scaling": "standard"},
         ["models.denoising.clip = True: needs data in [0, 1], but data.scaling = standard", "; choose false, or data"],
     ),
+    (
+        {"network.tied": True, "network.kind": "conv"},
+        ["network.tied = True: needs network.kind: mlp, and a type with one number a code unit"],
+    ),
+    ({"network.tied": True}, ["network.tied = True: needs network.kind: mlp, and a type with one"]),  # variational
+    (
+        {"models.variational.importance_samples": 5},
+        ["models.variational.importance_samples = 5: needs a bound with beta = 1, but models.variational.beta = auto"],
+    ),
     ({"models": {}}, [f"models: no type to train; name some of {', '.join(KINDS)}"]),
 ]
 
@@ -595,6 +604,9 @@ FITTING = [
     {"network.loss": "auto", "data.scaling": "none"},
     {"network.loss": "bce", "data.scaling": "auto"},
     {"models.denoising.clip": True},
+    {"models.sparse.network.tied": True},
+    {"models.variational.importance_samples": 5, "models.variational.beta": 1.0},
+    {"train.augment": 1.0},
 ]
 
 

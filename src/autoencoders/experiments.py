@@ -45,7 +45,7 @@ def merged(name: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]
             node = node.setdefault(section, {})
         node[last] = value
     tree = _over(tree, changes)
-    parse_params(_text(tree), name=str(path))
+    parse_params(text(tree), name=str(path))
     return tree
 
 
@@ -55,7 +55,8 @@ def _over(tree: Any, changes: Any) -> Any:
     return {**tree, **{key: _over(tree.get(key), value) for key, value in changes.items()}}
 
 
-def _text(tree: Mapping[str, Any]) -> str:
+def text(tree: Mapping[str, Any]) -> str:
+    """Values as YAML."""
     stream = io.StringIO()
     YAML(typ="safe", pure=True).dump(tree, stream)
     return stream.getvalue()
@@ -78,7 +79,7 @@ def workspace(name: str, tree: Mapping[str, Any]) -> Path:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / file, folder / file)
     write_text(marker, "\0".join(sorted(files)))
-    write_text(folder / PARAMS_FILE, _text(tree))
+    write_text(folder / PARAMS_FILE, text(tree))
     config = ConfigParser(interpolation=None)
     config.read(root / ".dvc/config.local", encoding="utf-8")
     for section, option, value in (("core", "no_scm", "true"), ("cache", "dir", str(root / ".dvc/cache"))):

@@ -20,6 +20,7 @@ from autoencoders.data import readers
 from autoencoders.data.prepare import prepare
 from autoencoders.data.prepared import SPLITS, Prepared, load_prepared
 from autoencoders.errors import DataError
+from autoencoders.params import Params
 from intake import Intake, columns, csv, everything
 
 GOOD = columns()
@@ -466,3 +467,41 @@ def test_a_file_of_300_megabytes_is_prepared_in_a_fraction_of_them(intake: Intak
     )
     assert int(done.stdout) < size / 3
     assert sum(load_prepared(intake.prepared).description.rows.values()) == rows
+
+
+# --- binary rows ---
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_held_out_rows_are_drawn_once_with_their_pixels_as_probabilities(intake: Intake, kind: type):
+    white = 255 if kind is np.uint8 else 1
+    images = np.full((4000, 2, 3), 0.25 * white).astype(kind)
+    images[:, 0, 0], images[:, 1, 2] = 0, white
+    path = intake.array("images.npy", images)
+    found = intake.load(path, binarise=True)
+    drawn = found.scaled(found.sample("test"))
+    assert set(np.unique(drawn)) == {0.0, 1.0}
+    assert (drawn[:, 0] == 0).all()
+    assert (drawn[:, 5] == 1).all()
+    assert drawn[:, 1:5].mean() == pytest.approx(0.25, abs=0.03)
+    assert set(np.unique(found.sample("train"))) == set(np.unique(images))
+    assert found.description.binarise
+    again = intake.load(path, binarise=True)
+    assert np.array_equal(again.sample("test"), found.sample("test"))
+
+
+def test_only_pixels_are_probabilities(intake: Intake):
+    told = intake.refusal(intake.array("X.npy", numbered(300)), binarise=True)
+    assert "data.binarise = true: needs images with data.scaling = pixels, but it is standard" in told
+
+
+def test_a_training_draws_its_rows_anew_in_each_epoch(intake: Intake, params: Params):
+    from autoencoders.training import fit
+
+    images = np.full((200, 2, 3), 51, np.uint8)
+    images[:, 1, 2] = 255
+    data = intake.load(intake.array("images.npy", images), binarise=True)
+    quick = {"train.epochs": 2, "network.code_size": 2, "network.nodes_per_layer": 4, "train.learning_rate": 1e-9}
+    fitted = fit("undercomplete", params.override({**quick, "train.warmup": 0.0}), data)
+    first, second = (means["train/reconstruction_loss"] for means in fitted.history)
+    assert abs(first - second) > 1e-3  # the same weights, but other rows

@@ -157,3 +157,28 @@ def test_top_k_has_at_most_k_active_units(k):
     active = sparse(penalty="top_k", k=k).diagnostics(X, NOISE, n_samples=1)["mean_active_units"]
     assert (active <= k).all()
     assert (active >= 1).all()
+
+
+# schedules and encodings
+
+
+def test_k_falls_from_the_code_size_over_the_first_share_of_the_training():
+    model, active = sparse(penalty="top_k", k=2, anneal=0.5), []
+    for progress in (0.0, 0.25, 0.5, 1.0):
+        model.progress = progress
+        active.append(int((model.encode(X) != 0).sum(-1).max()))
+    assert active == [6, 4, 2, 2]
+    assert [model.settled(progress) for progress in (0.0, 0.49, 0.5, 1.0)] == [False, False, True, True]
+
+
+def test_a_trained_model_has_its_last_k_without_a_schedules_help():
+    assert (sparse(penalty="top_k", k=2, anneal=0.9).encode(X) != 0).sum(-1).tolist() == [2] * len(X)
+
+
+def test_a_soft_threshold_shrinks_every_unit_and_leaves_the_decoders_codes_alone():
+    hard, soft = (sparse(penalty="top_k", k=2, encoding=name, threshold=0.1) for name in ("same", "soft_threshold"))
+    activations = soft.code_activation(soft.encoder(X))
+    torch.testing.assert_close(soft.features(X), (activations - 0.1).clamp_min(0))
+    assert torch.equal(hard.features(X), hard.encode(X))
+    assert torch.equal(soft.encode(X), hard.encode(X))
+    assert torch.equal(soft(X), hard(X))

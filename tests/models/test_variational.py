@@ -228,3 +228,72 @@ def test_samples_are_a_function_of_the_generators_seed_and_stay_in_the_unit_inte
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert ((first > 0) & (first < 1)).all()
+
+
+# the importance-weighted bound
+
+
+def weighted(samples: int, start: float = 0.0) -> LinearGaussian:
+    found = LinearGaussian(shift=0.5, widening=0.5)
+    found.model.importance_samples, found.model.importance_from = samples, start
+    return found
+
+
+def bound(found: LinearGaussian, x: Tensor) -> float:
+    terms = found.model.loss(x, noise(1))
+    return -(terms.reconstruction + terms.penalty).item() - FEATURES * LOG_NORMALISERS["mse"]
+
+
+def test_the_bound_rises_with_its_samples_towards_the_exact_log_likelihood():
+    x = weighted(1).evidence.sample((4000,))
+    bounds = [bound(weighted(samples), x) for samples in (1, 5, 50)]
+    exact = weighted(1).evidence.log_prob(x).mean().item()
+    assert bounds == sorted(bounds)
+    assert bounds[0] + 0.1 < bounds[1]
+    assert bounds[2] < exact < bounds[2] + 0.1
+
+
+def test_the_bound_is_minus_the_importance_sampled_nll_of_as_many_draws():
+    found = weighted(5)
+    x = found.evidence.sample((20_000,))
+    nll = found.model.diagnostics(x, noise(2), n_samples=5)["nll"]
+    assert bound(found, x) == pytest.approx(-nll.mean().item(), abs=four_errors(nll))
+
+
+def test_before_its_share_of_the_training_the_bound_has_one_sample():
+    late, one = weighted(5, start=0.75).model, weighted(1).model
+    x = rows(8)
+    late.progress = 0.7
+    assert late.loss(x, noise()) == one.loss(x, noise())
+    late.progress = 0.75
+    assert late.loss(x, noise()) != one.loss(x, noise())
+    assert [late.settled(progress) for progress in (0.0, 0.74, 0.75, 1.0)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("loss", LOG_NORMALISERS)
+def test_the_bound_of_a_network_of_several_layers_sends_gradients_everywhere(loss):
+    model = variational(loss, (5,))
+    model.importance_samples = 3
+    terms = model.loss(rows(8).float(), noise())
+    (terms.reconstruction + terms.penalty).backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in model.parameters())
+
+
+def test_the_nlls_variance_is_that_of_repeated_estimates():
+    found = LinearGaussian(shift=0.3, widening=0.3)
+    x = found.evidence.sample((1,)).expand(2000, -1)
+    once = found.model.diagnostics(x, noise(), n_samples=50)
+    assert once["nll_variance"].mean().item() == pytest.approx(once["nll"].var().item(), rel=0.25)
+    assert found.model.diagnostics(x, noise(), n_samples=1)["nll_variance"].max() == 0
+
+
+def test_the_nll_does_not_depend_on_how_rows_are_split(monkeypatch):
+    import autoencoders.models.variational as module
+
+    found = LinearGaussian(shift=0.3, widening=0.3)
+    x = found.evidence.sample((64,))
+    whole = found.model.diagnostics(x, noise(), n_samples=400)["nll"]
+    monkeypatch.setattr(module, "LIKELIHOOD_ROWS", 16)
+    parts = found.model.diagnostics(x, noise(), n_samples=400)["nll"]
+    assert (whole - parts).abs().max() < 0.5
+    assert whole.mean().item() == pytest.approx(parts.mean().item(), abs=0.05)
