@@ -273,6 +273,7 @@ class Evaluate(Section):
     importance_samples: Annotated[int, Field(ge=1, le=100_000)]  # draws a row behind the variational type's nll
     probe_rows: Annotated[int, Field(ge=100)]  # training rows at most for the linear probe and the nearest neighbours
     probe_l2: Literal["auto"] | Annotated[float, Field(gt=0)]  # the linear probe's L2 penalty; auto: by validation rows
+    probe_standardised: bool  # each code unit; else all are divided by one number
     false_alarm_rate: OpenFraction  # share of clean rows whose score counts as an anomaly's
     figure_columns: Annotated[int, Field(ge=2, le=50)]  # images side by side in a figure
 

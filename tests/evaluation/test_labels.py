@@ -3,7 +3,6 @@
 import json
 import math
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from autoencoders.checkpoint import TrainedModel
 from autoencoders.data.prepared import REPORT, load_prepared
-from autoencoders.evaluation import labels as of_labels
-from autoencoders.evaluation.labels import STRENGTHS, alarm_interval, anomaly_metrics, best_l2
+from autoencoders.evaluation.labels import STRENGTHS, Labelled, Probes, alarm_interval, anomaly_metrics
 from autoencoders.evaluation.leaderboard import Evaluation, Row
 from autoencoders.evaluation.report import html, table
 from autoencoders.files import read_json
@@ -24,7 +22,13 @@ from autoencoders.params import Evaluate, Params
 from autoencoders.training import fit
 from tables import prepared_table
 
-probe_errors = partial(of_labels.probe_errors, l2=1.0)
+
+def probe_errors(
+    train: Labelled, test: Labelled, l2: float = 1.0, *, standardised: bool = True
+) -> dict[str, np.ndarray]:
+    return Probes(train, standardised=standardised).errors(test, l2)
+
+
 QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16}
 
 
@@ -250,17 +254,19 @@ def test_the_linear_probe_is_the_minimum_of_its_equation():
     w = minimize(objective, np.zeros(4)).x
     test, answers = noisy_classes(1000, 1, units=3)
     expected = ((test - codes.mean(0)) / codes.std(0) @ w[:-1] + w[-1] > 0) != answers
-    errors = of_labels.probe_errors((codes, labels), (test, answers), l2)["linear_probe_error"]
+    errors = probe_errors((codes, labels), (test, answers), l2)["linear_probe_error"]
     assert (errors != expected).mean() < 0.005  # rows on the border
 
 
 def test_the_best_strength_has_the_fewest_validation_errors_and_is_the_strongest_of_these():
     train, validation = noisy_classes(80, 0), noisy_classes(1000, 1)
-    by_strength = {l2: of_labels.probe_errors(train, validation, l2)["linear_probe_error"].sum() for l2 in STRENGTHS}
+    by_strength = {l2: probe_errors(train, validation, l2)["linear_probe_error"].sum() for l2 in STRENGTHS}
     fewest = min(by_strength.values())
-    assert best_l2(train, validation) == max(l2 for l2, errors in by_strength.items() if errors == fewest)
+    assert Probes(train, standardised=True).best_l2(validation) == max(
+        l2 for l2, errors in by_strength.items() if errors == fewest
+    )
     assert fewest < by_strength[1e-3]
-    assert best_l2(separable(200, 0), separable(100, 1)) == 1e3  # all find everything
+    assert Probes(separable(200, 0), standardised=True).best_l2(separable(100, 1)) == 1e3  # all find everything
 
 
 def test_auto_takes_what_validation_says_and_never_looks_at_test_labels(
@@ -271,13 +277,26 @@ def test_auto_takes_what_validation_says_and_never_looks_at_test_labels(
     row = Evaluation(data, auto).model_row(model)
     most = evaluate.probe_rows
     train = model.encode(data.sample("train", most)), data.labels["train"][data.chosen("train", most)]
-    chosen = best_l2(train, (model.encode(data.sample("validation")), data.labels["validation"]))
+    chosen = Probes(train, standardised=True).best_l2(
+        (model.encode(data.sample("validation")), data.labels["validation"])
+    )
     assert row["probe_l2"] == chosen
     test = model.encode(data.sample("test")), data.labels["test"]
-    assert row["test_linear_probe_error"] == of_labels.probe_errors(train, test, chosen)["linear_probe_error"].mean()
+    assert row["test_linear_probe_error"] == probe_errors(train, test, chosen)["linear_probe_error"].mean()
 
     shuffled = np.random.default_rng(0).permutation(data.labels["test"])
     other = Evaluation(replace(data, labels={**data.labels, "test": shuffled}), auto).model_row(model)
     assert other["probe_l2"] == chosen
     assert other["test_linear_probe_error"] > row["test_linear_probe_error"]
     assert Evaluation(data, evaluate).model_row(model)["probe_l2"] == evaluate.probe_l2 == 1.0
+
+
+def test_probes_that_divide_all_units_by_one_number_see_their_proportions():
+    codes = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32) * [1.0, 1e-3]
+    labels = (codes[:, 1] > 0).astype(int)
+    train, test = (codes[:200], labels[:200]), (codes[200:], labels[200:])
+    errors = {each: probe_errors(train, test, standardised=each)["knn_error"].mean() for each in (True, False)}
+    assert errors[True] < 0.1 < 0.3 < errors[False]
+    for name, values in probe_errors(train, test, standardised=False).items():
+        scaled = probe_errors((codes[:200] * 50, labels[:200]), (codes[200:] * 50, labels[200:]), standardised=False)
+        np.testing.assert_array_equal(values, scaled[name])

@@ -1,12 +1,12 @@
 """What labels tell of a model: how well its scores find anomalies, how much of the classes its codes hold."""
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import betabinom
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 NEIGHBOURS = 5
 RESAMPLES = 200  # behind each interval, within the classes
@@ -44,26 +44,35 @@ def alarm_interval(rate: float, calibration_rows: int, rows: int) -> tuple[float
     return float(counts.ppf(0.005) / rows), float(counts.ppf(0.995) / rows)
 
 
-def probe_errors(train: Labelled, test: Labelled, l2: float) -> dict[str, np.ndarray]:
-    """1 for each test row that is classified wrongly, by name of the probe; both see standardised codes.
+class Probes:
+    """Classifiers that see codes and were fitted on training rows' ones: their errors tell what codes hold."""
 
-    Linear probe: logistic regression, which minimises sum_i -log p(y_i | z_i) + l2 / 2 ||W||_F^2: scikit-learn's C is
-    1 / l2.
-    """
-    return {
-        "linear_probe_error": _linear_errors(train, test, l2),
-        "knn_error": _errors(KNeighborsClassifier(NEIGHBOURS), train, test),
-    }
+    def __init__(self, train: Labelled, *, standardised: bool) -> None:
+        """standardised: each unit to mean 0 and deviation 1; else all by one number, as units that rest mostly want."""
+        self.codes, self.labels = train
+        self.mean = self.codes.mean(0) if standardised else np.zeros(1, np.float32)
+        self.deviation = self.codes.std(0) if standardised else self.codes.std(keepdims=True)
+        self.deviation[self.deviation == 0] = 1
 
+    def errors(self, rows: Labelled, l2: float) -> dict[str, np.ndarray]:
+        """1 for each row that is classified wrongly, by name of the probe.
 
-def best_l2(train: Labelled, validation: Labelled) -> float:
-    """Of STRENGTHS, the one with which the linear probe errs least on validation rows; of several, the strongest."""
-    return min(STRENGTHS, key=lambda l2: _linear_errors(train, validation, l2).sum())
+        Linear probe: logistic regression, which minimises sum_i -log p(y_i | z_i) + l2 / 2 ||W||_F^2: scikit-learn's C
+        is 1 / l2.
+        """
+        return {
+            "linear_probe_error": self._errors(LogisticRegression(C=1 / l2, max_iter=2000), rows),
+            "knn_error": self._errors(KNeighborsClassifier(NEIGHBOURS), rows),
+        }
 
+    def best_l2(self, validation: Labelled) -> float:
+        """Of STRENGTHS, the one with which the linear probe errs least; of several, the strongest."""
+        probe = LogisticRegression(max_iter=2000, warm_start=True)  # from strong to weak, each starts near its end
+        return min(STRENGTHS, key=lambda l2: self._errors(probe.set_params(C=1 / l2), validation).sum())
 
-def _linear_errors(train: Labelled, rows: Labelled, l2: float) -> np.ndarray:
-    return _errors(LogisticRegression(C=1 / l2, max_iter=2000), train, rows)
+    def _errors(self, probe: Any, rows: Labelled) -> np.ndarray:
+        probe.fit(self._scaled(self.codes), self.labels)
+        return (probe.predict(self._scaled(rows[0])) != rows[1]).astype(float)
 
-
-def _errors(probe: object, train: Labelled, rows: Labelled) -> np.ndarray:
-    return (make_pipeline(StandardScaler(), probe).fit(*train).predict(rows[0]) != rows[1]).astype(float)
+    def _scaled(self, codes: np.ndarray) -> np.ndarray:
+        return (codes - self.mean) / self.deviation

@@ -12,7 +12,7 @@ from autoencoders.checkpoint import BATCH_ROWS, TrainedModel
 from autoencoders.data.prepared import Prepared
 from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
 from autoencoders.evaluation.denoising import cleaned
-from autoencoders.evaluation.labels import Labelled, alarm_interval, anomaly_metrics, best_l2, probe_errors
+from autoencoders.evaluation.labels import Labelled, Probes, alarm_interval, anomaly_metrics
 from autoencoders.evaluation.metrics import Bootstrap, Values, explained_variance, reconstruction_metrics, squared_error
 from autoencoders.params import Evaluate
 
@@ -152,9 +152,10 @@ class Evaluation:
         train = self._labelled("train", encode, PROBE_VALUES // test_codes.shape[1], most)
         if self.anomalous or len(np.unique(train[1])) < 2:
             return {}, {}
+        probes = Probes(train, standardised=self.params.probe_standardised)
         if l2 == "auto":
-            l2 = best_l2(train, self._labelled("validation", encode, PROBE_VALUES // test_codes.shape[1]))
-        return probe_errors(train, (test_codes, self._labels("test")), l2), {"probe_l2": l2}
+            l2 = probes.best_l2(self._labelled("validation", encode, PROBE_VALUES // test_codes.shape[1]))
+        return probes.errors((test_codes, self._labels("test")), l2), {"probe_l2": l2}
 
     def _labelled(self, split: str, encode: Operation, room: int, most: int | None = None) -> Labelled:
         """Codes and labels of rows of a split, which are read in parts: only their codes are in memory together."""
