@@ -6,7 +6,7 @@ JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test test-fast check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
+.PHONY: repro test test-slow check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
 	bench-anomalies bench-memory anchors profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	dvc repro preprocess
@@ -16,10 +16,10 @@ repro: .venv/.ready # `dvc repro`, with several types at once between preprocess
 	ae leaderboard
 
 test: check
-	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-fast: .venv/.ready-dev # without the tests that run the whole pipeline
-	OMP_NUM_THREADS=1 python -m pytest -n 2 -m "not end_to_end"
+test-slow: .venv/.ready-dev # killed and resumed runs, several workers, clones, experiments, devices: ten minutes more
+	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile -m slow
 
 check: .venv/.ready-dev
 	ruff check .
@@ -60,8 +60,8 @@ bench-scaling: .venv/.ready # time and memory against rows, features, code size,
 bench-streaming: .venv/.ready # a training that streams 4 GB beside one that holds them; 12 GB of memory
 	OMP_NUM_THREADS=1 python benchmarks/streaming.py
 
-anchors: .venv/.ready # each type against its paper; ONLY=hinton2006: one; SEEDS=1,2,3: several
-	ae anchors $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS))
+anchors: .venv/.ready # each type against its paper, an hour; ONLY=hinton2006: one; SEEDS=1,2,3: several
+	python benchmarks/anchors.py $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS))
 
 profile: .venv/.ready # where a training's time goes; KIND=sparse: of that type
 	OMP_NUM_THREADS=1 python benchmarks/profile_fit.py

@@ -129,24 +129,6 @@ def experiment(name: str, seed: int | None) -> None:
     print(f"\n{folder}: metrics/leaderboard.json, reports/index.html, model/; its runs are in `ae ui`")
 
 
-@ae.command()
-@click.option("--only", multiple=True, metavar="NAME", help="one of anchors.yaml; may be repeated")
-@click.option("--seeds", default="1", show_default=True, help="one training each, separated by commas")
-@click.option("--jobs", default=2, show_default=True, help="experiments side by side, one thread each")
-def anchors(only: tuple[str, ...], seeds: str, jobs: int) -> None:
-    """Hold each type against the paper that founded it: anchors/results.json and a figure each."""
-    from rich.console import Console
-
-    from autoencoders.anchors import RESULTS, anchors, table
-
-    if not all(seed.strip().isdigit() for seed in seeds.split(",")):
-        raise UserError(f"--seeds {seeds}: must be whole numbers, separated by commas")
-    found = anchors(only, [int(seed) for seed in seeds.split(",")], jobs)
-    Console().print(table(found))
-    missed = sum(not entry["pass"] for entry in found)
-    print(f"{len(found) - missed} of {len(found)} meet their target; {RESULTS} has the table, a figure each beside it")
-
-
 @ae.group()
 def registry() -> None:
     """The champion, and every decision about it."""

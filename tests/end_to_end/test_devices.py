@@ -7,7 +7,7 @@ import pytest
 
 from repository import QUICK, Repository
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = pytest.mark.slow
 
 
 def curves(repository: Repository, kind: str) -> list[list[float]]:

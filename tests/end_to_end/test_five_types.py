@@ -15,7 +15,6 @@ import pytest
 from autoencoders.models import AUTOENCODERS
 from repository import Repository
 
-pytestmark = pytest.mark.end_to_end
 BASELINES = ("pca", "mean", "wiener", "median", "pca denoised")
 
 

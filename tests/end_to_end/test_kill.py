@@ -10,7 +10,7 @@ import pytest
 
 from repository import QUICK, Repository
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = pytest.mark.slow
 EPOCHS = 120
 KINDS = ["undercomplete", "denoising"]
 
@@ -46,7 +46,7 @@ def test_a_killed_training_resumes_with_the_same_bytes(uninterrupted, tmp_path, 
     told = repository.repro(f"train@{kind}")
     (resumed,) = [line for line in told.splitlines() if line.startswith("resuming from epoch ")]
     epoch = int(resumed.split()[-1])
-    assert EPOCHS // 4 < epoch <= EPOCHS
+    assert 0 < epoch <= EPOCHS  # the last one that was kept: there are 0.2 s between two
     assert f"epoch {epoch + 1}/{EPOCHS}" in told
     assert f"epoch {epoch}/{EPOCHS}" not in told
     assert repository.hashes()[f"model/{kind}"] == uninterrupted[f"model/{kind}"]

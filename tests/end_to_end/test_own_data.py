@@ -7,7 +7,7 @@ import pytest
 
 from repository import QUICK, Repository
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = pytest.mark.slow
 NAME = "models:/autoencoder-sensors@champion"
 SENSORS = "examples/sensors.csv"  # ignored by git: DVC's temporary copies don't have it
 

@@ -19,7 +19,7 @@ from autoencoders.tuning.study import REASON, VARIABLE, WORKER, attempts, open_s
 from postgres import PASSWORD, server
 from repository import QUICK, Repository
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = pytest.mark.slow
 TRIALS = 8
 # a trial never has more epochs than a training
 STUDY = {**QUICK, "train.epochs": 300, "tune.n_trials": TRIALS, "tune.epochs": 60}

@@ -9,7 +9,7 @@ import pytest
 
 from repository import QUICK, Repository
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = pytest.mark.slow
 NAME = "autoencoder-digits"
 
 

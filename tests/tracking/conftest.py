@@ -25,6 +25,7 @@ def description() -> Description:
         minimum=0.0,
         maximum=16.0,
         unit_interval=True,
+        binarise=False,
         scaling="pixels",
         protocol="split",
         labels=("0", "1"),

@@ -19,7 +19,6 @@ import pytest
 
 from autoencoders.operations import answer
 
-pytestmark = pytest.mark.end_to_end
 SECONDS, CLIENTS = 20 if os.environ.get("CI") else 8, 8
 STARTUP = 120  # seconds
 Ask = Callable[[Any], tuple[int, Any]]

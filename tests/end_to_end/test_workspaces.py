@@ -1,4 +1,4 @@
-"""`ae experiment` and `ae anchors`, in a copy of the repository, with the real stages, cache and MLflow store."""
+"""`ae experiment` and `make anchors`, in a copy of the repository, with the real stages, cache and MLflow store."""
 
 import json
 
@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 
 from repository import QUICK, Repository
 
+pytestmark = pytest.mark.slow
 TINY = {"models": {"undercomplete": {}}, "network": {"code_size": 4}}
 ANCHOR = {
     "about": "a", "ours": "undercomplete.test_squared_error", "better": "lower", "published": 0.0, "target": 100.0,
@@ -45,7 +46,7 @@ def test_its_runs_are_in_the_users_store_under_its_name(copy: Repository):
 
 
 def test_anchors_tell_ours_beside_the_published_figure_and_keep_what_has_run(copy: Repository):
-    shown = copy.run("ae", "anchors", "--seeds", "1,2", COLUMNS="150").stdout
+    shown = copy.run("make", "-o", ".venv/.ready", "anchors", "SEEDS=1,2", COLUMNS="150", PYTHONPATH="src").stdout
     assert "1 of 1 meet their target" in shown
     (entry,) = json.loads((copy.folder / "anchors/results.json").read_text())
     assert entry["pass"]
@@ -53,7 +54,7 @@ def test_anchors_tell_ours_beside_the_published_figure_and_keep_what_has_run(cop
     assert entry["low"] < entry["ours"] < entry["high"]
     assert entry["seconds"] > 0
     assert (copy.folder / "anchors/tiny.png").exists()
-    copy.run("ae", "anchors", "--only", "tiny", "--seeds", "2")
+    copy.run("make", "-o", ".venv/.ready", "anchors", "ONLY=tiny", "SEEDS=2", PYTHONPATH="src")
     log = (copy.folder / ".experiments/tiny-2.log").read_text()
     assert "Stage 'train@undercomplete' didn't change, skipping" in log
 
@@ -65,5 +66,5 @@ def test_a_failed_experiment_names_its_command_and_log(copy: Repository):
     assert "data.path = nowhere.csv: no such file" in done.stdout
     assert "experiment broken: `dvc repro evaluate` failed" in done.stdout
     assert "Traceback" not in done.stdout
-    done = copy.run("ae", "anchors", "--only", "timy", check=False)
+    done = copy.run("python", "benchmarks/anchors.py", "--only", "timy", check=False)
     assert "error: no anchor timy: tiny; did you mean tiny?" in done.stdout

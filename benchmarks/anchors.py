@@ -1,5 +1,11 @@
-"""Each type against the paper that founded it: experiments are run, their figures held against the published ones."""
+"""Each type against the paper that founded it: experiments are run, their figures held against the published ones.
 
+`make anchors`, about an hour on two cores: anchors/results.json and a figure each. What was run before and has not
+changed is not run again.
+"""
+
+import argparse
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from common import ROOT
 from pydantic import Field
+from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
@@ -17,13 +25,34 @@ from autoencoders.errors import UserError
 from autoencoders.experiments import STAGES, WORKSPACES, run
 from autoencoders.files import read_json, write_json
 from autoencoders.params import Section, likely, load_tree, validated
-from autoencoders.stage import METRICS, MODELS, repository
+from autoencoders.stage import METRICS, MODELS, reporting, repository
 from autoencoders.tracking import store
 from autoencoders.tracking.runs import FINGERPRINT
 
 ANCHORS, FOLDER = Path("anchors.yaml"), Path("anchors")
 RESULTS = FOLDER / "results.json"
 Rows = Mapping[str, Mapping[str, Any]]  # of a leaderboard, by model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="one of anchors.yaml; may be repeated"
+    )
+    parser.add_argument("--seeds", default="1", help="one training each, separated by commas (default: %(default)s)")
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="experiments side by side, one thread each (default: %(default)s)"
+    )
+    given = parser.parse_args()
+    os.chdir(ROOT)
+    with reporting():
+        if not all(seed.strip().isdigit() for seed in given.seeds.split(",")):
+            raise UserError(f"--seeds {given.seeds}: must be whole numbers, separated by commas")
+        found = anchors(given.only, [int(seed) for seed in given.seeds.split(",")], given.jobs)
+    Console().print(table(found))
+    print(f"\n{sources(found)}\n")
+    missed = sum(not entry["pass"] for entry in found)
+    print(f"{len(found) - missed} of {len(found)} meet their target; {RESULTS} has the table, a figure each beside it")
 
 
 class Anchor(Section):
@@ -167,7 +196,7 @@ def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
     return Measured(float(share[anchor.at]), beside, curve)
 
 
-def _least_below_pca(anchor: Anchor, folders: Sequence[Path]) -> Measured:  # noqa: ARG001
+def _least_below_pca(anchor: Anchor, folders: Sequence[Path]) -> Measured:
     """By how many percent the worst type at the worst code size lies below PCA."""
     from autoencoders.params import Models
     from autoencoders.rate_distortion import CURVE
@@ -212,21 +241,31 @@ def _draw(name: str, anchor: Anchor, entry: Mapping[str, Any], found: Measured) 
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """Ours, published, target, source, protocol, time, and whether each is reached, a line each."""
-    found = Table(title="anchors", title_justify="left", show_lines=True)
-    for column in ("experiment", "ours", "published", "target", "training", "meets target", "beats published"):
-        found.add_column(column, justify="left" if column == "experiment" else "right")
-    found.add_column("source and protocol", ratio=1)
+    """Ours, published and target, time, whether each is reached, source and protocol: two lines an experiment."""
+    found = Table(title="anchors", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for column in ("experiment", "ours", "published", "target", "unit", "training", "meets", "beats"):
+        words = column in ("experiment", "unit")
+        found.add_column(column, justify="left" if words else "right", no_wrap=True)
     for entry in results:
-        spread = f"\n{entry['low']:.4g} to {entry['high']:.4g}" if entry["seeds"] > 1 else ""
         found.add_row(
             entry["experiment"],
-            f"{entry['ours']:.4g} {entry['unit']}{spread}",
+            f"{entry['ours']:.4g}",
             f"{entry['published']:g}",
             f"{entry['target']:g}",
+            entry["unit"],
             f"{entry['seconds']:.0f} s",
             "yes" if entry["pass"] else "NO",
             "yes" if entry["beats_published"] else "no",
-            f"{entry['source']}\n{entry['protocol']}",
         )
+        if entry["seeds"] > 1:
+            found.add_row("", f"{entry['low']:.4g} to", f"{entry['high']:.4g}", "", f"{entry['seeds']} seeds")
     return found
+
+
+def sources(results: Sequence[Mapping[str, Any]]) -> str:
+    """Where each published figure is from, and the protocol."""
+    return "\n".join(f"{entry['experiment']}: {entry['source']}; {entry['protocol']}" for entry in results)
+
+
+if __name__ == "__main__":
+    main()
