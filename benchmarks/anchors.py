@@ -8,7 +8,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -71,9 +71,7 @@ class Anchor(Section):
     error: str = ""  # of ours: a standard error that is shown
     measure: Literal["number", "matched_jacobian", "least_below_pca"] = "number"
     commands: list[str] = Field(default=[STAGES])
-    variants: list[dict[str, Any]] = Field(
-        default=[{}]
-    )  # values by dotted key, over the experiment's; all of them are measured
+    variants: list[dict[str, Any]] = Field(default=[{}])  # values by dotted key, over the experiment's; all are run
     at: int = 0  # matched_jacobian: number of the variant whose ratio is ours, from 0
 
     def reaches(self, ours: float, mark: float) -> bool:
@@ -101,6 +99,10 @@ def anchors(only: Sequence[str], seeds: Sequence[int], jobs: int) -> list[dict[s
     work = [(name, seed, i) for seed in seeds for name, anchor in chosen.items() for i in range(len(anchor.variants))]
     with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(work), desc="anchors", unit="run") as bar:
         ran = {task: pool.submit(_run, known[task[0]], *task, bar=bar) for task in work}
+        try:
+            wait(ran.values(), return_when=FIRST_EXCEPTION)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # of an interrupted or failed run: no further experiment
     results = {entry["experiment"]: entry for entry in (read_json(RESULTS) if RESULTS.exists() else [])}
     for name, anchor in chosen.items():
         runs = [[ran[name, seed, i].result() for i in range(len(anchor.variants))] for seed in seeds]

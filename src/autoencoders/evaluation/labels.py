@@ -66,9 +66,17 @@ class Probes:
         }
 
     def best_l2(self, validation: Labelled) -> float:
-        """Of STRENGTHS, the one with which the linear probe errs least; of several, the strongest."""
+        """Of STRENGTHS, the one with which the linear probe errs least; of several, the strongest.
+
+        Weaker ones take longer and are left out after two in a row that err more often than the best.
+        """
         probe = LogisticRegression(max_iter=2000, warm_start=True)  # from strong to weak, each starts near its end
-        return min(STRENGTHS, key=lambda l2: self._errors(probe.set_params(C=1 / l2), validation).sum())
+        errors = dict[float, float]()
+        for l2 in STRENGTHS:
+            errors[l2] = self._errors(probe.set_params(C=1 / l2), validation).sum()
+            if min(list(errors.values())[-2:]) > min(errors.values()) and len(errors) > 2:
+                break
+        return min(errors, key=lambda l2: errors[l2])
 
     def _errors(self, probe: Any, rows: Labelled) -> np.ndarray:
         probe.fit(self._scaled(self.codes), self.labels)
