@@ -56,7 +56,10 @@ def _trained(params: Params, sizes: Sequence[int]) -> list[Point]:
     workers, spawn = params.rate_distortion.workers, multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, torch.set_num_threads, (1,)) as pool:
         results = pool.map(partial(_point, params, code_sha256("tune")), points)
-        return list(tqdm(results, total=len(points), desc="rate-distortion", unit="training"))
+        try:
+            return list(tqdm(results, total=len(points), desc="rate-distortion", unit="training"))
+        finally:
+            pool.shutdown(cancel_futures=True)  # an interrupted curve ends with the points that have begun
 
 
 def _point(params: Params, code: str, point: tuple[int, str, int]) -> Point:
