@@ -1,6 +1,6 @@
 """Each type against the paper that founded it: experiments are run, their figures held against the published ones.
 
-`make anchors`, about an hour on two cores: anchors/results.json and a figure each. What was run before and has not
+`make anchors`, more than an hour on two cores: anchors/results.json and a figure each. What was run before and has not
 changed is not run again.
 """
 

@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from autoencoders.errors import UserError
 from autoencoders.files import beside, write_text
-from autoencoders.params import PARAMS_FILE, likely, load_tree, parse_params
+from autoencoders.params import PARAMS_FILE, likely, load_tree, parse_params, put
 from autoencoders.stage import EXPERIMENT_VARIABLE, ROOT_VARIABLE, repository
 
 FILES, WORKSPACES = Path("experiments"), Path(".experiments")
@@ -38,12 +38,7 @@ def merged(name: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]
     tree, changes = load_tree(PARAMS_FILE), load_tree(path)
     if "models" in changes:
         tree["models"] = {kind: tree["models"].get(kind) or {} for kind in changes["models"]}
-    for key, value in (values or {}).items():
-        node = changes
-        *sections, last = key.split(".")
-        for section in sections:
-            node = node.setdefault(section, {})
-        node[last] = value
+    put(changes, values or {})
     tree = _over(tree, changes)
     parse_params(text(tree), name=str(path))
     return tree

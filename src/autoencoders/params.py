@@ -451,6 +451,12 @@ def _tree(text: str, name: str) -> dict[str, Any]:
 def _replaced(section: S, values: Mapping[str, object], name: str) -> S:
     """The section with other values by dotted key, validated; `name` stands in messages."""
     tree = section.model_dump(exclude_unset=True)
+    put(tree, values)
+    return validated(type(section), tree, name)
+
+
+def put(tree: dict[str, Any], values: Mapping[str, object]) -> None:
+    """Sets values of a tree by dotted key; sections that it lacks are made. Raises ParameterError."""
     for key, value in values.items():
         *parents, last = key.split(".")
         node = tree
@@ -459,7 +465,6 @@ def _replaced(section: S, values: Mapping[str, object], name: str) -> S:
             if not isinstance(node, dict):
                 raise ParameterError(f"{key}: {parent} = {node!r} is a value, not a section")
         node[last] = value
-    return validated(type(section), tree, name)
 
 
 def validated(schema: type[S], tree: object, name: str) -> S:
