@@ -37,7 +37,7 @@ def test_a_killed_training_resumes_with_the_same_bytes(uninterrupted, tmp_path, 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    wait_for(f"epoch {EPOCHS // 3}/{EPOCHS}", log)
+    wait_for(f"epoch {EPOCHS // 2}/{EPOCHS}", log)
     if victim == "dvc alone":
         os.kill(process.pid, signal.SIGKILL)
     else:
@@ -46,7 +46,7 @@ def test_a_killed_training_resumes_with_the_same_bytes(uninterrupted, tmp_path, 
     told = repository.repro(f"train@{kind}")
     (resumed,) = [line for line in told.splitlines() if line.startswith("resuming from epoch ")]
     epoch = int(resumed.split()[-1])
-    assert 0 < epoch <= EPOCHS  # the last one that was kept: there are 0.2 s between two
+    assert EPOCHS // 4 < epoch <= EPOCHS
     assert f"epoch {epoch + 1}/{EPOCHS}" in told
     assert f"epoch {epoch}/{EPOCHS}" not in told
     assert repository.hashes()[f"model/{kind}"] == uninterrupted[f"model/{kind}"]
