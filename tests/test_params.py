@@ -538,6 +538,10 @@ MISFITS = [
         ["models.sparse.k = 9: must be at most the code size, 8"],
     ),
     (
+        {"models.sparse.encoding": "top_k", "models.sparse.encoding_k": 9, "models.sparse.network.code_size": 8},
+        ["models.sparse.encoding_k = 9: must be at most the code size, 8"],
+    ),
+    (
         {"models.sparse.penalty": "kl", "models.sparse.network.code_activation": "relu"},
         ["models.sparse.network.code_activation = relu: must be sigmoid where models.sparse.penalty = kl"],
     ),

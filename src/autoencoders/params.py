@@ -155,8 +155,9 @@ class Sparse(Kind):
     sparsity: OpenFraction  # kl: a unit's mean activation
     k: Units  # top_k: code units that stay active
     anneal: Fraction  # top_k: share of the training in which k falls from the code size
-    encoding: Literal["same", "soft_threshold"]  # of `encode` and the probes: the code, or max(0, a - threshold)
-    threshold: Weight  # soft_threshold
+    encoding: Literal["same", "top_k", "soft_threshold"]  # of `encode` and the probes
+    encoding_k: Units  # top_k: units that these keep
+    threshold: Weight  # soft_threshold: max(0, a - threshold)
 
 
 class Contractive(Kind):
@@ -386,7 +387,9 @@ class Params(Section):
         yield kind == "undercomplete" and size >= facts.n_features, "code_size", rule
         rule = "must be sigmoid where models.sparse.penalty = kl, which needs codes in (0, 1)"
         yield own.get("penalty") == "kl" and activation != "sigmoid", "code_activation", rule
-        yield own.get("penalty") == "top_k" and own["k"] > size, "k", f"must be at most the code size, {size}"
+        rule = f"must be at most the code size, {size}"
+        yield own.get("penalty") == "top_k" and own["k"] > size, "k", rule
+        yield own.get("encoding") == "top_k" and own["encoding_k"] > size, "encoding_k", rule
         rule = f"needs an encoder of one layer ({layers} = 0), but it has {n_layers} hidden layers"
         misfit = own.get("jacobian") == "closed_form" and n_layers > 0
         yield misfit, "jacobian", f"{rule}; choose auto, exact or estimate"

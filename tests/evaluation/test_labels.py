@@ -269,6 +269,20 @@ def test_the_best_strength_has_the_fewest_validation_errors_and_is_the_strongest
     assert Probes(separable(200, 0), standardised=True).best_l2(separable(100, 1)) == 1e3  # all find everything
 
 
+def test_codes_that_are_mostly_zero_are_told_apart_as_they_would_be_in_full(monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=600)
+    active = rng.random((600, 40)) < 0.1 + 0.2 * (np.arange(40) % 3 == labels[:, None])
+    codes = np.where(active, rng.uniform(1, 2, active.shape), 0.0)
+    train, test = (codes[:300], labels[:300]), (codes[300:], labels[300:])
+    sparse = probe_errors(train, test, standardised=False)
+    monkeypatch.setattr("autoencoders.evaluation.labels.MOSTLY_ZERO", 0.0)
+    full = probe_errors(train, test, standardised=False)
+    assert 0 < sparse["linear_probe_error"].mean() < 0.5
+    for name, errors in sparse.items():
+        assert (errors != full[name]).mean() < 0.01, name  # rows on the border
+
+
 def test_auto_takes_what_validation_says_and_never_looks_at_test_labels(
     params: Params, evaluate: Evaluate, untrained: dict[str, TrainedModel], digits: Path
 ):

@@ -175,6 +175,15 @@ def test_a_trained_model_has_its_last_k_without_a_schedules_help():
     assert (sparse(penalty="top_k", k=2, anneal=0.9).encode(X) != 0).sum(-1).tolist() == [2] * len(X)
 
 
+def test_the_codes_that_users_get_may_keep_more_units_than_the_decoders():
+    hard, more = (sparse(penalty="top_k", k=2, encoding=name, encoding_k=4) for name in ("same", "top_k"))
+    activations = more.code_activation(more.encoder(X))
+    fourth = activations.sort(-1, descending=True).values[:, 3:4]
+    assert torch.equal(more.features(X), activations.where(activations >= fourth, 0.0))
+    assert (more.features(X) != 0).sum(-1).tolist() == [4] * len(X)
+    assert torch.equal(more.encode(X), hard.encode(X))
+
+
 def test_a_soft_threshold_shrinks_every_unit_and_leaves_the_decoders_codes_alone():
     hard, soft = (sparse(penalty="top_k", k=2, encoding=name, threshold=0.1) for name in ("same", "soft_threshold"))
     activations = soft.code_activation(soft.encoder(X))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.stats import betabinom
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -11,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 NEIGHBOURS = 5
 RESAMPLES = 200  # behind each interval, within the classes
 STRENGTHS = (1e3, 1e2, 10.0, 1.0, 0.1, 1e-2, 1e-3)  # of the probe's L2 penalty, among which `auto` chooses
+MOSTLY_ZERO = 0.2  # share of a code's values that differ from 0, below which probes are given these alone
 Labelled = tuple[np.ndarray, np.ndarray]  # codes (rows, code) and labels (rows,)
 
 
@@ -82,5 +84,6 @@ class Probes:
         probe.fit(self._scaled(self.codes), self.labels)
         return (probe.predict(self._scaled(rows[0])) != rows[1]).astype(float)
 
-    def _scaled(self, codes: np.ndarray) -> np.ndarray:
-        return (codes - self.mean) / self.deviation
+    def _scaled(self, codes: np.ndarray) -> Any:
+        scaled = (codes - self.mean) / self.deviation
+        return csr_array(scaled) if np.count_nonzero(scaled) < MOSTLY_ZERO * scaled.size else scaled

@@ -88,8 +88,11 @@ class Evaluation:
         probes: Values = {}
         if size:
             row["compression_ratio"] = linear.mean.size / size
-            codes = linear.encode(scaled(self.data.sample("test")))
-            probes, strength = self._probes(lambda raw: linear.encode(scaled(raw)), codes)
+
+            def encode(raw: np.ndarray) -> np.ndarray:
+                return linear.encode(scaled(raw)).astype(np.float32)  # as models' codes
+
+            probes, strength = self._probes(encode, encode(self.data.sample("test")))
             row |= strength
         row |= self._judged(size, lambda raw: linear.reconstruct(scaled(raw)), probes)
         if self.anomalous and size:
