@@ -19,6 +19,7 @@ STEPS = 9  # decoded codes between two images, and along a code unit
 SPREAD = 2.0  # standard deviations to either side in a traversal
 POINTS = 2000  # rows in the picture of the code
 DPI = 100
+VALUES = 2**23  # of test rows, a sample of them where there are more
 
 
 def drawing(size: tuple[float, float], title: str, **settings: Any) -> tuple[Figure, Axes]:
@@ -36,11 +37,12 @@ class Figures:
     def __init__(self, model: TrainedModel, data: Prepared, history: list[dict[str, float]], columns: int) -> None:
         self.model, self.history, self.columns = model, history, columns
         self.kind = model.description.kind
-        self.shape, self.labels = data.description.schema.shape, data.labels["test"][data.chosen("test")]
+        self.shape, most = data.description.schema.shape, VALUES // data.description.schema.n_features
+        self.labels = data.labels["test"][data.chosen("test", most)]
         self.names = data.description.labels or ("rows",)
         self.anomalous = data.description.anomaly_labels
         self.white = float(data.description.maximum)
-        self.x = data.sample("test")
+        self.x = data.sample("test", most)
         self.x_hat, self.codes = model.reconstruct(self.x), model.encode(self.x)
         self.errors = squared_error(self.x / data.scale, self.x_hat / data.scale)
 

@@ -92,7 +92,7 @@ class Evaluation:
             def encode(raw: np.ndarray) -> np.ndarray:
                 return linear.encode(scaled(raw)).astype(np.float32)  # as models' codes
 
-            probes, strength = self._probes(encode, encode(self.data.sample("test")))
+            probes, strength = self._probes(encode, self._labelled("test", encode)[0])
             row |= strength
         row |= self._judged(size, lambda raw: linear.reconstruct(scaled(raw)), probes)
         if self.anomalous and size:
@@ -160,7 +160,7 @@ class Evaluation:
             l2 = probes.best_l2(self._labelled("validation", encode, PROBE_VALUES // test_codes.shape[1]))
         return probes.errors((test_codes, self._labels("test")), l2), {"probe_l2": l2}
 
-    def _labelled(self, split: str, encode: Operation, room: int, most: int | None = None) -> Labelled:
+    def _labelled(self, split: str, encode: Operation, room: int = 0, most: int | None = None) -> Labelled:
         """Codes and labels of rows of a split, which are read in parts: only their codes are in memory together."""
         chosen = self.data.chosen(split, most, room)
         parts = np.array_split(chosen, math.ceil(len(chosen) / BATCH_ROWS))
