@@ -178,7 +178,7 @@ def _one_number(anchor: Anchor, folders: Sequence[Path]) -> Measured:
 def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
     """The scaled Jacobian norm as a share of the one that the variants without a penalty have at the same test error.
 
-    Their curve is interpolated linearly between their errors.
+    Between their errors, logarithms are interpolated linearly: the curve is convex, and chords would lie above it.
     """
     key, rows = "models.contractive.weight", [_rows(folder)["contractive"] for folder in folders]
     curve = pd.DataFrame(
@@ -189,7 +189,7 @@ def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
         }
     )
     plain = curve[curve.group == "without"].sort_values("x")
-    share = curve.y / np.interp(curve.x, plain.x, plain.y, left=np.nan, right=np.nan)
+    share = curve.y / np.exp(np.interp(*map(np.log, (curve.x, plain.x, plain.y)), left=np.nan, right=np.nan))
     beside = {f"penalty {variant[key]}": float(share[i]) for i, variant in enumerate(anchor.variants) if key in variant}
     if not np.isfinite(share[anchor.at]):
         raise UserError(

@@ -67,9 +67,9 @@ def contractive(tmp_path: Path, points: list[tuple[float, float]]) -> list[Path]
 
 def test_jacobians_are_compared_at_the_same_error_on_the_curve_without_a_penalty(tmp_path):
     variants = [{"train.epochs": 2}, {}, {"models.contractive.weight": 0.1}]
-    folders = contractive(tmp_path, [(20.0, 1.0), (10.0, 2.0), (15.0, 0.75)])
+    folders = contractive(tmp_path, [(40.0, 1.0), (10.0, 4.0), (20.0, 1.0)])
     found = MEASURES["matched_jacobian"](anchor(variants=variants, at=2), folders)
-    assert found.ours == pytest.approx(0.5)  # 0.75 of the 1.5 half-way between 2 and 1
+    assert found.ours == pytest.approx(0.5)  # the curve is 40 / error: 2 at an error of 20
     assert found.beside == {"penalty 0.1": pytest.approx(0.5)}
 
 
