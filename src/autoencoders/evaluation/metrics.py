@@ -57,7 +57,7 @@ def ssim(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
     a, b = (channels_last.permute(0, 3, 1, 2) for channels_last in images)
 
     def mean(images: torch.Tensor) -> torch.Tensor:
-        return functional.avg_pool2d(images, window, stride=1)
+        return functional.avg_pool2d(functional.avg_pool2d(images, (window, 1), stride=1), (1, window), stride=1)
 
     mean_a, mean_b = mean(a), mean(b)
     var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
