@@ -46,12 +46,9 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     if data.binarise and scaling != "pixels":
         raise DataError(f"data.binarise = true: needs images with data.scaling = pixels, but it is {scaling}")
     with replacing(folder) as new:
-        white = origin.get("white")
-        drawn = None
-        if data.binarise:
-            drawn = Binarised(**fitted_scaling(survey, schema, scaling, white), seed=data.split_seed)
+        arrays = fitted_scaling(survey, schema, scaling, origin.get("white"))
+        drawn = Binarised(**arrays, seed=data.split_seed) if data.binarise else None
         low, high, twice = _write(new, rows, masks, schema, drawn)
-        arrays = fitted_scaling(survey, schema, scaling, white)
         for name, values in arrays.items():
             np.save(new / f"{name}.npy", values, allow_pickle=False)
         ends = (np.array([low, high], np.float32) - arrays["shift"].min()) / arrays["scale"].max()

@@ -7,14 +7,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from autoencoders import losses
 from autoencoders.architecture import Architecture
-from autoencoders.losses import (
-    gaussian_kl,
-    gaussian_log_density,
-    importance_weighted_log_likelihood,
-    log_likelihood,
-    reconstruction_loss,
-)
 from autoencoders.models.base import Autoencoder, Loss
 
 DRAWS = 64  # posterior draws behind an anomaly score
@@ -57,7 +51,7 @@ class Variational(Autoencoder):
 
     def divergence(self, x: Tensor) -> Tensor:
         """KL of the posterior to the prior."""
-        return gaussian_kl(*self.posterior(x))
+        return losses.gaussian_kl(*self.posterior(x))
 
     def draws(self, x: Tensor) -> Iterator[Tensor]:
         """Draws from the posterior, their noise shared by all rows."""
@@ -71,15 +65,16 @@ class Variational(Autoencoder):
         if self.importance_samples > 1 and self.progress >= self.importance_from:
             return self.importance_weighted_loss(x, mean, log_var, generator)
         z = draw(mean, log_var, generator)
-        return Loss(self.reconstruction_loss(z, x).mean(), gaussian_kl(mean, log_var).mean())
+        return Loss(self.reconstruction_loss(z, x).mean(), losses.gaussian_kl(mean, log_var).mean())
 
     def importance_weighted_loss(self, x: Tensor, mean: Tensor, log_var: Tensor, generator: torch.Generator) -> Loss:
         """Mean reconstruction loss of the draws, and what the negative importance-weighted bound has beside it."""
         mean, log_var = (values.expand(self.importance_samples, *values.shape) for values in (mean, log_var))
         z = draw(mean, log_var, generator)
         output = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2]).to(z.dtype)
-        loss = reconstruction_loss(self.architecture.loss, output, x)
-        bound = importance_weighted_log_likelihood(log_prior(z) - loss - gaussian_log_density(z, mean, log_var))
+        loss = losses.reconstruction_loss(self.architecture.loss, output, x)
+        log_weights = log_prior(z) - loss - losses.gaussian_log_density(z, mean, log_var)
+        bound = losses.importance_weighted_log_likelihood(log_weights)
         return Loss(loss.mean(), -bound.mean() - loss.mean())
 
     def settled(self, progress: float) -> bool:
@@ -112,17 +107,17 @@ class Variational(Autoencoder):
         first, second = elbo - math.inf, elbo - math.inf  # log of the sum of the weights, and of their squares
         for _ in range(n_samples):
             z = draw(mean, log_var, generator)
-            log_p = log_likelihood(self.architecture.loss, self.decoder(z), x)
-            log_w = (log_p + log_prior(z) - gaussian_log_density(z, mean, log_var)).double()
+            log_p = losses.log_likelihood(self.architecture.loss, self.decoder(z), x)
+            log_w = (log_p + log_prior(z) - losses.gaussian_log_density(z, mean, log_var)).double()
             elbo += log_p
             first, second = first.logaddexp(log_w), second.logaddexp(2 * log_w)
         variance = (second - 2 * first + n).expm1().clamp_min(0) / n_samples
-        return elbo / n_samples - gaussian_kl(mean, log_var), n - first, variance
+        return elbo / n_samples - losses.gaussian_kl(mean, log_var), n - first, variance
 
 
 def log_prior(z: Tensor) -> Tensor:
     """log p(z) in nats, one value a sample. z: (..., code)."""
-    return gaussian_log_density(z, torch.zeros_like(z), torch.zeros_like(z))
+    return losses.gaussian_log_density(z, torch.zeros_like(z), torch.zeros_like(z))
 
 
 def draw(mean: Tensor, log_var: Tensor, generator: torch.Generator) -> Tensor:

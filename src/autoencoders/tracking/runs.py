@@ -18,24 +18,12 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from ruamel.yaml import YAML
 
+from autoencoders import stage
 from autoencoders.checkpoint import load_description, load_history
 from autoencoders.data.prepared import REPORT, Description
 from autoencoders.errors import Interrupted
 from autoencoders.files import read_json, tree_sha256
 from autoencoders.params import PARAMS_FILE
-from autoencoders.stage import (
-    DATA,
-    EXPERIMENT_VARIABLE,
-    FIGURES,
-    METRICS,
-    MODELS,
-    REPORTS,
-    ROOT_VARIABLE,
-    TRIALS,
-    TUNED,
-    fingerprint,
-    is_first,
-)
 from autoencoders.tracking import store
 
 FINGERPRINT, TRIALS_SHA256 = "fingerprint", "trials_sha256"
@@ -101,14 +89,14 @@ def training_run(
     data: Description, params: Mapping[str, Any], fingerprint: str, *, resumed: bool
 ) -> AbstractContextManager[Run | None]:
     """`Runs.training`; for the processes of all devices but the first, none."""
-    return Runs(data).training(params, fingerprint, resumed=resumed) if is_first() else nullcontext()
+    return Runs(data).training(params, fingerprint, resumed=resumed) if stage.is_first() else nullcontext()
 
 
 class Runs:
     """The runs of one data set."""
 
     def __init__(self, data: Description) -> None:
-        self.data, self.data_hash = data, dvc_hash(DATA) or data.content_sha256
+        self.data, self.data_hash = data, dvc_hash(stage.DATA) or data.content_sha256
         self.client = store.open_store()
         self.experiment = store.experiment(self.client, data.name)
         self._bury_the_dead()
@@ -135,7 +123,7 @@ class Runs:
         """
         tree = YAML(typ="safe", pure=True).load(PARAMS_FILE)
         shared = {name: tree.get(name) for name in ("seed", "data", "network", "train", "models", "tune")}
-        state = fingerprint("train", shared, self.data.content_sha256)
+        state = stage.fingerprint("train", shared, self.data.content_sha256)
         with FileLock(store.folder() / "parent.lock"):  # types may be trained side by side
             found = self.find(state)
             if found is None:
@@ -174,20 +162,20 @@ class Runs:
         run.tag(**_process())
         return run
 
-    def _child(self, params: Mapping[str, Any], mark: str, stage: str = "train") -> Run:
+    def _child(self, params: Mapping[str, Any], mark: str, task: str = "train") -> Run:
         kind = str(params["kind"])
-        tags = {FINGERPRINT: mark, "mlflow.parentRunId": self.parent(), "stage": stage, "kind": kind}
-        name = kind if stage == "train" else f"{stage} {kind}"
+        tags = {FINGERPRINT: mark, "mlflow.parentRunId": self.parent(), "stage": task, "kind": kind}
+        name = kind if task == "train" else f"{task} {kind}"
         run = self._new(name, {**tags, **self.lineage(), **_process()}, params)
         profile = json.dumps({"rows": self.data.rows, "features": self.data.facts.n_features})
         digest = self.data_hash[:36]  # MLflow's limit
-        dataset = Dataset(self.data.name, digest, "local", json.dumps({"uri": str(DATA)}), profile=profile)
+        dataset = Dataset(self.data.name, digest, "local", json.dumps({"uri": str(stage.DATA)}), profile=profile)
         self.client.log_inputs(run.id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
         return run
 
     def studied(self, kind: str) -> None:
         """Makes a study's run and its trials' again from what DVC holds, where the store has none: without curves."""
-        path = TUNED / kind / TRIALS
+        path = stage.TUNED / kind / stage.TRIALS
         mark, rows = tree_sha256(path), list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(keepends=True)))
         if not rows or self._search(f"tags.{TRIALS_SHA256} = '{mark}'"):
             return
@@ -203,8 +191,8 @@ class Runs:
 
     def log_study(self, run: Run, kind: str) -> None:
         """Logs what a study wrote for DVC, and the mark by which it is found."""
-        self.client.log_artifacts(run.id, str(TUNED / kind))
-        run.tag(**{TRIALS_SHA256: tree_sha256(TUNED / kind / TRIALS)})
+        self.client.log_artifacts(run.id, str(stage.TUNED / kind))
+        run.tag(**{TRIALS_SHA256: tree_sha256(stage.TUNED / kind / stage.TRIALS)})
 
     def trained(self, folder: Path) -> Run:
         """The run that trained the model in a folder, made again from the folder where the store has none."""
@@ -225,17 +213,15 @@ class Runs:
         names, to the parent. Metrics are named as the UI groups them, test/x and val/x. only_missing: leave out the
         runs that have them.
         """
-        for model, values in read_json(METRICS / "metrics.json").items():
-            if (MODELS / model).is_dir():
-                run, prefix = self.trained(MODELS / model), ""
-                files, folder = sorted((FIGURES / model).iterdir()), "figures"
-            else:
-                run, prefix = self.pipeline(), f"{model}/"
-                files, folder = [REPORTS / "index.html", METRICS / "leaderboard.json", DATA / REPORT], None
+        shared = [stage.REPORTS / "index.html", stage.METRICS / "leaderboard.json", stage.DATA / REPORT]
+        for model, values in read_json(stage.METRICS / "metrics.json").items():
+            own = (stage.MODELS / model).is_dir()
+            run, prefix = (self.trained(stage.MODELS / model), "") if own else (self.pipeline(), f"{model}/")
             named = {prefix + re.sub("^(test|val)(idation)?_", r"\1/", key): value for key, value in values.items()}
             if not only_missing or named.keys() - self.client.get_run(run.id).data.metrics.keys():
                 run.metrics(named)
-                run.artifacts(files, folder)
+                files = sorted((stage.FIGURES / model).iterdir()) if own else shared
+                run.artifacts(files, "figures" if own else None)
 
     def log_drift(self, uri: str, source: str, table: str, metrics: Mapping[str, float]) -> str:
         """Logs how new data differs as a run that names the model's version, and gives the run's id."""
@@ -255,7 +241,7 @@ class Runs:
             tags["git_dirty"] = str(bool(_git("status", "--porcelain", "--", *VERSIONED))).lower()
         if experiment := os.environ.get("DVC_EXP_NAME"):
             tags["dvc_experiment"] = experiment
-        if experiment := os.environ.get(EXPERIMENT_VARIABLE):
+        if experiment := os.environ.get(stage.EXPERIMENT_VARIABLE):
             tags["experiment"] = experiment
         hashes = {name: getattr(self.data, name) for name in ("content_sha256", "source", "source_sha256")}
         return {**tags, "data": self.data.name, "data_hash": self.data_hash, **hashes}
@@ -263,7 +249,7 @@ class Runs:
 
 def _git(*arguments: str) -> str:
     try:
-        command = ["git", "-C", os.environ.get(ROOT_VARIABLE, "."), *arguments]
+        command = ["git", "-C", os.environ.get(stage.ROOT_VARIABLE, "."), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""  # not a git repository: there is nothing to tell
