@@ -132,7 +132,7 @@ class TrainingModule(pl.LightningModule):
         if self.augments:
             x = moved(x, self.model.description.architecture.shape, self.train_params.augment, self.noise)
         if self.binarise:
-            x = torch.bernoulli(x, generator=self.noise)
+            x = (torch.rand(x.shape, generator=self.noise, device=x.device) < x).to(x)  # a third of bernoulli's time
         with self.products():
             loss = self.model.autoencoder.loss(self.trimmed(x) if self.trims else x, self.noise)
         total = loss.reconstruction + self.weight * loss.penalty if self.weight else loss.reconstruction
