@@ -16,7 +16,8 @@ from autoencoders.callbacks import CRITERION, Progress, ResumePoint
 from autoencoders.data.blocks import Blocks
 from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.errors import DivergedError
-from autoencoders.models import AUTOENCODERS, build
+from autoencoders.models import AUTOENCODERS, Loss, build
+from autoencoders.models.undercomplete import Undercomplete
 from autoencoders.optimizer import LeanAdamW
 from autoencoders.params import Params
 from autoencoders.training import TRIM_AFTER, Fitted, TrainingModule, chosen_precision, fit, warmup_cosine
@@ -136,6 +137,26 @@ def test_training_stops_when_patience_is_over_and_gives_the_best_weights(params,
     best = errors.index(min(errors)) + 1
     assert fitted.model.description.best_epoch == best
     assert fitted.model.description.epochs == len(errors) == best + 3
+
+
+def test_binarised_rows_are_0_or_1_with_their_values_chance_and_drawn_anew_in_each_epoch(params, data, monkeypatch):
+    seen: list[torch.Tensor] = []
+
+    def loss(self: Undercomplete, x: torch.Tensor, generator: torch.Generator) -> Loss:
+        if self.training:
+            seen.append(x)
+        return original(self, x, generator)
+
+    original = Undercomplete.loss
+    monkeypatch.setattr(Undercomplete, "loss", loss)
+    drawn = replace(data, description=replace(data.description, binarise=True))
+    fit("undercomplete", params.override({**QUICK, "train.epochs": 40}), drawn)
+    epochs = torch.cat(seen).unflatten(0, (40, -1))
+    assert set(epochs.unique().tolist()) == {0.0, 1.0}
+    assert len({tuple(epoch.mean(0).tolist()) for epoch in epochs}) == 40  # the rows' order alone changes no mean
+    rows = data.scaled(data.sample("train"))
+    deviation = np.sqrt((rows * (1 - rows)).mean(0) / len(rows) / 40)
+    assert (np.abs(epochs.mean((0, 1)).numpy() - rows.mean(0)) < 5 * deviation + 1e-6).all()
 
 
 def test_epochs_in_which_the_kl_warms_up_are_never_the_best(params, data, tmp_path):
