@@ -46,9 +46,12 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     if data.binarise and scaling != "pixels":
         raise DataError(f"data.binarise = true: needs images with data.scaling = pixels, but it is {scaling}")
     with replacing(folder) as new:
-        arrays = fitted_scaling(survey, schema, scaling, origin.get("white"))
-        drawn = Binarised(**arrays, seed=data.split_seed) if data.binarise else None
-        low, high, twice = _write(new, rows, masks, schema, drawn)
+        white = origin.get("white")
+        drawn = None
+        if data.binarise:
+            drawn = Binarised(**fitted_scaling(survey, schema, scaling, white), seed=data.split_seed)
+        low, high, twice = _write(new, rows, masks, schema, drawn)  # refuses values that no scaling can be fitted to
+        arrays = fitted_scaling(survey, schema, scaling, white)
         for name, values in arrays.items():
             np.save(new / f"{name}.npy", values, allow_pickle=False)
         ends = (np.array([low, high], np.float32) - arrays["shift"].min()) / arrays["scale"].max()
