@@ -51,10 +51,12 @@ class Probes:
 
     def __init__(self, train: Labelled, *, standardised: bool) -> None:
         """standardised: each unit to mean 0 and deviation 1; else all by one number, as units that rest mostly want."""
-        self.codes, self.labels = train
-        self.mean = self.codes.mean(0) if standardised else np.zeros(1, np.float32)
-        self.deviation = self.codes.std(0) if standardised else self.codes.std(keepdims=True)
+        codes, self.labels = train
+        self.mean = codes.mean(0) if standardised else np.zeros(1, np.float32)
+        self.deviation = codes.std(0) if standardised else codes.std(keepdims=True)
         self.deviation[self.deviation == 0] = 1
+        self.sparse = not standardised and np.count_nonzero(codes) < MOSTLY_ZERO * codes.size
+        self.codes = self._scaled(codes)
 
     def errors(self, rows: Labelled, l2: float) -> dict[str, np.ndarray]:
         """1 for each row that is classified wrongly, by name of the probe.
@@ -81,9 +83,9 @@ class Probes:
         return min(errors, key=lambda l2: errors[l2])
 
     def _errors(self, probe: Any, rows: Labelled) -> np.ndarray:
-        probe.fit(self._scaled(self.codes), self.labels)
+        probe.fit(self.codes, self.labels)
         return (probe.predict(self._scaled(rows[0])) != rows[1]).astype(float)
 
     def _scaled(self, codes: np.ndarray) -> Any:
         scaled = (codes - self.mean) / self.deviation
-        return csr_array(scaled) if np.count_nonzero(scaled) < MOSTLY_ZERO * scaled.size else scaled
+        return csr_array(scaled) if self.sparse else scaled
