@@ -1,5 +1,6 @@
 """What labels tell of a model: how well its scores find anomalies, how much of the classes its codes hold."""
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ class Probes:
         self.deviation[self.deviation == 0] = 1
         self.sparse = not standardised and np.count_nonzero(codes) < MOSTLY_ZERO * codes.size
         self.codes = self._scaled(codes)
+        self.linear = dict[float, LogisticRegression]()  # fitted by `best_l2`, by strength
 
     def errors(self, rows: Labelled, l2: float) -> dict[str, np.ndarray]:
         """1 for each row that is classified wrongly, by name of the probe.
@@ -64,10 +66,9 @@ class Probes:
         Linear probe: logistic regression, which minimises sum_i -log p(y_i | z_i) + l2 / 2 ||W||_F^2: scikit-learn's C
         is 1 / l2.
         """
-        return {
-            "linear_probe_error": self._errors(LogisticRegression(C=1 / l2, max_iter=2000), rows),
-            "knn_error": self._errors(KNeighborsClassifier(NEIGHBOURS), rows),
-        }
+        linear = self.linear.get(l2) or LogisticRegression(C=1 / l2, max_iter=2000).fit(self.codes, self.labels)
+        neighbours = KNeighborsClassifier(NEIGHBOURS).fit(self.codes, self.labels)
+        return {"linear_probe_error": self._errors(linear, rows), "knn_error": self._errors(neighbours, rows)}
 
     def best_l2(self, validation: Labelled) -> float:
         """Of STRENGTHS, the one with which the linear probe errs least; of several, the strongest.
@@ -77,13 +78,13 @@ class Probes:
         probe = LogisticRegression(max_iter=2000, warm_start=True)  # from strong to weak, each starts near its end
         errors = dict[float, float]()
         for l2 in STRENGTHS:
-            errors[l2] = self._errors(probe.set_params(C=1 / l2), validation).sum()
+            probe.set_params(C=1 / l2).fit(self.codes, self.labels)
+            self.linear[l2], errors[l2] = copy(probe), self._errors(probe, validation).sum()
             if min(list(errors.values())[-2:]) > min(errors.values()) and len(errors) > 2:
                 break
         return min(errors, key=lambda l2: errors[l2])
 
     def _errors(self, probe: Any, rows: Labelled) -> np.ndarray:
-        probe.fit(self.codes, self.labels)
         return (probe.predict(self._scaled(rows[0])) != rows[1]).astype(float)
 
     def _scaled(self, codes: np.ndarray) -> Any:

@@ -1,10 +1,10 @@
 """Metrics of reconstructions, one value a row, and their means with bootstrap intervals; all in model scale."""
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from autoencoders.data.prepared import Prepared
 
@@ -57,7 +57,11 @@ def ssim(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
     a, b = (channels_last.permute(0, 3, 1, 2) for channels_last in images)
 
     def mean(images: torch.Tensor) -> torch.Tensor:
-        return functional.avg_pool2d(functional.avg_pool2d(images, (window, 1), stride=1), (1, window), stride=1)
+        for axis in (2, 3):  # sums of shifted images, as pooling takes three times as long
+            n = images.shape[axis] - window + 1
+            shifted = (images.narrow(axis, i, n) for i in range(window))
+            images = reduce(torch.Tensor.add, shifted) / window
+        return images
 
     mean_a, mean_b = mean(a), mean(b)
     var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
