@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,10 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     if data.binarise and scaling != "pixels":
         raise DataError(f"data.binarise = true: needs images with data.scaling = pixels, but it is {scaling}")
     with replacing(folder) as new:
-        white = origin.get("white")
-        drawn = None
-        if data.binarise:
-            drawn = Binarised(**fitted_scaling(survey, schema, scaling, white), seed=data.split_seed)
+        scaled = partial(fitted_scaling, survey, schema, scaling, origin.get("white"))
+        drawn = Binarised(**scaled(), seed=data.split_seed) if data.binarise else None
         low, high, twice = _write(new, rows, masks, schema, drawn)  # refuses values that no scaling can be fitted to
-        arrays = fitted_scaling(survey, schema, scaling, white)
+        arrays = scaled()
         for name, values in arrays.items():
             np.save(new / f"{name}.npy", values, allow_pickle=False)
         ends = (np.array([low, high], np.float32) - arrays["shift"].min()) / arrays["scale"].max()

@@ -64,7 +64,7 @@ class Probes:
         """1 for each row that is classified wrongly, by name of the probe.
 
         Linear probe: logistic regression, which minimises sum_i -log p(y_i | z_i) + l2 / 2 ||W||_F^2: scikit-learn's C
-        is 1 / l2.
+        is 1 / l2. One that `best_l2` has fitted is taken as it is.
         """
         linear = self.linear.get(l2) or LogisticRegression(C=1 / l2, max_iter=2000).fit(self.codes, self.labels)
         neighbours = KNeighborsClassifier(NEIGHBOURS).fit(self.codes, self.labels)
