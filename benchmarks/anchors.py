@@ -251,7 +251,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> Table:
     for entry in results:
         found.add_row(
             entry["experiment"],
-            f"{entry['ours']:.4g}",
+            f"{entry['ours']:#.4g}",
             f"{entry['published']:g}",
             f"{entry['target']:g}",
             entry["unit"],
@@ -260,7 +260,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> Table:
             "yes" if entry["beats_published"] else "no",
         )
         if entry["seeds"] > 1:
-            found.add_row("", f"{entry['low']:.4g} to", f"{entry['high']:.4g}", "", f"{entry['seeds']} seeds")
+            found.add_row("", f"{entry['low']:#.4g} to", f"{entry['high']:#.4g}", "", f"{entry['seeds']} seeds")
     return found
 
 
