@@ -204,7 +204,7 @@ def _least_below_pca(anchor: Anchor, folders: Sequence[Path]) -> Measured:
     from autoencoders.rate_distortion import CURVE
 
     errors = pd.read_csv(folders[0] / CURVE, index_col="code_size")
-    below = {kind: 100 * (1 - errors[kind] / errors["pca"]) for kind in Models.model_fields}
+    below = {kind: 100 * (1 - errors[kind] / errors["pca"]) for kind in Models.model_fields if kind in errors}
     curve = [pd.DataFrame({"x": values.index, "y": values, "group": kind}) for kind, values in below.items()]
     worst = {kind: float(values.min()) for kind, values in below.items()}
     return Measured(min(worst.values()), worst, pd.concat(curve, ignore_index=True))
