@@ -41,6 +41,18 @@ def read(path: Path) -> pd.DataFrame:
 # --- tables
 
 
+def test_pairs_of_rows_are_told_apart_by_the_file_and_not_by_its_batches(untrained, images, tmp_path, monkeypatch):
+    np.save(tmp_path / "in.npy", images)
+    monkeypatch.setattr(readers, "BATCH_BYTES", 7 * 64)
+    assert [len(batch) for batch, _ in readers.open_reader(tmp_path / "in.npy").batches()] == [7, 7, 7, 7, 2]
+    assert answer_file(untrained["sparse"], "interpolate", tmp_path / "in.npy", tmp_path / "out.npy", RATE) == 30
+    expected = answer(untrained["sparse"], "interpolate", images)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-5, atol=1e-5)
+    np.save(tmp_path / "odd.npy", images[:29])
+    with pytest.raises(DataError, match="needs pairs of rows"):
+        answer_file(untrained["sparse"], "interpolate", tmp_path / "odd.npy", tmp_path / "odd-out.npy", RATE)
+
+
 @pytest.mark.parametrize("op", ["score", "encode", "reconstruct", "denoise", "interpolate"])
 @pytest.mark.parametrize("source", [".csv", ".parquet"])
 @pytest.mark.parametrize("out", [".csv", ".parquet"])
@@ -64,7 +76,7 @@ def test_codes_go_through_files_back_to_rows(model, frame, tmp_path, codes):
 
 
 @pytest.mark.parametrize("out", [".csv", ".parquet"])
-@pytest.mark.parametrize("op", ["score", "reconstruct", "encode"])
+@pytest.mark.parametrize("op", ["score", "reconstruct", "encode", "interpolate"])
 def test_many_batches_give_the_same_file_as_one(model, frame, tmp_path, monkeypatch, op, out):
     source = saved(frame, tmp_path / "in.csv")
     answer_file(model, op, source, tmp_path / f"whole{out}", RATE)

@@ -1,5 +1,6 @@
 """Every operation against the model's own methods; raw columns come back; an error names what is wrong."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,15 @@ def test_an_interpolation_goes_from_the_first_row_to_the_second(model, frame):
     codes = answer(model, "encode", frame.head(4))
     middle = answer(model, "decode", (codes[::2] + codes[1::2]) / 2)
     np.testing.assert_allclose(found["width"][[2, 7]], middle["width"], rtol=1e-4)
+
+
+def test_an_interpolation_starts_at_the_reconstruction_where_users_get_another_code(untrained):
+    model = copy.deepcopy(untrained["sparse"])
+    model.autoencoder.encoding, model.autoencoder.threshold = "soft_threshold", 0.4
+    rows = np.random.default_rng(0).integers(0, 17, (4, 64))
+    rebuilt = answer(model, "reconstruct", rows)
+    np.testing.assert_allclose(answer(model, "interpolate", rows, steps=2), rebuilt, rtol=1e-5)
+    assert not np.allclose(answer(model, "decode", answer(model, "encode", rows)), rebuilt, rtol=1e-2)
 
 
 # --- errors

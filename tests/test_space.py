@@ -202,6 +202,33 @@ def test_a_step_that_leaves_the_whole_numbers_is_refused(params):
     assert "network.code_size" in refusal(with_space(params, {**CODE, "step": 2.5}))
 
 
+@pytest.mark.parametrize(
+    ("line", "n_features", "kept"),
+    [
+        ({"low": 4, "high": 64, "log": True}, 33, {"low": 4, "high": 32, "log": True}),
+        ({"low": 4, "high": 64, "step": 8}, 33, {"low": 4, "high": 28, "step": 8}),
+        ({"low": 4, "high": 16}, 11, {"low": 4, "high": 10}),
+        ({"low": 4, "high": 16}, 5, {"low": 1, "high": 4}),
+    ],
+)
+def test_what_fits_of_a_range_of_codes_stays(params, line, n_features, kept):
+    found = code_sizes(params, line, DataFacts(n_features, unit_interval=False))
+    assert found.model_dump(exclude_unset=True) == {"param": "network.code_size", **kept}
+
+
+def test_shares_of_a_batch_are_not_compared_by_a_pruner(params):
+    line = {"param": "train.trim", "low": 0.0, "high": 0.5}
+    told = refusal(with_space(params, line, tune__goal="reconstruct", tune__pruner="median"))
+    assert told == "tune.space[0].param = train.trim: pruning would compare different losses; choose tune.pruner: none"
+    check_space(with_space(params, line, tune__goal="reconstruct", tune__pruner="none"), DIGITS)
+
+
 def test_counts_are_drawn_whole_and_measures_are_not():
     assert {"network.code_size", "network.n_layers", "network.nodes_per_layer", "train.batch_size"} < set(WHOLE)
-    assert not {"train.learning_rate", "train.warmup", "train.weight_decay", "models.variational.warmup"} & set(WHOLE)
+    assert not {
+        "train.learning_rate",
+        "train.warmup",
+        "train.weight_decay",
+        "train.trim",
+        "models.variational.warmup",
+    } & set(WHOLE)

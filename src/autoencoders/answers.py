@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from autoencoders.checkpoint import TrainedModel
 from autoencoders.data.readers import Reader, open_reader
-from autoencoders.data.schema import Schema, some
+from autoencoders.data.schema import Rows, Schema, some
 from autoencoders.data.sources import ARCHIVES, unpack
 from autoencoders.errors import DataError, UserError
 from autoencoders.files import beside
@@ -31,7 +31,8 @@ def answer_file(model: TrainedModel, op: str, source: Path, out: Path, rate: flo
 
     def answers() -> Iterator[Any]:
         nonlocal n
-        for batch, _ in tqdm(reader.batches(), desc=op, unit="batch", disable=None):
+        batches = (batch for batch, _ in tqdm(reader.batches(), desc=op, unit="batch", disable=None))
+        for batch in _in_pairs(batches) if op == "interpolate" else batches:
             found = answer(model, op, batch, first=n, rate=rate)
             if op == "score":
                 found.insert(0, "row", np.arange(n + 1, n + 1 + len(found)))
@@ -45,6 +46,22 @@ def answer_file(model: TrainedModel, op: str, source: Path, out: Path, rate: flo
             print(note)
         write(answers(), out, model)
     return n
+
+
+def _in_pairs(batches: Iterable[Rows]) -> Iterator[Rows]:
+    """The rows in batches of even length; the last one may be odd."""
+    kept: Any = None
+    for batch in batches:
+        if kept is None:
+            rows = batch
+        else:
+            rows = pa.concat_tables([kept, batch]) if isinstance(batch, pa.Table) else np.concatenate([kept, batch])
+        even = len(rows) // 2 * 2
+        kept = rows[even:] if even < len(rows) else None
+        if even:
+            yield rows[:even]
+    if kept is not None:
+        yield kept
 
 
 @contextmanager

@@ -97,6 +97,10 @@ class TrainedModel(nn.Module):
         """`code` of arrays of any length."""
         return self._output("code", raw)
 
+    def latent(self, raw: np.ndarray) -> np.ndarray:
+        """What the decoder gets of raw rows, (rows, code): `encode` but for types whose users get another code."""
+        return self._batched(raw, lambda rows: self.autoencoder.encode(self.scaled(rows)))
+
     def reconstruct(self, raw: np.ndarray) -> np.ndarray:
         """`reconstruction` of arrays of any length."""
         return self._output("reconstruction", raw)

@@ -83,7 +83,7 @@ def interpolated(model: TrainedModel, features: np.ndarray, steps: int) -> np.nd
     """`steps` decoded codes on the line between each two rows: (pairs * steps, features), raw scale."""
     if len(features) < 2 or len(features) % 2 or steps < 2:
         raise DataError(f"op = interpolate: {len(features)} rows, steps = {steps}; needs pairs of rows and two steps")
-    codes = model.encode(features)
+    codes = model.latent(features)
     t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
     lines = [(1 - t) * start + t * end for start, end in zip(codes[::2], codes[1::2], strict=True)]
     return model.decode(np.concatenate(lines))

@@ -9,7 +9,8 @@ FIELDS = {
     for section in (Network, Train)
     for name, field in section.model_fields.items()
 }
-WHOLE = [name for name, annotation in FIELDS.items() if annotation is not float]  # drawn as whole numbers
+FRACTIONS = ("train.trim", *(name for name, annotation in FIELDS.items() if annotation is float))
+WHOLE = [name for name in FIELDS if name not in FRACTIONS]  # drawn as whole numbers
 OWN = ("models.contractive.jacobian", "models.variational.warmup")  # of the types: what doesn't weaken a constraint
 TUNABLE = (*(name for name in FIELDS if name != "train.epochs"), *OWN)
 
@@ -21,13 +22,15 @@ def dimensions(params: Params, kind: str, facts: DataFacts | None = None) -> lis
 
 
 def _below(dimension: Dimension, n_features: int) -> Dimension:
-    """A range that reaches the number of features becomes 1 to one less than that; of choices, the small ones stay."""
+    """A range or choices without the codes that reach the number of features; 1 to one less where none is left."""
     largest = max(1, n_features - 1)
     if dimension.choices is not None:
         small = [size for size in dimension.choices if not isinstance(size, int) or size <= largest]
         return dimension.model_copy(update={"choices": small or [largest]})
     if dimension.high <= largest:
         return dimension
+    if dimension.low < largest and (steps := (largest - dimension.low) // (dimension.step or 1)):
+        return dimension.model_copy(update={"high": dimension.low + steps * (dimension.step or 1)})
     return Dimension(param=dimension.param, **({"low": 1, "high": largest} if largest > 1 else {"choices": [1]}))
 
 
@@ -53,7 +56,7 @@ def _reason(params: Params, name: str) -> str:
         return "is no part of a space; tune.epochs says how long a trial trains"
     if name == "network.code_size" and reconstruct:
         return "the largest code would always win by the error alone; remove this line, or choose tune.goal: compress"
-    if name == "network.loss" and reconstruct and params.tune.pruner != "none":
+    if name in ("network.loss", "train.trim") and reconstruct and params.tune.pruner != "none":
         return "pruning would compare different losses; choose tune.pruner: none"
     if name in TUNABLE:
         return ""

@@ -9,6 +9,7 @@ import io
 import pickle
 import struct
 import tarfile
+import tempfile
 import threading
 import warnings
 import zipfile
@@ -676,6 +677,32 @@ def test_a_url_with_the_digest_of_its_content_is_taken(intake: Intake, site: str
     found = intake.load(f"{site}/a.csv{query}", sha256=sources.sha256_of(path))
     assert sum(found.description.rows.values()) == N
     assert found.description.source == "a"
+
+
+def test_a_url_is_fetched_where_temporary_files_lie_on_another_file_system(
+    intake: Intake, site: str, monkeypatch: pytest.MonkeyPatch
+):
+    other = Path("/dev/shm")
+    if not other.exists() or other.stat().st_dev == intake.folder.stat().st_dev:
+        pytest.skip("needs a second file system")
+    path = intake.file("a.csv", csv(GOOD))
+    monkeypatch.setattr(tempfile, "tempdir", str(other))
+    found = intake.load(f"{site}/a.csv", sha256=sources.sha256_of(path))
+    assert sum(found.description.rows.values()) == N
+
+
+def test_two_sources_are_refused(intake: Intake):
+    path = intake.file("a.csv", csv(GOOD))
+    told = intake.refusal(path, openml=61)
+    assert told == f"data.openml = 61 and data.path = {path}: two sources; choose one of them"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.npy"])
+def test_a_side_is_refused_where_nothing_is_resized(intake: Intake, name: str):
+    path = intake.file(name, csv(GOOD)) if name == "a.csv" else intake.array(name, np.zeros((40, 6, 6)))
+    assert intake.refusal(path, image_side=8).startswith("data.image_side = 8: image files alone are resized")
+    if name == "a.npy":
+        assert intake.load(path, image_side=6).description.schema.shape == (6, 6)
 
 
 # --- new data ---

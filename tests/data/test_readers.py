@@ -1,5 +1,6 @@
 """Files in, raw rows out: the same rows whatever holds them, labels from folders, images of one shape."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,12 @@ def test_a_white_image_is_white_in_every_mode(intake: Intake, mode: str, grey_to
     ((rows, _),) = reader.batches()
     assert (reader.shape == (8, 8)) == grey_too
     assert (rows == 255).all()
+
+
+def test_an_image_of_floating_point_numbers_is_refused(intake: Intake):
+    path = image(intake.source / "a.tiff", np.full((8, 8), 0.5, np.float32))
+    with pytest.raises(DataError, match=re.escape(f"{path}: floating-point pixels")):
+        list(open_reader(path).batches())
 
 
 def test_an_image_of_16_bits_is_its_upper_8(intake: Intake):

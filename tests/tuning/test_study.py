@@ -207,11 +207,11 @@ def test_a_trial_never_trains_longer_than_the_training_that_takes_its_values(spa
     assert trial.train_for(KIND, data.facts).epochs == min(2, epochs)
 
 
-def test_what_mlflow_is_told_of_a_study_stays_the_same_while_it_goes_on(spaced):
-    told = described(spaced, KIND)
-    assert told == described(spaced.override({"tune.n_trials": 500, "tune.workers": 3}), KIND)
+def test_what_mlflow_is_told_of_a_study_stays_the_same_while_it_goes_on(spaced, data):
+    told = described(spaced, KIND, data.facts)
+    assert told == described(spaced.override({"tune.n_trials": 500, "tune.workers": 3}), KIND, data.facts)
     assert {f"space.{line['param']}" for line in SPACE} < set(told)
-    assert described(spaced, "sparse").keys() == told.keys() - {"space.models.variational.warmup"}
+    assert described(spaced, "sparse", data.facts).keys() == told.keys() - {"space.models.variational.warmup"}
 
 
 PRUNERS: Mapping[str, type[optuna.pruners.BasePruner]] = {

@@ -1,7 +1,7 @@
 """Fills `data/prepared`: rows of the source are counted and split, surveyed, and written as features."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,13 @@ import pandas as pd
 import pyarrow as pa
 
 from autoencoders.data.blocks import Writer
-from autoencoders.data.prepared import REPORT, SPLITS, Description, content_sha256
+from autoencoders.data.prepared import REPORT, SPLITS, Description, content_sha256, split_sha256
 from autoencoders.data.readers import Reader, open_reader
 from autoencoders.data.schema import Rows, Schema, encode, some
 from autoencoders.data.sources import FILES, ORIGIN
 from autoencoders.data.survey import Survey
 from autoencoders.errors import DataError
-from autoencoders.files import read_json, replacing, sha256, tree_sha256, write_json
+from autoencoders.files import read_json, replacing, tree_sha256, write_json
 from autoencoders.params import Data
 
 SMALLEST_SPLIT = 2  # rows; a variance needs two
@@ -36,6 +36,11 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     origin = read_json(raw / ORIGIN)
     path = Path(origin["path"]) if "path" in origin else raw / FILES
     reader = open_reader(path, image_side=data.image_side)
+    if data.image_side != "auto" and reader.shape[:2] != (data.image_side, data.image_side):
+        raise DataError(
+            f"data.image_side = {data.image_side}: image files alone are resized, and {data.title} has rows of shape "
+            f"{reader.shape or len(reader.names)}; choose auto"
+        )
     rows = RawRows(reader, data, origin)
     masks, survey = rows.masks(), Survey(rows.names, data.split_seed)
     for first, batch in rows:
@@ -66,7 +71,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             protocol=data.protocol,
             labels=rows.classes,
             anomaly_labels=rows.anomaly_labels,
-            split_sha256=sha256(*(np.flatnonzero(mask).astype("<i8").tobytes() for mask in masks.values())),
+            split_sha256=split_sha256(new, schema),
             content_sha256=content_sha256(new),
             source=origin.get("path", data.title),
             source_sha256=tree_sha256(path if "path" in origin else raw),
@@ -148,8 +153,20 @@ class RawRows:
     def _order(self, n: int) -> np.ndarray:
         """The rows in the order in which test, validation and training take them: by time, the last ones first."""
         if self.data.split.startswith("time:"):
-            return np.argsort(self.keys.to_numpy(), kind="stable")[::-1]
+            return np.argsort(self._times().to_numpy(), kind="stable")[::-1]
         return np.random.default_rng(self.data.split_seed).permutation(n)
+
+    def _times(self) -> pd.Series:
+        """What rows are ordered by: text as the dates or numbers that it holds. Raises DataError."""
+        if pd.api.types.infer_dtype(self.keys.astype(object)) != "string":
+            return self.keys
+        for parsed in (partial(pd.to_datetime, format="ISO8601", utc=True), pd.to_numeric):
+            with suppress(ValueError):
+                return parsed(self.keys)
+        raise DataError(
+            f"data.split = {self.data.split}: holds text such as {self.keys[0]!r}, whose order in time is unknown; "
+            "write ISO dates (2026-12-31) or numbers"
+        )
 
     def report(self) -> dict[str, Any]:
         """What the source is, and what was left out."""

@@ -1,6 +1,7 @@
 """`data/prepared`: features split into training, validation and test rows, their scaling, their description."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from autoencoders.data.blocks import Blocks
 from autoencoders.data.schema import Schema
 from autoencoders.defaults import DataFacts
 from autoencoders.errors import DataError
-from autoencoders.files import tree_sha256
+from autoencoders.files import sha256, tree_sha256
 
 SPLITS = ("train", "validation", "test")
 REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
@@ -33,7 +34,7 @@ class Description:
     protocol: str  # split, or transductive: all rows are training and test rows
     labels: tuple[str, ...]  # class names by label value
     anomaly_labels: bool  # label 1 is an anomaly, 0 is normal
-    split_sha256: str  # of the indices of all splits
+    split_sha256: str  # of the rows of all splits in raw scale, and of the schema
     content_sha256: str  # of all arrays
     source: str  # the user's file or folder, else the data set's name
     source_sha256: str
@@ -79,6 +80,12 @@ class Prepared:
 def content_sha256(folder: Path) -> str:
     """The hash of all arrays in a folder that `prepare` wrote."""
     return tree_sha256(*folder.glob("*.npy"))
+
+
+def split_sha256(folder: Path, schema: Schema) -> str:
+    """The hash of which rows, in raw scale, stand in which split: the same where models may be compared on them."""
+    columns = json.dumps(asdict(schema), sort_keys=True)
+    return sha256(tree_sha256(*(folder / f"{split}.npy" for split in SPLITS)).encode(), columns.encode())
 
 
 def load_description(folder: Path) -> Description:

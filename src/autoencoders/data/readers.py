@@ -157,7 +157,7 @@ def _common_shape(files: list[Path], side: int | str) -> tuple[tuple[int, ...], 
     for file in files:
         with _opened(file) as image:
             sizes[image.size[1], image.size[0]] += 1
-            colour |= image.mode not in ("1", "L", "LA", "I", "I;16", "F")
+            colour |= image.mode not in ("1", "L", "LA", "I", "I;16")
     fits = len(sizes) == 1 and max(next(iter(sizes))) <= OWN_SIDE
     size = (int(side),) * 2 if side != "auto" else next(iter(sizes)) if fits else (RESIZED_SIDE,) * 2
     told = f"images of {len(sizes)} sizes are resized to {size[0]} x {size[1]} (data.image_side)"
@@ -167,6 +167,8 @@ def _common_shape(files: list[Path], side: int | str) -> tuple[tuple[int, ...], 
 def _decoded(file: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The image as uint8, in this shape."""
     with _opened(file) as image:
+        if image.mode == "F":
+            raise DataError(f"{file}: floating-point pixels, of unknown range; save it with 8 or 16 bits, or as .npy")
         if image.mode.startswith("I"):  # 16 bits
             image = image.point(lambda value: value / 256).convert("L")
         image = image.convert("RGB" if len(shape) == 3 else "L")

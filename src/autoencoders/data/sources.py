@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from autoencoders.defaults import DataFacts
 from autoencoders.errors import DataError
 from autoencoders.files import replacing, sha256_of, write_json
-from autoencoders.params import Data
+from autoencoders.params import NO_FILE, Data
 from autoencoders.stage import repository
 
 DIGITS = list("0123456789")
@@ -55,6 +55,8 @@ def check(data: Data) -> None:
     if not data.own and data.name not in SOURCES:
         names = ", ".join(SOURCES)
         raise DataError(f"data.name = {data.name}: no such data set: {names}, or set data.path to your own")
+    if data.openml and data.path != NO_FILE:
+        raise DataError(f"data.openml = {data.openml} and data.path = {data.path}: two sources; choose one of them")
     if "://" in data.path:
         if not data.sha256:
             raise DataError(f"data.path = {data.path}: a URL needs data.sha256, the digest of what it gives")
@@ -86,7 +88,7 @@ def _fetched(data: Data, files: Path) -> dict[str, Any]:
         return {"labels": source.labels, "white": source.white, "test_rows": fetch.built_in(data.name, files)}
     if "://" not in data.path:
         return _unpacked(Path(data.path), files, stays=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=files.parent) as scratch:  # of the same file system: the file is moved
         path = fetch.over_http(data.path, Path(scratch))
         if (found := sha256_of(path)) != data.sha256:
             raise DataError(f"{data.path}: its SHA-256 is {found}, but data.sha256 = {data.sha256}")

@@ -80,7 +80,8 @@ class Figures:
 
     def traversal(self) -> Figure:
         """Each code unit moved around the mean code, the others held."""
-        mean, deviation = self.codes.mean(0), self.codes.std(0)
+        codes = self.model.latent(self.x)
+        mean, deviation = codes.mean(0), codes.std(0)
         units = np.argsort(-deviation, kind="stable")[:16]
         directions = deviation * (np.arange(len(mean)) == units[:, None])  # (units, code)
         steps = np.linspace(-SPREAD, SPREAD, STEPS)[:, None] * directions[:, None]

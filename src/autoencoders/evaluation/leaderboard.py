@@ -71,8 +71,12 @@ class Evaluation:
             "best_epoch": description.best_epoch,
             "active_code_units": int((codes.var(0) > ACTIVE_VARIANCE).sum()),
         }
-        own, (probes, strength) = self._own_values(model), self._probes(model.encode, codes)
-        jacobian, spread = self._jacobian_norm(model), float(np.linalg.norm(codes.std(0)))
+        own, (probes, strength), jacobian = (
+            self._own_values(model),
+            self._probes(model.encode, codes),
+            self._jacobian_norm(model),
+        )
+        spread = float(np.linalg.norm(model.latent(self.data.sample("test")).std(0)))
         if jacobian and spread:
             row["scaled_jacobian_norm"] = float(jacobian["jacobian_norm"].mean()) / spread
         found = (own, probes, jacobian)

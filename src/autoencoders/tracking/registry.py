@@ -123,9 +123,9 @@ class Registry:
                 return self._decide("promoted", version, version, "the first champion")
             tags = self.client.get_model_version(self.name, champion).tags
             if tags.get("split_sha256") != data.description.split_sha256:
-                told = f"the champion, version {champion}, was trained on another split and may have seen these test "
-                told += f"rows, so it is not scored on them; `ae registry promote {version}` makes version {version} "
-                return self.keep(version, f"{told}the champion")
+                told = f"the champion, version {champion}, was trained on another split or other columns and may have "
+                told += "seen these test rows, so it is not scored on them; "
+                return self.keep(version, f"{told}`ae registry promote {version}` makes version {version} the champion")
             better, told = self._compare(champion, folder, data, params)
             return self._decide("promoted", version, version, told) if better else self.keep(version, told)
 

@@ -41,7 +41,7 @@ def _study(kind: str, params: Params) -> None:
     with one_process(lock, "tunes this type"), study.reporting_database(settings.storage):
         opened = study.open_study(study.open_storage(settings.storage), kind, params, data.description)
         runs = Runs(data.description)
-        with runs.study(opened.study_name, kind, study.described(params, kind)) as run:
+        with runs.study(opened.study_name, kind, study.described(params, kind, data.description.facts)) as run:
             with _workers(kind, settings.workers - 1):
                 work.search(opened, kind, params, data, runs, run.id)
             trials = work.finished(opened, settings.n_trials)

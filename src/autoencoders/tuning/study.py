@@ -127,9 +127,10 @@ def _identity(params: Params, kind: str, data: Description) -> tuple[str, dict[s
     return f"{data.name}-{kind}-{sha256(json.dumps(hashes).encode())[:8]}", hashes
 
 
-def described(params: Params, kind: str) -> dict[str, object]:
+def described(params: Params, kind: str, facts: DataFacts) -> dict[str, object]:
     """A study's settings and search space, for its MLflow run: what stays the same while it goes on."""
-    lines = {d.param: d.model_dump_json(exclude_unset=True, exclude={"param"}) for d in dimensions(params, kind)}
+    space = dimensions(params, kind, facts)
+    lines = {d.param: d.model_dump_json(exclude_unset=True, exclude={"param"}) for d in space}
     settings = params.tune.model_dump(include={"goal", "epochs", "sampler", "seed"})
     return {**settings, **{f"space.{name}": line for name, line in lines.items()}}
 
