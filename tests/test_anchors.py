@@ -100,5 +100,5 @@ def test_the_table_and_the_figure_show_every_entry(tmp_path, monkeypatch):
     console = Console(record=True, width=140)
     console.print(table([entry]))
     shown = console.export_text()
-    for text in ("hinton", "2.55", "2.5 to", "2.6", "2 seeds", "61 s", "NO", "yes"):
+    for text in ("hinton", "2.550", "2.500 to", "2.600", "2 seeds", "61 s", "NO", "yes"):
         assert text in shown
