@@ -71,13 +71,9 @@ class Evaluation:
             "best_epoch": description.best_epoch,
             "active_code_units": int((codes.var(0) > ACTIVE_VARIANCE).sum()),
         }
-        own, (probes, strength), jacobian = (
-            self._own_values(model),
-            self._probes(model.encode, codes),
-            self._jacobian_norm(model),
-        )
-        spread = float(np.linalg.norm(model.latent(self.data.sample("test")).std(0)))
-        if jacobian and spread:
+        own, (probes, strength) = self._own_values(model), self._probes(model.encode, codes)
+        jacobian = self._jacobian_norm(model)
+        if jacobian and (spread := float(np.linalg.norm(model.latent(self.data.sample("test")).std(0)))):
             row["scaled_jacobian_norm"] = float(jacobian["jacobian_norm"].mean()) / spread
         found = (own, probes, jacobian)
         judged = self._judged(shape.code_size, lambda raw: self.data.scaled(model.reconstruct(raw)), *found)
