@@ -60,7 +60,7 @@ bench-scaling: .venv/.ready # time and memory against rows, features, code size,
 bench-streaming: .venv/.ready # a training that streams 4 GB beside one that holds them; 12 GB of memory
 	OMP_NUM_THREADS=1 python benchmarks/streaming.py
 
-anchors: .venv/.ready # each type against its paper, 70 minutes; ONLY=hinton2006: one; SEEDS=1,2,3: several
+anchors: .venv/.ready # each type against its paper, 70 minutes, with bf16; ONLY=hinton2006: one; SEEDS=1,2,3: several
 	python benchmarks/anchors.py $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS))
 
 profile: .venv/.ready # where a training's time goes; KIND=sparse: of that type
