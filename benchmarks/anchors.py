@@ -1,7 +1,7 @@
 """Each type against the paper that founded it: experiments are run, their figures held against the published ones.
 
-`make anchors`, 70 minutes on two cores with bf16: anchors/results.json and a figure each. What was run before and has not
-changed is not run again.
+`make anchors`, 70 minutes on two cores with bf16: anchors/results.json and a figure each. What was run before and has
+not changed is not run again.
 """
 
 import argparse
