@@ -244,7 +244,7 @@ def _draw(name: str, anchor: Anchor, entry: Mapping[str, Any], found: Measured) 
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """Ours, published and target, time, whether each is reached, source and protocol: two lines an experiment."""
+    """Ours, published and target, time, whether each is reached; of several seeds, a second line with their range."""
     found = Table(title="anchors", title_justify="left", box=None, padding=(0, 1, 0, 0))
     for column in ("experiment", "ours", "published", "target", "unit", "training", "meets", "beats"):
         words = column in ("experiment", "unit")  # folded where the terminal is narrow; no number is cut
