@@ -35,17 +35,11 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     """
     origin = read_json(raw / ORIGIN)
     path = Path(origin["path"]) if "path" in origin else raw / FILES
-    reader = open_reader(path, image_side=data.image_side)
-    if data.image_side != "auto" and reader.shape[:2] != (data.image_side, data.image_side):
-        raise DataError(
-            f"data.image_side = {data.image_side}: image files alone are resized, and {data.title} has rows of shape "
-            f"{reader.shape or len(reader.names)}; choose auto"
-        )
-    rows = RawRows(reader, data, origin)
+    rows = RawRows(open_reader(path, image_side=data.image_side), data, origin)
     masks, survey = rows.masks(), Survey(rows.names, data.split_seed)
     for first, batch in rows:
         survey.add(_where(batch, masks["train"][first : first + len(batch)]), first)
-    schema = Schema(reader.shape, survey.columns(impute=data.missing == "impute") if rows.names else ())
+    schema = Schema(rows.reader.shape, survey.columns(impute=data.missing == "impute") if rows.names else ())
     if not schema.n_features:
         raise DataError("no features: every column is constant, ignored, a label or a date")
     scaling = ("pixels" if schema.is_image else TABLES) if data.scaling == "auto" else data.scaling
@@ -88,6 +82,11 @@ class RawRows:
     def __init__(self, reader: Reader, data: Data, origin: dict[str, Any]) -> None:
         """The first pass: counts the rows, and reads labels and what the split goes by. Raises DataError."""
         self.reader, self.data, self.origin = reader, data, origin
+        if data.image_side != "auto" and reader.shape[:2] != (data.image_side, data.image_side):
+            raise DataError(
+                f"data.image_side = {data.image_side}: image files alone are resized, and {data.title} has rows of "
+                f"shape {reader.shape or len(reader.names)}; choose auto"
+            )
         label = origin.get("label", "") if data.label == "auto" else data.label
         by = data.split.partition(":")[2]
         self.names = self._features([name for name in (label, by) if name])
