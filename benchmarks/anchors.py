@@ -97,7 +97,12 @@ def anchors(only: Sequence[str], seeds: Sequence[int], jobs: int) -> list[dict[s
     if unknown := set(only) - set(known):
         raise UserError(f"no anchor {', '.join(sorted(unknown))}: {likely(min(unknown), list(known))}")
     chosen = {name: anchor for name, anchor in known.items() if name in (only or known)}
-    work = [(name, seed, i) for seed in seeds for name, anchor in chosen.items() for i in range(len(anchor.variants))]
+    work = [
+        (name, seed, i)
+        for seed in dict.fromkeys(seeds)
+        for name, anchor in chosen.items()
+        for i in range(len(anchor.variants))
+    ]
     with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(work), desc="anchors", unit="run") as bar:
         ran = {task: pool.submit(_run, known[task[0]], *task, bar=bar) for task in work}
         try:
@@ -124,7 +129,7 @@ def _run(anchor: Anchor, name: str, seed: int, number: int, bar: Any) -> tuple[P
     log.unlink(missing_ok=True)
     values = {**anchor.variants[number], "seed": seed}
     folder = run(name, values, variant=variant, commands=anchor.commands, log=log, threads=1)
-    trained = sum(map(_training_seconds, (folder / MODELS).glob("*"))) or time.monotonic() - began
+    trained = sum(map(_training_seconds, (folder / MODELS).glob("[!.]*"))) or time.monotonic() - began
     bar.update()
     bar.write(f"{name}{variant}: trained {trained:.0f} s, {time.monotonic() - began:.0f} s in all")
     return folder, trained
