@@ -63,6 +63,18 @@ def test_taken_rows_are_those_of_the_array(
     np.testing.assert_array_equal(save(array).take(chosen), array[chosen])
 
 
+def test_rows_that_are_taken_are_read_in_one_pass_without_the_blocks_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 120)  # ten rows
+    np.save(tmp_path / "a.npy", random((50, 3)))
+    found, starts = Blocks(tmp_path / "a.npy"), []
+    read = found.read
+    monkeypatch.setattr(found, "read", lambda start, stop: starts.append(start) or read(start, stop))
+    assert [len(part) for part in found.parts(np.array([0, 3, 9, 31, 49]))] == [3, 1, 1]
+    assert starts == [0, 30, 40]
+
+
 def test_what_is_read_can_be_written_to_and_the_file_stays(save: Callable[[np.ndarray], Blocks]):
     array = random((50, 3))
     found = save(array)

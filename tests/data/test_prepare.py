@@ -152,6 +152,14 @@ def test_a_split_by_column_is_the_users(intake: Intake):
     assert found.description.schema.features == ["n"]
 
 
+def test_validation_rows_that_are_all_anomalies_are_refused(intake: Intake):
+    parts = [("train", "validation", "test")[i % 3] for i in range(60)]
+    bad = [int(part == "validation") for part in parts]
+    path = intake.file("a.csv", csv({"n": list(range(60)), "part": parts, "bad": bad}))
+    told = intake.refusal(path, split="column:part", label="bad", label_means="anomaly")
+    assert told.startswith("no validation row is normal (label 0)")
+
+
 @pytest.mark.parametrize("split", ["random", "column:part"])
 def test_transductive_fits_on_all_rows_and_judges_on_them(intake: Intake, split: str):
     values = {"n": list(range(60)), "part": ["train", "validation", "test"] * 20}

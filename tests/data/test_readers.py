@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from autoencoders.data import readers
 from autoencoders.data.readers import OWN_SIDE, RESIZED_SIDE, open_reader
+from autoencoders.data.schema import Schema, encode
 from autoencoders.errors import DataError
 from intake import Intake, columns, csv
 
@@ -199,10 +200,57 @@ def test_an_image_of_floating_point_numbers_is_refused(intake: Intake):
         list(open_reader(path).batches())
 
 
-def test_an_image_of_16_bits_is_its_upper_8(intake: Intake):
-    pixels = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1024
+@pytest.mark.parametrize("step", [1, 64, 1024])
+def test_an_image_of_16_bits_keeps_its_numbers_however_few_bits_it_uses(intake: Intake, step: int):
+    pixels = np.arange(64, dtype=np.uint16).reshape(8, 8) * step
     ((rows, _),) = open_reader(image(intake.source / "a.png", pixels)).batches()
-    np.testing.assert_array_equal(rows[0], pixels // 256)
+    np.testing.assert_array_equal(rows[0], pixels)
+
+
+def test_a_resized_image_of_16_bits_stays_in_its_range(intake: Intake):
+    pixels = np.where(np.arange(100)[:, None] < 50, 100, 4000).astype(np.uint16).repeat(100, axis=1)
+    ((rows, _),) = open_reader(image(intake.source / "a.png", pixels)).batches()
+    assert rows.shape == (1, 32, 32)
+    assert (rows.min(), rows.max()) == (100, 4000)
+
+
+@pytest.mark.parametrize("other", ["L", "RGB"])
+def test_images_of_8_and_of_16_bits_are_not_mixed(intake: Intake, other: str):
+    deep = image(intake.source / "a.png", np.zeros((8, 8), np.uint16))
+    plain = image(intake.source / "b.png", np.zeros((8, 8), np.uint8), other)
+    with pytest.raises(DataError, match=re.escape(f"{deep} holds more than 8 bits a pixel, {plain} does not")):
+        open_reader(intake.source)
+
+
+def test_an_array_with_one_channel_is_grey(intake: Intake):
+    images = np.random.default_rng(0).integers(0, 256, (9, 8, 7, 1), np.uint8)
+    reader = open_reader(intake.array("a.npy", images))
+    ((rows, _),) = reader.batches()
+    assert reader.shape == (8, 7)
+    np.testing.assert_array_equal(rows, images[..., 0])
+    np.testing.assert_array_equal(encode(Schema((8, 7)), images), images.reshape(9, -1))
+
+
+@pytest.mark.parametrize(("shape", "told"), [((9, 3, 8, 8), "move the channels to the end"), ((9, 8, 8, 5), "flat")])
+def test_an_array_whose_channels_no_picture_shows_is_refused(intake: Intake, shape: tuple[int, ...], told: str):
+    with pytest.raises(DataError, match=f"expected .height, width, channels. with 1, 3 or 4 channels; .*{told}"):
+        open_reader(intake.array("a.npy", np.zeros(shape, np.uint8)))
+
+
+def test_the_row_numbers_that_pandas_writes_are_left_out_and_told(intake: Intake):
+    table = pd.DataFrame({"a": [1.5, 2.5, 3.5], "b": [1.0, 0.0, 2.0]})
+    table.to_csv(intake.source / "a.csv")
+    table.iloc[[2, 0, 1]].to_parquet(intake.source / "a.parquet")
+    for name, told in (("a.csv", "the one without a name"), ("a.parquet", "__index_level_0__")):
+        reader = open_reader(intake.source / name)
+        assert reader.names == ["a", "b"]
+        assert reader.told == [f"left out, as a column of row numbers: {told}"]
+
+
+def test_a_table_without_names_is_refused_but_names_may_be_numbers(intake: Intake):
+    with pytest.raises(DataError, match=r"its first line holds numbers, 1.5, -2, 3; write the columns' names above it"):
+        open_reader(intake.file("a.csv", "1.5,-2,3\n1,2,3\n"))
+    assert open_reader(intake.file("b.csv", "0,1,2\n1,2,3\n")).names == ["0", "1", "2"]
 
 
 def test_what_is_no_image_is_left_out_and_told(intake: Intake):

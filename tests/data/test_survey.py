@@ -41,6 +41,26 @@ def test_missing_values_count_in_no_statistic():
     np.testing.assert_allclose(found.quartiles()[:, 1], np.quantile(there, [0.25, 0.5, 0.75]))
 
 
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        (1.7e9 + np.arange(-50.0, 50), False),  # seconds since 1970, within two minutes
+        (1.7e9 + 86_400 * np.arange(100.0), True),  # of a hundred days
+        (1e5 + 1e-3 * np.arange(100), False),
+        (1e5 + np.arange(100.0), True),
+        (np.append(np.arange(99.0), 1e9), True),  # one value far from the others
+        (np.full(100, 1.7e9), True),  # a constant
+    ],
+)
+def test_a_column_that_32_bit_numbers_cannot_tell_apart_is_refused(values: np.ndarray, *, kept: bool):
+    found = surveyed(values[:, None], ["a"], [])
+    if kept:
+        assert found.columns(impute=False)[0].name == "a"
+    else:
+        with pytest.raises(DataError, match=r"^column a: values from .* differ by less than 32-bit numbers can tell"):
+            found.columns(impute=False)
+
+
 def test_a_sample_that_does_not_fit_is_thinned_without_losing_the_middle(monkeypatch: pytest.MonkeyPatch):
     rows = np.random.default_rng(1).permutation(40_000)[:, None].astype(float)
     monkeypatch.setattr(module, "SAMPLE", 5000)

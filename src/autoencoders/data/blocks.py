@@ -56,12 +56,19 @@ class Blocks:
         """The rows with these numbers, which rise."""
         if len(indices) == len(self):
             return self.read()
-        taken, start = np.empty((len(indices), *self.shape[1:]), self.dtype), 0
-        for block in self:
-            first, last = np.searchsorted(indices, [start, start + len(block)])
-            taken[first:last] = block[indices[first:last] - start]
-            start += len(block)
+        taken, n = np.empty((len(indices), *self.shape[1:]), self.dtype), 0
+        for part in self.parts(indices):
+            taken[n : n + len(part)] = part
+            n += len(part)
         return taken
+
+    def parts(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """The rows with these numbers, which rise, some megabytes at a time; other blocks are not read."""
+        size = max(1, BLOCK_BYTES // self.row_bytes)
+        starts = np.unique(indices // size) * size
+        for start in starts.tolist():
+            first, last = np.searchsorted(indices, [start, start + size])
+            yield self.read(start, start + size)[indices[first:last] - start]
 
 
 class Writer:

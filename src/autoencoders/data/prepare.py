@@ -147,6 +147,8 @@ class RawRows:
                     f"{n} rows leave {mask.sum()} for {split}, which needs {SMALLEST_SPLIT}; raise "
                     "data.validation_fraction or data.test_fraction, or use more data"
                 )
+        if self.anomaly_labels and self.labels[masks["validation"]].all():
+            raise DataError("no validation row is normal (label 0), and p-values compare with these; change data.split")
         return masks
 
     def _order(self, n: int) -> np.ndarray:

@@ -16,13 +16,15 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from autoencoders.data.blocks import Blocks
-from autoencoders.data.schema import Rows, Schema
+from autoencoders.data.schema import Rows, Schema, is_number, some
 from autoencoders.errors import DataError
 
 BATCH_BYTES = 2**23
+CHANNELS = (1, 3, 4)  # that a picture can show
 TABLES, ARRAYS = (".csv", ".csv.gz", ".tsv", ".parquet"), (".npy",)
 NEW = Schema()  # of data that no model waits for
 OWN_SIDE, RESIZED_SIDE = 64, 32  # pixels: sides up to which images keep their size, and the side of the others
+GREY = ("1", "L", "LA")  # modes of images with 8 bits a pixel and no colour
 MESSAGE = "expected CSV (.csv, .tsv, .csv.gz), Parquet, .npy, .npz, a folder of images, or a zip or tar of these"
 
 
@@ -81,7 +83,8 @@ def _table(path: Path, like: Schema) -> Reader:
     is_parquet = path.suffix.lower() == ".parquet"
     with reporting(path):
         schema = pa.parquet.read_schema(path) if is_parquet else _csv(path, texts).schema
-        names = list(schema.names)
+        index = [name for name in schema.names if not name or name.startswith("__index_level_")]  # pandas' own
+        names = [name for name in schema.names if name not in index]
     _check(path, schema)
     as_double = {f.name: pa.float64() for f in schema if pa.types.is_integer(f.type) or pa.types.is_null(f.type)}
     types = {f.name: as_double.get(f.name, f.type) for f in schema}
@@ -93,13 +96,18 @@ def _table(path: Path, like: Schema) -> Reader:
             yield from ((pa.Table.from_batches([batch]), None) for batch in given if len(batch))
 
     dates = [name for name in names if pa.types.is_temporal(types[name])]
-    return Reader(batches, names=names, named=True, dates=dates)
+    told = [f"left out, as a column of row numbers: {some([name or 'the one without a name' for name in index])}"]
+    return Reader(batches, names=names, named=True, dates=dates, told=told if index else [])
 
 
 def _check(path: Path, schema: pa.Schema) -> None:
     """Raises DataError where columns can't be told apart, or hold neither numbers nor text."""
     if twice := [name for name, n in Counter(schema.names).items() if n > 1]:
         raise DataError(f"{path}: columns whose name stands twice: {', '.join(twice)}")
+    if all(map(is_number, schema.names)) and any("." in name for name in schema.names):
+        raise DataError(
+            f"{path}: its first line holds numbers, {some(schema.names)}; write the columns' names above it"
+        )
     if binary := [f.name for f in schema if pa.types.is_binary(f.type) or pa.types.is_large_binary(f.type)]:
         raise DataError(f"{path}: column {binary[0]} is not UTF-8 text; save the file as UTF-8")
     if nested := [f"{f.name} ({f.type})" for f in schema if pa.types.is_nested(f.type)]:
@@ -121,6 +129,10 @@ def _array(path: Path, labels: Path | None = None) -> Reader:
     rows, given = Blocks(path), Blocks(labels) if labels else None
     if len(rows.shape) > 4 or rows.dtype.kind not in "buif":
         raise DataError(f"{path}: {rows.dtype} of shape {rows.shape}, expected numbers, a row first")
+    if len(rows.shape) == 4 and rows.shape[3] not in CHANNELS:
+        told = f"{path}: images of shape {rows.shape[1:]}, expected (height, width, channels) with 1, 3 or 4 channels"
+        first = "; move the channels to the end: numpy.moveaxis(rows, 1, -1)" if rows.shape[1] in CHANNELS else ""
+        raise DataError(told + (first or "; other rows can be given flat, as (rows, values)"))
     if given and (given.shape != rows.shape[:1] or given.dtype.kind in "Vc"):
         found = f"the labels in {labels} are {given.dtype} of shape {given.shape}"
         raise DataError(f"{path}: {len(rows)} rows, but {found}")
@@ -129,9 +141,9 @@ def _array(path: Path, labels: Path | None = None) -> Reader:
     def batches() -> Iterator[tuple[Rows, Any]]:
         for start in range(0, len(rows), size):
             part = rows.read(start, start + size)
-            yield part if part.ndim > 1 else part[:, None], given and given.read(start, start + size)
+            yield part.reshape(len(part), *(shape or (-1,))), given and given.read(start, start + size)
 
-    shape = rows.shape[1:] if len(rows.shape) > 2 else ()
+    shape = rows.shape[1 : 3 if rows.shape[3:] == (1,) else None] if len(rows.shape) > 2 else ()
     return Reader(batches, shape, [] if shape else [f"x{i}" for i in range(math.prod(rows.shape[1:]))])
 
 
@@ -153,11 +165,17 @@ def _images(files: list[Path], side: int | str, like: tuple[int, ...], folder: P
 def _common_shape(files: list[Path], side: int | str) -> tuple[tuple[int, ...], list[str]]:
     """The shape that all images are brought to, and what the user should know of it."""
     sizes: Counter[tuple[int, int]] = Counter()
-    colour = False
+    modes = dict[str, Path]()
     for file in files:
         with _opened(file) as image:
             sizes[image.size[1], image.size[0]] += 1
-            colour |= image.mode not in ("1", "L", "LA", "I", "I;16")
+            modes.setdefault(image.mode, file)
+    colour = any(mode not in GREY and not _deep(mode) for mode in modes)
+    if len({_deep(mode) for mode in modes}) > 1:
+        one, other = (next(file for mode, file in modes.items() if _deep(mode) is deep) for deep in (True, False))
+        raise DataError(
+            f"{one} holds more than 8 bits a pixel, {other} does not: they have no common scale; save all alike"
+        )
     fits = len(sizes) == 1 and max(next(iter(sizes))) <= OWN_SIDE
     size = (int(side),) * 2 if side != "auto" else next(iter(sizes)) if fits else (RESIZED_SIDE,) * 2
     told = f"images of {len(sizes)} sizes are resized to {size[0]} x {size[1]} (data.image_side)"
@@ -165,14 +183,18 @@ def _common_shape(files: list[Path], side: int | str) -> tuple[tuple[int, ...], 
 
 
 def _decoded(file: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """The image as uint8, in this shape."""
+    """The image in this shape: uint8; of 16 bits and more, the file's own numbers, of which few may use all bits."""
     with _opened(file) as image:
         if image.mode == "F":
             raise DataError(f"{file}: floating-point pixels, of unknown range; save it with 8 or 16 bits, or as .npy")
-        if image.mode.startswith("I"):  # 16 bits
-            image = image.point(lambda value: value / 256).convert("L")
-        image = image.convert("RGB" if len(shape) == 3 else "L")
-        return np.asarray(image if image.size[::-1] == shape[:2] else image.resize(shape[1::-1]))
+        image = image.convert("I" if _deep(image.mode) and len(shape) == 2 else "RGB" if len(shape) == 3 else "L")
+        resized = np.asarray(image if image.size[::-1] == shape[:2] else image.resize(shape[1::-1]))
+        return resized if resized.dtype == np.uint8 else np.clip(resized, *image.getextrema())
+
+
+def _deep(mode: str) -> bool:
+    """Whether images of this mode have one number a pixel, of more than 8 bits."""
+    return mode.startswith("I")
 
 
 @contextmanager

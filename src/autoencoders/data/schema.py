@@ -16,7 +16,7 @@ from autoencoders.errors import DataError
 
 OTHER = "other"  # the place of categories that the training rows don't hold
 SHOWN = 5  # rows or columns that a message names
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST = 2.0**60  # of a value: squares of larger ones, and their sums, leave the range of 32-bit numbers
 Rows: TypeAlias = pa.Table | np.ndarray  # raw rows: columns by name, or (rows, ...) in the columns' order
 
 
@@ -93,6 +93,11 @@ def some(names: Sequence[str], shown: int = SHOWN) -> str:
     return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 
+def is_number(text: str) -> bool:
+    """Whether text is a decimal number."""
+    return text.lstrip("-").replace(".", "", 1).isdigit()
+
+
 def schema_from(values: object) -> Schema:
     """A schema from its JSON. Raises ValueError."""
     return TypeAdapter(Schema).validate_python(values)
@@ -120,7 +125,7 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
 def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> np.ndarray:
     """Of an array in the columns' order, or of images, flat or not."""
     shape = schema.shape or (len(schema.columns),)
-    if rows.shape[1:] not in (shape, (int(np.prod(shape)),)):
+    if rows.shape[1:] not in (shape, (int(np.prod(shape)),), (*schema.shape, 1)):
         raise DataError(f"rows of shape {rows.shape[1:]}, expected {shape}")
     if rows.dtype.kind not in "buif":
         raise DataError(f"values of type {rows.dtype}, expected numbers")
@@ -165,7 +170,7 @@ def _float32(schema: Schema, values: np.ndarray, first: int) -> np.ndarray:
     if bad.any():
         row, column = np.argwhere(bad)[0]
         found = f"row {first + row + 1}, {schema.features[column]}: {values[row, column]}"
-        raise DataError(f"{found} is no finite 32-bit number, and {int(bad.sum()) - 1} others are none")
+        raise DataError(f"{found} is not finite or beyond {LARGEST:g}, as are {int(bad.sum()) - 1} others")
     return values.astype(np.float32)
 
 

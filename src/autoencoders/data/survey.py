@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from autoencoders.data.schema import LARGEST, Column, Rows, some, typed
+from autoencoders.data.schema import LARGEST, Column, Rows, is_number, some, typed
 from autoencoders.errors import DataError
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many
 MOST_CATEGORIES = 100
+RESOLUTION = 2.0**-19  # of 32-bit numbers: 16 steps, as a share of a value
 FENCE = 1.5  # interquartile ranges beyond the quartiles from which on a value counts as an outlier. Tukey 1977
 
 
@@ -49,7 +50,7 @@ class Survey:
         if len(counts) > MOST_CATEGORIES:
             raise DataError(
                 f"column {name}: text with more than {MOST_CATEGORIES} different values can't be a category "
-                f"({some(sorted(counts, key=_is_number))}); add it to data.ignore, or name it in data.label"
+                f"({some(sorted(counts, key=is_number))}); add it to data.ignore, or name it in data.label"
             )
 
     def _add_numbers(self, values: np.ndarray) -> None:
@@ -87,8 +88,14 @@ class Survey:
             raise DataError(f"column {name}: the training rows have no value in it; add it to data.ignore")
         if told["type"] == "number":
             constant = told["minimum"] if told["constant"] and abs(told["minimum"]) <= LARGEST else None
+            low, high = (float(told[end]) for end in ("minimum", "maximum"))
+            if not told["constant"] and told["deviation"] < RESOLUTION * max(abs(low), abs(high)):
+                raise DataError(
+                    f"column {name}: values from {low!r} to {high!r} differ by less than 32-bit numbers can tell; "
+                    "subtract what they have in common, or add it to data.ignore"
+                )
             return Column(name, None, told["median"] if impute else None, constant)
-        text = [value for value in values if not _is_number(value)]
+        text = [value for value in values if not is_number(value)]
         if 0 < 2 * len(text) < len(values):
             raise DataError(f"column {name}: {some(text)} among numbers; mend it, or add it to data.ignore")
         common = max(values, key=values.__getitem__)
@@ -116,10 +123,6 @@ class Survey:
             for name, counts in self.texts.items()
         ]
         return [*numbers, *texts]
-
-
-def _is_number(text: str) -> bool:
-    return text.lstrip("-").replace(".", "", 1).isdigit()
 
 
 def is_text(kind: pa.DataType) -> bool:
