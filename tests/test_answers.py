@@ -1,14 +1,16 @@
 """Files in, answers out: every format, any number of batches, nothing half written."""
 
+import copy
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
-from autoencoders.answers import COLUMNS, answer_file, write
+from autoencoders.answers import COLUMNS, answer_file, picture, write
 from autoencoders.checkpoint import TrainedModel
 from autoencoders.data import readers
 from autoencoders.data.prepared import load_prepared
@@ -116,6 +118,14 @@ def test_a_picture_holds_every_image_eight_side_by_side_at_least_32_pixels_high(
     expected = untrained["sparse"].reconstruct(images[:n].reshape(n, 64)).reshape(n, 8, 8) / 16 * 255
     np.testing.assert_allclose(tiles[:n], expected, atol=1)
     assert not tiles[n:].any()
+
+
+def test_a_picture_is_black_where_the_scaling_starts(untrained):
+    model = copy.deepcopy(untrained["sparse"])
+    model.shift, model.scale = torch.full((64,), -1.0), torch.full((64,), 2.0)  # images in [-1, 1]
+    rows = np.linspace(-1, 1, 64, dtype=np.float32)[None]
+    pixels = np.asarray(picture(rows, model))[::4, ::4]
+    np.testing.assert_allclose(pixels.ravel(), np.linspace(0, 255, 64), atol=1)
 
 
 @pytest.mark.parametrize("form", ["a file", "a folder", "a zip"])

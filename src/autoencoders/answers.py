@@ -81,8 +81,9 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
 def write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
     """Writes answers as they come; arrays and pictures at their end. Raises UserError where a file can't hold them."""
     allowed = ENDINGS if model.description.schema.is_image else ENDINGS[:-1]
-    if out.suffix not in allowed:
-        raise UserError(f"{out}: answers are written as {', '.join(allowed)}")
+    if out.suffix not in allowed or out.is_dir():
+        found = "is a folder; " if out.is_dir() else ""
+        raise UserError(f"{out}: {found}answers are written as {', '.join(allowed)}")
     with beside(out) as new:
         if out.suffix == ".csv":
             for found in answers:
@@ -113,12 +114,12 @@ def picture(rows: np.ndarray, model: TrainedModel) -> Any:
     """A picture of images side by side. rows: (images, features), raw scale. Raises UserError for other rows."""
     from PIL import Image, ImageOps
 
-    schema, white = model.description.schema, float((model.shift + model.scale).max())
+    schema, black, white = model.description.schema, float(model.shift.min()), float((model.shift + model.scale).max())
     size = int(np.prod(schema.shape))
     if rows[0].size != size:
         raise UserError(f"a picture needs images of {size} values, but the answers have {rows[0].size}; choose .npy")
     (height, width, *colours), across = schema.shape, min(COLUMNS, len(rows))
-    pixels = np.clip(rows.reshape(len(rows), size) / white * 255, 0, 255).astype(np.uint8)
+    pixels = np.clip((rows.reshape(len(rows), size) - black) / (white - black) * 255, 0, 255).astype(np.uint8)
     images = np.pad(pixels, ((0, -len(rows) % across), (0, 0))).reshape(-1, across, height, width, *colours)
     sheet = Image.fromarray(images.swapaxes(1, 2).reshape(-1, across * width, *colours))
     return ImageOps.scale(sheet, max(1, 32 // height), Image.Resampling.NEAREST)

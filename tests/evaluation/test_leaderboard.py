@@ -194,6 +194,24 @@ def test_pcas_error_at_the_same_code_size_stands_in_every_row(rebuilding: list[R
     assert rows["pca"]["code_size"] == rebuilding[0]["code_size"]
 
 
+def test_codes_are_not_probed_where_test_rows_are_training_rows(
+    data: Prepared, evaluate: Evaluate, untrained: dict[str, TrainedModel]
+):
+    same = replace(data, description=replace(data.description, protocol="transductive"))
+    rows = Evaluation(same, evaluate).rows([untrained["undercomplete"]])
+    assert all(not PROBES & row.keys() for row in rows)
+
+
+def test_no_alarms_are_counted_where_all_test_rows_are_anomalies(
+    data: Prepared, evaluate: Evaluate, untrained: dict[str, TrainedModel]
+):
+    labels = data.labels | {"test": np.ones_like(data.labels["test"])}
+    anomalous = replace(data, labels=labels, description=replace(data.description, anomaly_labels=True))
+    row = Evaluation(anomalous, evaluate).model_row(untrained["undercomplete"])
+    assert not {key for key in row if "alarm" in key or "anomaly" in key}
+    json.dumps(row, allow_nan=False)
+
+
 def test_the_mean_predictor_has_the_variance_as_its_error_and_explains_none_of_it(
     leaderboard: list[Row], data: Prepared
 ):

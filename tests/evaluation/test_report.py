@@ -206,9 +206,12 @@ def test_a_row_that_lacks_what_every_row_has_is_refused(
 # --- numbers ---
 
 
-@pytest.mark.parametrize(("error", "percent"), [(2.0, 0.0), (1.0, 50.0), (0.0, 100.0), (3.0, -50.0)])
-def test_below_pca_is_the_share_of_pcas_error_that_is_gone(error: float, percent: float):
-    assert below_pca({"test_squared_error": error, "pca_test_squared_error": 2.0}) == pytest.approx(percent)
+@pytest.mark.parametrize(
+    ("error", "pca", "told"),
+    [(2, 2, "0.0 %"), (1, 2, "50.0 %"), (0, 2, "100.0 %"), (3, 2, "-50.0 %"), (1, 0, ""), (1, 1e-30, ""), (0, 0, "")],
+)
+def test_below_pca_is_the_share_of_pcas_error_that_is_gone_where_it_has_one(error: float, pca: float, told: str):
+    assert below_pca({"test_squared_error": error, "pca_test_squared_error": pca}) == told
 
 
 def test_ranked_sorts_by_test_error_and_leaves_the_rows_alone(rebuilding: list[Row]):

@@ -41,7 +41,7 @@ class Figures:
         self.labels = data.labels["test"][data.chosen("test", most)]
         self.names = data.description.labels or ("rows",)
         self.anomalous = data.description.anomaly_labels
-        self.white = float(data.description.maximum)
+        self.black, self.white = min(0.0, data.description.minimum), data.description.maximum
         self.x = data.sample("test", most)
         self.x_hat, self.codes = model.reconstruct(self.x), model.encode(self.x)
         self.errors = squared_error(self.x / data.scale, self.x_hat / data.scale)
@@ -102,8 +102,8 @@ class Figures:
         sheet = tiles.swapaxes(1, 2).reshape(rows * (height + 1), columns * (width + 1), *colours)[:-1, :-1]
         size = 0.6 * columns + 0.2, 0.6 * rows * height / width + 0.5
         figure, axes = drawing(size, f"{self.kind}: {title}")
-        shown = np.clip(sheet / self.white, 0, 1) if colours else sheet
-        axes.imshow(shown, cmap="gray", vmin=0, vmax=1 if colours else self.white, interpolation="nearest")
+        shown = np.clip((sheet - self.black) / (self.white - self.black), 0, 1) if colours else sheet
+        axes.imshow(shown, cmap="gray", vmin=self.black, vmax=self.white, interpolation="nearest")  # of colours: as is
         axes.set_axis_off()
         return figure
 

@@ -21,7 +21,7 @@ Operation = Callable[[np.ndarray], np.ndarray]
 ACTIVE_VARIANCE = 0.01  # of a code unit over the test rows; Burda et al. 2016, section 4.2
 JACOBIAN_ROWS = 1000  # test rows, a sample, whose Jacobians are computed
 PROBE_VALUES = 2**26  # of codes that a probe may be fitted on
-COMPONENTS = 80  # of the PCA that cleans corrupted rows
+COMPONENTS = 80  # of the PCA that cleans corrupted rows, but a quarter of the features at most: all would clean nothing
 
 
 class Evaluation:
@@ -44,7 +44,8 @@ class Evaluation:
             rows.append({**self._facts("iforest", len(test)), **found})
         filters: dict[str, Values] = {}
         for model in models:
-            filters |= cleaned(model, self.data, self.pca.at(COMPONENTS), self.params.seed)
+            kept = min(COMPONENTS, max(1, self.data.description.schema.n_features // 4))
+            filters |= cleaned(model, self.data, self.pca.at(kept), self.params.seed)
         new = filters.keys() - {row["model"] for row in rows}
         rows += [self._facts(name, len(self.data.chosen("test"))) for name in filters if name in new]
         return [row | self._intervals(filters.get(row["model"], {})) for row in rows]
@@ -71,7 +72,7 @@ class Evaluation:
             "best_epoch": description.best_epoch,
             "active_code_units": int((codes.var(0) > ACTIVE_VARIANCE).sum()),
         }
-        own, (probes, strength) = self._own_values(model), self._probes(model.encode, codes)
+        own, (probes, strength) = self._own_values(model), self._probes(model.encode)
         jacobian = self._jacobian_norm(model)
         if jacobian and (spread := float(np.linalg.norm(model.latent(self.data.sample("test")).std(0)))):
             row["scaled_jacobian_norm"] = float(jacobian["jacobian_norm"].mean()) / spread
@@ -92,7 +93,7 @@ class Evaluation:
             def encode(raw: np.ndarray) -> np.ndarray:
                 return linear.encode(scaled(raw)).astype(np.float32)  # as models' codes
 
-            probes, strength = self._probes(encode, self._labelled("test", encode)[0])
+            probes, strength = self._probes(encode)
             row |= strength
         row |= self._judged(size, lambda raw: linear.reconstruct(scaled(raw)), probes)
         if self.anomalous and size:
@@ -146,25 +147,27 @@ class Evaluation:
         linear, blocks = self.pca.at(code_size), map(self.data.scaled, self.data.rows["test"])
         return np.concatenate([squared_error(x, linear.reconstruct(x)) for x in blocks])
 
-    def _probes(self, encode: Operation, test_codes: np.ndarray) -> tuple[Values, Row]:
+    def _probes(self, encode: Operation) -> tuple[Values, Row]:
         """Errors of classifiers that see codes, and the linear one's L2 penalty.
 
-        None where labels are missing, mean anomalies, or are all the same.
+        None where labels are missing, mean anomalies, or are all the same; or where test rows are training rows.
         """
-        most, l2 = self.params.probe_rows, self.params.probe_l2
-        train = self._labelled("train", encode, PROBE_VALUES // test_codes.shape[1], most)
-        if self.anomalous or len(np.unique(train[1])) < 2:
+        facts, l2 = self.data.description, self.params.probe_l2
+        if self.anomalous or not facts.labels or facts.protocol == "transductive":
+            return {}, {}
+        test = self._labelled("test", encode)
+        room = PROBE_VALUES // test[0].shape[1]
+        train = self._labelled("train", encode, room, self.params.probe_rows)
+        if len(np.unique(train[1])) < 2:
             return {}, {}
         probes = Probes(train, standardised=self.params.probe_standardised)
-        if l2 == "auto":
-            l2 = probes.best_l2(self._labelled("validation", encode, PROBE_VALUES // test_codes.shape[1]))
-        return probes.errors((test_codes, self._labels("test")), l2), {"probe_l2": l2}
+        l2 = probes.best_l2(self._labelled("validation", encode, room)) if l2 == "auto" else l2
+        return probes.errors(test, l2), {"probe_l2": l2}
 
     def _labelled(self, split: str, encode: Operation, room: int = 0, most: int | None = None) -> Labelled:
         """Codes and labels of rows of a split, which are read in parts: only their codes are in memory together."""
         chosen = self.data.chosen(split, most, room)
-        parts = np.array_split(chosen, math.ceil(len(chosen) / BATCH_ROWS))
-        codes = [encode(np.asarray(self.data.rows[split].take(part), np.float32)) for part in parts]
+        codes = [encode(np.asarray(part, np.float32)) for part in self.data.rows[split].parts(chosen)]
         return np.concatenate(codes), self.data.labels[split][chosen]
 
     def _labels(self, split: str) -> np.ndarray:
@@ -196,9 +199,10 @@ class Evaluation:
         p_value, score = map(np.concatenate, zip(*scored, strict=True))
         labels = self.data.labels["test"]
         clean = p_value[labels == 0] if self.anomalous else p_value
-        rate = self.params.false_alarm_rate
-        low, high = alarm_interval(rate, model.description.calibration_rows, len(clean))
-        alarms = {"test_false_alarm_rate": float((clean <= rate).mean()), "false_alarm_interval": [low, high]}
+        rate, alarms = self.params.false_alarm_rate, Row()
+        if len(clean):
+            low, high = alarm_interval(rate, model.description.calibration_rows, len(clean))
+            alarms = {"test_false_alarm_rate": float((clean <= rate).mean()), "false_alarm_interval": [low, high]}
         return {**alarms, **(anomaly_metrics(score, labels, self.params.seed) if self.anomalous else {})}
 
 

@@ -15,7 +15,7 @@ SSIM_WINDOW = 7  # pixels
 
 def squared_error(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     """Squared error summed over features, one value a row. x, x_hat: (rows, features)."""
-    return np.square(x - x_hat).sum(1, dtype=np.float64)
+    return np.square(x - x_hat, dtype=np.float64).sum(1)
 
 
 def explained_variance(error: np.ndarray, deviation: np.ndarray) -> float:

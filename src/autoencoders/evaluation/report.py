@@ -22,6 +22,7 @@ COLUMNS = {
     "anomaly_auroc": "anomaly AUROC",
     "anomaly_average_precision": "anomaly average precision",
 }
+ROUNDING = 1e-6  # of a model's error, below which PCA's is one of rounding: a code for each feature
 BASELINES = ("pca", "mean", "iforest", "wiener", "median", "pca denoised")
 OWN = {
     "test_mean_active_units": "mean active units",
@@ -34,9 +35,10 @@ OWN = {
 }
 
 
-def below_pca(row: Row) -> float:
-    """How far the row's error lies below PCA's at the same code size, in percent."""
-    return 100 * (1 - float(row["test_squared_error"]) / float(row["pca_test_squared_error"]))
+def below_pca(row: Row) -> str:
+    """How far the row's error lies below PCA's at the same code size; nothing where PCA's is none but for rounding."""
+    error, pca = float(row["test_squared_error"]), float(row["pca_test_squared_error"])
+    return f"{100 * (1 - error / pca):.1f} %" if pca > ROUNDING * error else ""
 
 
 def ranked(rows: Sequence[Row]) -> list[Row]:
@@ -67,7 +69,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
             str(row.get("code_size", "")),
             f"{row['test_squared_error']:.3f}" if low else "",
             f"{low:.3f}-{high:.3f}" if low else "",
-            "" if row["model"] in BASELINES else f"{below_pca(row):.1f} %",
+            "" if row["model"] in BASELINES else below_pca(row),
             *(f"{row[key]:.{1 if name == 'PSNR' else 3}f}" if key in row else "" for name, key in last.items()),
         )
     return result
