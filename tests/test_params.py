@@ -67,6 +67,38 @@ def checked(values: Mapping[str, Any]) -> Params:
     return params
 
 
+UNKNOWN = {"data.path": "own.csv"}  # data that no stage has read yet
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"models.sparse.network.code_activation": "relu"},
+        {"network.n_layers": 2, "network.nodes_per_layer": [1, 2]},
+        {"network.n_layers": 3, "network.nodes_per_layer": [3, 2]},
+        {"models.contractive.jacobian": "closed_form", "network.n_layers": 1},
+        {"models.sparse.penalty": "top_k", "models.sparse.k": 9, "network.code_size": 8},
+    ],
+)
+def test_rules_that_need_no_data_hold_before_it_is_read(values: Mapping[str, Any]):
+    assert refusal(values | UNKNOWN) == refusal(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"network.kind": "conv"},
+        {"train.augment": 1.0},
+        {"network.loss": "bce"},
+        {"network.code_size": 65_536},
+        {"network.nodes_per_layer": [8]},  # auto: one layer for tables
+        {"network.nodes_per_layer": [9, 8]},  # two for images
+    ],
+)
+def test_what_the_data_may_allow_is_not_refused_before_it_is_read(values: Mapping[str, Any]):
+    checked(values | UNKNOWN)
+
+
 def refusal(values: Mapping[str, Any]) -> str:
     """The message with which the file with other values is refused, on reading or on checking it against its data."""
     with pytest.raises(ParameterError) as caught:

@@ -31,6 +31,15 @@ def without(params: Params, kinds: Sequence[str]) -> Params:
     return params.model_copy(update={"models": params.models.model_copy(update=dict.fromkeys(kinds))})
 
 
+def test_the_ends_of_a_space_are_tried_before_the_data_is_read(params):
+    bad = with_space(
+        params, {"param": "network.n_layers", "low": 0, "high": 2}, models__contractive__jacobian="closed_form"
+    )
+    with pytest.raises(ParameterError, match=r"^tune.space: network.n_layers = 2 does not fit contractive"):
+        check_space(bad, None)
+    check_space(with_space(params, {"param": "network.kind", "choices": ["mlp", "conv"]}, network__n_layers=1), None)
+
+
 # the file as it is
 
 

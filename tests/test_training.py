@@ -288,6 +288,18 @@ def test_a_training_takes_the_threads_it_is_given_and_gives_them_back(asked, fou
     assert (threads.found, torch.get_num_threads()) == (found, before)
 
 
+# the penalty
+
+
+def test_a_single_epoch_has_no_warm_up_of_beta(params, data):
+    given = {**QUICK, "train.epochs": 1, "models.variational.warmup": 0.5}
+    with_beta, without = (
+        fit("variational", params.override({**given, "models.variational.beta": beta}), data).history[0]
+        for beta in (10.0, 0.0)
+    )
+    assert with_beta["val/penalty"] < without["val/penalty"]
+
+
 # trimming
 
 

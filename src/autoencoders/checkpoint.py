@@ -125,11 +125,12 @@ class TrainedModel(nn.Module):
         self.description = replace(self.description, calibration_rows=len(clean))
 
     def score(self, raw: np.ndarray) -> Scores:
-        """The negative ELBO for the variational type, the reconstruction error for others, of raw rows, in nats.
+        """An upper bound of the negative ELBO for the variational type, the reconstruction error for others, in nats.
 
         sum_j (TAILS + 1) / 2 log(1 + error_j / (TAILS variance_j)) + KL(q(z | x) || p(z)) + constant: a Student-t
-        decoder, under which one feature alone can't decide. error_j: squared, mean over posterior draws. p-value:
-        (1 + clean scores that are as high) / (1 + clean rows). Vovk et al. 2005, section 2.2.
+        decoder, under which one feature alone can't decide. error_j: squared, mean over posterior draws. The ELBO has
+        the mean of the logarithms, which is at most that (Jensen). p-value: (1 + clean scores that are as high) /
+        (1 + clean rows). Vovk et al. 2005, section 2.2.
         """
         parts = self._output("nats", raw)
         score, clean = parts.sum(1), self.calibration.numpy()

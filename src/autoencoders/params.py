@@ -3,7 +3,7 @@
 import difflib
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
@@ -25,7 +25,8 @@ BUILT_IN = ("digits", "mnist", "fashion_mnist")
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 OpenFraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Units = Annotated[int, Field(ge=1, le=65_536)]
+LARGEST_CODE = 65_536
+Units = Annotated[int, Field(ge=1, le=LARGEST_CODE)]
 Weight = Annotated[float, Field(ge=0)]
 
 
@@ -409,10 +410,22 @@ class Params(Section):
         """Raises ParameterError where a type's values don't fit together or don't fit the data, where it is known."""
         if not self.kinds:
             raise ParameterError(f"models: no type to train; name some of {', '.join(Models.model_fields)}")
+        for_some(facts, self._fits)
+
+    def _fits(self, facts: DataFacts) -> None:
+        for kind in self.kinds:
+            self.architecture(kind, facts)
+            self.train_for(kind, facts)
+
+
+def for_some(facts: DataFacts | None, check: Callable[[DataFacts], object]) -> None:
+    """Calls a check. Raises ParameterError where it does: of data not read yet, for a large table and large images."""
+    try:
+        check(facts or DataFacts(LARGEST_CODE**2, unit_interval=True))
+    except ParameterError:
         if facts:
-            for kind in self.kinds:
-                self.architecture(kind, facts)
-                self.train_for(kind, facts)
+            raise
+        check(DataFacts(LARGEST_CODE**2, unit_interval=True, shape=(LARGEST_CODE, LARGEST_CODE)))
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

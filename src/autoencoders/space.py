@@ -2,7 +2,7 @@
 
 from autoencoders.defaults import DataFacts
 from autoencoders.errors import ParameterError
-from autoencoders.params import Dimension, Network, Params, Train, likely
+from autoencoders.params import Dimension, Network, Params, Train, for_some, likely
 
 FIELDS = {
     f"{section.__name__.lower()}.{name}": field.annotation
@@ -44,9 +44,7 @@ def check_space(params: Params, facts: DataFacts | None) -> None:
         reason = _reason(params, name) if first == i else f"stands in tune.space[{first}] too"
         if reason:
             raise ParameterError(f"tune.space[{i}].param = {name}: {reason}")
-    if facts is not None:
-        for kind in params.kinds:
-            _try_ends(params, kind, facts)
+    for_some(facts, lambda facts: _try_ends(params, facts))
 
 
 def _reason(params: Params, name: str) -> str:
@@ -65,13 +63,14 @@ def _reason(params: Params, name: str) -> str:
     return f"can't be tuned; allowed: {likely(name, TUNABLE)}"
 
 
-def _try_ends(params: Params, kind: str, facts: DataFacts) -> None:
-    """Each end and choice alone, and all first and all last ones together."""
-    space = dimensions(params, kind, facts)
-    alone = [{dimension.param: value} for dimension in space for value in dimension.ends]
-    for values in (*alone, *({dimension.param: dimension.ends[end] for dimension in space} for end in (0, -1))):
-        try:
-            params.tuned(kind, values).architecture(kind, facts)
-        except ParameterError as error:
-            told = ", ".join(f"{name} = {value}" for name, value in values.items())
-            raise ParameterError(f"tune.space: {told} does not fit {kind}: {error}") from None
+def _try_ends(params: Params, facts: DataFacts) -> None:
+    """For each type, each end and choice alone, and all first and all last ones together."""
+    for kind in params.kinds:
+        space = dimensions(params, kind, facts)
+        alone = [{dimension.param: value} for dimension in space for value in dimension.ends]
+        for values in (*alone, *({dimension.param: dimension.ends[end] for dimension in space} for end in (0, -1))):
+            try:
+                params.tuned(kind, values).architecture(kind, facts)
+            except ParameterError as error:
+                told = ", ".join(f"{name} = {value}" for name, value in values.items())
+                raise ParameterError(f"tune.space: {told} does not fit {kind}: {error}") from None

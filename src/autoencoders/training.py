@@ -90,8 +90,8 @@ class TrainingModule(pl.LightningModule):
 
     @property
     def penalty_weight(self) -> float:
-        """The penalty's weight in this epoch."""
-        return self.model.autoencoder.penalty_weight(self.progress)
+        """The penalty's weight in this epoch; a single epoch has no warm-up."""
+        return self.model.autoencoder.penalty_weight(self.progress if self.train_params.epochs > 1 else 1.0)
 
     def shuffling(self) -> torch.Generator:
         """The random stream of this epoch's order, the same on every device."""
