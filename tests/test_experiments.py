@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -74,6 +75,25 @@ def test_a_wrong_value_is_told_with_its_file_and_key(repository):
 def test_an_experiment_that_is_not_there_is_told_with_those_that_are(repository):
     with pytest.raises(UserError, match=r"experiments/tinny.yaml: no such experiment: tiny; did you mean tiny\?"):
         merged("tinny")
+
+
+@pytest.mark.parametrize("name", ["../params", "../experiments/tiny", "/etc/hosts"])
+def test_an_experiments_name_is_no_path(repository, name):
+    with pytest.raises(UserError, match="no such experiment: tiny"):
+        merged(name)
+
+
+def test_two_runs_of_one_experiment_come_one_after_the_other(repository):
+    """The second would change params.yaml below the first one's stages."""
+    subprocess.run(["git", "add", "."], check=True)
+    script = "from autoencoders.experiments import run; run('tiny', {'seed': %d}, commands=['sh -c ./slow'])"
+    look = "grep ^seed: params.yaml >> ../../seen"
+    Path("slow").write_text(f"{look}; sleep 1; {look}\n")
+    Path("slow").chmod(0o755)
+    running = [subprocess.Popen([sys.executable, "-c", script % seed]) for seed in (3, 4)]
+    assert [process.wait() for process in running] == [0, 0]
+    seen = Path("seen").read_text().split("\n")
+    assert seen[0] == seen[1] != seen[2] == seen[3]
 
 
 def test_a_workspace_holds_the_files_the_experiments_params_and_the_shared_cache(repository):

@@ -2,7 +2,10 @@
 
 import json
 import math
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,20 @@ def test_replacing_makes_the_folder_and_its_parents_where_there_were_none(tmp_pa
     with replacing(tmp_path / "x" / "y") as new:
         (new / "c.txt").write_text("new")
     assert contents(tmp_path) == {"x/y/c.txt": b"new"}
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write_and_a_living_ones_stays(old: Path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = old.parent / f".out~{gone.pid}-abc_1"
+    others = [old.parent / f".out~{os.getpid()}-abc", old.parent / f".out~x~{gone.pid}-abc", old.parent / ".out~note"]
+    for folder in (left, *others):
+        folder.mkdir()
+    write_text(old / "a.txt", "new")
+    assert left.exists()  # of another path
+    with replacing(old):
+        assert not left.exists()
+    assert all(folder.exists() for folder in others)
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -1,8 +1,13 @@
 """The knee and the table of the rate-distortion curve; the whole command is in tests/end_to_end/test_studies.py."""
 
 import csv
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
+import psutil
 import pytest
 
 from autoencoders.rate_distortion import curves, knee, table
@@ -37,3 +42,21 @@ def test_the_table_has_a_line_a_code_size_with_mean_and_band_of_the_test_error()
         "sparse_validation": "3.0",
     }
     assert (second["sparse"], second["sparse_low"], second["sparse_high"]) == ("0.5", "0.5", "0.5")
+
+
+WORKERS = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from autoencoders.rate_distortion import _begin_worker
+with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin_worker) as pool:
+    print(pool.submit(os.getpid).result(), flush=True)
+    pool.submit(time.sleep, 600)
+"""
+
+
+def test_a_worker_ends_with_its_parent_that_was_killed():
+    with subprocess.Popen([sys.executable, "-c", WORKERS], stdout=subprocess.PIPE, text=True) as parent:
+        worker = psutil.Process(int(parent.stdout.readline()))
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+        worker.wait(timeout=30)

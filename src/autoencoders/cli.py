@@ -32,7 +32,7 @@ ANSWERS = {
 def main() -> None:
     """Entry point of `ae`."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # of `ae ... | head`
-    with reporting():
+    with reporting("the same command"):
         if not Path("dvc.yaml").exists() and not {"-h", "--help"} & {*sys.argv}:
             raise UserError("no dvc.yaml here; run `ae` from the repository's root")
         ae(prog_name="ae")
@@ -60,7 +60,9 @@ def leaderboard() -> None:
     path = METRICS / "leaderboard.json"
     if not path.exists():
         raise UserError(f"{path}: no such file; `dvc repro` makes it")
-    Console().print(table(read_json(path), f"{_params().data.title}: test split, best first"))
+    data = DATA / "prepared.json"  # params.yaml may name another one by now
+    name = read_json(data)["name"] if data.exists() else _params().data.title
+    Console().print(table(read_json(path), f"{name}: test split, best first"))
     print(
         "\nNext:\n"
         "  make ui                                   compare the runs in MLflow\n"
@@ -79,6 +81,8 @@ def ui(port: int, host: str) -> None:
     """Start the MLflow UI on this machine."""
     from autoencoders.tracking import store
 
+    if store.uri().startswith("http"):
+        raise UserError(f"MLFLOW_TRACKING_URI = {store.uri()}: a server, which shows its UI there")
     store.open_store()
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     print(f"MLflow UI on http://{host}:{port}, Ctrl-C ends it", flush=True)
@@ -98,6 +102,7 @@ def dashboard(port: int, host: str) -> None:
     """Start optuna-dashboard on this machine: every study and trial."""
     from autoencoders.tuning.study import dashboard
 
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # of a page that is closed while it loads
     dashboard(_params().tune.storage, host, port)
 
 

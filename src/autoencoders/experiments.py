@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 from autoencoders.errors import UserError
 from autoencoders.files import beside, write_text
 from autoencoders.params import PARAMS_FILE, likely, load_tree, parse_params, put
-from autoencoders.stage import EXPERIMENT_VARIABLE, ROOT_VARIABLE, repository
+from autoencoders.stage import EXPERIMENT_VARIABLE, ROOT_VARIABLE, one_process, repository
 
 FILES, WORKSPACES = Path("experiments"), Path(".experiments")
 STAGES = "dvc repro evaluate"  # nothing is registered: no experiment becomes a champion
@@ -32,9 +32,9 @@ def merged(name: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]
 
     Raises ParameterError, or UserError where there is no such experiment.
     """
-    path = FILES / f"{name}.yaml"
-    if not path.exists():
-        raise UserError(f"{path}: no such experiment: {likely(name, sorted(p.stem for p in FILES.glob('*.yaml')))}")
+    path, known = FILES / f"{name}.yaml", sorted(path.stem for path in FILES.glob("*.yaml"))
+    if name not in known:
+        raise UserError(f"{path}: no such experiment: {likely(name, known)}")
     tree, changes = load_tree(PARAMS_FILE), load_tree(path)
     if "models" in changes:
         tree["models"] = {kind: tree["models"].get(kind) or {} for kind in changes["models"]}
@@ -102,7 +102,12 @@ def run(
     where the output goes, else to the terminal; threads: of each process. Raises ParameterError, and UserError where a
     command fails.
     """
-    folder = workspace(name + variant, merged(name, values))
+    tree = merged(name, values)
+    with one_process(repository() / WORKSPACES / f"{name}{variant}.lock", f"runs {name}{variant}"):
+        return _run(name, workspace(name + variant, tree), commands, log, threads)
+
+
+def _run(name: str, folder: Path, commands: Sequence[str], log: Path | None, threads: int | None) -> Path:
     environment = {**os.environ, ROOT_VARIABLE: str(repository()), EXPERIMENT_VARIABLE: name}
     environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment |= {"OMP_NUM_THREADS": str(threads)} if threads else {}

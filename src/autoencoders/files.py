@@ -1,7 +1,10 @@
 """Files written beside and renamed, so that none is ever half there; hashes of files."""
 
+import glob
 import hashlib
 import json
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,12 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
     """The path of a new file that takes the place of `path` when the block ends well, and vanishes when it doesn't."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
+    prefix = f".{path.name}~"
+    for left in path.parent.glob(f"{glob.escape(prefix)}*"):
+        writer = re.fullmatch(r"(\d+)-\w+", left.name.removeprefix(prefix))
+        if writer and not psutil.pid_exists(int(writer[1])):
+            remove(left)  # of a process that was killed
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{prefix}{os.getpid()}-") as scratch:
         new = Path(scratch, path.name)
         yield new
         if new.is_dir() and path.is_dir():

@@ -3,6 +3,8 @@
 import gc
 import json
 import multiprocessing
+import os
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -54,12 +56,24 @@ def _trained(params: Params, sizes: Sequence[int]) -> list[Point]:
     """The types' points: those that are kept at once, the others by worker processes of one thread each."""
     points = list(product(sorted(set(params.rate_distortion.seeds)), params.kinds, sizes))
     workers, spawn = params.rate_distortion.workers, multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, torch.set_num_threads, (1,)) as pool:
+    with ProcessPoolExecutor(workers, spawn, _begin_worker) as pool:
         results = pool.map(partial(_point, params, code_sha256("tune")), points)
         try:
             return list(tqdm(results, total=len(points), desc="rate-distortion", unit="training"))
         finally:
             pool.shutdown(cancel_futures=True)  # an interrupted curve ends with the points that have begun
+
+
+def _begin_worker() -> None:
+    """One thread; and an end where the parent was killed, for whose work a worker would wait for ever."""
+    torch.set_num_threads(1)
+
+    def follow() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _point(params: Params, code: str, point: tuple[int, str, int]) -> Point:

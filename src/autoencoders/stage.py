@@ -34,8 +34,11 @@ def repository() -> Path:
 
 
 @contextmanager
-def reporting() -> Iterator[None]:
-    """Shows a user's mistake as one message and ends the process with code 1; Ctrl-C and SIGTERM raise Interrupted."""
+def reporting(command: str = "`dvc repro`") -> Iterator[None]:
+    """Shows a user's mistake as one message and ends the process with code 1; Ctrl-C and SIGTERM raise Interrupted.
+
+    command: which goes on after these.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
@@ -45,7 +48,7 @@ def reporting() -> Iterator[None]:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except Interrupted as reason:
-        print(f"{reason}; `dvc repro` goes on from here", file=sys.stderr)
+        print(f"{reason}; {command} goes on from here", file=sys.stderr)
         raise SystemExit(130) from None
 
 

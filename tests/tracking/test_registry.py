@@ -69,6 +69,16 @@ def test_rollback_undoes_promotions_one_by_one_and_the_ledger_keeps_every_decisi
     assert registry.rollback().after is None
 
 
+def test_a_champion_that_was_deleted_can_not_come_back(registry, add):
+    first, second = add(1), add(2)
+    for version in (first, second):
+        registry.promote_by_hand(version, "a test")
+    registry.client.delete_model_version(registry.name, first)
+    with pytest.raises(UserError, match=f"version {first}, the champion before, was deleted"):
+        registry.rollback()
+    assert registry.champion() == second
+
+
 def test_a_kept_version_is_the_challenger_until_it_is_promoted(registry, add):
     first, second = add(1), add(2)
     registry.promote_by_hand(first, "a test")

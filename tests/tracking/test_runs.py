@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
 from autoencoders.errors import DivergedError, Interrupted
-from autoencoders.tracking.runs import Runs
+from autoencoders.files import write_json
+from autoencoders.tracking.runs import Runs, dvc_hash
 
 PARAMS = {"kind": "sparse", "network.code_size": 8, "train.epochs": 3}
 
@@ -82,3 +86,39 @@ def test_more_metrics_than_one_call_may_hold_are_all_logged(runs):
             run.epoch(epoch, {"val/reconstruction_loss": float(epoch), "val/penalty": 0.0})
     curve = runs.client.get_metric_history(run.id, "val/reconstruction_loss")
     assert [point.step for point in curve] == list(range(1, 601))
+
+
+def test_dvcs_hash_is_read_from_a_lock_that_is_being_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert dvc_hash(Path("data/prepared")) is None
+    lock, md5 = Path("dvc.lock"), f"{'0a' * 16}.dir"
+    whole = f"stages:\n  a:\n    outs:\n    - path: data/prepared\n      md5: {md5}\n"
+    for length in (
+        0,
+        len("stages:"),
+        len("stages:\n  a"),
+        whole.index("repared"),
+        whole.index("md5: ") + 9,
+        len(whole),
+    ):
+        lock.write_text(whole[:length])
+        writer = threading.Thread(target=lambda: (time.sleep(0.15), lock.write_text(whole)))
+        writer.start()
+        assert dvc_hash(Path("data/prepared")) == md5
+        writer.join()
+    assert dvc_hash(Path("data/other")) is None
+
+
+def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(runs, store_root, monkeypatch):
+    monkeypatch.chdir(store_root)
+    monkeypatch.setattr(Runs, "parent", lambda _: parent)
+    parent = runs._new("parent", {}).id
+    for name in ("reports/index.html", "metrics/leaderboard.json", "data/prepared/report.json"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("{}")
+    for error in (1.5, 2.5, 2.5):
+        write_json(Path("metrics/metrics.json"), {"pca": {"test_squared_error": error}})
+        runs.log_evaluation(only_missing=True)
+        assert runs.client.get_run(parent).data.metrics == {"pca/test/squared_error": error}
+    history = runs.client.get_metric_history(parent, "pca/test/squared_error")
+    assert [point.value for point in history] == [1.5, 2.5]

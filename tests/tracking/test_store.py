@@ -6,6 +6,9 @@ import subprocess
 import sys
 from contextlib import closing
 
+import pytest
+
+from autoencoders.errors import UserError
 from autoencoders.tracking import store
 
 WRITER = """
@@ -69,3 +72,20 @@ def test_the_users_own_tracking_server_wins(store_root, monkeypatch):
     assert store.uri() == f"sqlite:///{store_root}/own.db"
     store.open_store()
     assert not (store_root / "mlruns").exists()
+
+
+def test_an_experiment_that_was_deleted_in_the_ui_is_restored_with_its_runs(store_root, capsys):
+    client = store.open_store()
+    experiment = store.experiment(client, "digits")
+    client.create_run(experiment)
+    client.delete_experiment(experiment)
+    assert store.experiment(client, "digits") == experiment
+    assert "autoencoder-digits was deleted and is restored" in capsys.readouterr().out
+    client.create_run(experiment)
+    assert len(client.search_runs([experiment])) == 2
+
+
+def test_an_address_of_a_store_that_is_none_is_told(store_root, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "foo://nowhere")
+    with pytest.raises(UserError, match=r"^MLFLOW_TRACKING_URI = foo://nowhere: "):
+        store.open_store()

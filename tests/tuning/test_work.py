@@ -217,6 +217,23 @@ def test_a_worker_of_another_machine_is_not_judged_by_the_processes_of_this_one(
     assert [t.state for t in study.trials] == [TrialState.RUNNING]
 
 
+def test_who_is_waited_for_on_another_machine_is_told_once_with_a_way_to_give_the_trial_up(study, monkeypatch, capsys):
+    _, pid, created = gone()
+    study.ask().set_user_attr(WORKER, ["elsewhere", pid, created])
+    waits = []
+
+    def given_up(_: float) -> None:
+        waits.append(0)
+        if len(waits) == 3:
+            study.tell(0, state=TrialState.FAIL)
+
+    monkeypatch.setattr(time, "sleep", given_up)
+    work(study, squares, 1, lambda: None)
+    told = capsys.readouterr().out
+    assert told.count(f"waiting for process {pid} on elsewhere; if it is dead: `optuna tell") == 1
+    assert "--study-name s --trial-number 0 --state fail`" in told
+
+
 def test_another_process_with_the_dead_ones_number_is_not_taken_for_it(study):
     study.ask().set_user_attr(WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time() - 100])
     retry_the_dead(study)

@@ -175,7 +175,10 @@ class Registry:
                     del standing[-1:]
             if not standing:
                 raise UserError(f"{self.name}: no promotion to roll back")
-            return self._decide("rolled_back", standing[-1].version, standing[-1].before, "`ae registry rollback`")
+            before = standing[-1].before
+            if before not in (None, *(str(v.version) for v in self.versions())):
+                raise UserError(f"{self.name}: version {before}, the champion before, was deleted; promote another one")
+            return self._decide("rolled_back", standing[-1].version, before, "`ae registry rollback`")
 
     def history(self) -> list[Decision]:
         """This model's decisions, the oldest first."""

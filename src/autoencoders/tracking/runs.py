@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from autoencoders import stage
 from autoencoders.checkpoint import load_description, load_history
@@ -27,6 +28,7 @@ from autoencoders.params import PARAMS_FILE
 from autoencoders.tracking import store
 
 FINGERPRINT, TRIALS_SHA256 = "fingerprint", "trials_sha256"
+LOCK_WAITS = (0.0, 0.1, 0.2, 0.4, 0.8)  # seconds before each look at dvc.lock
 FLUSH_SECONDS = 5.0  # from one write of the learning curves to the next
 VERSIONED = ("src", "pipeline", "params.yaml", "dvc.yaml", "requirements.lock", "pyproject.toml")
 
@@ -211,14 +213,15 @@ class Runs:
 
         A type's metrics and figures go to the run that trained it; the report and the baselines' metrics, under their
         names, to the parent. Metrics are named as the UI groups them, test/x and val/x. only_missing: leave out the
-        runs that have them.
+        runs that have the same.
         """
         shared = [stage.REPORTS / "index.html", stage.METRICS / "leaderboard.json", stage.DATA / REPORT]
         for model, values in read_json(stage.METRICS / "metrics.json").items():
             own = (stage.MODELS / model).is_dir()
             run, prefix = (self.trained(stage.MODELS / model), "") if own else (self.pipeline(), f"{model}/")
             named = {prefix + re.sub("^(test|val)(idation)?_", r"\1/", key): value for key, value in values.items()}
-            if not only_missing or named.keys() - self.client.get_run(run.id).data.metrics.keys():
+            logged = self.client.get_run(run.id).data.metrics
+            if not only_missing or any(logged.get(key) != value for key, value in named.items()):
                 run.metrics(named)
                 files = sorted((stage.FIGURES / model).iterdir()) if own else shared
                 run.artifacts(files, "figures" if own else None)
@@ -260,8 +263,17 @@ def _process() -> dict[str, str]:
 
 
 def dvc_hash(path: Path) -> str | None:
-    """DVC's hash of a stage's output, from dvc.lock, where a stage has written it."""
+    """DVC's hash of a stage's output, from dvc.lock, where a stage has written it.
+
+    Another `dvc` may be writing the file, which it does in place: what is read then is a part of it.
+    """
     lock = Path("dvc.lock")
-    stages = YAML(typ="safe", pure=True).load(lock)["stages"] if lock.exists() else {}
-    outs = [out for stage in stages.values() for out in stage.get("outs", [])]
-    return next((out["md5"] for out in outs if out["path"] == path.as_posix()), None)
+    for wait in LOCK_WAITS if lock.exists() else ():
+        time.sleep(wait)
+        with suppress(YAMLError, LookupError, TypeError, AttributeError):
+            stages = YAML(typ="safe", pure=True).load(lock)["stages"]
+            outs = [out for stage in stages.values() for out in stage.get("outs", [])]
+            found = [str(out["md5"]) for out in outs if out["path"] == path.as_posix()]
+            if found and re.fullmatch(r"[0-9a-f]{32}(\.dir)?", found[0]):
+                return found[0]
+    return None

@@ -49,8 +49,14 @@ def open_store() -> mlflow.MlflowClient:
     warnings.filterwarnings("ignore", module="mlflow")  # its deprecations are not the user's to mend
     if uri() == local():
         _ready(folder())
-    mlflow.set_tracking_uri(uri())
-    return mlflow.MlflowClient(uri())
+    try:
+        mlflow.set_tracking_uri(uri())
+        client = mlflow.MlflowClient(uri())
+        if uri() != local():
+            client.search_experiments(max_results=1)
+    except MlflowException as error:
+        raise UserError(f"MLFLOW_TRACKING_URI = {uri()}: {str(error).splitlines()[0]}") from error
+    return client
 
 
 def name(data: str) -> str:
@@ -68,6 +74,9 @@ def experiment(client: mlflow.MlflowClient, data: str) -> str:
         except MlflowException:  # another process was faster
             if (found := client.get_experiment_by_name(name(data))) is None:
                 raise
+    if found.lifecycle_stage == "deleted":  # in the UI; its name stays taken
+        client.restore_experiment(found.experiment_id)
+        print(f"MLflow's experiment {found.name} was deleted and is restored, with its runs", flush=True)
     return str(found.experiment_id)
 
 

@@ -33,6 +33,7 @@ REASON, RESULT, UNTUNED = "reason", "result", "untuned"  # of a failed, of a com
 RETRIES = "retry_history"  # Optuna's own attribute of a trial
 VARIABLE = "AUTOENCODERS_STUDY_URL"
 EXAMPLE = "postgresql://user:password@host:5432/studies"
+JOURNAL = "optuna.journal"
 HEARTBEAT, GRACE = 5, 20  # seconds from one sign of life to the next, and until a silent worker counts as dead
 LOCK_GRACE = 10  # seconds until the lock of a writer that was killed is broken; a write takes milliseconds
 STARTUP = 5  # random trials before TPE learns from them: short studies gain from few
@@ -43,7 +44,7 @@ def open_storage(where: str) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     if where == "journal":
-        return _journal(repository() / STUDIES / "optuna.journal")
+        return _journal(repository() / STUDIES / JOURNAL)
     with reporting_database(where):
         return storages.RDBStorage(
             _url().render_as_string(hide_password=False),

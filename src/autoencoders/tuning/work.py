@@ -25,10 +25,10 @@ from autoencoders.errors import DivergedError, UserError
 from autoencoders.evaluation.metrics import fidelity
 from autoencoders.params import Dimension, Params
 from autoencoders.space import WHOLE, dimensions
-from autoencoders.stage import Starter
+from autoencoders.stage import STUDIES, Starter
 from autoencoders.tracking.runs import Run, Runs
 from autoencoders.training import fit
-from autoencoders.tuning.study import GRACE, REASON, RESULT, WORKER, attempts, queue_again, rank, trial_params
+from autoencoders.tuning.study import GRACE, JOURNAL, REASON, RESULT, WORKER, attempts, queue_again, rank, trial_params
 
 CURVES = ("train/reconstruction_loss", CRITERION)
 HOPELESS = 10  # trials that fail, from the first on, before a study gives up
@@ -50,7 +50,7 @@ class Objective:
     def __call__(self, trial: Trial) -> float | tuple[float, int]:
         """Raises what the training raises, and TrialPruned."""
         values = {d.param: suggest(trial, d) for d in dimensions(self.params, self.kind, self.data.description.facts)}
-        with self.runs.trial(self.study_run, f"trial {trial.number}", values) as run:
+        with self.runs.trial(self.study_run, f"trial {rank(trial.study, trial.number)}", values) as run:
             result = self._result(trial, values, run)
         if result is None:
             raise TrialPruned
@@ -109,6 +109,7 @@ def work(study: Study, objective: Callable[[Trial], Any], n_trials: int, after: 
 
     after: called after each trial and each wait. Raises UserError where the study is hopeless.
     """
+    awaited = set[int]()
     while True:
         retry_the_dead(study)
         counted = attempts(study)
@@ -119,8 +120,25 @@ def work(study: Study, objective: Callable[[Trial], Any], n_trials: int, after: 
         if len(counted) < n_trials or any(trial.state == TrialState.WAITING for trial in counted):
             _try(study, objective, n_trials)
         else:
+            _tell_of_strangers(study, awaited)
             time.sleep(POLL_SECONDS)
         after()
+
+
+def _tell_of_strangers(study: Study, told: set[int]) -> None:
+    """Names, once each, the trials of other machines' workers in a journal: whether these live can't be seen."""
+    running = [] if _in_database(study) else study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    for trial in running:
+        host, pid, _ = trial.user_attrs.get(WORKER, (socket.gethostname(), 0, 0))
+        if host != socket.gethostname() and trial.number not in told:
+            told.add(trial.number)
+            tell = f"optuna tell --storage {STUDIES}/{JOURNAL} --study-name {study.study_name}"
+            tell += f" --trial-number {trial.number} --state fail"
+            print(f"waiting for process {pid} on {host}; if it is dead: `{tell}`", flush=True)
+
+
+def _in_database(study: Study) -> bool:
+    return isinstance(study._storage, storages.RDBStorage)
 
 
 class Surplus(Exception):  # noqa: N818  (no error)
@@ -156,7 +174,7 @@ def _try(study: Study, objective: Callable[[Trial], Any], n_trials: int) -> None
 
 def retry_the_dead(study: Study) -> None:
     """Queues the trials of dead workers again: known by their silence in a database, by their process in a journal."""
-    in_database = isinstance(study._storage, storages.RDBStorage)
+    in_database = _in_database(study)
     if in_database:
         storages.fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
