@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
@@ -22,7 +20,7 @@ def beside(path: Path) -> Iterator[Path]:
     prefix = f".{path.name}~"
     for left in path.parent.glob(f"{glob.escape(prefix)}*"):
         writer = re.fullmatch(r"(\d+)-\w+", left.name.removeprefix(prefix))
-        if writer and not psutil.pid_exists(int(writer[1])):
+        if writer and not _runs(int(writer[1])):
             remove(left)  # of a process that was killed
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{prefix}{os.getpid()}-") as scratch:
         new = Path(scratch, path.name)
@@ -38,6 +36,17 @@ def replacing(path: Path) -> Iterator[Path]:
     with beside(path) as new:
         new.mkdir()
         yield new
+
+
+def _runs(process: int) -> bool:
+    """Whether there is a process with this number."""
+    try:
+        os.kill(process, 0)  # no signal: it only asks
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # someone else's
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -100,10 +100,10 @@ def test_a_trials_result_is_that_of_an_ordinary_training_with_its_values(tried, 
     trial, _ = tried(kind, {**VALUES, **own})
     fitted = fit(kind, spaced.override({**VALUES, **own, "train.epochs": EPOCHS}), data)
     x = data.sample("validation") / data.scale
-    errors = np.square(x - fitted.model.reconstruct(data.sample("validation")) / data.scale)
-    deviations = np.square(x - (data.sample("train") / data.scale).mean(0))
+    errors = np.square(x - fitted.model.reconstruct(data.sample("validation")) / data.scale, dtype=np.float64)
+    deviations = np.square(x - (data.sample("train") / data.scale).mean(0), dtype=np.float64)
     assert trial.user_attrs[RESULT] == {
-        "squared_error": errors.sum(1, dtype=np.float64).mean(),
+        "squared_error": errors.sum(1).mean(),
         "explained_variance": pytest.approx(1 - errors.sum() / deviations.sum(), rel=1e-5),
         "code_size": VALUES["network.code_size"],
         "epochs": EPOCHS,
