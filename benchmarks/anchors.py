@@ -97,12 +97,8 @@ def anchors(only: Sequence[str], seeds: Sequence[int], jobs: int) -> list[dict[s
     if unknown := set(only) - set(known):
         raise UserError(f"no anchor {', '.join(sorted(unknown))}: {likely(min(unknown), list(known))}")
     chosen = {name: anchor for name, anchor in known.items() if name in (only or known)}
-    work = [
-        (name, seed, i)
-        for seed in dict.fromkeys(seeds)
-        for name, anchor in chosen.items()
-        for i in range(len(anchor.variants))
-    ]
+    seeds = list(dict.fromkeys(seeds))
+    work = [(name, seed, i) for seed in seeds for name, anchor in chosen.items() for i in range(len(anchor.variants))]
     with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(work), desc="anchors", unit="run") as bar:
         ran = {task: pool.submit(_run, known[task[0]], *task, bar=bar) for task in work}
         try:

@@ -72,7 +72,7 @@ class Evaluation:
             "best_epoch": description.best_epoch,
             "active_code_units": int((codes.var(0) > ACTIVE_VARIANCE).sum()),
         }
-        own, (probes, strength) = self._own_values(model), self._probes(model.encode)
+        own, (probes, strength) = self._own_values(model), self._probes(model.encode, codes)
         jacobian = self._jacobian_norm(model)
         if jacobian and (spread := float(np.linalg.norm(model.latent(self.data.sample("test")).std(0)))):
             row["scaled_jacobian_norm"] = float(jacobian["jacobian_norm"].mean()) / spread
@@ -147,15 +147,15 @@ class Evaluation:
         linear, blocks = self.pca.at(code_size), map(self.data.scaled, self.data.rows["test"])
         return np.concatenate([squared_error(x, linear.reconstruct(x)) for x in blocks])
 
-    def _probes(self, encode: Operation) -> tuple[Values, Row]:
-        """Errors of classifiers that see codes, and the linear one's L2 penalty.
+    def _probes(self, encode: Operation, codes: np.ndarray | None = None) -> tuple[Values, Row]:
+        """Errors of classifiers that see codes, and the linear one's L2 penalty. codes: the test rows', where known.
 
         None where labels are missing, mean anomalies, or are all the same; or where test rows are training rows.
         """
         facts, l2 = self.data.description, self.params.probe_l2
         if self.anomalous or not facts.labels or facts.protocol == "transductive":
             return {}, {}
-        test = self._labelled("test", encode)
+        test = self._labelled("test", encode) if codes is None else (codes, self._labels("test"))
         room = PROBE_VALUES // test[0].shape[1]
         train = self._labelled("train", encode, room, self.params.probe_rows)
         if len(np.unique(train[1])) < 2:

@@ -220,8 +220,7 @@ class Runs:
             own = (stage.MODELS / model).is_dir()
             run, prefix = (self.trained(stage.MODELS / model), "") if own else (self.pipeline(), f"{model}/")
             named = {prefix + re.sub("^(test|val)(idation)?_", r"\1/", key): value for key, value in values.items()}
-            logged = self.client.get_run(run.id).data.metrics
-            if not only_missing or any(logged.get(key) != value for key, value in named.items()):
+            if not only_missing or not named.items() <= self.client.get_run(run.id).data.metrics.items():
                 run.metrics(named)
                 files = sorted((stage.FIGURES / model).iterdir()) if own else shared
                 run.artifacts(files, "figures" if own else None)
