@@ -28,7 +28,8 @@ from autoencoders.files import read_json, write_json
 from autoencoders.params import Section, likely, load_tree, validated
 from autoencoders.stage import METRICS, MODELS, reporting, repository
 from autoencoders.tracking import store
-from autoencoders.tracking.runs import FINGERPRINT
+from autoencoders.tracking.recorder import experiment_name
+from autoencoders.tracking.sending import FINGERPRINT
 
 ANCHORS, FOLDER = Path("anchors.yaml"), Path("anchors")
 RESULTS = FOLDER / "results.json"
@@ -134,7 +135,7 @@ def _run(anchor: Anchor, name: str, seed: int, number: int, bar: Any) -> tuple[P
 def _training_seconds(model: Path) -> float:
     """How long the run that trained a model took."""
     description, client = load_description(model), store.open_store()
-    experiment = store.experiment(client, description.data)
+    experiment = store.experiment(client, experiment_name(description.data))
     runs = client.search_runs([experiment], f"tags.{FINGERPRINT} = '{description.fingerprint}'", max_results=1)
     return (runs[0].info.end_time - runs[0].info.start_time) / 1000 if runs else 0.0
 

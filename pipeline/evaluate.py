@@ -8,13 +8,13 @@ from autoencoders.evaluation.report import csv, html
 from autoencoders.files import read_json, write_json, write_text
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, reporting
-from autoencoders.tracking.runs import Runs
+from autoencoders.tracking.evaluation import evaluated, record_baselines, record_types
+from autoencoders.tracking.recorder import Recorder
 
 if __name__ == "__main__":
     with reporting():
         params, data = load_params(), load_prepared(DATA)
-        runs = Runs(data.description)
-        with runs.pipeline():
+        with Recorder(data.description) as recorder, recorder.pipeline() as pipeline:
             models = {kind: load(MODELS / kind) for kind in params.kinds}
             rows = Evaluation(data, params.evaluate).rows(list(models.values()))
             figures = {}
@@ -25,5 +25,6 @@ if __name__ == "__main__":
             write_text(METRICS / "leaderboard.csv", csv(rows))
             write_text(REPORTS / "index.html", html(rows, figures, data.description, read_json(DATA / REPORT)))
             write_json(METRICS / "metrics.json", {row["model"]: flattened(row) for row in rows})
-            runs.log_evaluation()
+            record_types(recorder, params.kinds, evaluated())
+            record_baselines(pipeline, evaluated())
         print(f"leaderboard: `ae leaderboard`; figures: {REPORTS / 'index.html'}")

@@ -4,16 +4,18 @@ from autoencoders.data.prepared import load_prepared
 from autoencoders.files import read_json, write_json
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, METRICS, MODELS, REGISTERED, reporting
+from autoencoders.tracking import store
+from autoencoders.tracking.address import destination
 from autoencoders.tracking.registry import model_sha256, register
 from autoencoders.tracking.runs import Runs
 
 if __name__ == "__main__":
-    with reporting():
+    with reporting(), store.reporting():
         params, data, rows = load_params(), load_prepared(DATA), read_json(METRICS / "leaderboard.json")
         runs = Runs(data.description)
-        with runs.pipeline():
-            runs.log_evaluation(only_missing=True)  # where DVC restored the stages before this one
-            for kind in params.kinds:
-                runs.studied(kind)
-            print(*register(runs, rows, data, params), sep="\n")
-        write_json(REGISTERED, {kind: model_sha256(MODELS / kind) for kind in params.kinds})
+        runs.log_evaluation()  # where DVC restored the stages before this one
+        for kind in params.kinds:
+            runs.studied(kind)
+        print(*register(runs, rows, data, params), sep="\n")
+        models = {kind: model_sha256(MODELS / kind) for kind in params.kinds}
+        write_json(REGISTERED, {"store": destination(), "models": models})

@@ -7,7 +7,7 @@ from autoencoders.checkpoint import save
 from autoencoders.data.prepared import load_prepared
 from autoencoders.params import load_params
 from autoencoders.stage import DATA, MODELS, RESUME, fingerprint, reporting, repository
-from autoencoders.tracking.runs import training_run
+from autoencoders.tracking.recorder import training_run
 from autoencoders.training import fit
 from autoencoders.tuning.stage import tuned
 

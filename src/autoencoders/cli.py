@@ -3,6 +3,9 @@
 import os
 import signal
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,10 +35,25 @@ ANSWERS = {
 def main() -> None:
     """Entry point of `ae`."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # of `ae ... | head`
-    with reporting("the same command"):
+    with reporting("the same command"), store_errors():
         if not Path("dvc.yaml").exists() and not {"-h", "--help"} & {*sys.argv}:
             raise UserError("no dvc.yaml here; run `ae` from the repository's root")
         ae(prog_name="ae")
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Shows what the MLflow store refuses as one message; imports mlflow only where a command has done so."""
+    try:
+        yield
+    except Exception as error:
+        if "mlflow" not in sys.modules:
+            raise
+        from autoencoders.tracking import store
+
+        if not isinstance(error, store.StoreError):
+            raise
+        raise UserError(store.explained(error)) from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -79,14 +97,17 @@ def leaderboard() -> None:
 @HOST
 def ui(port: int, host: str) -> None:
     """Start the MLflow UI on this machine."""
-    from autoencoders.tracking import store
+    from autoencoders.tracking import address
+    from autoencoders.tracking.runs import connected
 
-    if store.uri().startswith("http"):
-        raise UserError(f"MLFLOW_TRACKING_URI = {store.uri()}: a server, which shows its UI there")
-    store.open_store()
+    uri = address.uri()
+    if address.is_server(uri):
+        raise UserError(f"MLFLOW_TRACKING_URI = {address.hidden(uri)}: a server, which shows its UI there")
+    connected()
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = uri  # no option: all users see a process's options, and its password
     print(f"MLflow UI on http://{host}:{port}, Ctrl-C ends it", flush=True)
-    _become_mlflow("server", host, port, "--backend-store-uri", store.uri())
+    _become_mlflow("server", host, port)
 
 
 def _become_mlflow(command: str, host: str, port: int, *options: str) -> None:
@@ -139,10 +160,10 @@ def registry() -> None:
     """The champion, and every decision about it."""
 
 
-def _registry() -> Any:
+def _registry(*, writing: bool = True) -> Any:
     from autoencoders.tracking.registry import present
 
-    return present()
+    return present(writing=writing)
 
 
 @registry.command()
@@ -159,11 +180,19 @@ def rollback() -> None:
 
 
 @registry.command()
-@click.argument("version")
+@click.argument("version", required=False)
+@click.option("--best", is_flag=True, help="the present state's best, if it beats the champion as in `dvc repro`")
 @click.option("--reason", default="by hand")
-def promote(version: str, reason: str) -> None:
-    """Make a version the champion."""
-    print(_registry().promote_by_hand(version, reason).told())
+def promote(version: str | None, best: bool, reason: str) -> None:
+    """Make a version the champion; with --best, the present state's best model, if it beats the champion."""
+    if best == (version is not None):
+        raise UserError("ae registry promote: give a VERSION, or --best")
+    if version is not None:
+        print(_registry().promote_by_hand(version, reason).told())
+        return
+    from autoencoders.tracking.registry import promote_best
+
+    print(promote_best())
 
 
 def champion(model: str | None = None) -> Any:
@@ -179,7 +208,7 @@ def _located(model: str | None) -> tuple[str, Path, Path]:
     """A registered model's URI, its folder, and where its ONNX graph is, if it has one."""
     from autoencoders.tracking.registry import fetched, model_sha256
 
-    registry = _registry()  # also tells mlflow where the store is
+    registry = _registry(writing=False)  # also tells mlflow where the store is
     uri = model or f"models:/{registry.name}@champion"
     folder = fetched(uri)
     return uri, folder, repository() / RESUME / "onnx" / f"{model_sha256(folder)}.onnx"
@@ -221,11 +250,12 @@ def sample(n: int, out: Path, model: str | None) -> None:
 def serve(port: int, host: str, model: str | None) -> None:
     """Serve a model over HTTP on this machine."""
     from autoencoders.onnx import ONNX_VARIABLE
-    from autoencoders.tracking import store
+    from autoencoders.tracking import address
 
     uri, _, graph = _located(model)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    os.environ |= {ONNX_VARIABLE: str(graph), "MLFLOW_TRACKING_URI": store.uri(), "PATH": path}
+    store = os.environ.get(address.VARIABLE) or address.local()
+    os.environ |= {ONNX_VARIABLE: str(graph), address.VARIABLE: address.without_credentials(store), "PATH": path}
     print(f"{uri} on http://{host}:{port}/invocations, Ctrl-C ends it", flush=True)
     _become_mlflow("models serve", host, port, "--env-manager", "local", "-m", uri)
 
@@ -247,9 +277,10 @@ def export(model: str | None) -> None:
 @click.option("--verify", is_flag=True, help="hash model and data again; fails where they changed")
 def lineage(uri: str, verify: bool) -> None:
     """Where a registered model comes from, and the commands that make it again. URI: models:/NAME@ALIAS or VERSION."""
-    from autoencoders.tracking import lineage, store
+    from autoencoders.tracking import lineage
+    from autoencoders.tracking.runs import connected
 
-    client = store.open_store()
+    client = connected(writing=False)
     print(*(f"{name:14} {value}" for name, value in lineage.lineage(client, uri).items()), sep="\n")
     if verify and (changed := lineage.verify(client, uri)):
         raise UserError("\n".join(["changed since the model was made:", *changed]))
@@ -268,7 +299,10 @@ def drift(file: Path, model: str | None) -> None:
     data, (uri, *_) = load_prepared(DATA), _located(model)
     found = drift(champion(uri), file, data, _params().evaluate.false_alarm_rate)
     print(told(found))
-    run = Runs(data.description).log_drift(uri, str(file), found.table.to_csv(index=False), found.metrics())
+    with tempfile.TemporaryDirectory() as scratch:
+        table = Path(scratch, "drift.csv")
+        found.table.to_csv(table, index=False)
+        run = Runs(data.description).log_drift(uri, str(file), table, found.metrics())
     moved = ", ".join(found.moved) or "nothing"
     print(f"moved: {moved}; {found.alarms:.1%} of {found.rows} rows count as anomalies; MLflow run {run}")
 

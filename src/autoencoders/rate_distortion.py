@@ -37,7 +37,7 @@ def rate_distortion(params: Params) -> None:
     (logarithm) and mean error both scaled to [0, 1]. Satopaa et al. 2011. It is found on the validation split, as a
     choice that may be taken from it; the test split stands beside. Raises ParameterError before anything is trained.
     """
-    from autoencoders.tracking.runs import Runs  # here, as the workers have no use for mlflow
+    from autoencoders.tracking.recorder import Recorder  # here, as the workers have no use for it
 
     data, sizes = load_prepared(DATA), sorted(set(params.rate_distortion.code_sizes))
     for kind, size in product(params.kinds, sizes):
@@ -45,7 +45,8 @@ def rate_distortion(params: Params) -> None:
     found = curves([*_trained(params, sizes), *_pca(data, sizes)])
     write_text(CURVE, table(found))
     _draw(found, data)
-    Runs(data.description).pipeline().artifacts([CURVE, PICTURE], "rate_distortion")
+    with Recorder(data.description) as recorder, recorder.pipeline() as run:
+        run.artifacts([CURVE, PICTURE], "rate_distortion")
     for name, curve in found.items():
         test = " ".join(f"{size}: {error:.3f}" for size, error in curve["test"].items())
         print(f"{name:14} knee at {knee(sizes, curve['validation'].to_numpy()):3}; test error by code size: {test}")

@@ -1,21 +1,36 @@
-"""The MLflow store: where it is, its safe creation, and its repair after the repository was moved."""
+"""The MLflow store: its safe creation, its repair after the repository was moved, and what it says when it fails."""
 
 import logging
 import os
 import shutil
 import sqlite3
+import tempfile
 import warnings
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import requests
 from filelock import FileLock
 from mlflow import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    ENDPOINT_NOT_FOUND,
+    INVALID_PARAMETER_VALUE,
+    INVALID_STATE,
+    PERMISSION_DENIED,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    UNAUTHENTICATED,
+    ErrorCode,
+)
+from sqlalchemy.exc import SQLAlchemyError
 
 from autoencoders.errors import UserError
 from autoencoders.files import beside, read_json, write_json
-from autoencoders.stage import repository
+from autoencoders.tracking import address
 
 LOCATIONS = (  # tables and columns of MLflow's database that hold absolute locations
     ("experiments", "artifact_location"),
@@ -24,70 +39,217 @@ LOCATIONS = (  # tables and columns of MLflow's database that hold absolute loca
     ("model_versions", "storage_location"),
     ("model_versions", "source"),
 )
+FIRST_CONTACT = 15  # seconds for a server's first answer
+ANSWER = 15  # seconds for each later one, in a command that needs the server
+OLDEST_SERVER = 3  # major version of MLflow from which on a server has logged models
+REFUSALS = frozenset(
+    map(
+        ErrorCode.Name,
+        (BAD_REQUEST, INVALID_PARAMETER_VALUE, INVALID_STATE, RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST),
+    )
+)
+StoreError = (MlflowException, requests.RequestException, SQLAlchemyError, sqlite3.Error)
 
 
-def folder() -> Path:
-    """`mlruns/` of the user's repository."""
-    return repository() / "mlruns"
+def open_store(*, seconds: int = ANSWER, writing: bool = True) -> mlflow.MlflowClient:
+    """Returns a client of the store, which is created, or repaired after a move, where it has to be.
 
-
-def local() -> str:
-    """The URI of the store in the user's repository, a SQLite file."""
-    return f"sqlite:///{folder() / 'mlflow.db'}"
-
-
-def uri() -> str:
-    """The store's URI: the user's own server, if MLFLOW_TRACKING_URI names one, else the local store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or local()
-
-
-def open_store() -> mlflow.MlflowClient:
-    """A client of the store, which is created, or repaired after a move, where it has to be."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one bar a small file
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="mlflow")  # its deprecations are not the user's to mend
-    if uri() == local():
-        _ready(folder())
-    try:
-        mlflow.set_tracking_uri(uri())
-        client = mlflow.MlflowClient(uri())
-        if uri() != local():
+    seconds: for each answer of a server. writing: the local store may be read from a copy where it can't be written.
+    Raises UserError where the store is no MLflow store, is too old, or does not answer.
+    """
+    _quiet(seconds)
+    with reporting():
+        uri = address.without_credentials(address.uri())
+        if address.is_server(uri):
+            _greet(uri)
+        elif uri == address.local():
+            uri = _local(writing=writing)
+        mlflow.set_tracking_uri(uri)
+        client = mlflow.MlflowClient(uri)
+        if address.uri() != address.local():
             client.search_experiments(max_results=1)
-    except MlflowException as error:
-        raise UserError(f"MLFLOW_TRACKING_URI = {uri()}: {str(error).splitlines()[0]}") from error
     return client
 
 
-def name(data: str) -> str:
-    """What the data set's experiment and its registered model are called."""
-    return f"autoencoder-{data}"
+def _quiet(seconds: int) -> None:
+    """MLflow's settings: none that the user made is changed."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one bar a small file
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(seconds))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="mlflow")  # its deprecations are not the user's to mend
 
 
-def experiment(client: mlflow.MlflowClient, data: str) -> str:
-    """The id of the data set's experiment, made where it is missing."""
-    location = (folder() / "artifacts" / name(data)).as_uri() if uri() == local() else None
-    tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's pages for training, not for GenAI
-    if (found := client.get_experiment_by_name(name(data))) is None:
-        try:
-            return str(client.create_experiment(name(data), artifact_location=location, tags=tags))
-        except MlflowException:  # another process was faster
-            if (found := client.get_experiment_by_name(name(data))) is None:
-                raise
+def _greet(uri: str) -> None:
+    """Asks a server for its version. Raises UserError where it is too old or refuses the user."""
+    user = os.environ.get(address.USER)
+    password = os.environ.get(address.PASSWORD, "")
+    timeout = int(os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", FIRST_CONTACT))
+    answer = requests.get(
+        f"{uri.rstrip('/')}/version",
+        timeout=max(timeout, FIRST_CONTACT),
+        auth=(user, password) if user else None,
+        headers=_token(),
+        verify=_certificates(),
+    )
+    if answer.status_code in (401, 403):
+        raise UserError(
+            f"MLflow's server at {uri} refuses user {user or '(none)'} with status {answer.status_code}; "
+            f"check {address.USER} and {address.PASSWORD}"
+        )
+    major = answer.text.strip().partition(".")[0]
+    if answer.ok and major.isdigit() and int(major) < OLDEST_SERVER:
+        raise UserError(
+            f"MLflow's server at {uri} is version {answer.text.strip()}, this client is {mlflow.__version__}; "
+            f"the server must be {OLDEST_SERVER}.0 or newer, as older ones have no logged models"
+        )
+
+
+def _token() -> dict[str, str]:
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _certificates() -> bool | str:
+    """As MLflow checks a server's certificate."""
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
+        return False
+    return os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True
+
+
+def experiment(client: mlflow.MlflowClient, name: str) -> str:
+    """Returns the id of an experiment, made where it is missing, restored where it was deleted."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        found = _created(client, name)
     if found.lifecycle_stage == "deleted":  # in the UI; its name stays taken
         client.restore_experiment(found.experiment_id)
         print(f"MLflow's experiment {found.name} was deleted and is restored, with its runs", flush=True)
     return str(found.experiment_id)
 
 
+def _created(client: mlflow.MlflowClient, name: str) -> Any:
+    """A new experiment, or the one that another process has made a moment earlier."""
+    location = None
+    if address.uri() == address.local():
+        location = (address.folder() / "artifacts" / name).as_uri()
+    tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's pages for training, not for GenAI
+    try:
+        client.create_experiment(name, artifact_location=location, tags=tags)
+    except MlflowException:
+        if client.get_experiment_by_name(name) is None:
+            raise
+    return client.get_experiment_by_name(name)
+
+
 def version_of(client: mlflow.MlflowClient, uri: str) -> Any:
-    """The registered version behind models:/NAME@ALIAS or models:/NAME/VERSION. Raises UserError."""
+    """Returns the registered version behind models:/NAME@ALIAS or models:/NAME/VERSION. Raises UserError."""
     name, _, version = uri.removeprefix("models:/").partition("/")
     name, _, alias = name.partition("@")
     try:
         return client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
     except MlflowException as error:
+        if error.error_code not in REFUSALS:
+            raise
         raise UserError(f"{uri}: {error.message}; `ae registry history` tells what there is") from error
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Turns what the store, or the way to it, refuses into a UserError without a password."""
+    try:
+        yield
+    except StoreError as error:
+        raise UserError(explained(error)) from error
+
+
+def explained(error: BaseException) -> str:
+    """Returns one message for an error of the store: which store, what is wrong, what to do."""
+    text = address.redacted(str(error)).strip().splitlines()
+    reason = text[0][:500] if text else type(error).__name__
+    if address.uri() == address.local():
+        return _explained_local(reason)
+    where = address.hidden(address.uri())
+    code = getattr(error, "error_code", "")
+    if code == ErrorCode.Name(PERMISSION_DENIED) or "403" in reason or "Permission denied" in reason:
+        user = os.environ.get(address.USER) or "this user"
+        return f"MLflow at {where}: {user} may not do this ({reason}); ask for the permission EDIT or MANAGE there"
+    if code == ErrorCode.Name(UNAUTHENTICATED) or "401" in reason:
+        return f"MLflow at {where}: user or password are refused; check {address.USER} and {address.PASSWORD}"
+    if code == ErrorCode.Name(ENDPOINT_NOT_FOUND):
+        return f"MLflow at {where} lacks what this client ({mlflow.__version__}) asks for; use the same version there"
+    if isinstance(error, requests.RequestException) or is_outage(error):
+        return f"MLflow at {where} does not answer ({_cause(error)}); start it, or check {address.VARIABLE}"
+    return f"{address.VARIABLE} = {where}: {reason}"
+
+
+def _explained_local(reason: str) -> str:
+    """The message for an error of the repository's own store."""
+    database = address.database()
+    if "locked" in reason:
+        return f"{database}: locked by another process for too long; end it (`ae doctor` names it) and run again"
+    if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
+        return f"{database}: can't be written; check the rights of {database.parent}"
+    if "full" in reason:
+        free = shutil.disk_usage(database.parent).free // 2**20
+        return f"{database}: the disk is full ({free} MiB are free); delete something and run again"
+    if any(word in reason for word in ("malformed", "not a database", "no such table", "Can't locate revision")):
+        return f"{database}: broken ({reason}); `ae doctor --fix` moves it aside, and `dvc repro` makes its runs again"
+    return f"{database}: {reason}"
+
+
+def _cause(error: BaseException) -> str:
+    """A short word for why nothing answered."""
+    text = address.redacted(str(error))
+    for part, cause in (
+        ("refused", "connection refused"),
+        ("timed out", "no answer in time"),
+        ("Name or service not known", "unknown host"),
+        ("name resolution", "unknown host"),
+    ):
+        if part in text:
+            return cause
+    return text.splitlines()[0][:200] if text else type(error).__name__
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the same call may succeed later: all but what the store has looked at and refused."""
+    return getattr(error, "error_code", None) not in REFUSALS
+
+
+def _local(*, writing: bool) -> str:
+    """The URI of the local store, ready for use; of a copy, where it is only read and can't be written."""
+    try:
+        _ready(address.folder())
+    except (PermissionError, OSError) as error:
+        if isinstance(error, sqlite3.Error) or not _unwritable(error):
+            raise
+        if writing or not address.database().exists():
+            raise UserError(f"{address.folder()}: can't be written ({error.strerror}); check its rights") from error
+        return f"sqlite:///{_copied()}"
+    return address.local()
+
+
+def _unwritable(error: OSError) -> bool:
+    import errno
+
+    return error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def _copied() -> Path:
+    """A copy of the local database, gone with this process, for a store that can only be read."""
+    scratch = tempfile.TemporaryDirectory()
+    _COPIES.append(scratch)
+    for suffix in ("", "-wal"):
+        file = address.database().with_name(address.database().name + suffix)
+        if file.exists():
+            shutil.copyfile(file, Path(scratch.name) / file.name)
+    return Path(scratch.name) / address.database().name
+
+
+_COPIES: list[tempfile.TemporaryDirectory[str]] = []  # kept until the process ends
 
 
 def _ready(store: Path) -> None:
@@ -95,11 +257,13 @@ def _ready(store: Path) -> None:
     database, marker = store / "mlflow.db", store / "store.json"
     store.mkdir(parents=True, exist_ok=True)
     with FileLock(store / "store.lock"):
+        root = read_json(marker)["root"] if marker.exists() else str(store)
         if not database.exists():
             _create(database)
-        elif marker.exists() and (root := read_json(marker)["root"]) != str(store):
+        elif root != str(store):
             _relocate(database, Path(root), store)
-        write_json(marker, {"root": str(store)})  # where the store was when it was last opened
+        if not marker.exists() or root != str(store):
+            write_json(marker, {"root": str(store)})  # where the store was when it was last opened
 
 
 def _create(database: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -19,6 +19,10 @@ from autoencoders.errors import DataError
 from autoencoders.files import replacing, write_text
 from autoencoders.params import Params
 from autoencoders.stage import DATA, STUDIES, TRIALS, TUNED, TUNED_VALUES, one_process, repository
+
+if TYPE_CHECKING:
+    from autoencoders.tracking.recorder import Recorder
+    from autoencoders.tracking.records import Begin
 
 
 def tune(kind: str, params: Params) -> None:
@@ -33,39 +37,48 @@ def tune(kind: str, params: Params) -> None:
 
 
 def _study(kind: str, params: Params) -> None:
-    from autoencoders.tracking.runs import Runs
+    from autoencoders.tracking.recorder import Recorder, finish_study
     from autoencoders.tuning import outputs, study, work
 
     data, settings = load_prepared(DATA), params.tune
     lock = repository() / STUDIES / f"{kind}.lock"
     with one_process(lock, "tunes this type"), study.reporting_database(settings.storage):
         opened = study.open_study(study.open_storage(settings.storage), kind, params, data.description)
-        runs = Runs(data.description)
-        with runs.study(opened.study_name, kind, study.described(params, kind, data.description.facts)) as run:
-            with _workers(kind, settings.workers - 1):
-                work.search(opened, kind, params, data, runs, run.id)
-            trials = work.finished(opened, settings.n_trials)
-            best = outputs.write_study(TUNED / kind, opened.study_name, trials, settings)
-            run.metrics({f"best/{name}": value for name, value in best.user_attrs[study.RESULT].items()})
-            runs.log_study(run, kind)
+        with Recorder(data.description) as recorder:
+            above = study_run(recorder, opened.study_name, kind, params)
+            with recorder.studied(above) as run:
+                with _workers(kind, settings.workers - 1):
+                    work.search(opened, kind, params, data, recorder, above)
+                trials = work.finished(opened, settings.n_trials)
+                best = outputs.write_study(TUNED / kind, opened.study_name, trials, settings)
+                run.metrics({f"best/{name}": value for name, value in best.user_attrs[study.RESULT].items()})
+                finish_study(run, kind)
     print(outputs.summary(trials, best, settings))
     print(f"next: `dvc repro train@{kind}` takes {TUNED / kind / TUNED_VALUES}; `make dashboard` shows every trial")
+
+
+def study_run(recorder: "Recorder", name: str, kind: str, params: Params) -> "Begin":
+    """The MLflow run of a study, above its trials': the same for all workers that share the study's storage."""
+    from autoencoders.tuning.study import described
+
+    settings = described(params, kind, recorder.data.facts)
+    return recorder.study(name, kind, settings, private=params.tune.storage == "journal")
 
 
 def join(kind: str, params: Params) -> None:
     """Works on the running study of a type until it has all its trials. Raises UserError."""
     import torch
 
-    from autoencoders.tracking.runs import Runs
+    from autoencoders.tracking.recorder import Recorder
     from autoencoders.tuning import study, work
 
     torch.set_num_threads(1)
     data = load_prepared(DATA)
     with study.reporting_database(params.tune.storage):
         joined = study.join_study(study.open_storage(params.tune.storage), kind, params, data.description)
-        runs = Runs(data.description)
-        above = runs.find(joined.study_name) or runs.parent()  # the study's run may be in another machine's store
-        work.search(joined, kind, params, data, runs, above)
+        with Recorder(data.description) as recorder:
+            above = study_run(recorder, joined.study_name, kind, params)
+            work.search(joined, kind, params, data, recorder, above)
     print(f"{joined.study_name}: all {params.tune.n_trials} trials are finished")
 
 

@@ -26,7 +26,8 @@ from autoencoders.evaluation.metrics import fidelity
 from autoencoders.params import Dimension, Params
 from autoencoders.space import WHOLE, dimensions
 from autoencoders.stage import STUDIES, Starter
-from autoencoders.tracking.runs import Run, Runs
+from autoencoders.tracking.recorder import Recorder
+from autoencoders.tracking.records import Begin, RunRecord
 from autoencoders.training import fit
 from autoencoders.tuning.study import GRACE, JOURNAL, REASON, RESULT, WORKER, attempts, queue_again, rank, trial_params
 
@@ -43,14 +44,14 @@ class Objective:
     kind: str
     params: Params
     data: Prepared
-    runs: Runs
-    study_run: str  # the MLflow run above the trials'
+    recorder: Recorder
+    study_run: Begin  # the MLflow run above the trials'
     each_epoch: Callable[[], None]  # may raise Interrupted
 
     def __call__(self, trial: Trial) -> float | tuple[float, int]:
         """Raises what the training raises, and TrialPruned."""
         values = {d.param: suggest(trial, d) for d in dimensions(self.params, self.kind, self.data.description.facts)}
-        with self.runs.trial(self.study_run, f"trial {rank(trial.study, trial.number)}", values) as run:
+        with self.recorder.trial(self.study_run, f"trial {rank(trial.study, trial.number)}", values) as run:
             result = self._result(trial, values, run)
         if result is None:
             raise TrialPruned
@@ -58,7 +59,7 @@ class Objective:
         compress = self.params.tune.goal == "compress"
         return (result["squared_error"], int(result["code_size"])) if compress else result["squared_error"]
 
-    def _result(self, trial: Trial, values: Mapping[str, object], run: Run) -> dict[str, float] | None:
+    def _result(self, trial: Trial, values: Mapping[str, object], run: RunRecord) -> dict[str, float] | None:
         """What the trained network achieves on validation; None for a pruned trial."""
         params = trial_params(self.params, self.kind, self.data.description.facts).tuned(self.kind, values)
 
@@ -92,9 +93,9 @@ def suggest(trial: Trial, dimension: Dimension) -> Any:
     return trial.suggest_float(dimension.param, low, high, step=dimension.step, log=dimension.log)
 
 
-def search(study: Study, kind: str, params: Params, data: Prepared, runs: Runs, study_run: str) -> None:
+def search(study: Study, kind: str, params: Params, data: Prepared, recorder: Recorder, study_run: Begin) -> None:
     """Works on a study until it has all its trials, and shows its progress."""
-    objective = Objective(kind, params, data, runs, study_run, Starter().stop_if_gone)
+    objective = Objective(kind, params, data, recorder, study_run, Starter().stop_if_gone)
     with progress(study, params.tune.n_trials) as show:
         work(study, objective, params.tune.n_trials, show)
 

@@ -1,0 +1,58 @@
+"""The evaluation's metrics, figures and report in MLflow, read from the files that DVC has: the two can't differ."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from autoencoders import stage
+from autoencoders.checkpoint import load_description, load_history
+from autoencoders.data.prepared import REPORT
+from autoencoders.files import read_json
+from autoencoders.tracking.recorder import Recorder
+from autoencoders.tracking.records import RunRecord
+
+Metrics = dict[str, float]
+
+
+def evaluated() -> dict[str, Metrics]:
+    """Returns each model's metrics, by model, named as MLflow's UI groups them: test/x and val/x."""
+    metrics = read_json(stage.METRICS / "metrics.json")
+    return {model: _named(values) for model, values in metrics.items()}
+
+
+def _named(values: Mapping[str, float]) -> Metrics:
+    return {re.sub("^(test|val)(idation)?_", r"\1/", name): value for name, value in values.items()}
+
+
+def is_trained(model: str) -> bool:
+    """Whether a model of the leaderboard was trained, and is no baseline."""
+    return (stage.MODELS / model).is_dir()
+
+
+def baseline_metrics(metrics: Mapping[str, Metrics]) -> Metrics:
+    """Returns the baselines' metrics, each under its model's name, for the run above all types."""
+    baselines = {model: values for model, values in metrics.items() if not is_trained(model)}
+    return {f"{model}/{name}": value for model, values in baselines.items() for name, value in values.items()}
+
+
+def record_training(recorder: Recorder, folder: Path) -> RunRecord:
+    """Records more of the run that trained the model in a folder, which is made again where the store has none."""
+    description = load_description(folder)
+    return recorder.trained(description.params, description.fingerprint, load_history(folder))
+
+
+def record_types(recorder: Recorder, model_types: Iterable[str], metrics: Mapping[str, Metrics]) -> list[RunRecord]:
+    """Records each type's metrics and figures for the run that trained it. Returns the closed records."""
+    records = []
+    for model_type in model_types:
+        with record_training(recorder, stage.MODELS / model_type) as run:
+            run.metrics(metrics[model_type])
+            run.artifacts(sorted((stage.FIGURES / model_type).iterdir()), "figures")
+        records.append(run)
+    return records
+
+
+def record_baselines(run: RunRecord, metrics: Mapping[str, Metrics]) -> None:
+    """Records the baselines' metrics and the report for the run above all types."""
+    run.metrics(baseline_metrics(metrics))
+    run.artifacts([stage.REPORTS / "index.html", stage.METRICS / "leaderboard.json", stage.DATA / REPORT])

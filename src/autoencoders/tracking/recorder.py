@@ -1,0 +1,185 @@
+"""The recorder of a stage: which runs it writes, and the writer that sends them to MLflow beside its work.
+
+No training, trial or evaluation waits for the store: a stage appends to records (`records.py`) and goes on.
+"""
+
+import csv
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from ruamel.yaml import YAML
+
+from autoencoders import stage
+from autoencoders.data.prepared import Description
+from autoencoders.files import tree_sha256
+from autoencoders.params import PARAMS_FILE
+from autoencoders.tracking.address import destination
+from autoencoders.tracking.clone import clone, process
+from autoencoders.tracking.origin import lineage
+from autoencoders.tracking.records import Begin, RunRecord, now
+
+TRIALS_SHA256 = "trials_sha256"
+CLOSED = ("KILLED", "FAILED", "RUNNING")  # in which a training's run may be that goes on
+RESTORED = {"restored": "from DVC's outputs"}  # tag of a run that was made again
+DIGEST_LENGTH = 36  # MLflow's limit for a data set's digest
+
+
+def experiment_name(data: str) -> str:
+    """Returns what the data set's experiment and its registered model are called."""
+    return f"autoencoder-{data}"
+
+
+@contextmanager
+def training_run(
+    data: Description, params: Mapping[str, Any], fingerprint: str, *, resumed: bool
+) -> Iterator[RunRecord | None]:
+    """The record of a training, with the writer beside it; for the processes of all devices but the first, none."""
+    if not stage.is_first():
+        yield None
+        return
+    with Recorder(data) as recorder, recorder.training(params, fingerprint, resumed=resumed) as run:
+        yield run
+
+
+class Recorder:
+    """The runs of one data set that this process writes.
+
+    As a context, it starts the writer, and waits for it at the end as long as the store answers.
+    """
+
+    def __init__(self, data: Description) -> None:
+        self.data = data
+        self.lineage = lineage(data)
+        self.writer: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "autoencoders.tracking.writer"]
+        self.writer = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.writer is None or self.writer.stdin is None:
+            return
+        self.writer.stdin.close()
+        self.writer.wait()
+        self.writer = None
+
+    def _record(self, begin: Begin) -> RunRecord:
+        """Begins a record, which the writer sends from then on."""
+        key = uuid.uuid4().hex
+        record = RunRecord(replace(begin, key=key, start=begin.start or now()))
+        if self.writer is not None and self.writer.stdin is not None:
+            try:
+                self.writer.stdin.write(f"{record.path}\n".encode())
+                self.writer.stdin.flush()
+            except BrokenPipeError:  # the writer is gone; the next one finds the record
+                self.writer.stdin = None
+        return record
+
+    def _begin(self, name: str, tags: Mapping[str, str], **values: Any) -> Begin:
+        """A run of this data set's experiment."""
+        tags = {name: str(value) for name, value in tags.items()}
+        return Begin(experiment_name(self.data.name), name, tags, store=destination(), **values)
+
+    def parent(self) -> Begin:
+        """The run that groups the trainings of one `dvc repro`: of the present parameters, data and code.
+
+        Read from the file, not through `Params`: the parameters name a run, and no output of a stage depends on it.
+        """
+        tree = YAML(typ="safe", pure=True).load(PARAMS_FILE)
+        values = {name: tree.get(name) for name in ("seed", "data", "network", "train", "models", "tune")}
+        state = stage.fingerprint("train", values, self.data.content_sha256)
+        tags = {"stage": "pipeline", **self.lineage}
+        name = f"{self.data.name} {state[:6]}"
+        return self._begin(name, tags, fingerprint=state, found_in=(), shared=True, status="FINISHED", start=now())
+
+    def pipeline(self) -> RunRecord:
+        """Records what concerns all types, for the parent run."""
+        return self._record(self.parent())
+
+    def training(self, params: Mapping[str, Any], fingerprint: str, *, resumed: bool) -> RunRecord:
+        """Records a training: for the killed run that it resumes, else for a new one."""
+        begin = self._child(params, "train")
+        tags = {**begin.tags, **process()}
+        found_in = CLOSED if resumed else None
+        return self._record(replace(begin, fingerprint=fingerprint, tags=tags, found_in=found_in, reopen=resumed))
+
+    def trained(self, params: Mapping[str, Any], fingerprint: str, history: Sequence[Mapping[str, float]]) -> RunRecord:
+        """Records more of a training that is finished; where the store has no such run, it is made from this."""
+        begin = self._child(params, "train")
+        tags = {**begin.tags, **RESTORED}
+        finished = "FINISHED"
+        begin = replace(begin, found_in=(finished,), status=finished, start=now(), shared=True, visit=True)
+        record = self._record(replace(begin, fingerprint=fingerprint, tags=tags))
+        record.restore(history)
+        return record
+
+    def study(self, name: str, model_type: str, params: Mapping[str, Any], *, private: bool) -> Begin:
+        """Describes a study's run, the parent of its trials: found again by the study's name while the study goes on.
+
+        private: the study is this clone's own, by a journal; another clone's of the same name has another run.
+        """
+        begin = self._child({"kind": model_type, **params}, "tune")
+        fingerprint = f"{name}@{clone()}" if private else name
+        tags = {**begin.tags, **process()}
+        return replace(begin, fingerprint=fingerprint, found_in=(), shared=True, reopen=True, tags=tags, start=now())
+
+    def studied(self, study: Begin) -> RunRecord:
+        """Records a study."""
+        return self._record(study)
+
+    def restored_study(self, fingerprint: str, model_type: str) -> Begin:
+        """Describes the run of a study that is made again from DVC's outputs."""
+        study = self.study(fingerprint, model_type, {}, private=False)
+        return replace(study, tags={**study.tags, **RESTORED})
+
+    def drift(self, source: str, model: str) -> RunRecord:
+        """Records how new data differs from what a registered model was trained on."""
+        tags = {"stage": "drift", "model": model, "source": source}
+        return self._record(self._begin(f"drift {Path(source).name}", tags))
+
+    def trial(self, study: Begin, name: str, params: Mapping[str, Any]) -> RunRecord:
+        """Records a trial, below its study."""
+        tags = {"stage": "trial", **process()}
+        return self._record(self._begin(name, tags, params=_texts(params), parent=study))
+
+    def _child(self, params: Mapping[str, Any], task: str) -> Begin:
+        """A run of one type, below the parent."""
+        model_type = str(params["kind"])
+        name = model_type if task == "train" else f"{task} {model_type}"
+        tags = {"stage": task, "kind": model_type, **self.lineage}
+        return self._begin(name, tags, params=_texts(params), parent=self.parent(), dataset=self._dataset())
+
+    def _dataset(self) -> dict[str, str]:
+        """The data set, as MLflow shows it beside a run."""
+        profile = {"rows": self.data.rows, "features": self.data.facts.n_features}
+        return {
+            "name": self.data.name,
+            "digest": self.lineage["data_hash"][:DIGEST_LENGTH],
+            "source": json.dumps({"uri": str(stage.DATA)}),
+            "profile": json.dumps(profile),
+        }
+
+
+def _texts(params: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in params.items()}
+
+
+def finish_study(record: RunRecord, model_type: str) -> None:
+    """Records what a study wrote for DVC, and the hash by which it is found."""
+    folder = stage.TUNED / model_type
+    record.artifacts([folder])
+    record.tag(**{TRIALS_SHA256: tree_sha256(folder / stage.TRIALS)})
+
+
+def trial_rows(model_type: str) -> list[dict[str, str]]:
+    """The lines of a study's table of trials."""
+    with (stage.TUNED / model_type / stage.TRIALS).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

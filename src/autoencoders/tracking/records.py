@@ -1,0 +1,202 @@
+"""Records of runs: what a stage has to say of a run, a line each, in a file of `mlruns/pending/`.
+
+A stage only appends lines, which takes microseconds and needs no server. The writer beside it (`writer.py`) sends them
+to MLflow, and whoever finds a record whose process has ended completes it. A record is gone once all of it was sent;
+sending it again changes nothing, so that whoever sends it may be killed at any time.
+
+A line is a JSON object with one key:
+    begin: a `Begin`, the first line
+    metrics: [[name, value, time in ms, step], ...]
+    restore: the same, for a run that this record had to make
+    tags: {name: value}
+    artifacts: [[file below the record's folder, folder of the run's artifacts or null], ...]
+    end: {status: FINISHED, FAILED or KILLED; time: ms; reason: text}
+"""
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from autoencoders.errors import Interrupted
+from autoencoders.files import remove
+from autoencoders.tracking.address import destination, folder
+
+SUFFIX = ".jsonl"
+REFUSED = "refused"  # folder of records that the store does not take
+FIRST_LINE = 1_000_000  # bytes in which a record's first line ends
+
+
+def pending() -> Path:
+    """The folder of the records that were not sent yet."""
+    return folder() / "pending"
+
+
+def now() -> int:
+    """Milliseconds since 1970, as MLflow counts time."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Begin:
+    """A run: how to find it again, and how to make it where there is none."""
+
+    experiment: str
+    name: str
+    tags: dict[str, str]
+    params: dict[str, str] = field(default_factory=dict)
+    parent: "Begin | None" = None
+    dataset: dict[str, str] | None = None
+    start: int = 0  # ms
+    key: str = ""  # of this run alone; a tag, by which a run is found whose making was never answered
+    fingerprint: str = ""
+    found_in: tuple[str, ...] | None = None  # statuses in which it is found by its fingerprint; None: it is a new run
+    shared: bool = False  # several processes may make it at once: the oldest stays
+    reopen: bool = False  # a found run is RUNNING again
+    visit: bool = False  # a found run keeps its status and times
+    status: str = "RUNNING"  # of a new run
+    store: str = ""  # where it belongs: `destination()`
+
+
+def begin_from(values: Mapping[str, Any]) -> Begin:
+    """A `Begin` from its JSON."""
+    parent = begin_from(values["parent"]) if values["parent"] else None
+    found_in = None if values["found_in"] is None else tuple(values["found_in"])
+    return Begin(**{**values, "parent": parent, "found_in": found_in})
+
+
+class RunRecord:
+    """The record of one run that is being written.
+
+    As a context: closed as FINISHED, as KILLED by an interruption, or as FAILED. While it is open, its file is locked.
+    """
+
+    def __init__(self, begin: Begin) -> None:
+        self.begin = begin
+        self.n_files = 0
+        self.path = pending() / f"{time.time_ns():020}-{begin.key}{SUFFIX}"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = self.path.open("xb")
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+        self._write("begin", asdict(begin))
+
+    def __enter__(self) -> "RunRecord":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.end("FINISHED")
+        elif isinstance(error, Interrupted):
+            self.end("KILLED", str(error))
+        else:
+            self.end("FAILED", f"{type(error).__name__}: {error}")
+
+    def _write(self, what: str, value: Any) -> None:
+        line = json.dumps({what: value}, ensure_ascii=False) + "\n"
+        self.file.write(line.encode())
+        self.file.flush()
+
+    def epoch(self, epoch: int, means: Mapping[str, float]) -> None:
+        """Writes an epoch's means, by name. The writer leaves out the epochs that a resumed run already has."""
+        self.metrics(means, epoch)
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Writes figures, by name."""
+        at = now()
+        self._write("metrics", [[name, float(value), at, step] for name, value in values.items()])
+
+    def restore(self, history: Sequence[Mapping[str, float]]) -> None:
+        """Writes the learning curves of a run that the store may lack, one mapping an epoch."""
+        at = now()
+        epochs = enumerate(history, 1)
+        self._write("restore", [[name, value, at, epoch] for epoch, means in epochs for name, value in means.items()])
+
+    def tag(self, **tags: str) -> None:
+        """Writes tags, by name."""
+        self._write("tags", tags)
+
+    def artifacts(self, paths: Sequence[Path], folder: str | None = None) -> None:
+        """Copies files, and folders with all in them, for a folder of the run's artifacts."""
+        copied = []
+        for path in paths:
+            for file, inside in _files(path):
+                kept = Path(str(self.n_files), file.name)
+                target = self.path.with_suffix("") / kept
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+                self.n_files += 1
+                parts = [part for part in (folder, inside) if part]
+                copied.append([kept.as_posix(), "/".join(parts) or None])
+        self._write("artifacts", copied)
+
+    def end(self, status: str, reason: str = "") -> None:
+        """Writes how the run ended, and closes the record."""
+        self._write("end", {"status": status, "time": now(), "reason": reason[:4000]})
+        self.file.close()
+
+
+def _files(path: Path) -> Iterator[tuple[Path, str]]:
+    """Every file of a path, and the folder below the path in which it lies."""
+    if path.is_file():
+        yield path, ""
+        return
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            inside = file.parent.relative_to(path).as_posix()
+            yield file, "" if inside == "." else inside
+
+
+def waiting() -> list[Path]:
+    """The records that were not sent yet, the oldest first."""
+    return sorted(pending().glob(f"*{SUFFIX}"))
+
+
+def first_line(path: Path) -> Begin | None:
+    """A record's `begin`; None where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return begin_from(json.loads(file.readline(FIRST_LINE))["begin"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def belongs_here(begin: Begin) -> bool:
+    """Whether the present store is the one that a run was begun for."""
+    return begin.store == destination()
+
+
+def lock(path: Path) -> IO[bytes] | None:
+    """A record's file, locked; None where its process lives, where another one sends it, or where it is gone."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    if not path.exists():  # sent and removed a moment ago
+        file.close()
+        return None
+    return file
+
+
+def forget(path: Path) -> None:
+    """Removes a record that was sent, and its files."""
+    path.unlink(missing_ok=True)
+    remove(path.with_suffix(""))
+
+
+def refuse(path: Path) -> Path:
+    """Moves a record that the store does not take aside, with its files, and gives its new path."""
+    aside = pending() / REFUSED
+    aside.mkdir(exist_ok=True)
+    files = path.with_suffix("")
+    if files.exists():
+        files.replace(aside / files.name)
+    return path.replace(aside / path.name)

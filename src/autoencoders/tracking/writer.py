@@ -1,0 +1,128 @@
+"""The writer beside a stage: `python -m autoencoders.tracking.writer` sends its records to MLflow while it works.
+
+The stage names its records on standard input, a path a line, and closes it when it ends. The writer is a process of its
+own, so that neither a server that hangs nor mlflow's imports hold up the work, and so that a stage that is killed has
+its last epochs in MLflow all the same.
+"""
+
+import sys
+import threading
+from pathlib import Path
+
+from mlflow import MlflowException
+
+from autoencoders.errors import UserError
+from autoencoders.tracking import address, store
+from autoencoders.tracking.records import first_line
+from autoencoders.tracking.sending import Postponed, Sender, within
+
+PAUSE = 2.0  # seconds between two writes, or two attempts to reach a store that did not answer
+WRITE = 5  # seconds in which a write of metrics or tags has to be answered
+LATER = "nothing is lost: the next stage or `ae` command that reaches it completes what is missing"
+
+
+class Names:
+    """The records that the stage has begun, read by a thread as they come."""
+
+    def __init__(self) -> None:
+        self.new: list[Path] = []
+        self.ended = False  # whether the stage has
+        self.event = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            self.new.append(Path(line.rstrip("\n")))
+            self.event.set()
+        self.ended = True
+        self.event.set()
+
+    def take(self) -> list[Path]:
+        """Returns the names that have come since."""
+        self.event.clear()
+        return [self.new.pop(0) for _ in range(len(self.new))]
+
+    def wait(self) -> None:
+        """Waits for a name, for the end, or for PAUSE."""
+        self.event.wait(PAUSE)
+
+
+class Writer:
+    """Sends the stage's records until it has ended, and all was sent or the store does not answer."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.sender: Sender | None = None
+        self.open: list[Path] = []
+        self.silent = False  # whether the store did not answer, and this was said
+
+    def run(self) -> None:
+        """Works as long as the stage does."""
+        while True:
+            ended = self.names.ended
+            self.open += self.names.take()
+            answered = self._attempt(ended=ended)
+            if self.names.ended and (ended or not answered):
+                return
+            if not self.names.ended:
+                self.names.wait()
+
+    def _attempt(self, *, ended: bool) -> bool:
+        """Sends what there is, and returns whether the store took it."""
+        try:
+            self._send(ended=ended)
+        except (*store.StoreError, UserError, OSError) as error:
+            if not self.silent:
+                self.silent = True
+                reason = str(error) if isinstance(error, UserError) else store.explained(error)
+                print(f"{reason}. The work goes on; {LATER}", file=sys.stderr, flush=True)
+            return False
+        if self.silent:
+            self.silent = False
+            print(f"MLflow at {address.hidden(address.uri())} answers again", file=sys.stderr, flush=True)
+        return True
+
+    def _send(self, *, ended: bool) -> None:
+        if self.sender is None:
+            self.sender = self._connected()
+        for path in list(self.open):
+            self._send_record(self.sender, path)
+        if ended:
+            self.sender.finish_all()
+
+    def _connected(self) -> Sender:
+        """The way to the store; what earlier processes have left is sent first."""
+        local = address.uri() == address.local()
+        with within(None if local else store.FIRST_CONTACT):
+            sender = Sender(store.open_store(seconds=WRITE), WRITE)
+        sender.finish_all()
+        for begin in map(first_line, self.open[:1]):
+            if begin is not None:
+                sender.bury_the_dead(begin.experiment)
+        return sender
+
+    def _send_record(self, sender: Sender, path: Path) -> None:
+        """Sends one record; one that the store refuses is left to the end, where it is moved aside."""
+        if not path.exists():  # completed with those of earlier processes
+            self.open.remove(path)
+            return
+        try:
+            complete = sender.send(path)
+        except Postponed:
+            return
+        except MlflowException as error:
+            if store.is_outage(error):
+                raise
+            self.open.remove(path)
+            return
+        if complete and sender.finish(path):
+            self.open.remove(path)
+
+
+def main() -> None:
+    """Entry point of the process."""
+    Writer(Names()).run()
+
+
+if __name__ == "__main__":
+    main()
