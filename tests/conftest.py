@@ -1,6 +1,7 @@
 """What several test files share: the repository's parameters, prepared digits, untrained models, the MNIST files."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -144,3 +145,24 @@ def store_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # mlflow sets it; after the test it is as before
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of a store without runs: making one takes two seconds."""
+    from autoencoders.tracking import store
+
+    root = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(root))
+        patch.setenv("MLFLOW_TRACKING_URI", "")
+        store.open_store()
+    return root / "mlruns/mlflow.db"
+
+
+@pytest.fixture
+def tracked_root(store_root: Path, empty_database: Path) -> Path:
+    """`store_root`, in which MLflow's store is there and empty."""
+    (store_root / "mlruns").mkdir()
+    shutil.copy(empty_database, store_root / "mlruns")
+    return store_root

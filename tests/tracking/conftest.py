@@ -15,8 +15,7 @@ from autoencoders.tracking.runs import Runs
 from repository import ROOT
 
 
-@pytest.fixture
-def description() -> Description:
+def a_description() -> Description:
     """Of data that nobody reads."""
     return Description(
         name="digits",
@@ -35,6 +34,12 @@ def description() -> Description:
         source="digits",
         source_sha256="c" * 64,
     )
+
+
+@pytest.fixture
+def description() -> Description:
+    """Of data that nobody reads."""
+    return a_description()
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Workshop:
     def add(self, kind: str) -> str:
         """Registers a type's model, as the stage does it."""
         folder = self.folder / "model" / kind
-        return self.registry.add(folder, self.runs.trained(folder).id, self.row(kind), self.runs.lineage(), 0.05)
+        return self.registry.add(folder, self.runs.trained(folder), self.row(kind), self.runs.lineage(), 0.05)
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ ROW |= {"test_squared_error_ci95": [0.9, 1.1]}
 
 
 @pytest.fixture
-def registry(store_root, description):
+def registry(tracked_root, description):
     return Registry(Runs(description).client, "digits")
 
 
 @pytest.fixture
-def add(registry, store_root, description):
+def add(registry, tracked_root, description):
     """Registers an undercomplete model with random weights of a seed."""
     runs, params = Runs(description), load_params()
 
@@ -40,9 +40,9 @@ def add(registry, store_root, description):
             best_epoch=1,
         )
         model = TrainedModel(told, build("undercomplete", architecture, {}), torch.zeros(64), torch.ones(64))
-        save(model, [{"val/reconstruction_loss": 1.0}], store_root / f"{seed}" / "undercomplete")
-        run = runs.trained(store_root / f"{seed}" / "undercomplete")
-        return registry.add(store_root / f"{seed}" / "undercomplete", run.id, ROW, {"data": "digits"}, 0.05)
+        save(model, [{"val/reconstruction_loss": 1.0}], tracked_root / f"{seed}" / "undercomplete")
+        run_id = runs.trained(tracked_root / f"{seed}" / "undercomplete")
+        return registry.add(tracked_root / f"{seed}" / "undercomplete", run_id, ROW, {"data": "digits"}, 0.05)
 
     return added
 
@@ -83,9 +83,9 @@ def test_a_kept_version_is_the_challenger_until_it_is_promoted(registry, add):
     first, second = add(1), add(2)
     registry.promote_by_hand(first, "a test")
     registry.keep(second, "not better")
-    assert (registry.champion(), registry._alias("challenger")) == (first, second)
+    assert (registry.champion(), registry.challenger()) == (first, second)
     registry.promote_by_hand(second, "by hand")
-    assert (registry.champion(), registry._alias("challenger")) == (second, None)
+    assert (registry.champion(), registry.challenger()) == (second, None)
     with pytest.raises(UserError, match=r"no version 7; there are 1, 2"):
         registry.promote_by_hand("7", "by hand")
 

@@ -76,11 +76,13 @@ def tried(spaced: Params, data: Prepared, runs: Runs) -> Callable[..., tuple[Fro
     ) -> tuple[FrozenTrial, MlflowRun]:
         study = study_of(params, pruner)
         study.enqueue_trial(dict(values))
-        with runs.study(f"study {id(study)}", kind, {}) as above:
-            objective = Objective(kind, params, data, runs, above.id, each_epoch)
-            with suppress(Interrupted):
-                work(study, objective, 1, lambda: None)
-        (found,) = runs._search(f"tags.`mlflow.parentRunId` = '{above.id}'")
+        above = runs.recorder.study(f"study {id(study)}", kind, {}, private=True)
+        objective = Objective(kind, params, data, runs.recorder, above, each_epoch)
+        with suppress(Interrupted):
+            work(study, objective, 1, lambda: None)
+        runs.sender.finish_all()
+        parent = runs.sender.run_of(above)[0]
+        (found,) = runs.sender.search(runs.experiment, f"tags.`mlflow.parentRunId` = '{parent}'")
         return study.trials[0], found
 
     return run

@@ -23,6 +23,7 @@ from autoencoders.tracking.evaluation import (
     record_training,
     record_types,
 )
+from autoencoders.tracking.origin import lineage
 from autoencoders.tracking.recorder import TRIALS_SHA256, Recorder, experiment_name, finish_study, trial_rows
 from autoencoders.tracking.records import Begin, RunRecord, waiting
 from autoencoders.tracking.sending import Sender
@@ -53,7 +54,7 @@ class Runs:
 
     def lineage(self) -> dict[str, str]:
         """Returns tags of where the present state comes from."""
-        return self.recorder.lineage
+        return lineage(self.data)
 
     def find(self, fingerprint: str, *statuses: str) -> str | None:
         """Returns the id of the newest run with this fingerprint and one of these states."""
