@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_a_locked_database_stops_no_training_and_gets_its_run_later(tracked_root
 @pytest.fixture
 def stage(tracked_root) -> Iterator[subprocess.Popen[str]]:
     """A stage that has recorded one epoch and waits for a line."""
-    path = os.pathsep.join([os.path.dirname(__file__), *sys.path])
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     process = subprocess.Popen(
         [sys.executable, "-c", STAGE],
         env={**os.environ, "PYTHONPATH": path},

@@ -53,7 +53,7 @@ def destination() -> str:
     if uri() == local():
         return LOCAL
     parts = _parts(uri())
-    if parts is None:
+    if parts is None or parts.username is None:
         return uri()
     return urlunsplit(parts._replace(netloc=_netloc(parts, "")))
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -61,26 +61,22 @@ class Recorder:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "autoencoders.tracking.writer"]
-        self.writer = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        self.writer = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True)
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.writer is None or self.writer.stdin is None:
-            return
-        self.writer.stdin.close()
-        self.writer.wait()
-        self.writer = None
+        if self.writer is not None and self.writer.stdin is not None:
+            self.writer.stdin.close()
+            self.writer.wait()
+            self.writer = None
 
     def _record(self, begin: Begin) -> RunRecord:
         """Begins a record, which the writer sends from then on."""
         key = uuid.uuid4().hex
         record = RunRecord(replace(begin, key=key, start=begin.start or now()))
         if self.writer is not None and self.writer.stdin is not None:
-            try:
+            with suppress(BrokenPipeError):  # the writer is gone; the next one finds the record
                 self.writer.stdin.write(f"{record.path}\n".encode())
-                self.writer.stdin.flush()
-            except BrokenPipeError:  # the writer is gone; the next one finds the record
-                self.writer.stdin = None
         return record
 
     def _begin(self, name: str, tags: Mapping[str, str], **values: Any) -> Begin:

@@ -26,7 +26,7 @@ from autoencoders.errors import Interrupted
 from autoencoders.files import remove
 from autoencoders.tracking.address import destination, folder
 
-SUFFIX = ".jsonl"
+SUFFIX, LOCK = ".jsonl", ".lock"
 REFUSED = "refused"  # folder of records that the store does not take
 FIRST_LINE = 1_000_000  # bytes in which a record's first line ends
 
@@ -72,7 +72,8 @@ def begin_from(values: Mapping[str, Any]) -> Begin:
 class RunRecord:
     """The record of one run that is being written.
 
-    As a context: closed as FINISHED, as KILLED by an interruption, or as FAILED. While it is open, its file is locked.
+    As a context: closed as FINISHED, as KILLED by an interruption, or as FAILED. While it is open, its file is locked:
+    so others know that its process lives.
     """
 
     def __init__(self, begin: Begin) -> None:
@@ -169,26 +170,36 @@ def belongs_here(begin: Begin) -> bool:
     return begin.store == destination()
 
 
-def lock(path: Path) -> IO[bytes] | None:
-    """A record's file, locked; None where its process lives, where another one sends it, or where it is gone."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return None
+def is_open(path: Path) -> bool:
+    """Whether the process that writes a record lives and has not closed it."""
+    with path.open("rb") as file:
+        return not _locked(file)
+
+
+def sending(path: Path) -> IO[bytes] | None:
+    """The right to send a record, until it is closed; None where another process has it, or the record is gone."""
+    file = path.with_suffix(LOCK).open("ab")
+    if _locked(file) and path.exists():
+        return file
+    if not path.exists():  # sent and removed a moment ago
+        path.with_suffix(LOCK).unlink(missing_ok=True)
+    file.close()
+    return None
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Locks a file, where no other process holds its lock, until it is closed."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.close()
-        return None
-    if not path.exists():  # sent and removed a moment ago
-        file.close()
-        return None
-    return file
+        return False
+    return True
 
 
 def forget(path: Path) -> None:
     """Removes a record that was sent, and its files."""
     path.unlink(missing_ok=True)
+    path.with_suffix(LOCK).unlink(missing_ok=True)
     remove(path.with_suffix(""))
 
 
@@ -196,6 +207,7 @@ def refuse(path: Path) -> Path:
     """Moves a record that the store does not take aside, with its files, and gives its new path."""
     aside = pending() / REFUSED
     aside.mkdir(exist_ok=True)
+    path.with_suffix(LOCK).unlink(missing_ok=True)
     files = path.with_suffix("")
     if files.exists():
         files.replace(aside / files.name)

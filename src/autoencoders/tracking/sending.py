@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from filelock import FileLock
 from mlflow import MlflowClient, MlflowException
@@ -16,7 +16,17 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from autoencoders.tracking import store
 from autoencoders.tracking.address import folder
 from autoencoders.tracking.clone import is_gone
-from autoencoders.tracking.records import Begin, belongs_here, first_line, forget, lock, now, refuse, waiting
+from autoencoders.tracking.records import (
+    Begin,
+    belongs_here,
+    first_line,
+    forget,
+    is_open,
+    now,
+    refuse,
+    sending,
+    waiting,
+)
 
 FINGERPRINT, KEY, PARENT = "fingerprint", "run_key", "mlflow.parentRunId"
 REASON, NOTE = "reason", "mlflow.note.content"  # tags of a run that did not end well
@@ -51,6 +61,7 @@ class Sender:
         """seconds: within which each call has to end, in a process's main thread; None: as MLflow's settings say."""
         self.client, self.seconds = client, seconds
         self.sent: dict[Path, Sent] = {}
+        self.held: dict[Path, IO[bytes]] = {}  # locks of records that this process sends
         self.shared: dict[str, tuple[str, str]] = {}  # run id and key by fingerprint
         self.lock = FileLock(folder() / "parent.lock")  # of this clone's processes, one at a time makes a shared run
 
@@ -250,31 +261,59 @@ class Sender:
     # whole records
 
     def finish(self, path: Path) -> bool:
-        """Sends a record of which no process writes any more to its end, and removes it; returns whether it did."""
-        held = lock(path)
+        """Sends a record of which no process writes any more to its end, and removes it.
+
+        Returns whether it is gone. Raises what the store raises.
+        """
+        held = self.held.get(path) or sending(path)
         if held is None:
             return not path.exists()
-        with held:
-            begin = first_line(path)
-            if begin is None:
-                aside = refuse(path)
-                print(f"{path.name}: no record of a run; it was moved to {aside.parent}", flush=True)
-                return True
-            if not belongs_here(begin):
-                return False
-            try:
-                if not self.send(path, again=path not in self.sent):
-                    self.close(self.sent[path], "KILLED", int(path.stat().st_mtime * 1000), GONE)
-            except Postponed:
-                return False
-            except (MlflowException, ValueError) as error:
-                if isinstance(error, MlflowException) and store.is_outage(error):
-                    raise
-                aside = refuse(path)
-                print(f"MLflow does not take the run {begin.name}: {store.explained(error)}; see {aside}", flush=True)
-                return True
-            forget(path)
-            self.sent.pop(path, None)
+        self.held[path] = held
+        if is_open(path):
+            self.release(path)
+            return False
+        begin = first_line(path)
+        if begin is None:
+            self._refuse(path, "a record: its first line is no run's")
+        elif not belongs_here(begin):
+            self.release(path)
+            return False
+        else:
+            self._finish(path, begin.name)
+        self.release(path)
+        return not path.exists()
+
+    def _finish(self, path: Path, name: str) -> None:
+        """Sends the rest of a record, and forgets it; one that the store refuses is moved aside."""
+        try:
+            if not self.send(path, again=path not in self.sent):
+                self.close(self.sent[path], "KILLED", int(path.stat().st_mtime * 1000), GONE)
+        except Postponed:
+            return
+        except (MlflowException, ValueError) as error:
+            if isinstance(error, MlflowException) and store.is_outage(error):
+                raise
+            self._refuse(path, f"the run {name}: {store.explained(error)}")
+            return
+        forget(path)
+
+    def _refuse(self, path: Path, reason: str) -> None:
+        aside = refuse(path)
+        print(f"MLflow does not take {reason}; it is kept in {aside}", flush=True)
+
+    def release(self, path: Path) -> None:
+        """Leaves a record to other processes."""
+        self.sent.pop(path, None)
+        held = self.held.pop(path, None)
+        if held is not None:
+            held.close()
+
+    def take(self, path: Path) -> bool:
+        """Takes the right to send a record while its process still writes; returns whether it could."""
+        held = self.held.get(path) or sending(path)
+        if held is None:
+            return False
+        self.held[path] = held
         return True
 
     def finish_all(self) -> int:

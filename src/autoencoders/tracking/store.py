@@ -188,7 +188,7 @@ def explained(error: BaseException) -> str:
 def _explained_local(reason: str) -> str:
     """The message for an error of the repository's own store."""
     database = address.database()
-    if "locked" in reason:
+    if "locked" in reason or "no answer in time" in reason:
         return f"{database}: locked by another process for too long; end it (`ae doctor` names it) and run again"
     if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
         return f"{database}: can't be written; check the rights of {database.parent}"

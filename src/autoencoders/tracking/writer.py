@@ -13,7 +13,7 @@ from mlflow import MlflowException
 
 from autoencoders.errors import UserError
 from autoencoders.tracking import address, store
-from autoencoders.tracking.records import first_line
+from autoencoders.tracking.records import first_line, is_open
 from autoencoders.tracking.sending import Postponed, Sender, within
 
 PAUSE = 2.0  # seconds between two writes, or two attempts to reach a store that did not answer
@@ -103,7 +103,7 @@ class Writer:
 
     def _send_record(self, sender: Sender, path: Path) -> None:
         """Sends one record; one that the store refuses is left to the end, where it is moved aside."""
-        if not path.exists():  # completed with those of earlier processes
+        if not sender.take(path):  # another process completes it, or has done so
             self.open.remove(path)
             return
         try:
@@ -115,7 +115,7 @@ class Writer:
                 raise
             self.open.remove(path)
             return
-        if complete and sender.finish(path):
+        if complete and not is_open(path) and sender.finish(path):
             self.open.remove(path)
 
 
