@@ -81,7 +81,9 @@ def test_an_interrupted_run_is_killed_and_a_diverged_one_failed_with_its_causes(
     process.wait(60)
     assert "interrupted by SIGINT" in log.read_text()
     assert "Traceback" not in log.read_text()
-    repository.set({"train.epochs": 30, "train.learning_rate": 1.0, "train.warmup": 0.9})
+    # a step multiplies each weight by 1 - rate * decay: by less than 1 in the first epoch, by -39 in the last ones
+    overflow = {"train.epochs": 30, "train.learning_rate": 1.0, "train.weight_decay": 40.0, "train.warmup": 0.9}
+    repository.set(overflow)
     diverged = repository.run("dvc", "repro", "train", check=False)
     assert diverged.returncode != 0
     assert "Likely causes: train.learning_rate = 1.0" in diverged.stdout
