@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import psutil
 import pytest
 
@@ -76,8 +77,6 @@ def trials(repository: Repository) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("storage", ["journal", "environment"])
 def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(postgres, tmp_path, monkeypatch, storage):
-    import optuna
-
     environment = {VARIABLE: postgres} if storage == "environment" else {}
     for name, value in {"DVC_ROOT": str(tmp_path), **environment}.items():
         monkeypatch.setenv(name, value)
@@ -122,11 +121,14 @@ def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(postgres, t
 
 
 @pytest.mark.parametrize("victim", ["dvc alone", "all processes"])
-def test_a_killed_study_goes_on_where_it_was_with_the_same_bytes(uninterrupted, tmp_path, victim):
+def test_a_killed_study_goes_on_where_it_was_with_the_same_bytes(uninterrupted, tmp_path, monkeypatch, victim):
     repository = Repository(tmp_path, STUDY, [KIND])
     stage = Started(repository, "dvc", "repro", f"tune@{KIND}")
     wait_for(lambda: f"trial 3/{TRIALS}" in stage.log.read_text(), stage.log)
-    time.sleep(0.2)  # into the fourth trial
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (study,) = optuna.study.get_all_study_summaries(storage=open_storage("journal"))
+    journal = optuna.load_study(study_name=study.study_name, storage=open_storage("journal"))
+    wait_for(lambda: [t for t in journal.trials[3:] if len(t.params) == DRAWN], stage.log)
     kill = os.kill if victim == "dvc alone" else os.killpg
     kill(stage.process.pid, signal.SIGKILL)
     stage.process.wait()
