@@ -23,6 +23,7 @@ QUICK = {
 # what a bare environment holds: where things are, and what pip needs to reach its index; .ci/run says the same
 BARE = ("HOME", "PATH", "LANG", "CI", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 BARE_PREFIXES = ("PIP_", "OPENBLAS_")
+PATIENCE = 900  # seconds until what a test waits for has failed: no machine is so slow
 yaml = YAML()
 
 

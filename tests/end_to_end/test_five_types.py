@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autoencoders.models import AUTOENCODERS
-from repository import Repository, stages_that_ran
+from repository import PATIENCE, Repository, stages_that_ran
 
 BASELINES = ("pca", "mean", "wiener", "median", "pca denoised")
 
@@ -138,7 +138,7 @@ def ui(five_types):
         start_new_session=True,
     )
     url = f"http://127.0.0.1:{port}"
-    until = time.monotonic() + 90
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         try:
             urllib.request.urlopen(f"{url}/health", timeout=2).close()
@@ -148,7 +148,7 @@ def ui(five_types):
             time.sleep(0.5)
     yield url
     os.killpg(server.pid, 15)
-    server.wait(20)
+    server.wait(PATIENCE)
     log.close()
 
 

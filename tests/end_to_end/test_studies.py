@@ -18,7 +18,7 @@ import pytest
 
 from autoencoders.tuning.study import REASON, VARIABLE, WORKER, attempts, open_storage
 from postgres import PASSWORD, server
-from repository import QUICK, Repository
+from repository import PATIENCE, QUICK, Repository
 
 pytestmark = pytest.mark.slow
 TRIALS = 8
@@ -58,12 +58,12 @@ class Started:
             )
 
     def ended(self) -> str:
-        assert self.process.wait(240) == 0, self.log.read_text()
+        assert self.process.wait(PATIENCE) == 0, self.log.read_text()
         return self.log.read_text()
 
 
 def wait_for(what: Any, log: Path) -> Any:
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE
     while not (found := what()):
         assert time.monotonic() < until, log.read_text()
         time.sleep(0.05)
@@ -152,7 +152,9 @@ def test_more_trials_continue_the_study_and_a_changed_space_starts_another(unint
 
 
 def test_two_workers_of_one_stage_give_exactly_n_trials_and_say_that_they_may_not_repeat(tmp_path):
-    repository = Repository(tmp_path, {**STUDY, "tune.workers": 2, "tune.epochs": 200}, [KIND])
+    # a trial takes several times as long as the second worker's start
+    long = {"tune.workers": 2, "tune.epochs": 600, "train.epochs": 600}
+    repository = Repository(tmp_path, {**STUDY, **long}, [KIND])
     told = repository.repro(f"tune@{KIND}")
     assert "may differ from run to run" in told
     assert [row["state"] for row in trials(repository)] == ["complete"] * TRIALS
@@ -204,7 +206,7 @@ def test_the_dashboard_shows_the_studies_on_this_machine_alone(uninterrupted):
         assert listening == ["127.0.0.1"]
     finally:
         dashboard.process.terminate()
-        dashboard.process.wait(30)
+        dashboard.process.wait(PATIENCE)
 
 
 def answers(port: int) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from repository import QUICK, Repository, stages_that_ran
+from repository import PATIENCE, QUICK, Repository, stages_that_ran
 
 pytestmark = pytest.mark.slow
 NAME = "autoencoder-digits"
@@ -108,7 +108,7 @@ def test_a_queued_experiment_runs_the_code_that_it_was_queued_with(two_types):
     text = source.read_text()
     source.write_text("raise RuntimeError('code of today')\n")
     two_types.run("dvc", "queue", "start")
-    until = time.monotonic() + 240
+    until = time.monotonic() + PATIENCE
     while "Running" in (told := two_types.run("dvc", "queue", "status").stdout) or "Queued" in told:
         assert time.monotonic() < until, told
         time.sleep(1)
