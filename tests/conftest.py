@@ -22,15 +22,19 @@ from tables import prepared_table
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST_VARIABLE = "AUTOENCODERS_TEST_MNIST"
+THREADS_VARIABLE = "AUTOENCODERS_TEST_THREADS"
 
 
 @pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """Small products are not worth a second thread, which slows them a hundredfold where all cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def threads() -> Iterator[None]:
+    """One for each test, or as many as the variable says.
+
+    Small products are not worth a second thread, which slows them a hundredfold where all cores are busy.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(int(os.environ.get(THREADS_VARIABLE, "1")))
     yield
-    torch.set_num_threads(threads)
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

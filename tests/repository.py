@@ -1,6 +1,7 @@
 """A copy of this repository in another folder, as a clone of the present files, with shrunk parameters."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,7 +20,21 @@ QUICK = {
     "evaluate.probe_rows": 100,
     "evaluate.figure_columns": 4,
 }
+# what a bare environment holds: where things are, and what pip needs to reach its index; .ci/run says the same
+BARE = ("HOME", "PATH", "LANG", "CI", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+BARE_PREFIXES = ("PIP_", "OPENBLAS_")
+PATIENCE = 900  # seconds until what a test waits for has failed: no machine is so slow
 yaml = YAML()
+
+
+def bare_environment() -> dict[str, str]:
+    """The variables that any machine has: tests must not pass by others."""
+    return {k: v for k, v in os.environ.items() if k in BARE or k.startswith(BARE_PREFIXES)}
+
+
+def stages_that_ran(told: str) -> list[str]:
+    """The names of the stages that `dvc repro` says it ran, in their order."""
+    return re.findall(r"^Running stage '(.+)'", told, re.MULTILINE)
 
 
 class Repository:
@@ -72,13 +87,15 @@ class Repository:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a user who activated this Python's virtual environment."""
-        outer = {
-            k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW", "AUTOENCODERS", "PYTHONPATH"))
-        }
+        """The bare environment of a user who activated this Python's virtual environment."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         author = {f"GIT_{who}_{what}": "t@e.st" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        return {**outer, **author, "PATH": path, "OMP_NUM_THREADS": "1"}  # tests run side by side
+        git = {
+            **author,
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }  # no hooks or signatures of the user
+        return {**bare_environment(), **git, "PATH": path, "OMP_NUM_THREADS": "1"}  # tests run side by side
 
     def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command in the copy; its two outputs come as one."""

@@ -86,14 +86,25 @@ def test_an_experiments_name_is_no_path(repository, name):
 def test_two_runs_of_one_experiment_come_one_after_the_other(repository):
     """The second would change params.yaml below the first one's stages."""
     subprocess.run(["git", "add", "."], check=True)
-    script = "from autoencoders.experiments import run; run('tiny', {'seed': %d}, commands=['sh -c ./slow'])"
     look = "grep ^seed: params.yaml >> ../../seen"
-    Path("slow").write_text(f"{look}; sleep 1; {look}\n")
+    Path("slow").write_text(f"{look}; echo looked; read go; {look}\n")
     Path("slow").chmod(0o755)
-    running = [subprocess.Popen([sys.executable, "-c", script % seed]) for seed in (3, 4)]
-    assert [process.wait() for process in running] == [0, 0]
-    seen = Path("seen").read_text().split("\n")
-    assert seen[0] == seen[1] != seen[2] == seen[3]
+    first = started(3)
+    assert first.stdout.readline() == "looked\n"
+    second = started(4)
+    assert second.stdout.readline().startswith("waiting: an earlier process still runs tiny")
+    for process in (first, second):
+        process.communicate("go\n")
+        assert process.returncode == 0
+    seen = Path("seen").read_text().splitlines()
+    assert seen == ["seed: 3", "seed: 3", "seed: 4", "seed: 4"]
+
+
+def started(seed: int) -> subprocess.Popen[str]:
+    """A process that runs the experiment; its command `slow` looks at the parameters, waits for a line, looks again."""
+    script = f"from autoencoders.experiments import run; run('tiny', {{'seed': {seed}}}, commands=['sh -c ./slow'])"
+    command = [sys.executable, "-c", script]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def test_a_workspace_holds_the_files_the_experiments_params_and_the_shared_cache(repository):

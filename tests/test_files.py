@@ -209,13 +209,58 @@ def test_tree_sha256_tells_where_one_file_ends_and_the_next_begins(tmp_path: Pat
     assert tree_sha256(tmp_path / "two" / "out") != tree_sha256(tmp_path / "one" / "out")
 
 
-def test_tree_sha256_ignores_the_order_of_its_arguments_and_compiled_python(old: Path):
+def test_tree_sha256_ignores_the_order_of_its_arguments(old: Path):
     paths = [old / "a.txt", old / "deep"]
-    expected = tree_sha256(*paths)
-    assert tree_sha256(*reversed(paths)) == expected
-    (old / "deep" / "__pycache__").mkdir()
-    (old / "deep" / "__pycache__" / "b.pyc").write_bytes(b"\0")
-    assert tree_sha256(*paths) == expected
+    assert tree_sha256(*paths) == tree_sha256(*reversed(paths))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "__pycache__/b.cpython-311.pyc",
+        "b.pyc",
+        "b.txt~",
+        "#b.txt#",
+        ".b.txt.swp",
+        "b.txt.swo",
+        "b.txt.orig",
+        "b.txt.rej",
+        "b.txt.bak",
+        "b.txt.tmp",
+        ".b.txt~123-abc/b.txt",
+        ".mypy_cache/3.11/b.data.json",
+        ".ruff_cache/CACHEDIR.TAG",
+        ".pytest_cache/README.md",
+        ".hypothesis/examples/b",
+        ".ipynb_checkpoints/b-checkpoint.ipynb",
+        ".idea/workspace.xml",
+        ".vscode/settings.json",
+        ".DS_Store",
+        "Thumbs.db",
+        "desktop.ini",
+    ],
+)
+def test_tree_sha256_does_not_see_what_tools_and_editors_leave_in_a_folder(old: Path, name: str):
+    expected = tree_sha256(old)
+    for folder in (old, old / "deep"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_bytes(b"\0")
+    assert tree_sha256(old) == expected
+
+
+def test_tree_sha256_does_not_see_an_editors_lock_which_is_a_link_to_nothing(old: Path):
+    expected = tree_sha256(old)
+    (old / ".#a.txt").symlink_to("someone@somewhere.123")
+    assert tree_sha256(old) == expected
+
+
+@pytest.mark.parametrize("name", [".a.txt", "a.txt~", "a.bak"])
+def test_tree_sha256_sees_a_file_that_is_named_to_it_whatever_it_is_called(tmp_path: Path, name: str):
+    found = set()
+    for text in ("one", "two"):
+        (tmp_path / name).write_text(text)
+        found.add(tree_sha256(tmp_path / name))
+    assert len(found) == 2
 
 
 def test_remove_takes_the_folder_away_and_is_content_when_there_is_none(old: Path):

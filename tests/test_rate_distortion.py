@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from autoencoders.rate_distortion import curves, knee, table
+from repository import PATIENCE
 
 
 @pytest.mark.parametrize(("at", "errors"), [(2, [10, 2, 1, 0]), (4, [10, 9, 1, 0]), (8, [8, 7, 6, 1, 0])])
@@ -50,7 +51,7 @@ from concurrent.futures import ProcessPoolExecutor
 from autoencoders.rate_distortion import _begin_worker
 with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin_worker) as pool:
     print(pool.submit(os.getpid).result(), flush=True)
-    pool.submit(time.sleep, 600)
+    pool.submit(time.sleep, 3600)
 """
 
 
@@ -59,4 +60,4 @@ def test_a_worker_ends_with_its_parent_that_was_killed():
         worker = psutil.Process(int(parent.stdout.readline()))
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
-        worker.wait(timeout=30)
+        worker.wait(timeout=PATIENCE)

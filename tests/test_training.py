@@ -18,6 +18,7 @@ from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.errors import DivergedError
 from autoencoders.models import AUTOENCODERS, Loss, build
 from autoencoders.models.undercomplete import Undercomplete
+from autoencoders.models.variational import Variational
 from autoencoders.optimizer import LeanAdamW
 from autoencoders.params import Params
 from autoencoders.training import TRIM_AFTER, Fitted, TrainingModule, chosen_precision, fit, warmup_cosine
@@ -115,13 +116,34 @@ def test_with_weight_0_a_whole_training_equals_undercomplete_exactly(kind, own, 
     assert [e[CRITERION] for e in plain.history] == [e[CRITERION] for e in limit.history]
 
 
-def test_a_loss_that_becomes_nan_stops_with_causes_and_keeps_the_last_good_checkpoint(params, data, tmp_path):
-    wild = {"train.learning_rate": 1.0, "train.epochs": 30, "train.warmup": 0.9}  # exp(log_var) overflows as it rises
-    with pytest.raises(DivergedError, match=r"became (nan|inf) in epoch \d+.*learning_rate = 1.0 is too high") as told:
-        trained("variational", params.override({**QUICK, **wild}), data, tmp_path)
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_becomes_nan_or_inf_stops_with_causes_and_keeps_the_last_good_checkpoint(
+    value, params, data, tmp_path, monkeypatch
+):
+    def loss(self: Variational, x: torch.Tensor, generator: torch.Generator) -> Loss:
+        found = original(self, x, generator)
+        return Loss(found.reconstruction + value, found.penalty) if self.progress >= 0.5 else found
+
+    original = Variational.loss
+    monkeypatch.setattr(Variational, "loss", loss)
+    with pytest.raises(DivergedError) as told:
+        trained("variational", params.override({**QUICK, "train.learning_rate": 0.01}), data, tmp_path)
+    assert f"train/reconstruction_loss became {value} in epoch 3. Likely causes:" in str(told.value)
+    assert "train.learning_rate = 0.01 is too high" in str(told.value)
     kept = tmp_path / "resume/last.ckpt"
     assert str(kept) in str(told.value)
-    assert all(torch.isfinite(v).all() for v in torch.load(kept, weights_only=True)["state_dict"].values())
+    checkpoint = torch.load(kept, weights_only=True)
+    assert len(checkpoint["callbacks"]["History"]["epochs"]) == 2
+    assert all(torch.isfinite(v).all() for v in checkpoint["state_dict"].values())
+
+
+def test_weights_that_overflow_stop_the_training(params, data, tmp_path):
+    """A step multiplies each weight by 1 - rate * decay: by less than 1 in the first epoch, by -39 in the last ones."""
+    wild = {"train.learning_rate": 1.0, "train.weight_decay": 40.0, "train.epochs": 30, "train.warmup": 0.9}
+    with pytest.raises(DivergedError, match=r"became (nan|inf) in epoch \d+.*the last good checkpoint is kept"):
+        trained("variational", params.override({**QUICK, **wild}), data, tmp_path)
+    kept = torch.load(tmp_path / "resume/last.ckpt", weights_only=True)
+    assert all(torch.isfinite(v).all() for v in kept["state_dict"].values())
 
 
 def test_a_loss_that_is_nan_at_once_says_that_there_is_no_checkpoint(params, data, tmp_path):

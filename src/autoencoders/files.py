@@ -1,5 +1,6 @@
 """Files written beside and renamed, so that none is ever half there; hashes of files."""
 
+import fnmatch
 import glob
 import hashlib
 import json
@@ -11,6 +12,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+# by tools and editors, beside source files and data; .dvcignore says the same to DVC
+LEFTOVERS = (
+    ".*",
+    "__pycache__",
+    "*.py[co]",
+    "*~",
+    "#*#",
+    "*.sw[a-p]",
+    "*.orig",
+    "*.rej",
+    "*.bak",
+    "*.tmp",
+    "Thumbs.db",
+    "desktop.ini",
+)
 
 
 @contextmanager
@@ -77,17 +94,27 @@ def sha256_of(path: Path) -> str:
 
 
 def tree_sha256(*paths: Path) -> str:
-    """One hash of files and folders, by name from each path on and content; compiled Python is left out."""
+    """One hash of files and folders, by name from each path on and content; leftovers in the folders are left out."""
     digest = hashlib.sha256()
     for path in sorted(paths):
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        files = sorted(_files_below(path)) if path.is_dir() else [path]
         for file in files:
             name = file.relative_to(path.parent)
-            if "__pycache__" not in name.parts:
-                digest.update(f"{name.as_posix()}\0{file.stat().st_size}\0".encode())
-                with file.open("rb") as stream:
-                    hashlib.file_digest(stream, lambda: digest)
+            digest.update(f"{name.as_posix()}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as stream:
+                hashlib.file_digest(stream, lambda: digest)
     return digest.hexdigest()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Every file in a folder and its folders, without leftovers."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not any(map(_is_leftover, path.relative_to(folder).parts)):
+            yield path
+
+
+def _is_leftover(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in LEFTOVERS)
 
 
 def remove(path: Path) -> None:

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import psutil
 import pytest
 
 from autoencoders.tuning.study import REASON, VARIABLE, WORKER, attempts, open_storage
 from postgres import PASSWORD, server
-from repository import QUICK, Repository
+from repository import PATIENCE, QUICK, Repository
 
 pytestmark = pytest.mark.slow
 TRIALS = 8
@@ -57,12 +58,12 @@ class Started:
             )
 
     def ended(self) -> str:
-        assert self.process.wait(240) == 0, self.log.read_text()
+        assert self.process.wait(PATIENCE) == 0, self.log.read_text()
         return self.log.read_text()
 
 
 def wait_for(what: Any, log: Path) -> Any:
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE
     while not (found := what()):
         assert time.monotonic() < until, log.read_text()
         time.sleep(0.05)
@@ -76,8 +77,6 @@ def trials(repository: Repository) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("storage", ["journal", "environment"])
 def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(postgres, tmp_path, monkeypatch, storage):
-    import optuna
-
     environment = {VARIABLE: postgres} if storage == "environment" else {}
     for name, value in {"DVC_ROOT": str(tmp_path), **environment}.items():
         monkeypatch.setenv(name, value)
@@ -122,11 +121,14 @@ def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(postgres, t
 
 
 @pytest.mark.parametrize("victim", ["dvc alone", "all processes"])
-def test_a_killed_study_goes_on_where_it_was_with_the_same_bytes(uninterrupted, tmp_path, victim):
+def test_a_killed_study_goes_on_where_it_was_with_the_same_bytes(uninterrupted, tmp_path, monkeypatch, victim):
     repository = Repository(tmp_path, STUDY, [KIND])
     stage = Started(repository, "dvc", "repro", f"tune@{KIND}")
     wait_for(lambda: f"trial 3/{TRIALS}" in stage.log.read_text(), stage.log)
-    time.sleep(0.2)  # into the fourth trial
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (study,) = optuna.study.get_all_study_summaries(storage=open_storage("journal"))
+    journal = optuna.load_study(study_name=study.study_name, storage=open_storage("journal"))
+    wait_for(lambda: [t for t in journal.trials[3:] if len(t.params) == DRAWN], stage.log)
     kill = os.kill if victim == "dvc alone" else os.killpg
     kill(stage.process.pid, signal.SIGKILL)
     stage.process.wait()
@@ -150,7 +152,9 @@ def test_more_trials_continue_the_study_and_a_changed_space_starts_another(unint
 
 
 def test_two_workers_of_one_stage_give_exactly_n_trials_and_say_that_they_may_not_repeat(tmp_path):
-    repository = Repository(tmp_path, {**STUDY, "tune.workers": 2, "tune.epochs": 200}, [KIND])
+    # a trial takes several times as long as the second worker's start
+    long = {"tune.workers": 2, "tune.epochs": 600, "train.epochs": 600}
+    repository = Repository(tmp_path, {**STUDY, **long}, [KIND])
     told = repository.repro(f"tune@{KIND}")
     assert "may differ from run to run" in told
     assert [row["state"] for row in trials(repository)] == ["complete"] * TRIALS
@@ -202,7 +206,7 @@ def test_the_dashboard_shows_the_studies_on_this_machine_alone(uninterrupted):
         assert listening == ["127.0.0.1"]
     finally:
         dashboard.process.terminate()
-        dashboard.process.wait(30)
+        dashboard.process.wait(PATIENCE)
 
 
 def answers(port: int) -> bool:

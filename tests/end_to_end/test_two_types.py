@@ -7,10 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from repository import QUICK, Repository
+from repository import PATIENCE, QUICK, Repository, stages_that_ran
 
 pytestmark = pytest.mark.slow
 NAME = "autoencoder-digits"
+LEFTOVERS = [
+    "__pycache__/base.cpython-311.pyc",
+    "base.py~",
+    "#base.py#",
+    ".base.py.swp",
+    "base.py.orig",
+    ".mypy_cache/base.json",
+    ".ruff_cache/base",
+    ".ipynb_checkpoints/base-checkpoint.ipynb",
+    ".idea/workspace.xml",
+    ".DS_Store",
+]
 
 
 def trainings(repository: Repository) -> list:
@@ -23,6 +35,27 @@ def ledger(repository: Repository) -> list[dict]:
     return [json.loads(line) for line in (repository.folder / "mlruns/registry.jsonl").read_text().splitlines()]
 
 
+def test_a_second_repro_runs_nothing_though_python_compiled_the_code_meanwhile(two_types):
+    assert list(two_types.folder.glob("src/autoencoders/models/__pycache__/*.pyc"))
+    assert stages_that_ran(two_types.repro()) == []
+
+
+def test_what_tools_and_editors_leave_beside_the_code_is_no_change(two_types):
+    for folder in ("models", "tracking", "tuning"):
+        code = two_types.folder / "src/autoencoders" / folder
+        for name in LEFTOVERS:
+            (code / name).parent.mkdir(exist_ok=True)
+            (code / name).write_text("left")
+        (code / ".#base.py").symlink_to("someone@somewhere.123")  # an editor's lock
+    assert "up to date" in two_types.run("dvc", "status").stdout
+    assert stages_that_ran(two_types.repro()) == []
+    source = two_types.folder / "src/autoencoders/tracking/__init__.py"
+    text = source.read_text()
+    source.write_text(f"{text}# a change\n")
+    assert "src/autoencoders/tracking" in two_types.run("dvc", "status").stdout
+    source.write_text(text)
+
+
 def test_a_second_clone_at_another_path_gives_the_same_bytes(two_types, tmp_path):
     other = tmp_path / "a longer way" / "elsewhere"
     other.mkdir(parents=True)
@@ -31,19 +64,17 @@ def test_a_second_clone_at_another_path_gives_the_same_bytes(two_types, tmp_path
     assert clone.hashes() == two_types.hashes()
 
 
-def test_a_bad_parameter_is_refused_within_seconds_and_the_last_model_is_still_there(two_types):
+def test_a_bad_parameter_is_refused_by_the_first_stage_and_the_last_model_is_still_there(two_types):
     before = (two_types.folder / "model/sparse/model.safetensors").read_bytes()
     bad = {"trian": {"epochs": 3}, "network.loss": "huber", "models.sparse.sparsity": 1.4, "network.code_size": 64}
     for key, value in bad.items():
         two_types.set({key: value})
-        started = time.monotonic()
         done = two_types.run("dvc", "repro", check=False)
-        took = time.monotonic() - started
         two_types.git("checkout", "params.yaml")
         assert done.returncode != 0
         assert key in done.stdout
         assert "Traceback" not in done.stdout
-        assert took < 15  # a hang or a training would take longer; the figure itself is in the closing note
+        assert stages_that_ran(done.stdout) == ["check"]
         assert (two_types.folder / "model/sparse/model.safetensors").read_bytes() == before
     (two_types.folder / "params.yaml").write_text("seed: [1\n")
     done = two_types.run("dvc", "repro", check=False)
@@ -77,7 +108,7 @@ def test_a_queued_experiment_runs_the_code_that_it_was_queued_with(two_types):
     text = source.read_text()
     source.write_text("raise RuntimeError('code of today')\n")
     two_types.run("dvc", "queue", "start")
-    until = time.monotonic() + 240
+    until = time.monotonic() + PATIENCE
     while "Running" in (told := two_types.run("dvc", "queue", "status").stdout) or "Queued" in told:
         assert time.monotonic() < until, told
         time.sleep(1)
@@ -118,9 +149,7 @@ def test_a_stage_restored_from_the_cache_leaves_no_hole_in_a_fresh_store(two_typ
     shutil.rmtree(two_types.folder / "mlruns")
     two_types.git("checkout", "mlruns")
     shutil.rmtree(two_types.folder / "model")
-    told = two_types.repro()
-    assert "Running stage 'register'" in told
-    assert "Running stage 'train" not in told
+    assert stages_that_ran(two_types.repro()) == ["register"]
     (tmp_path / "link").symlink_to(two_types.folder)  # this process still holds the deleted database by its old name
     check_the_store_is_whole(Repository.at(tmp_path / "link"))
 
@@ -129,10 +158,9 @@ def test_outputs_pulled_into_a_fresh_clone_make_its_runs_and_versions_again(two_
     two_types.git("clone", "-q", str(two_types.folder), str(tmp_path / "clone"))
     clone = Repository.at(tmp_path / "clone")
     clone.run("dvc", "pull")
-    told = clone.repro()
-    assert "Running stage 'register'" in told
-    assert "Running stage 'train" not in told
-    assert "Running stage 'evaluate'" not in told
+    assert stages_that_ran(clone.repro()) == ["check", "register"]
+    assert list(clone.folder.glob("src/autoencoders/models/__pycache__/*.pyc"))
+    assert stages_that_ran(clone.repro()) == []
     check_the_store_is_whole(clone)
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +51,7 @@ def trace(folder: Path, script: str, *arguments: str) -> dict[str, list[str]]:
     done = subprocess.run(
         [sys.executable, TRACER, script, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": "src"},
+        env={**Repository.at(folder).environment, "PYTHONPATH": "src"},
         capture_output=True,
         text=True,
         check=False,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +21,30 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoencoders.errors import UserError
 from autoencoders.tuning import work as module
-from autoencoders.tuning.study import REASON, STARTUP, WORKER, Repeatable, attempts, open_storage
+from autoencoders.tuning.study import GRACE, REASON, STARTUP, WORKER, Repeatable, attempts, open_storage
 from autoencoders.tuning.work import HOPELESS, finished, progress, retry_the_dead, work
 
 N_TRIALS = 2 * STARTUP  # TPE learns in the second half
 SCRIPT = """
-import os, signal, sys, time
+import os, signal, sys
 sys.path[:0] = [sys.argv[1]]
-import optuna
 from autoencoders.tuning.study import open_storage
 from autoencoders.tuning.work import work
 from test_work import opened, squares
 
-n_trials, start, log, seconds, stop = int(sys.argv[2]), float(sys.argv[3]), sys.argv[4], float(sys.argv[5]), sys.argv[6]
+n_trials, held, stop = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+begun = 0
 
 def objective(trial):
-    '''Stops its process, in the fourth trial that it begins, before the parameter named `stop`.'''
-    with open(log, "a") as file:
-        file.write(f"{os.getpid()}\\n")
-    begun = sum(line == f"{os.getpid()}\\n" for line in open(log))
-    time.sleep(seconds)
+    # waits for a line in the first `held` trials; stops its process, in the fourth, before the parameter `stop`
+    global begun
+    begun += 1
+    print("begun", flush=True)
+    if begun <= held:
+        sys.stdin.readline()
     return squares(trial, lambda name: begun == 4 and name == stop and os.kill(os.getpid(), signal.SIGKILL))
 
-study = opened(open_storage("journal"))
-time.sleep(max(0, start - time.time()))
-work(study, objective, n_trials, lambda: None)
+work(opened(open_storage("journal")), objective, n_trials, lambda: None)
 """
 
 
@@ -240,14 +240,15 @@ def test_another_process_with_the_dead_ones_number_is_not_taken_for_it(study):
     assert [t.state for t in study.trials] == [TrialState.FAIL, TrialState.WAITING]
 
 
-def test_a_trial_whose_worker_never_said_who_it_is_is_retried_after_a_grace(study, monkeypatch):
-    study.ask()
+@pytest.mark.parametrize(
+    ("age", "states"), [(GRACE / 2, [TrialState.RUNNING]), (GRACE + 1, [TrialState.FAIL, TrialState.WAITING])]
+)
+def test_a_trial_whose_worker_never_said_who_it_is_is_retried_after_a_grace(study, age, states):
+    trial = create_trial(state=TrialState.RUNNING)
+    trial.datetime_start = datetime.now() - timedelta(seconds=age)
+    study.add_trial(trial)
     retry_the_dead(study)
-    assert [t.state for t in study.trials] == [TrialState.RUNNING]
-    monkeypatch.setattr(module, "GRACE", 0.1)
-    time.sleep(0.2)
-    retry_the_dead(study)
-    assert [t.state for t in study.trials] == [TrialState.FAIL, TrialState.WAITING]
+    assert [t.state for t in study.trials] == states
 
 
 def test_a_retried_trial_that_just_begins_is_left_alone(study):
@@ -289,40 +290,54 @@ def test_a_retried_trial_that_succeeds_has_no_reason(study):
 # real processes on one journal
 
 
-def start(
-    folder: Path, n_trials: int, *, at: float = 0.0, seconds: float = 0.0, stop: str = "never"
-) -> subprocess.Popen[str]:
+def start(folder: Path, n_trials: int, *, held: int = 0, stop: str = "never") -> subprocess.Popen[str]:
     """A worker in a process of its own."""
-    arguments = [Path(__file__).parent, n_trials, at, folder / "log", seconds, stop]
+    arguments = [Path(__file__).parent, n_trials, held, stop]
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, *map(str, arguments)],
         env={**os.environ, "DVC_ROOT": str(folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def ended(worker: subprocess.Popen[str]) -> int:
-    errors = worker.communicate()[1]
+def wait_until_it_holds(worker: subprocess.Popen[str]) -> None:
+    """Until the worker is in its first trial, in which it stays until it is released."""
+    assert worker.stdout.readline() == "begun\n", worker.stderr.read()
+
+
+def release(worker: subprocess.Popen[str]) -> None:
+    worker.stdin.write("\n")
+    worker.stdin.flush()
+
+
+def ended(worker: subprocess.Popen[str]) -> tuple[int, int]:
+    """A worker's exit code, and how many trials it began since it was last listened to."""
+    told, errors = worker.communicate()
     assert worker.returncode in (0, -signal.SIGKILL), errors
-    return worker.returncode
+    return worker.returncode, told.count("begun\n")
 
 
 def test_several_workers_together_do_exactly_the_trials_that_were_asked_for(store_root):
-    n_trials, at = 12, time.time() + 5
-    workers = [start(store_root, n_trials, at=at, seconds=0.1) for _ in range(3)]
-    assert [ended(worker) for worker in workers] == [0] * 3
+    n_trials = 12
+    workers = [start(store_root, n_trials, held=1) for _ in range(3)]
+    for worker in workers:
+        wait_until_it_holds(worker)  # each has a trial: they share the work
+    for worker in workers:
+        release(worker)
+    codes, begun = zip(*map(ended, workers), strict=True)
+    assert codes == (0, 0, 0)
     study = opened(open_storage("journal"))
     assert [state for state, _, _ in told(attempts(study))] == ["COMPLETE"] * n_trials
-    begun = (store_root / "log").read_text().split()
-    assert len(begun) == n_trials
-    assert len(set(begun)) > 1  # the test means something: they shared the work
+    assert len(workers) + sum(begun) == n_trials
 
 
 @pytest.mark.parametrize("stop", ["x", "c", "end"])
 def test_a_study_whose_worker_was_killed_goes_on_with_the_same_trials(store_root, stop):
     whole = worked(opened(InMemoryStorage()), N_TRIALS)
-    assert ended(start(store_root, N_TRIALS, stop=stop)) == -signal.SIGKILL
+    assert ended(start(store_root, N_TRIALS, stop=stop)) == (-signal.SIGKILL, 4)
     study = opened(open_storage("journal"))
     assert study.trials[3].state == TrialState.RUNNING
     assert worked(study, N_TRIALS) == whole
@@ -330,9 +345,11 @@ def test_a_study_whose_worker_was_killed_goes_on_with_the_same_trials(store_root
 
 
 def test_other_workers_take_over_the_trial_of_one_that_is_killed(store_root):
-    victim = start(store_root, N_TRIALS, seconds=0.1, stop="end")
-    other = start(store_root, N_TRIALS, seconds=0.3)
-    assert [ended(victim), ended(other)] == [-signal.SIGKILL, 0]
+    other = start(store_root, N_TRIALS, held=1)
+    wait_until_it_holds(other)
+    assert ended(start(store_root, N_TRIALS, stop="end")) == (-signal.SIGKILL, 4)
+    release(other)
+    assert ended(other)[0] == 0
     study = opened(open_storage("journal"))
     assert [state for state, _, _ in told(attempts(study))] == ["COMPLETE"] * N_TRIALS
     (killed,) = [trial for trial in study.trials if trial.state == TrialState.FAIL and trial.params]
