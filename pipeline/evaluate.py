@@ -1,17 +1,19 @@
 """Judges every trained model on the test split: leaderboard, figures and report."""
 
-from autoencoders.checkpoint import load, load_history
-from autoencoders.data.prepared import REPORT, load_prepared
-from autoencoders.evaluation.figures import Figures
-from autoencoders.evaluation.leaderboard import Evaluation, flattened
-from autoencoders.evaluation.report import csv, html
-from autoencoders.files import read_json, write_json, write_text
-from autoencoders.params import load_params
-from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, reporting
-from autoencoders.tracking.runs import Runs
+from autoencoders.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
+        from autoencoders.checkpoint import load, load_history
+        from autoencoders.data.prepared import REPORT, load_prepared
+        from autoencoders.evaluation.figures import Figures
+        from autoencoders.evaluation.leaderboard import Evaluation, flattened
+        from autoencoders.evaluation.report import csv, html
+        from autoencoders.files import read_json, write_json, write_text
+        from autoencoders.params import load_params
+        from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS
+        from autoencoders.tracking.runs import Runs
+
         params, data = load_params(), load_prepared(DATA)
         runs = Runs(data.description)
         with runs.pipeline():

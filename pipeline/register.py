@@ -1,14 +1,16 @@
 """Registers every trained model and lets the best one on validation challenge the champion."""
 
-from autoencoders.data.prepared import load_prepared
-from autoencoders.files import read_json, write_json
-from autoencoders.params import load_params
-from autoencoders.stage import DATA, METRICS, MODELS, REGISTERED, reporting
-from autoencoders.tracking.registry import model_sha256, register
-from autoencoders.tracking.runs import Runs
+from autoencoders.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
+        from autoencoders.data.prepared import load_prepared
+        from autoencoders.files import read_json, write_json
+        from autoencoders.params import load_params
+        from autoencoders.stage import DATA, METRICS, MODELS, REGISTERED
+        from autoencoders.tracking.registry import model_sha256, register
+        from autoencoders.tracking.runs import Runs
+
         params, data, rows = load_params(), load_prepared(DATA), read_json(METRICS / "leaderboard.json")
         runs = Runs(data.description)
         with runs.pipeline():

@@ -13,6 +13,7 @@ import autoencoders
 PACKAGE = Path(autoencoders.__file__).parent
 ROWS = (  # each imports only from those before it; inside of a folder's row, imports are free
     "errors",
+    "reporting",
     "architecture",
     "defaults",
     "files",
@@ -40,6 +41,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
     "rate_distortion",
     "experiments",
     "cli",
+    "__main__",
 )
 OWNERS = {
     "pytorch_lightning": {"batches", "callbacks", "training"},
@@ -60,6 +62,7 @@ OWNERS = {
 }
 LIGHT = (  # modules that import none of the heavy ones
     "errors",
+    "reporting",
     "architecture",
     "defaults",
     "files",
