@@ -22,12 +22,18 @@ def beside(path: Path) -> Iterator[Path]:
         writer = re.fullmatch(r"(\d+)-\w+", left.name.removeprefix(prefix))
         if writer and not _runs(int(writer[1])):
             remove(left)  # of a process that was killed
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{prefix}{os.getpid()}-") as scratch:
-        new = Path(scratch, path.name)
+    scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{prefix}{os.getpid()}-"))
+    try:
+        new = scratch / path.name
         yield new
         if new.is_dir() and path.is_dir():
-            path.replace(Path(scratch, f"{path.name}.old"))  # deleted with the scratch folder: never half there
+            path.replace(scratch / f"{path.name}.old")  # deleted with the scratch folder: never half there
         new.replace(path)
+    finally:
+        try:
+            remove(scratch)
+        finally:
+            remove(scratch)  # what a signal left of it
 
 
 @contextmanager

@@ -28,7 +28,8 @@ from autoencoders.space import WHOLE, dimensions
 from autoencoders.stage import STUDIES, Starter
 from autoencoders.tracking.runs import Run, Runs
 from autoencoders.training import fit
-from autoencoders.tuning.study import GRACE, JOURNAL, REASON, RESULT, WORKER, attempts, queue_again, rank, trial_params
+from autoencoders.tuning.journal import JOURNAL
+from autoencoders.tuning.study import GRACE, REASON, RESULT, WORKER, attempts, queue_again, rank, trial_params
 
 CURVES = ("train/reconstruction_loss", CRITERION)
 HOPELESS = 10  # trials that fail, from the first on, before a study gives up
