@@ -1,4 +1,4 @@
-"""How a process ends: one message for a mistake or an interruption, never a traceback.
+"""How a process ends: one message for a mistake, a fault of the machine or an interruption, never a traceback.
 
 Nothing slow is imported here: until a script is inside of `reporting`, Python itself answers a signal. Hence `_signal`,
 which is there when Python starts; `signal` takes ten times as long as all the rest.
@@ -47,8 +47,8 @@ class Reporting:
             self.reason = "interrupted by SIGINT"  # where a library took the signal for itself
         if self.reason:  # whatever was made of it on its way up
             _end(f"{self.reason}; {self.command} goes on from here", 130)
-        if isinstance(error, UserError):
-            _end(f"error: {error}", 1)
+        if isinstance(error, Exception):
+            _end_by_fault(error)
 
     def swallowed(self, number: int) -> None:
         """Sends the signal again, unless the block has ended."""
@@ -75,6 +75,15 @@ def reporting(command: str = "`dvc repro`") -> Reporting:
     Ctrl-C and SIGTERM raise Interrupted in it; the code is then 130. command: which goes on after these.
     """
     return Reporting(command)
+
+
+def _end_by_fault(error: Exception) -> None:
+    """Ends the process by a user's mistake, or by a fault of the machine; any other error is one of the code."""
+    from autoencoders import faults
+
+    told = faults.told(error) or (str(error) if isinstance(error, UserError) else "")
+    if told:
+        _end(f"error: {told}", 1)
 
 
 def _end(message: str, code: int) -> None:
