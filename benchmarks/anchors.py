@@ -26,7 +26,8 @@ from autoencoders.errors import UserError
 from autoencoders.experiments import STAGES, WORKSPACES, run
 from autoencoders.files import read_json, write_json
 from autoencoders.params import Section, likely, load_tree, validated
-from autoencoders.stage import METRICS, MODELS, reporting, repository
+from autoencoders.reporting import reporting
+from autoencoders.stage import METRICS, MODELS, repository
 from autoencoders.tracking import store
 from autoencoders.tracking.recorder import experiment_name
 from autoencoders.tracking.sending import FINGERPRINT

@@ -1,18 +1,20 @@
 """Judges every trained model on the test split: leaderboard, figures and report."""
 
-from autoencoders.checkpoint import load, load_history
-from autoencoders.data.prepared import REPORT, load_prepared
-from autoencoders.evaluation.figures import Figures
-from autoencoders.evaluation.leaderboard import Evaluation, flattened
-from autoencoders.evaluation.report import csv, html
-from autoencoders.files import read_json, write_json, write_text
-from autoencoders.params import load_params
-from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS, reporting
-from autoencoders.tracking.evaluation import evaluated, record_baselines, record_types
-from autoencoders.tracking.recorder import Recorder
+from autoencoders.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
+        from autoencoders.checkpoint import load, load_history
+        from autoencoders.data.prepared import REPORT, load_prepared
+        from autoencoders.evaluation.figures import Figures
+        from autoencoders.evaluation.leaderboard import Evaluation, flattened
+        from autoencoders.evaluation.report import csv, html
+        from autoencoders.files import read_json, write_json, write_text
+        from autoencoders.params import load_params
+        from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS
+        from autoencoders.tracking.evaluation import evaluated, record_baselines, record_types
+        from autoencoders.tracking.recorder import Recorder
+
         params, data = load_params(), load_prepared(DATA)
         with Recorder(data.description) as recorder, recorder.pipeline() as pipeline:
             models = {kind: load(MODELS / kind) for kind in params.kinds}

@@ -1,18 +1,20 @@
 """Trains one type: `python pipeline/train.py sparse`."""
 
-import sys
-
-from autoencoders.callbacks import Progress, ResumePoint
-from autoencoders.checkpoint import save
-from autoencoders.data.prepared import load_prepared
-from autoencoders.params import load_params
-from autoencoders.stage import DATA, MODELS, RESUME, fingerprint, reporting, repository
-from autoencoders.tracking.recorder import training_run
-from autoencoders.training import fit
-from autoencoders.tuning.stage import tuned
+from autoencoders.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
+        import sys
+
+        from autoencoders.callbacks import Progress, ResumePoint
+        from autoencoders.checkpoint import save
+        from autoencoders.data.prepared import load_prepared
+        from autoencoders.params import load_params
+        from autoencoders.stage import DATA, MODELS, RESUME, fingerprint, repository
+        from autoencoders.tracking.recorder import training_run
+        from autoencoders.training import fit
+        from autoencoders.tuning.stage import tuned
+
         kind, data = sys.argv[1], load_prepared(DATA)
         params = tuned(load_params(), kind)
         values = params.flatten(kind, data.description.facts)

@@ -1,11 +1,12 @@
 """Looks for better values of one type: `python pipeline/tune.py sparse`."""
 
-import sys
-
-from autoencoders.params import load_params
-from autoencoders.stage import reporting
-from autoencoders.tuning.stage import tune
+from autoencoders.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
+        import sys
+
+        from autoencoders.params import load_params
+        from autoencoders.tuning.stage import tune
+
         tune(sys.argv[1], load_params())

@@ -5,7 +5,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from autoencoders.checkpoint import (
 )
 from autoencoders.data.prepared import load_prepared
 from autoencoders.errors import DataError
+from autoencoders.files import sha256_of
 from autoencoders.models import AUTOENCODERS
 
 KINDS = sorted(AUTOENCODERS)
@@ -74,7 +75,9 @@ def test_a_loaded_model_answers_bit_for_bit_like_the_saved_one(
     expected = answers(untrained[kind], rows)
     for name, answer in answers(loaded, rows).items():
         np.testing.assert_array_equal(answer, expected[name], strict=True)
-    assert loaded.description == untrained[kind].description
+    files = {"weights_sha256": WEIGHTS, "history_sha256": HISTORY}
+    digests = {name: sha256_of(tmp_path / kind / file) for name, file in files.items()}
+    assert loaded.description == replace(untrained[kind].description, **digests)
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
@@ -204,6 +207,33 @@ def test_reading_rows_leaves_a_read_only_memory_map_as_it_is(untrained: dict[str
 # --- damaged files ---
 
 
+@pytest.fixture
+def without_digests(saved: Path) -> Path:
+    """A model as it was written before there were digests."""
+    values = json.loads((saved / DESCRIPTION).read_text())
+    kept = {name: value for name, value in values.items() if name not in ("weights_sha256", "history_sha256")}
+    (saved / DESCRIPTION).write_text(json.dumps(kept))
+    return saved
+
+
+def test_a_model_without_digests_is_loaded(without_digests: Path):
+    load(without_digests)
+    assert load_history(without_digests)
+
+
+@pytest.mark.parametrize("place", [0, 0.01, 0.5, 0.999])
+@pytest.mark.parametrize("name", [WEIGHTS, HISTORY])
+def test_a_flipped_bit_is_noticed_and_the_way_out_told(saved: Path, name: str, place: float):
+    content = bytearray((saved / name).read_bytes())
+    content[int(place * len(content))] ^= 1
+    (saved / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        (load if name == WEIGHTS else load_history)(saved)
+    told = f"{saved / name}: damaged: its SHA-256 is {sha256_of(saved / name)}, but model.json beside it says "
+    assert str(caught.value).startswith(told)
+    assert "`dvc repro`" in str(caught.value)
+
+
 def refused(folder: Path, name: str, reason: str) -> None:
     """Loading ends in one error that names the file and the reason, and changes nothing."""
     before = bytes_of(folder)
@@ -244,15 +274,15 @@ WEIGHTS_DAMAGED: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", WEIGHTS_DAMAGED)
-def test_damaged_weights_are_refused(saved: Path, damage: str):
-    path = saved / WEIGHTS
+def test_damaged_weights_are_refused(without_digests: Path, damage: str):
+    path = without_digests / WEIGHTS
     path.write_bytes(WEIGHTS_DAMAGED[damage](path.read_bytes()))
-    refused(saved, WEIGHTS, r"does not hold this model's weights \(.+\)")
+    refused(without_digests, WEIGHTS, r"does not hold this model's weights \(.+\)")
 
 
-def test_an_archive_of_torch_save_in_the_weights_place_is_refused(saved: Path):
-    torch.save(load_bytes((saved / WEIGHTS).read_bytes()), saved / WEIGHTS)
-    refused(saved, WEIGHTS, "does not hold this model's weights")
+def test_an_archive_of_torch_save_in_the_weights_place_is_refused(without_digests: Path):
+    torch.save(load_bytes((without_digests / WEIGHTS).read_bytes()), without_digests / WEIGHTS)
+    refused(without_digests, WEIGHTS, "does not hold this model's weights")
 
 
 Weights = dict[str, torch.Tensor]
@@ -266,16 +296,16 @@ OTHER_WEIGHTS: dict[str, tuple[Callable[[Weights], Weights], str]] = {
 
 
 @pytest.mark.parametrize("other", OTHER_WEIGHTS)
-def test_weights_of_another_model_are_refused(saved: Path, other: str):
+def test_weights_of_another_model_are_refused(without_digests: Path, other: str):
     change, reason = OTHER_WEIGHTS[other]
-    save_file(change(load_bytes((saved / WEIGHTS).read_bytes())), saved / WEIGHTS)
-    refused(saved, WEIGHTS, f"(?s)does not hold this model's weights.*{reason}")
+    save_file(change(load_bytes((without_digests / WEIGHTS).read_bytes())), without_digests / WEIGHTS)
+    refused(without_digests, WEIGHTS, f"(?s)does not hold this model's weights.*{reason}")
 
 
-def test_weights_of_another_type_are_refused(saved: Path, untrained: dict[str, TrainedModel], tmp_path: Path):
+def test_weights_of_another_type_are_refused(without_digests: Path, untrained: dict[str, TrainedModel], tmp_path: Path):
     save(untrained["variational"], CURVES, tmp_path / "variational")  # its encoder gives two numbers a code unit
-    shutil.copy(tmp_path / "variational" / WEIGHTS, saved)
-    refused(saved, WEIGHTS, "size mismatch for autoencoder.encoder")
+    shutil.copy(tmp_path / "variational" / WEIGHTS, without_digests)
+    refused(without_digests, WEIGHTS, "size mismatch for autoencoder.encoder")
 
 
 def with_shape(**changes: object) -> Callable[[dict], dict]:
@@ -327,7 +357,7 @@ def test_a_damaged_description_is_refused(saved: Path, damage: str):
 )
 def test_a_description_that_is_no_json_is_refused(saved: Path, content: bytes):
     (saved / DESCRIPTION).write_bytes(content)
-    refused(saved, DESCRIPTION, "not a model's description")
+    refused(saved, DESCRIPTION, r"not JSON \(.+\); .*`dvc repro`")
 
 
 def test_a_missing_file_is_named(saved: Path):
@@ -341,11 +371,11 @@ def test_a_missing_file_is_named(saved: Path):
 
 
 @pytest.mark.parametrize("line", ["3,x,1.0", "3,1.0", "3,1.0,2.0,4.0", "3,1.0,", "<html></html>"])
-def test_damaged_learning_curves_are_refused(saved: Path, line: str):
-    path = saved / HISTORY
+def test_damaged_learning_curves_are_refused(without_digests: Path, line: str):
+    path = without_digests / HISTORY
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(DataError, match=f"{path}: not a table of learning curves"):
-        load_history(saved)
+        load_history(without_digests)
 
 
 def test_the_description_comes_back_from_its_json(saved: Path, untrained: dict[str, TrainedModel]):

@@ -13,6 +13,8 @@ import autoencoders
 PACKAGE = Path(autoencoders.__file__).parent
 ROWS = (  # each imports only from those before it; inside of a folder's row, imports are free
     "errors",
+    "faults",
+    "reporting",
     "architecture",
     "defaults",
     "files",
@@ -25,6 +27,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
     "stage",
     "data",
     "checkpoint",
+    "resume",
     "callbacks",
     "batches",
     "optimizer",
@@ -40,6 +43,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
     "rate_distortion",
     "experiments",
     "cli",
+    "__main__",
 )
 OWNERS = {
     "pytorch_lightning": {"batches", "callbacks", "training"},
@@ -60,6 +64,9 @@ OWNERS = {
 }
 LIGHT = (  # modules that import none of the heavy ones
     "errors",
+    "faults",
+    "faults",
+    "reporting",
     "architecture",
     "defaults",
     "files",
@@ -67,6 +74,8 @@ LIGHT = (  # modules that import none of the heavy ones
     "space",
     "data.sources",
     "stage",
+    "resume",
+    "tuning.journal",
     "tuning.stage",
 )
 HEAVY = ("torch", "optuna", "mlflow", "matplotlib")

@@ -11,7 +11,8 @@ import pytorch_lightning as pl
 from torch import Tensor
 from tqdm import tqdm
 
-from autoencoders.files import remove
+from autoencoders.files import Writing, remove
+from autoencoders.resume import CHECKPOINT, broken_checkpoint, replace_checkpoint, set_aside
 from autoencoders.stage import Starter, is_first, one_process
 
 CRITERION = "val/reconstruction_loss"  # on clean inputs: the same quantity for every type
@@ -94,13 +95,17 @@ class ResumePoint(pl.Callback):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / "last.ckpt"
+        self.folder, self.path = folder, folder / CHECKPOINT
         self.starter, self.every, self.due = Starter(), SECONDS_BETWEEN, 0.0
 
     def __enter__(self) -> Self:
         lock = self.folder.with_suffix(".lock")  # the first device's process holds it for all
         self.lock = one_process(lock, "trains this") if is_first() else nullcontext()
         self.folder.mkdir(parents=True, exist_ok=True)
+        broken = broken_checkpoint(self.path) if is_first() else None
+        if broken:
+            print(broken, flush=True)
+            set_aside(self.path)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -110,8 +115,8 @@ class ResumePoint(pl.Callback):
 
     @property
     def start(self) -> str | None:
-        """The checkpoint to go on from, if there is one."""
-        return str(self.path) if self.path.exists() else None
+        """The checkpoint to go on from, if there is one; not a broken one, which the first device's process moves."""
+        return str(self.path) if self.path.exists() and not broken_checkpoint(self.path) else None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Says where a resumed training goes on."""
@@ -122,8 +127,9 @@ class ResumePoint(pl.Callback):
         """Replaces the checkpoint in one step, unless the last one is quite new; several devices do so together."""
         if trainer.world_size > 1 or time.monotonic() >= self.due:
             new = self.path.with_suffix(".new")
-            trainer.save_checkpoint(new)
-            if trainer.is_global_zero:
-                new.replace(self.path)
+            with Writing(self.path):
+                trainer.save_checkpoint(new)
+                if trainer.is_global_zero:
+                    replace_checkpoint(self.path, new)
             self.due = time.monotonic() + self.every
             self.starter.stop_if_gone()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from autoencoders.architecture import Architecture
 from autoencoders.data.schema import Schema, schema_from
 from autoencoders.errors import DataError
-from autoencoders.files import read_json, replacing, write_json, write_text
+from autoencoders.files import AGAIN, read_json, replacing, sha256_of, write_json, write_text
 from autoencoders.models import AUTOENCODERS, Autoencoder, build
 
 FORMAT = 2
@@ -44,6 +44,8 @@ class ModelDescription:
     epochs: int = 0  # trained
     best_epoch: int = 0  # whose weights these are, counted from 1
     calibration_rows: int = 0  # clean validation rows whose scores a new row's is compared with
+    weights_sha256: str = ""  # of the two files beside model.json; unknown of models that were written before
+    history_sha256: str = ""
     format: int = FORMAT
 
 
@@ -164,9 +166,10 @@ def save(model: TrainedModel, history: list[dict[str, float]], folder: Path) -> 
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with replacing(folder) as new:
         save_file(state, new / WEIGHTS)
-        write_json(new / DESCRIPTION, asdict(model.description))
         lines = [f"{epoch}," + ",".join(map(repr, means.values())) for epoch, means in enumerate(history, 1)]
         write_text(new / HISTORY, "\n".join([",".join(["epoch", *history[0]]), *lines]) + "\n")
+        digests = {"weights_sha256": sha256_of(new / WEIGHTS), "history_sha256": sha256_of(new / HISTORY)}
+        write_json(new / DESCRIPTION, asdict(model.description) | digests)
 
 
 def load(folder: Path) -> TrainedModel:
@@ -177,6 +180,7 @@ def load(folder: Path) -> TrainedModel:
         autoencoder = build(description.kind, description.architecture, description.own)
         model = TrainedModel(description, autoencoder, torch.zeros(n_features), torch.ones(n_features))
     with _reading(path, "does not hold this model's weights"):
+        _undamaged(path, description.weights_sha256)
         model.load_state_dict(load_file(path))
     return model.eval().requires_grad_(requires_grad=False)
 
@@ -198,8 +202,16 @@ def load_history(folder: Path) -> list[dict[str, float]]:
     """The learning curves, one mapping an epoch. Raises DataError."""
     path = folder / HISTORY
     with _reading(path, "not a table of learning curves"), path.open(encoding="utf-8", newline="") as file:
+        _undamaged(path, load_description(folder).history_sha256)
         rows = list(csv.DictReader(file))
         return [{name: float(value) for name, value in row.items() if name != "epoch"} for row in rows]
+
+
+def _undamaged(path: Path, digest: str) -> None:
+    """Raises DataError where a file has another SHA-256 than when it was written; no digest: it is not known."""
+    found = sha256_of(path) if digest else digest
+    if found != digest:
+        raise DataError(f"{path}: damaged: its SHA-256 is {found}, but {DESCRIPTION} beside it says {digest}; {AGAIN}")
 
 
 @contextmanager
@@ -208,5 +220,6 @@ def _reading(path: Path, wrong: str) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, csv.Error, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
-        told = "no such file" if isinstance(error, FileNotFoundError) else f"{wrong} ({error})"
-        raise DataError(f"{path}: {told}; `dvc repro train` makes it") from error
+        if isinstance(error, FileNotFoundError):
+            raise DataError(f"{path}: no such file; `dvc repro train` makes it") from error
+        raise DataError(f"{path}: {wrong} ({error}); {AGAIN}") from error

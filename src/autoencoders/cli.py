@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from autoencoders.errors import UserError
-from autoencoders.stage import DATA, METRICS, RESUME, reporting, repository
+from autoencoders.stage import DATA, METRICS, RESUME, repository
 
 HOST = click.option("--host", default="127.0.0.1", show_default=True, help="the default: from this machine alone")
 MODEL = click.option("--model", help="default: models:/autoencoder-NAME@champion of the data in params.yaml")
@@ -33,11 +33,11 @@ ANSWERS = {
 
 
 def main() -> None:
-    """Entry point of `ae`."""
+    """Runs the command that the shell gave. Raises UserError."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # of `ae ... | head`
-    with reporting("the same command"), store_errors():
-        if not Path("dvc.yaml").exists() and not {"-h", "--help"} & {*sys.argv}:
-            raise UserError("no dvc.yaml here; run `ae` from the repository's root")
+    if not Path("dvc.yaml").exists() and not {"-h", "--help"} & {*sys.argv}:
+        raise UserError("no dvc.yaml here; run `ae` from the repository's root")
+    with store_errors():
         ae(prog_name="ae")
 
 
@@ -305,7 +305,3 @@ def drift(file: Path, model: str | None) -> None:
         run = Runs(data.description).log_drift(uri, str(file), table, found.metrics())
     moved = ", ".join(found.moved) or "nothing"
     print(f"moved: {moved}; {found.alarms:.1%} of {found.rows} rows count as anomalies; MLflow run {run}")
-
-
-if __name__ == "__main__":
-    main()

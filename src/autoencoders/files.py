@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from autoencoders.errors import DataError
+from autoencoders.faults import NOTE
+
+AGAIN = "`chmod -R u+w .dvc/cache` lets DVC see what is damaged in its cache, then `dvc repro` makes the file again"
 # by tools and editors, beside source files and data; .dvcignore says the same to DVC
 LEFTOVERS = (
     ".*",
@@ -30,21 +34,47 @@ LEFTOVERS = (
 )
 
 
+class Writing:
+    """A context that notes on an error which file was being written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            error.add_note(f"{NOTE}{self.path}")
+
+
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
     """The path of a new file that takes the place of `path` when the block ends well, and vanishes when it doesn't."""
+    with Writing(path), _scratch(path) as new:
+        yield new
+        if new.is_dir() and path.is_dir():
+            path.replace(new.with_name(f"{path.name}.old"))  # deleted with the scratch folder: never half there
+        new.replace(path)
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """A path of the same name in a folder beside, which vanishes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{path.name}~"
     for left in path.parent.glob(f"{glob.escape(prefix)}*"):
         writer = re.fullmatch(r"(\d+)-\w+", left.name.removeprefix(prefix))
         if writer and not _runs(int(writer[1])):
             remove(left)  # of a process that was killed
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{prefix}{os.getpid()}-") as scratch:
-        new = Path(scratch, path.name)
-        yield new
-        if new.is_dir() and path.is_dir():
-            path.replace(Path(scratch, f"{path.name}.old"))  # deleted with the scratch folder: never half there
-        new.replace(path)
+    scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{prefix}{os.getpid()}-"))
+    try:
+        yield scratch / path.name
+    finally:
+        try:
+            remove(scratch)
+        finally:
+            remove(scratch)  # what a signal left of it
 
 
 @contextmanager
@@ -78,8 +108,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """The value of a JSON file. Raises DataError where it holds none, and FileNotFoundError."""
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error}); {AGAIN}") from error
 
 
 def sha256(*parts: bytes) -> str:

@@ -1,20 +1,17 @@
-"""What every stage shares: where the repository is, what it depends on, how a user's mistake is shown, who runs it."""
+"""What every stage shares: where the repository is, what it depends on, who runs it."""
 
 import json
 import os
-import signal
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
-from autoencoders.errors import Interrupted, UserError
+from autoencoders.errors import Interrupted
 from autoencoders.files import sha256, tree_sha256
 
 CHECKED, RAW, DATA = Path("data/checked.txt"), Path("data/raw"), Path("data/prepared")
@@ -31,29 +28,6 @@ CODE = ("src/", "pipeline/", "requirements")  # how dependencies that are code b
 def repository() -> Path:
     """The user's repository: also where the stage runs in a copy of it, DVC's temporary one or an experiment's."""
     return Path(os.environ.get(ROOT_VARIABLE) or os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
-
-
-@contextmanager
-def reporting(command: str = "`dvc repro`") -> Iterator[None]:
-    """Shows a user's mistake as one message and ends the process with code 1; Ctrl-C and SIGTERM raise Interrupted.
-
-    command: which goes on after these.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    try:
-        yield
-    except UserError as error:
-        sys.stdout.flush()
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except Interrupted as reason:
-        print(f"{reason}; {command} goes on from here", file=sys.stderr)
-        raise SystemExit(130) from None
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    raise Interrupted(f"interrupted by {signal.Signals(number).name}")
 
 
 def code_sha256(stage: str) -> str:

@@ -43,7 +43,7 @@ def server(workshop, champion) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "autoencoders.cli", "serve", "--model", champion, "--port", str(port)]
+    command = [sys.executable, "-m", "autoencoders", "serve", "--model", champion, "--port", str(port)]
     with (workshop.folder / "serve.log").open("w") as log:
         process = subprocess.Popen(
             command, env=environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True

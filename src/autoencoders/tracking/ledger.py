@@ -233,7 +233,10 @@ class Ledger:
         path = address.folder() / COPY
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        try:
+            return [dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{path}: no ledger ({error}); move it away: the decisions are kept in MLflow") from error
 
     def copy(self, state: State) -> None:
         """Copies the decisions to `mlruns/registry.jsonl`, for people; nothing reads them there."""

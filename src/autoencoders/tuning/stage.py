@@ -90,7 +90,7 @@ def _workers(kind: str, n: int) -> Iterator[None]:
     if n:
         torch.set_num_threads(1)
         print(f"{n + 1} workers: which trial comes when depends on their speed; the outputs may differ from run to run")
-    command = [sys.executable, "-m", "autoencoders.cli", "tune", "--join", kind]
+    command = [sys.executable, "-m", "autoencoders", "tune", "--join", kind]
     with ExitStack() as ended:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         processes = [ended.enter_context(subprocess.Popen(command, env=environment)) for _ in range(n)]

@@ -26,6 +26,7 @@ from autoencoders.files import sha256
 from autoencoders.params import Params
 from autoencoders.space import dimensions
 from autoencoders.stage import STUDIES, code_sha256, repository
+from autoencoders.tuning.journal import JOURNAL, UNFIT, broken_journal
 
 MADE_OF = "made_of"  # a study's attribute: what its trials depend on
 WORKER = "worker"  # a trial's attributes: host, process, and when that began
@@ -33,7 +34,6 @@ REASON, RESULT, UNTUNED = "reason", "result", "untuned"  # of a failed, of a com
 RETRIES = "retry_history"  # Optuna's own attribute of a trial
 VARIABLE = "AUTOENCODERS_STUDY_URL"
 EXAMPLE = "postgresql://user:password@host:5432/studies"
-JOURNAL = "optuna.journal"
 HEARTBEAT, GRACE = 5, 20  # seconds from one sign of life to the next, and until a silent worker counts as dead
 LOCK_GRACE = 10  # seconds until the lock of a writer that was killed is broken; a write takes milliseconds
 STARTUP = 5  # random trials before TPE learns from them: short studies gain from few
@@ -64,7 +64,12 @@ def _journal(path: Path) -> BaseStorage:
     if not content.endswith(b"\n"):
         os.truncate(path, content.rfind(b"\n") + 1)
     lock.release()
-    return storages.JournalStorage(backend)
+    try:
+        for last in content.split(b"\n")[-2:-1]:
+            json.loads(last)  # Optuna leaves out a last line that it can't read, and fails at the next one
+        return storages.JournalStorage(backend)
+    except UNFIT as error:
+        raise UserError(broken_journal(path) or f"{path}: {error}") from error
 
 
 def _url() -> URL:
@@ -85,9 +90,14 @@ def queue_again(study: Study, dead: FrozenTrial) -> None:
 
 @contextmanager
 def reporting_database(where: str) -> Iterator[None]:
-    """Turns what a database server refuses into a UserError without the password."""
+    """Turns what a database server refuses into a UserError without the password, and names a journal's broken line."""
     try:
         yield
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        told = broken_journal(repository() / STUDIES / JOURNAL) if where == "journal" else None
+        if told is None:
+            raise
+        raise UserError(told) from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         if where == "journal":  # not about studies
             raise

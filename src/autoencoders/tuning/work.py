@@ -19,6 +19,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
+from autoencoders import faults
 from autoencoders.callbacks import CRITERION
 from autoencoders.data.prepared import Prepared
 from autoencoders.errors import DivergedError, UserError
@@ -29,7 +30,8 @@ from autoencoders.stage import STUDIES, Starter
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import Begin, RunRecord
 from autoencoders.training import fit
-from autoencoders.tuning.study import GRACE, JOURNAL, REASON, RESULT, WORKER, attempts, queue_again, rank, trial_params
+from autoencoders.tuning.journal import JOURNAL
+from autoencoders.tuning.study import GRACE, REASON, RESULT, WORKER, attempts, queue_again, rank, trial_params
 
 CURVES = ("train/reconstruction_loss", CRITERION)
 HOPELESS = 10  # trials that fail, from the first on, before a study gives up
@@ -146,6 +148,10 @@ class Surplus(Exception):  # noqa: N818  (no error)
     """Other workers began the last trials a moment earlier: this one does not count."""
 
 
+class Failed(Exception):  # noqa: N818  (Optuna's word)
+    """A trial's own error; one of the machine, such as a full disk, ends the worker, and its trial is repeated."""
+
+
 def _try(study: Study, objective: Callable[[Trial], Any], n_trials: int) -> None:
     """One trial, whose failure is its own: it says who works on it and why it failed, and notices if it is surplus."""
 
@@ -153,24 +159,31 @@ def _try(study: Study, objective: Callable[[Trial], Any], n_trials: int) -> None
         trial.set_user_attr(WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()])
         if rank(study, trial.number) >= n_trials:
             raise Surplus
-        try:
-            values = objective(trial)
-            if not np.isfinite(values).all():
-                raise DivergedError(f"the trial's value is {values}")
-        except TrialPruned:
-            raise
-        except Exception as error:
-            trial.set_user_attr(REASON, f"{type(error).__name__}: {error}"[:1000])
-            raise
-        return values
+        return _value(objective, trial)
 
     gc.freeze()  # what is loaded stays: collecting a trainer's cycles, which hold the rows, then takes a millisecond
     try:
-        study.optimize(run, n_trials=1, catch=(Exception,), gc_after_trial=True)
+        study.optimize(run, n_trials=1, catch=(Failed, Surplus), gc_after_trial=True)
     except (UpdateFinishedTrialError, ValueError) as error:
         if isinstance(error, ValueError) and "Cannot tell" not in str(error):
             raise
         print(f"this worker was silent for {GRACE} s and taken for dead: its trial is repeated", flush=True)
+
+
+def _value(objective: Callable[[Trial], Any], trial: Trial) -> Any:
+    """The objective of a trial, which notes why it failed. Raises Failed, TrialPruned, and faults of the machine."""
+    try:
+        values = objective(trial)
+        if not np.isfinite(values).all():
+            raise DivergedError(f"the trial's value is {values}")
+    except TrialPruned:
+        raise
+    except Exception as error:
+        if faults.told(error):
+            raise
+        trial.set_user_attr(REASON, f"{type(error).__name__}: {error}"[:1000])
+        raise Failed from error
+    return values
 
 
 def retry_the_dead(study: Study) -> None:
