@@ -16,6 +16,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
     "architecture",
     "defaults",
     "files",
+    "dvclock",
     "losses",
     "networks",
     "augment",
@@ -39,6 +40,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
     "tuning",
     "rate_distortion",
     "experiments",
+    "doctor",
     "cli",
 )
 OWNERS = {
@@ -56,13 +58,15 @@ OWNERS = {
     "optuna": {"tuning"},
     "optuna_dashboard": {"tuning"},
     "sqlalchemy": {"tuning"},
-    "psutil": {"stage", "tracking", "tuning"},
+    "psutil": {"stage", "tracking", "tuning", "doctor"},
 }
 LIGHT = (  # modules that import none of the heavy ones
     "errors",
     "architecture",
     "defaults",
     "files",
+    "dvclock",
+    "doctor.checks",
     "params",
     "space",
     "data.sources",
