@@ -13,6 +13,7 @@ from voluptuous import MultipleInvalid
 from autoencoders.dvclock import KEPT, LOCK, broken_lock, mend_lock, output_hash, problem_of, read_lock
 
 MD5 = f"{'0a' * 16}.dir"
+MD5_OF_DIGITS = "12345678901234567890123456789012"
 WHOLE = f"""schema: '2.0'
 stages:
   preprocess:
@@ -43,7 +44,7 @@ stages:
     outs:
     - path: data/checked.txt
       hash: md5
-      md5: 12345678901234567890123456789012
+      md5: {MD5_OF_DIGITS}abc
       size: 0
 """
 
@@ -63,10 +64,13 @@ def dvc_takes(text: str) -> bool:
     return True
 
 
-def test_a_lock_that_is_cut_anywhere_is_broken_exactly_where_dvc_says_so():
+def test_a_lock_that_is_cut_anywhere_is_broken_where_dvc_says_so_or_would_die_of_it():
     assert problem_of(WHOLE) is None
-    differing = [n for n in range(len(WHOLE) + 1) if dvc_takes(WHOLE[:n]) != (problem_of(WHOLE[:n]) is None)]
-    assert differing == []
+    cuts = [WHOLE[:n] for n in range(len(WHOLE) + 1)]
+    differing = [text for text in cuts if dvc_takes(text) != (problem_of(text) is None)]
+    assert all(problem_of(text) and dvc_takes(text) for text in differing)
+    ends = {text.splitlines()[-1].strip() for text in differing}
+    assert ends == {"hash: m", "hash: md", *(f"md5: {MD5_OF_DIGITS[:n]}" for n in range(3, 33))}
     assert 200 < sum(problem_of(WHOLE[:n]) is not None for n in range(len(WHOLE))) < len(WHOLE)
 
 

@@ -34,9 +34,10 @@ class Project(Repository):
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """Starts a command in a process group of its own."""
+        started = ["env", "--default-signal=INT", *command]  # where the tests run in the background, it is ignored
         with (self.folder / "command.log").open("w") as log:
             return subprocess.Popen(
-                command, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
+                started, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
 
     def wait_for_the_stage(self) -> None:

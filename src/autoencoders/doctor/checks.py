@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from autoencoders.doctor import machine, store, studies, workspace
+from autoencoders.doctor import machine, mlflow_store, resume, workspace
 from autoencoders.doctor.finding import Finding
 from autoencoders.doctor.processes import dvc_at_work
 from autoencoders.dvclock import LOCK, broken_lock
@@ -12,14 +12,14 @@ from autoencoders.stage import REGISTERED, repository
 CHECKS: dict[str, Callable[[], Finding]] = {
     "dvc": workspace.dvc_work,
     "dvc.lock": workspace.lock_file,
-    "experiment": workspace.experiment,
     "params.yaml": workspace.parameters,
-    "store": store.store,
-    "server": store.server,
-    "registered.json": store.registered,
-    "pending": store.pending,
-    "journal": studies.journal,
-    "checkpoints": studies.checkpoints,
+    "experiment": workspace.experiment,
+    "store": mlflow_store.store,
+    "server": mlflow_store.server,
+    "registered.json": mlflow_store.registered,
+    "pending": mlflow_store.pending,
+    "journal": resume.journal,
+    "checkpoints": resume.checkpoints,
     "disk": machine.disk,
     "environment": machine.environment,
 }
@@ -54,7 +54,7 @@ def before_repro() -> str:
     problem = broken_lock()
     if problem:
         raise UserError(f"{LOCK}: {problem}; no dvc command can read it. `ae doctor --fix` mends it")
-    missing = store.registered_problem()
+    missing = mlflow_store.registered_problem()
     if missing is None:
         return ""
     (repository() / REGISTERED).unlink()

@@ -28,6 +28,14 @@ def git(*arguments: str) -> str | None:
     return done.stdout.removesuffix("\n")
 
 
+def _git_or_raise(*arguments: str) -> str:
+    """`git`, but for what has to work. Raises UserError."""
+    answer = git(*arguments)
+    if answer is None:
+        raise UserError(f"`git {' '.join(arguments)}` fails; call it to see why")
+    return answer
+
+
 def dvc_work() -> Finding:
     """Tells another dvc that is at work; a lock of one that is gone is moved aside where it would stop all others."""
     running = dvc_at_work()
@@ -95,7 +103,7 @@ def experiment() -> Finding:
         return Finding(name, note="one is running")
     stashed = prepared and git("rev-parse", "-q", "--verify", "refs/stash")
     told = "; your changes are in git's stash: git stash pop" if stashed else ""
-    drop = " && ".join(f"git update-ref -d refs/exps/{ref}" for ref in left)
+    drop = " && ".join(["git reset -q", *(f"git update-ref -d refs/exps/{ref}" for ref in left)])
     if not detached:
         return Finding(
             name, f"a killed `dvc exp run` left {', '.join(left)}{told}", drop, fix=partial(_end, None, left)
@@ -106,8 +114,7 @@ def experiment() -> Finding:
         return Finding(
             name, problem, "git switch -c BRANCH, with a name of yours: there are commits that no branch has"
         )
-    mend = " && ".join([f"git switch {branch}", *([drop] if drop else [])])
-    return Finding(name, problem, mend, fix=partial(_end, branch, left))
+    return Finding(name, problem, f"git switch {branch} && {drop}", fix=partial(_end, branch, left))
 
 
 def _was_preparing() -> bool:
@@ -117,12 +124,17 @@ def _was_preparing() -> bool:
 
 
 def _end(branch: str | None, left: list[str]) -> str:
-    """Goes back to a branch whose commit is checked out, so that no file changes, and moves an experiment's refs."""
-    if branch and git("switch", branch) is None:
-        raise UserError(f"`git switch {branch}` fails; call it to see why")
+    """Does what dvc does at an experiment's end: back to the branch, nothing staged. No file changes.
+
+    What was staged, and the experiment's refs, are kept below `refs/broken`.
+    """
     folder = f"{BROKEN_REFS}/{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    _git_or_raise("update-ref", f"{folder}/index", _git_or_raise("write-tree"))
+    if branch:
+        _git_or_raise("switch", branch)
+    _git_or_raise("reset", "--quiet")
     for ref in left:
-        git("update-ref", f"{folder}/{ref}", f"refs/exps/{ref}")
-        git("update-ref", "-d", f"refs/exps/{ref}")
-    back = [f"on branch {branch} again"] if branch else []
-    return "; ".join(back + ([f"refs moved to {folder}"] if left else []))
+        _git_or_raise("update-ref", f"{folder}/{ref}", f"refs/exps/{ref}")
+        _git_or_raise("update-ref", "-d", f"refs/exps/{ref}")
+    back = f"on branch {branch} again, " if branch else ""
+    return f"{back}nothing is staged; what was, and the experiment's refs, are {folder}/*"

@@ -16,7 +16,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from autoencoders.doctor import checks, store
+from autoencoders.doctor import checks, mlflow_store
 from autoencoders.errors import UserError
 from autoencoders.files import tree_sha256
 
@@ -56,13 +56,13 @@ def database(folder: Path, mlflow_database: Path) -> Path:
 
 def test_a_whole_database_is_well_and_is_only_read(folder, database):
     before = tree_sha256(folder / "mlruns")
-    assert store.store().problem == ""
+    assert mlflow_store.store().problem == ""
     assert tree_sha256(folder / "mlruns") == before
 
 
 def test_without_a_store_none_is_made(folder):
     (folder / "mlruns").rmdir()
-    assert store.store().problem == ""
+    assert mlflow_store.store().problem == ""
     assert not list(folder.iterdir())
 
 
@@ -87,7 +87,7 @@ def test_a_broken_database_is_named_and_moved_aside_with_what_keeps_register_fro
     for name in ("mlflow.db-wal", "registered.json"):
         (folder / "mlruns" / name).write_text("")
     before = tree_sha256(folder / "mlruns")
-    found = store.store()
+    found = mlflow_store.store()
     assert "no whole database" in found.problem
     assert tree_sha256(folder / "mlruns") == before
     assert "moved aside" in found.fix()
@@ -96,13 +96,13 @@ def test_a_broken_database_is_named_and_moved_aside_with_what_keeps_register_fro
     assert all(".broken-" in path.name for path in (folder / "mlruns").iterdir())
     (aside,) = (folder / "mlruns").glob("mlflow.db.broken-*")
     assert aside.read_bytes() == broken
-    assert store.store().problem == ""
+    assert mlflow_store.store().problem == ""
 
 
 def test_another_database_than_mlflows_is_none(folder):
     with closing(sqlite3.connect("mlruns/mlflow.db")) as connection:
         connection.execute("CREATE TABLE a (b)")
-    assert "no table of MLflow's" in store.store().problem
+    assert "no table of MLflow's" in mlflow_store.store().problem
 
 
 def test_what_only_the_write_ahead_log_of_a_killed_process_holds_belongs_to_the_database(folder, database):
@@ -113,9 +113,9 @@ connection.commit()
 os.kill(os.getpid(), 9)"""
     subprocess.run([sys.executable, "-c", code], check=False)
     assert Path("mlruns/mlflow.db-wal").stat().st_size > 0
-    assert store.store().problem == ""
+    assert mlflow_store.store().problem == ""
     Path("mlruns/mlflow.db-shm").unlink()  # of a machine that was switched off
-    assert store.store().problem == ""
+    assert mlflow_store.store().problem == ""
     assert not Path("mlruns/mlflow.db-shm").exists()
 
 
@@ -130,18 +130,18 @@ sys.stdin.read()"""
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "locked\n"
-        found = store.store()
+        found = mlflow_store.store()
         assert f"locked by process {holder.pid} (" in found.problem
         assert f"kill {holder.pid}" in found.mend
         assert found.fix is None
         holder.stdin.close()
-    assert store.store().problem == ""
+    assert mlflow_store.store().problem == ""
 
 
 def test_a_process_that_has_the_database_open_does_not_lock_it(folder, database):
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("SELECT * FROM experiments").fetchone()
-        assert store.store().problem == ""
+        assert mlflow_store.store().problem == ""
 
 
 @contextmanager
@@ -163,8 +163,8 @@ def read_only(folder: Path) -> Iterator[None]:
 
 def test_a_folder_that_cannot_be_written_is_named(folder, database):
     with read_only(folder / "mlruns"):
-        assert "can't be written" in store.store().problem
-    assert store.store().problem == ""
+        assert "can't be written" in mlflow_store.store().problem
+    assert mlflow_store.store().problem == ""
 
 
 def register(**value) -> Path:
@@ -175,37 +175,37 @@ def register(**value) -> Path:
 
 def test_models_in_the_present_store_are_well(folder, database):
     register(store="local", models={"sparse": "0" * 64})
-    assert store.registered().problem == ""
+    assert mlflow_store.registered().problem == ""
 
 
 def test_a_deleted_store_is_seen_and_register_runs_again(folder):
     path = register(store="local", models={"sparse": "0" * 64})
-    found = store.registered()
+    found = mlflow_store.registered()
     assert "was deleted, which plain `dvc repro` can't see" in found.problem
     found.fix()
     assert not path.exists()
     assert len(list(Path("mlruns").glob("registered.json.broken-*"))) == 1
-    assert store.registered().problem == ""
+    assert mlflow_store.registered().problem == ""
 
 
 def test_another_store_is_seen_and_no_password_is_shown(folder, database, monkeypatch):
     register(store="local", models={})
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:{SECRET}@host:5000/")
-    found = store.registered()
+    found = mlflow_store.registered()
     assert "registered in local, and the store is now http://host:5000," in found.problem
     register(store="http://host:5000", models={})
-    assert store.registered().problem == ""
+    assert mlflow_store.registered().problem == ""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")  # the local one, by its URI
-    assert "registered in http://host:5000, and the store is now local" in store.registered().problem
+    assert "registered in http://host:5000, and the store is now local" in mlflow_store.registered().problem
 
 
 @pytest.mark.parametrize("text", ["", '{"store": ', "[]"])
 def test_a_broken_registered_json_is_moved_aside(folder, database, text):
     Path("mlruns/registered.json").write_text(text)
-    found = store.registered()
+    found = mlflow_store.registered()
     assert found.problem
     found.fix()
-    assert store.registered().problem == ""
+    assert mlflow_store.registered().problem == ""
 
 
 def test_before_repro_a_file_of_another_store_is_removed_and_a_good_one_stays(folder, database, monkeypatch):
@@ -228,8 +228,8 @@ def test_before_repro_a_broken_lock_is_refused_in_one_message(folder):
 
 @pytest.mark.parametrize("password", [SECRET, "with/slash", "with@sign", "100%25", "[brackets"])
 def test_no_password_is_shown(password):
-    assert store.without_password(f"https://user:{password}@host:1/path/") == "https://host:1/path"
-    assert store.without_password("https://host:1/path") == "https://host:1/path"
+    assert mlflow_store.without_password(f"https://user:{password}@host:1/path/") == "https://host:1/path"
+    assert mlflow_store.without_password("https://host:1/path") == "https://host:1/path"
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -262,7 +262,7 @@ def serving(**values: object) -> Iterator[str]:
 
 def asked(monkeypatch: pytest.MonkeyPatch, uri: str) -> tuple[str, str]:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    found = store.server()
+    found = mlflow_store.server()
     assert SECRET not in found.line()
     return found.problem, found.note
 
@@ -306,7 +306,7 @@ sys.stdin.read()"""
     ) as process:
         port, started = process.stdout.readline().strip(), time.monotonic()
         assert "does not answer within 5 s" in asked(monkeypatch, f"http://127.0.0.1:{port}")[0]
-        assert time.monotonic() - started < 2 * store.SECONDS
+        assert time.monotonic() - started < 2 * mlflow_store.SECONDS
         process.stdin.close()
 
 
@@ -316,13 +316,13 @@ def test_an_address_that_is_none_shows_no_password(folder, monkeypatch):
 
 
 def test_runs_that_wait_for_a_server_are_told_and_wrong_only_where_it_answers(folder, monkeypatch):
-    assert store.pending().line() == "pending         ok"
+    assert mlflow_store.pending().line() == "pending         ok"
     Path("mlruns/pending").mkdir()
     for name in "ab":
         Path(f"mlruns/pending/{name}.jsonl").write_text("{}\n")
-    assert store.pending().note == "2 runs wait for their server"
+    assert mlflow_store.pending().note == "2 runs wait for their server"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    assert store.pending().problem == ""
+    assert mlflow_store.pending().problem == ""
     with serving() as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{address}")
-        assert "answers again" in store.pending().problem
+        assert "answers again" in mlflow_store.pending().problem
