@@ -169,7 +169,7 @@ def test_the_lock_of_a_dvc_that_reads_the_repository_is_seen(project):
 
 
 @pytest.mark.parametrize(
-    "text", ["", '{"read": {', json.dumps({"write": {"one.txt": {"pid": os.getpid(), "cmd": "x"}}})]
+    "text", ["", '{"read": {', json.dumps({"write": {"one.txt": {"pid": os.getpid(), "cmd": "dvc repro"}}})]
 )
 def test_a_lock_file_that_stops_every_dvc_is_moved_aside(project, text):
     text = text.replace('"one.txt"', json.dumps(str(project.folder / "one.txt")))

@@ -11,28 +11,29 @@ import psutil
 
 DVC_LOCK = Path(".dvc/tmp/lock")
 RUN_LOCKS = (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock"))  # JSON: which process reads and writes what
+ANOTHER_USERS = "a process of another user"
+LONGEST = 120  # characters of a command in a message
 FLOCK = "hhqqi"  # struct flock: type, whence, start, length, process
 
 
 def command_of(process: int) -> str | None:
-    """A process's command, shortened; None where there is no such process."""
+    """A process's command; None where there is no such process."""
     try:
-        return " ".join(psutil.Process(process).cmdline())[:120]
+        return " ".join(psutil.Process(process).cmdline())
     except psutil.AccessDenied:
-        return "a process of another user"
+        return ANOTHER_USERS
     except psutil.Error:
         return None
 
 
 def name_of(process: int) -> str:
     """A process as a message names it."""
-    return f"process {process} ({command_of(process) or 'already gone'})"
+    return f"process {process} ({(command_of(process) or 'already gone')[:LONGEST]})"
 
 
 def dvc_at_work() -> str:
     """The dvc processes that work in this repository, as a message names them; nothing where there are none."""
-    processes = {int(entry["pid"]) for path in RUN_LOCKS for entry in entries(path) or ()}
-    running = {process for process in processes if _is_dvc(process)}
+    running = {entry["pid"] for path in RUN_LOCKS for entry in entries(path) or () if _holds(entry)}
     if DVC_LOCK.exists() and _is_held(DVC_LOCK):
         running |= {int(word) for word in DVC_LOCK.read_text(encoding="utf-8").split() if word.isdecimal()}
     return ", ".join(name_of(process) for process in sorted(running))
@@ -42,7 +43,7 @@ def blocking_lock() -> Path | None:
     """A lock file that stops every dvc although none is at work: broken, or of a process whose number another has."""
     for path in RUN_LOCKS:
         found = entries(path)
-        if found is None or any(command_of(int(entry["pid"])) and not _is_dvc(int(entry["pid"])) for entry in found):
+        if found is None or any(command_of(entry["pid"]) and not _holds(entry) for entry in found):
             return path
     return None
 
@@ -63,10 +64,11 @@ def _entries(tree: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 yield {"pid": int(entry["pid"]), "cmd": entry["cmd"], "resource": resource}
 
 
-def _is_dvc(process: int) -> bool:
-    """Whether a process lives and is a dvc; one of another user may be."""
-    command = command_of(process) or ""
-    return "dvc" in command or "another user" in command
+def _holds(entry: dict[str, Any]) -> bool:
+    """Whether the process of an entry lives, and is the one that wrote it: by the arguments of its command."""
+    command = command_of(entry["pid"])
+    arguments = " ".join(str(entry["cmd"]).split()[1:])
+    return command == ANOTHER_USERS or (command is not None and arguments in command)
 
 
 def _is_held(path: Path) -> bool:
