@@ -15,6 +15,8 @@ from dvc.repo import Repo
 
 from autoencoders.dvclock import problem_of, read_lock
 
+slow = pytest.mark.slow
+
 
 def aside(path: str) -> list[Path]:
     return sorted(Path().glob(f"{path}.broken-*"))
@@ -39,6 +41,7 @@ def test_half_a_lock_is_mended_by_the_kept_copy_and_nothing_runs(project):
     assert "up to date" in project.repro()
 
 
+@slow
 def test_a_lock_is_broken_exactly_where_dvc_cannot_work_with_it(project, monkeypatch):
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # DVC logs what is cut
     whole = Path("dvc.lock").read_text()
@@ -63,6 +66,7 @@ def test_half_a_lock_without_a_kept_copy_is_mended_by_dvcs_run_cache_and_nothing
     assert project.git("status", "--porcelain") == ""
 
 
+@slow
 def test_a_killed_experiment_leaves_a_detached_head_and_staged_parameters_that_are_mended(project):
     project.killed("dvc", "exp", "run", "-S", "a=2")
     ours = Path("params.yaml").read_text()
@@ -83,6 +87,7 @@ def test_a_killed_experiment_leaves_a_detached_head_and_staged_parameters_that_a
     assert "Ran experiment" in project.run("dvc", "exp", "run", "-S", "a=3").stdout
 
 
+@slow
 def test_the_commands_that_doctor_names_mend_a_killed_experiment_as_well(project):
     project.killed("dvc", "exp", "run", "-S", "a=2", number=signal.SIGTERM)
     for line in project.wrong().values():
@@ -91,6 +96,7 @@ def test_the_commands_that_doctor_names_mend_a_killed_experiment_as_well(project
     assert "cached" in project.repro()
 
 
+@slow
 def test_an_experiment_interrupted_by_the_keyboard_leaves_an_edited_file_which_is_told(project):
     project.killed("dvc", "exp", "run", "-S", "a=2", number=signal.SIGINT)
     assert project.wrong() == {}
@@ -106,6 +112,7 @@ def test_an_edit_after_staging_is_kept_beside_what_was_staged(project):
     assert [path.read_text() for path in aside("params.yaml")] == ["a: 6\n", "a: 5\n"]
 
 
+@slow
 def test_changes_that_a_killed_experiment_set_aside_are_named(project):
     Path("params.yaml").write_text("a: 7\n")
     process = project.start("dvc", "exp", "run", "-S", "a=2")
@@ -128,6 +135,7 @@ def test_a_head_that_the_user_detached_is_well(project):
     assert project.wrong() == {}
 
 
+@slow
 def test_a_commit_after_a_killed_experiment_is_not_left_without_a_branch(project):
     project.killed("dvc", "exp", "run", "-S", "a=2")
     project.git("commit", "-q", "-m", "on no branch")
@@ -137,6 +145,7 @@ def test_a_commit_after_a_killed_experiment_is_not_left_without_a_branch(project
     assert project.git("rev-parse", "HEAD") == before
 
 
+@slow
 def test_a_dvc_at_work_is_named_and_nothing_is_mended_meanwhile(project):
     project.gate()
     process = project.start("dvc", "exp", "run", "-S", "a=2")
@@ -158,6 +167,7 @@ def test_a_dvc_at_work_is_named_and_nothing_is_mended_meanwhile(project):
         process.wait(60)
 
 
+@slow
 def test_the_lock_of_a_dvc_that_reads_the_repository_is_seen(project):
     code = "import sys; from dvc.repo import Repo\nwith Repo().lock: print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code]
@@ -168,6 +178,7 @@ def test_the_lock_of_a_dvc_that_reads_the_repository_is_seen(project):
     assert project.doctor()[1]["dvc"] == "ok"
 
 
+@slow
 @pytest.mark.parametrize(
     "text", ["", '{"read": {', json.dumps({"write": {"one.txt": {"pid": os.getpid(), "cmd": "dvc repro"}}})]
 )
