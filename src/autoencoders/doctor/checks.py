@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from autoencoders.doctor import machine, mlflow_store, resume, workspace
+from autoencoders.doctor import machine, mlflow_store, unfinished, workspace
 from autoencoders.doctor.finding import Finding
 from autoencoders.doctor.processes import dvc_at_work
 from autoencoders.dvclock import LOCK, broken_lock
@@ -18,8 +18,8 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "server": mlflow_store.server,
     "registered.json": mlflow_store.registered,
     "pending": mlflow_store.pending,
-    "journal": resume.journal,
-    "checkpoints": resume.checkpoints,
+    "journal": unfinished.journal,
+    "checkpoints": unfinished.checkpoints,
     "disk": machine.disk,
     "environment": machine.environment,
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from autoencoders.doctor import resume
+from autoencoders.doctor import unfinished
 
 LINES = [json.dumps({"op_code": 0, "worker_id": "a", "study_name": f"s{n}", "directions": [1]}) for n in range(3)]
 
@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_repository_without_studies_and_checkpoints_is_well(folder):
-    assert resume.journal().problem == resume.checkpoints().problem == ""
+    assert unfinished.journal().problem == unfinished.checkpoints().problem == ""
     assert not list(folder.iterdir())
 
 
@@ -29,10 +29,10 @@ def test_a_journal_with_garbage_is_named_and_keeps_its_whole_lines(garbage):
     path = Path("studies/optuna.journal")
     path.parent.mkdir()
     path.write_bytes(f"{LINES[0]}\n".encode() + garbage + f"{LINES[1]}\n".encode())
-    found = resume.journal()
+    found = unfinished.journal()
     assert "optuna.journal" in found.problem
     found.fix()
-    assert resume.journal().problem == ""
+    assert unfinished.journal().problem == ""
     assert path.read_text().splitlines() == LINES[:2]
     assert len(list(path.parent.glob("optuna.journal.broken-*"))) == 1
 
@@ -41,7 +41,7 @@ def test_a_journal_whose_last_line_a_killed_writer_cut_is_well():
     path = Path("studies/optuna.journal")
     path.parent.mkdir()
     path.write_text("\n".join(LINES)[:-9])
-    assert resume.journal().problem == ""
+    assert unfinished.journal().problem == ""
 
 
 @pytest.mark.parametrize("fault", ["cut", "flipped"])
@@ -50,17 +50,17 @@ def test_a_broken_checkpoint_is_named_and_moved_aside_and_a_whole_one_stays(faul
     for path in paths:
         path.parent.mkdir(parents=True)
         torch.save({"weights": torch.arange(1000.0)}, path)
-    assert resume.checkpoints().problem == ""
+    assert unfinished.checkpoints().problem == ""
     content = bytearray(paths[1].read_bytes())
     if fault == "cut":
         content = content[: len(content) // 2]
     else:
         content[len(content) // 2] ^= 1
     paths[1].write_bytes(content)
-    found = resume.checkpoints()
+    found = unfinished.checkpoints()
     assert "broken/last.ckpt" in found.problem
     assert "whole/last.ckpt" not in found.problem
     found.fix()
-    assert resume.checkpoints().problem == ""
+    assert unfinished.checkpoints().problem == ""
     assert paths[0].exists()
     assert [path.read_bytes() for path in paths[1].parent.iterdir()] == [bytes(content)]
