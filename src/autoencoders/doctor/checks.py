@@ -33,7 +33,7 @@ def examine() -> list[Finding]:
 def _found(name: str, check: Callable[[], Finding]) -> Finding:
     try:
         return check()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, UserError) as error:
         return Finding(name, f"can't be checked: {error}", "see that the file can be read")
 
 

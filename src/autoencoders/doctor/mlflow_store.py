@@ -3,6 +3,7 @@
 Nothing here imports mlflow, which takes seconds.
 """
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from urllib.parse import unquote
 
 from autoencoders.doctor.finding import Finding, moved
 from autoencoders.doctor.processes import name_of, writer_of
-from autoencoders.files import move_aside, read_json
+from autoencoders.files import move_aside
 from autoencoders.stage import REGISTERED, repository
 
 LOCAL = "local"
@@ -146,7 +147,7 @@ def registered_problem() -> str | None:
     if not path.exists():
         return None
     try:
-        value = read_json(path)
+        value = json.loads(path.read_bytes())
     except ValueError:
         return f"{path} is no JSON"
     if not isinstance(value, dict):
