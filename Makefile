@@ -9,6 +9,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: repro test test-slow check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
 	bench-anomalies bench-memory anchors profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
+	ae doctor --before-repro
 	dvc repro preprocess
 	dvc stage list --name-only | sed -n 's/^train@//p' | \
 		OMP_NUM_THREADS=1 xargs -P $(JOBS) -I TYPE dvc --wait-for-lock repro --single-item tune@TYPE train@TYPE

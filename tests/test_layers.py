@@ -18,6 +18,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
     "architecture",
     "defaults",
     "files",
+    "dvclock",
     "losses",
     "networks",
     "augment",
@@ -42,6 +43,7 @@ ROWS = (  # each imports only from those before it; inside of a folder's row, im
     "tuning",
     "rate_distortion",
     "experiments",
+    "doctor",
     "cli",
     "__main__",
 )
@@ -59,8 +61,9 @@ OWNERS = {
     "pooch": {"data"},
     "optuna": {"tuning"},
     "optuna_dashboard": {"tuning"},
-    "sqlalchemy": {"tuning"},
-    "psutil": {"stage", "tracking", "tuning"},
+    "sqlalchemy": {"tracking", "tuning"},
+    "requests": {"doctor", "tracking"},
+    "psutil": {"stage", "tracking", "tuning", "doctor"},
 }
 LIGHT = (  # modules that import none of the heavy ones
     "errors",
@@ -70,6 +73,8 @@ LIGHT = (  # modules that import none of the heavy ones
     "architecture",
     "defaults",
     "files",
+    "dvclock",
+    "doctor.checks",
     "params",
     "space",
     "data.sources",

@@ -288,6 +288,28 @@ def lineage(uri: str, verify: bool) -> None:
 
 
 @ae.command()
+@click.option("--fix", is_flag=True, help="mend what can be mended; nothing is deleted, files are moved aside")
+@click.option("--before-repro", is_flag=True, hidden=True, help="what `make repro` checks first")
+def doctor(fix: bool, before_repro: bool) -> None:
+    """Check what may be wrong here, and say how to mend it. Exits with 1 where something is wrong."""
+    from autoencoders.doctor import checks
+
+    if before_repro:
+        print(checks.before_repro(), end="")
+        return
+    findings = checks.examine()
+    mended = checks.mend(findings) if fix else []
+    if mended:
+        print(*mended, sep="\n")
+        findings = checks.examine()
+    print(*(finding.line() for finding in findings), sep="\n")
+    wrong = [finding for finding in findings if finding.problem]
+    if any(finding.fix for finding in wrong):
+        print("`ae doctor --fix` mends " + ", ".join(finding.name for finding in wrong if finding.fix))
+    sys.exit(1 if wrong else 0)
+
+
+@ae.command()
 @FILE
 @MODEL
 def drift(file: Path, model: str | None) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,6 +149,15 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _is_leftover(name: str) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in LEFTOVERS)
+
+
+def move_aside(path: Path) -> Path:
+    """Renames a file that is broken to NAME.broken-<UTC time> beside it, and gives its new path."""
+    name = f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    new, number = path.with_name(name), 2
+    while new.exists():
+        new, number = path.with_name(f"{name}-{number}"), number + 1
+    return path.rename(new)
 
 
 def remove(path: Path) -> None:

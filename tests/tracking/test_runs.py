@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from autoencoders.errors import DivergedError, Interrupted
 from autoencoders.files import write_json
 from autoencoders.tracking import clone
-from autoencoders.tracking.origin import dvc_hash
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import waiting
 from autoencoders.tracking.runs import Runs
@@ -241,27 +239,6 @@ def test_more_metrics_than_one_call_may_hold_are_all_logged(runs, recorder):
             run.epoch(epoch, {CURVE: float(epoch), "val/penalty": 0.0})
     found = run_of(runs, "f6")
     assert [step for step, _ in curve(runs, found.info.run_id)] == list(range(1, 601))
-
-
-def test_dvcs_hash_is_read_from_a_lock_that_is_being_written(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert dvc_hash(Path("data/prepared")) is None
-    lock, md5 = Path("dvc.lock"), f"{'0a' * 16}.dir"
-    whole = f"stages:\n  a:\n    outs:\n    - path: data/prepared\n      md5: {md5}\n"
-    for length in (
-        0,
-        len("stages:"),
-        len("stages:\n  a"),
-        whole.index("repared"),
-        whole.index("md5: ") + 9,
-        len(whole),
-    ):
-        lock.write_text(whole[:length])
-        writer = threading.Thread(target=lambda: (time.sleep(0.15), lock.write_text(whole)))
-        writer.start()
-        assert dvc_hash(Path("data/prepared")) == md5
-        writer.join()
-    assert dvc_hash(Path("data/other")) is None
 
 
 def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(runs, tracked_root, monkeypatch):

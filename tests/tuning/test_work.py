@@ -213,8 +213,9 @@ def test_the_trial_of_a_live_worker_is_left_alone(study):
 def test_a_worker_of_another_machine_is_not_judged_by_the_processes_of_this_one(study):
     _, *process = gone()
     study.ask().set_user_attr(WORKER, ["elsewhere", *process])
+    study.ask().set_user_attr(WORKER, [socket.gethostname(), *process, "another container with the same host name"])
     retry_the_dead(study)
-    assert [t.state for t in study.trials] == [TrialState.RUNNING]
+    assert [t.state for t in study.trials] == [TrialState.RUNNING] * 2
 
 
 def test_who_is_waited_for_on_another_machine_is_told_once_with_a_way_to_give_the_trial_up(study, monkeypatch, capsys):

@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autoencoders.errors import UserError
 from autoencoders.files import beside, read_json, write_json
-from autoencoders.tracking import address
+from autoencoders.tracking import address, server
 
 LOCATIONS = (  # tables and columns of MLflow's database that hold absolute locations
     ("experiments", "artifact_location"),
@@ -41,7 +41,6 @@ LOCATIONS = (  # tables and columns of MLflow's database that hold absolute loca
 )
 FIRST_CONTACT = 15  # seconds for a server's first answer
 ANSWER = 15  # seconds for each later one, in a command that needs the server
-OLDEST_SERVER = 3  # major version of MLflow from which on a server has logged models
 REFUSALS = frozenset(
     map(
         ErrorCode.Name,
@@ -84,39 +83,19 @@ def _quiet(seconds: int) -> None:
 
 def _greet(uri: str) -> None:
     """Asks a server for its version. Raises UserError where it is too old or refuses the user."""
-    user = os.environ.get(address.USER)
-    password = os.environ.get(address.PASSWORD, "")
-    timeout = int(os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", FIRST_CONTACT))
-    answer = requests.get(
-        f"{uri.rstrip('/')}/version",
-        timeout=max(timeout, FIRST_CONTACT),
-        auth=(user, password) if user else None,
-        headers=_token(),
-        verify=_certificates(),
-    )
-    if answer.status_code in (401, 403):
+    seconds = int(os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", FIRST_CONTACT))
+    answer = server.ask(uri, "version", max(seconds, FIRST_CONTACT))
+    if answer.status_code in server.REFUSED:
+        user = os.environ.get(address.USER) or "(none)"
         raise UserError(
-            f"MLflow's server at {uri} refuses user {user or '(none)'} with status {answer.status_code}; "
+            f"MLflow's server at {uri} refuses user {user} with status {answer.status_code}; "
             f"check {address.USER} and {address.PASSWORD}"
         )
-    major = answer.text.strip().partition(".")[0]
-    if answer.ok and major.isdigit() and int(major) < OLDEST_SERVER:
+    if answer.ok and server.is_too_old(answer.text):
         raise UserError(
             f"MLflow's server at {uri} is version {answer.text.strip()}, this client is {mlflow.__version__}; "
-            f"the server must be {OLDEST_SERVER}.0 or newer, as older ones have no logged models"
+            f"the server must be {server.OLDEST}.0 or newer, as older ones have no logged models"
         )
-
-
-def _token() -> dict[str, str]:
-    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
-    return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-def _certificates() -> bool | str:
-    """As MLflow checks a server's certificate."""
-    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
-        return False
-    return os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True
 
 
 def experiment(client: mlflow.MlflowClient, name: str) -> str:

@@ -29,7 +29,7 @@ from autoencoders.stage import STUDIES, code_sha256, repository
 from autoencoders.tuning.journal import JOURNAL, UNFIT, broken_journal
 
 MADE_OF = "made_of"  # a study's attribute: what its trials depend on
-WORKER = "worker"  # a trial's attributes: host, process, and when that began
+WORKER = "worker"  # a trial's attributes: host, process, when that began, and machine
 REASON, RESULT, UNTUNED = "reason", "result", "untuned"  # of a failed, of a complete, and of the first trial
 RETRIES = "retry_history"  # Optuna's own attribute of a trial
 VARIABLE = "AUTOENCODERS_STUDY_URL"

@@ -27,6 +27,7 @@ from autoencoders.evaluation.metrics import fidelity
 from autoencoders.params import Dimension, Params
 from autoencoders.space import WHOLE, dimensions
 from autoencoders.stage import STUDIES, Starter
+from autoencoders.tracking.clone import machine
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import Begin, RunRecord
 from autoencoders.training import fit
@@ -128,12 +129,23 @@ def work(study: Study, objective: Callable[[Trial], Any], n_trials: int, after: 
         after()
 
 
+def worker() -> list[Any]:
+    """Who works on a trial: host, process, when that began, and machine or container, as host names may be shared."""
+    return [socket.gethostname(), os.getpid(), psutil.Process().create_time(), machine()]
+
+
+def _is_elsewhere(trial: FrozenTrial) -> bool:
+    """Whether a trial's worker runs where its process can't be seen; trials of earlier versions know only the host."""
+    host, _, _, *known = trial.user_attrs.get(WORKER, worker())
+    return bool(known != [machine()] if known else host != socket.gethostname())
+
+
 def _tell_of_strangers(study: Study, told: set[int]) -> None:
     """Names, once each, the trials of other machines' workers in a journal: whether these live can't be seen."""
     running = [] if _in_database(study) else study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for trial in running:
-        host, pid, _ = trial.user_attrs.get(WORKER, (socket.gethostname(), 0, 0))
-        if host != socket.gethostname() and trial.number not in told:
+        host, pid, *_ = trial.user_attrs.get(WORKER, worker())
+        if _is_elsewhere(trial) and trial.number not in told:
             told.add(trial.number)
             tell = f"optuna tell --storage {STUDIES}/{JOURNAL} --study-name {study.study_name}"
             tell += f" --trial-number {trial.number} --state fail"
@@ -156,7 +168,7 @@ def _try(study: Study, objective: Callable[[Trial], Any], n_trials: int) -> None
     """One trial, whose failure is its own: it says who works on it and why it failed, and notices if it is surplus."""
 
     def run(trial: Trial) -> Any:
-        trial.set_user_attr(WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()])
+        trial.set_user_attr(WORKER, worker())
         if rank(study, trial.number) >= n_trials:
             raise Surplus
         return _value(objective, trial)
@@ -204,8 +216,8 @@ def _is_dead(trial: FrozenTrial, *, in_database: bool) -> bool:
     if WORKER not in trial.user_attrs:  # killed before it could say so, or just beginning
         began = trial.datetime_start
         return began is not None and (datetime.now() - began).total_seconds() > GRACE
-    host, pid, created = trial.user_attrs[WORKER]
-    if in_database or host != socket.gethostname():
+    _, pid, created, *_ = trial.user_attrs[WORKER]
+    if in_database or _is_elsewhere(trial):
         return False
     try:
         return abs(psutil.Process(pid).create_time() - created) > CLOCK
