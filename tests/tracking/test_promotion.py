@@ -33,7 +33,8 @@ def test_an_experiment_makes_the_first_champion_and_changes_no_later_one(worksho
     better = {**workshop.row("variational"), "code_size": 1}
     rows, both = [workshop.row("undercomplete"), better], two_kinds(params)
     *_, told = register(workshop.runs, rows, workshop.data, both)
-    assert told == "variational is the best on validation; an experiment changes no champion (registry.promote)"
+    reason = "an experiment changes no champion (registry.promote); `ae registry promote --best` compares it"
+    assert told == f"variational is the best on validation; {reason}"
     assert workshop.registry.champion() == version
     assert [decision.action for decision in workshop.registry.history()] == ["promoted"]
 
