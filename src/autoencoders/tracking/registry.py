@@ -27,7 +27,7 @@ from autoencoders.checkpoint import DESCRIPTION, load
 from autoencoders.data.prepared import Prepared
 from autoencoders.errors import UserError
 from autoencoders.evaluation.metrics import Bootstrap, fidelity
-from autoencoders.files import tree_sha256
+from autoencoders.files import copied, tree_sha256
 from autoencoders.operations import OPERATIONS, SETTINGS
 from autoencoders.params import Params, load_params
 from autoencoders.stage import MODELS
@@ -102,7 +102,7 @@ class Registry:
             logged = mlflow.pyfunc.log_model(
                 name=description.kind,
                 python_model=str(Path(autoencoders.__file__).with_name("serving.py")),
-                code_paths=[str(Path(autoencoders.__file__).parent)],
+                code_paths=[str(copied(Path(autoencoders.__file__).parent, Path(scratch)))],
                 artifacts={"model": str(folder.resolve()), "card": str(path)},
                 pip_requirements=[f"{package}=={installed(package).split('+')[0]}" for package in REQUIREMENTS],
                 signature=signature(rate),
