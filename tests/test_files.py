@@ -12,6 +12,7 @@ import pytest
 
 from autoencoders.files import (
     beside,
+    copied,
     read_json,
     remove,
     replacing,
@@ -252,6 +253,15 @@ def test_tree_sha256_does_not_see_an_editors_lock_which_is_a_link_to_nothing(old
     expected = tree_sha256(old)
     (old / ".#a.txt").symlink_to("someone@somewhere.123")
     assert tree_sha256(old) == expected
+
+
+def test_a_copy_of_a_folder_has_its_files_and_no_leftover(old: Path, tmp_path: Path):
+    before = contents(old)
+    (old / "deep" / ".#b.txt").symlink_to("someone@somewhere.123")
+    (old / "deep" / "b.txt~").write_text("left")
+    (old / "__pycache__").mkdir()
+    assert contents(copied(old, tmp_path / "elsewhere")) == before
+    assert (tmp_path / "elsewhere" / "out").is_dir()
 
 
 @pytest.mark.parametrize("name", [".a.txt", "a.txt~", "a.bak"])

@@ -147,6 +147,15 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def copied(folder: Path, parent: Path) -> Path:
+    """A copy of a folder, without leftovers, as `parent`/its name."""
+
+    def leftovers(_: str, names: list[str]) -> list[str]:
+        return [name for name in names if _is_leftover(name)]
+
+    return shutil.copytree(folder, parent / folder.name, ignore=leftovers)
+
+
 def _is_leftover(name: str) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in LEFTOVERS)
 

@@ -23,7 +23,7 @@ from autoencoders.checkpoint import DESCRIPTION, load
 from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.errors import UserError
 from autoencoders.evaluation.metrics import Bootstrap, fidelity
-from autoencoders.files import read_json, tree_sha256
+from autoencoders.files import copied, read_json, tree_sha256
 from autoencoders.operations import OPERATIONS, SETTINGS
 from autoencoders.params import Params, load_params
 from autoencoders.stage import DATA, METRICS, MODELS
@@ -182,7 +182,7 @@ def log_model(folder: Path, run_id: str, kind: str, card: str, tags: Mapping[str
             flavor=mlflow.pyfunc,
             run_id=run_id,
             python_model=str(Path(autoencoders.__file__).with_name("serving.py")),
-            code_paths=[str(Path(autoencoders.__file__).parent)],
+            code_paths=[str(copied(Path(autoencoders.__file__).parent, Path(scratch)))],
             artifacts={"model": str(folder.resolve()), "card": str(path)},
             pip_requirements=[f"{package}=={installed(package).split('+')[0]}" for package in REQUIREMENTS],
             signature=signature(rate),
