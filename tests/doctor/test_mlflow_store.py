@@ -19,6 +19,7 @@ import pytest
 from autoencoders.doctor import checks, mlflow_store
 from autoencoders.errors import UserError
 from autoencoders.files import tree_sha256
+from autoencoders.tracking.records import Begin, RunRecord
 
 SECRET = "s3cret"
 
@@ -173,9 +174,35 @@ def register(**value) -> Path:
     return path
 
 
-def test_models_in_the_present_store_are_well(folder, database):
-    register(store="local", models={"sparse": "0" * 64})
+MODELS = {"sparse": "0" * 64}
+
+
+def hold(path: Path, models: dict[str, str]) -> None:
+    """Registers versions of these models in a local store."""
+    client = mlflow.MlflowClient(f"sqlite:///{path}")
+    client.create_registered_model("autoencoder-digits")
+    for sha256 in models.values():
+        client.create_model_version("autoencoder-digits", "file:///nowhere", tags={"model_sha256": sha256})
+
+
+@pytest.fixture
+def filled(folder: Path, mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole store in the repository, with the models."""
+    copied = Path(shutil.copy(mlflow_database, tmp_path_factory.mktemp("filled")))  # MLflow keeps it open
+    hold(copied, MODELS)
+    with closing(sqlite3.connect(copied)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return Path(shutil.copy(copied, folder / "mlruns"))
+
+
+def test_models_in_the_present_store_are_well(filled):
+    register(store="local", models=MODELS)
     assert mlflow_store.registered().problem == ""
+
+
+def test_an_emptied_store_is_seen(folder, database):
+    register(store="local", models=MODELS)
+    assert "the store local does not hold the sparse model any more" in mlflow_store.registered().problem
 
 
 def test_a_deleted_store_is_seen_and_register_runs_again(folder):
@@ -188,13 +215,12 @@ def test_a_deleted_store_is_seen_and_register_runs_again(folder):
     assert mlflow_store.registered().problem == ""
 
 
-def test_another_store_is_seen_and_no_password_is_shown(folder, database, monkeypatch):
-    register(store="local", models={})
+def test_another_store_is_seen_and_no_password_is_shown(folder, filled, monkeypatch):
+    register(store="local", models=MODELS)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:{SECRET}@host:5000/")
     found = mlflow_store.registered()
     assert "registered in local, and the store is now http://host:5000," in found.problem
-    register(store="http://host:5000", models={})
-    assert mlflow_store.registered().problem == ""
+    register(store="http://host:5000", models=MODELS)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")  # the local one, by its URI
     assert "registered in http://host:5000, and the store is now local" in mlflow_store.registered().problem
 
@@ -208,8 +234,8 @@ def test_a_broken_registered_json_is_moved_aside(folder, database, text):
     assert mlflow_store.registered().problem == ""
 
 
-def test_before_repro_a_file_of_another_store_is_removed_and_a_good_one_stays(folder, database, monkeypatch):
-    path = register(store="local", models={})
+def test_before_repro_a_file_of_another_store_is_removed_and_a_good_one_stays(folder, filled, monkeypatch):
+    path = register(store="local", models=MODELS)
     assert checks.before_repro() == ""
     assert path.exists()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:{SECRET}@127.0.0.1:9")  # nobody answers
@@ -224,12 +250,6 @@ def test_before_repro_a_broken_lock_is_refused_in_one_message(folder):
     Path("dvc.lock").write_text("schema: '2.0'\nstages:\n  a:\n")
     with pytest.raises(UserError, match="ae doctor --fix"):
         checks.before_repro()
-
-
-@pytest.mark.parametrize("password", [SECRET, "with/slash", "with@sign", "100%25", "[brackets"])
-def test_no_password_is_shown(password):
-    assert mlflow_store.without_password(f"https://user:{password}@host:1/path/") == "https://host:1/path"
-    assert mlflow_store.without_password("https://host:1/path") == "https://host:1/path"
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -315,14 +335,22 @@ def test_an_address_that_is_none_shows_no_password(folder, monkeypatch):
         assert asked(monkeypatch, uri)[0]
 
 
-def test_runs_that_wait_for_a_server_are_told_and_wrong_only_where_it_answers(folder, monkeypatch):
-    assert mlflow_store.pending().line() == "pending         ok"
-    Path("mlruns/pending").mkdir()
-    for name in "ab":
-        Path(f"mlruns/pending/{name}.jsonl").write_text("{}\n")
-    assert mlflow_store.pending().note == "2 runs wait for their server"
+def test_a_server_that_does_not_answer_is_not_called_an_emptied_one(folder, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    assert mlflow_store.pending().problem == ""
+    path = register(store="http://127.0.0.1:9", models=MODELS)
+    assert checks.before_repro() == ""
+    assert path.exists()
+
+
+def test_runs_that_wait_for_their_store_are_wrong_only_where_it_answers(folder, monkeypatch):
+    assert mlflow_store.pending().line() == "pending         ok"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    record = RunRecord(Begin("autoencoder-digits", "a", {}, key="a", store="http://127.0.0.1:9"))
+    assert mlflow_store.pending().line() == "pending         ok"  # its process still writes
+    record.end("FINISHED")
+    assert mlflow_store.pending().note == "1 runs wait for their store"
     with serving() as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{address}")
-        assert "answers again" in mlflow_store.pending().problem
+        assert mlflow_store.pending().problem == ""  # they are another store's
+        RunRecord(Begin("autoencoder-digits", "b", {}, key="b", store=f"http://{address}")).end("FINISHED")
+        assert "answers" in mlflow_store.pending().problem

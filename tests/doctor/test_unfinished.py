@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from autoencoders.doctor import unfinished
+from autoencoders.resume import replace_checkpoint
 
 LINES = [json.dumps({"op_code": 0, "worker_id": "a", "study_name": f"s{n}", "directions": [1]}) for n in range(3)]
 
@@ -49,7 +50,8 @@ def test_a_broken_checkpoint_is_named_and_moved_aside_and_a_whole_one_stays(faul
     paths = [Path(f".checkpoints/{name}/last.ckpt") for name in ("whole", "broken")]
     for path in paths:
         path.parent.mkdir(parents=True)
-        torch.save({"weights": torch.arange(1000.0)}, path)
+        torch.save({"weights": torch.arange(1000.0)}, path.with_suffix(".new"))
+        replace_checkpoint(path, path.with_suffix(".new"))
     assert unfinished.checkpoints().problem == ""
     content = bytearray(paths[1].read_bytes())
     if fault == "cut":
@@ -63,4 +65,4 @@ def test_a_broken_checkpoint_is_named_and_moved_aside_and_a_whole_one_stays(faul
     found.fix()
     assert unfinished.checkpoints().problem == ""
     assert paths[0].exists()
-    assert [path.read_bytes() for path in paths[1].parent.iterdir()] == [bytes(content)]
+    assert [path.read_bytes() for path in paths[1].parent.glob("last.ckpt.broken*")] == [bytes(content)]

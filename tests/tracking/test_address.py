@@ -19,6 +19,9 @@ PASSWORD = "s3cret-w0rd"
         ("sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db"),
         ("http://[::1]:5000", "http://[::1]:5000", "http://[::1]:5000"),
         ("foo bar", "foo bar", "foo bar"),
+        ("http://ann:[brackets@host:5000/", "http://***@host:5000/", "http://host:5000"),
+        ("http://ann:pass/word@host:5000", "http://***@host:5000", "http://host:5000"),
+        ("http://ann:pass@word@host:5000/", "http://ann:***@host:5000/", "http://host:5000"),
     ],
 )
 def test_messages_and_files_name_the_store_without_its_password(store_root, monkeypatch, uri, shown, named):

@@ -4,6 +4,7 @@ Nothing here imports mlflow, so that a stage can ask where its runs will go with
 """
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
@@ -13,6 +14,7 @@ VARIABLE = "MLFLOW_TRACKING_URI"
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 LOCAL = "local"  # name of the repository's own store, the same in every clone
 HIDDEN = "***"
+CREDENTIALS = re.compile("(?<=://).*@")  # also where they hold a / or a :, so that the rest is no port
 
 
 def folder() -> Path:
@@ -40,10 +42,17 @@ def is_server(address: str) -> bool:
     return address.startswith(("http://", "https://"))
 
 
+def is_url(address: str) -> bool:
+    """Whether an address can be taken apart; a password with a slash in it has to be percent-encoded."""
+    return _parts(address) is not None
+
+
 def hidden(address: str) -> str:
     """An address without its password, for messages and files."""
     parts = _parts(address)
-    if parts is None or parts.password is None:
+    if parts is None:
+        return CREDENTIALS.sub(f"{HIDDEN}@", address)
+    if parts.password is None:
         return address
     return urlunsplit(parts._replace(netloc=_netloc(parts, f"{quote(parts.username or '')}:{HIDDEN}@")))
 
@@ -53,9 +62,13 @@ def destination() -> str:
     if uri() == local():
         return LOCAL
     parts = _parts(uri())
-    if parts is None or parts.username is None:
-        return uri()
-    return urlunsplit(parts._replace(netloc=_netloc(parts, "")))
+    if parts is None:
+        name = CREDENTIALS.sub("", uri())
+    elif parts.username is None:
+        name = uri()
+    else:
+        name = urlunsplit(parts._replace(netloc=_netloc(parts, "")))
+    return name.rstrip("/")
 
 
 def without_credentials(address: str) -> str:
@@ -80,6 +93,8 @@ def redacted(text: str) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, HIDDEN)
+    if parts is None:
+        text = CREDENTIALS.sub(f"{HIDDEN}@", text)
     return text
 
 

@@ -58,6 +58,9 @@ def open_store(*, seconds: int = ANSWER, writing: bool = True) -> mlflow.MlflowC
     """
     _quiet(seconds)
     with reporting():
+        if not address.is_url(address.uri()):
+            where = address.hidden(address.uri())
+            raise UserError(f"{address.VARIABLE} = {where}: no URL; in user and password write / as %2F and @ as %40")
         uri = address.without_credentials(address.uri())
         if address.is_server(uri):
             _greet(uri)
