@@ -79,7 +79,7 @@ def test_a_damaged_file_is_refused_with_its_name_and_what_to_do(folder, params, 
     with pytest.raises(DataError) as caught:
         tuned(params, "sparse")
     assert str(caught.value).startswith(f"{folder / TUNED_VALUES}: {message}")
-    assert str(caught.value).endswith("; delete it and run `dvc repro`")
+    assert str(caught.value).endswith("; `dvc repro` makes the file again")
 
 
 @pytest.mark.parametrize(
