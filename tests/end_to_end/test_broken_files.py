@@ -1,4 +1,4 @@
-"""Files that are cut, flipped or garbage: one message with the file and the way out, which brings the right bytes back."""
+"""Files that are cut, flipped or garbage: one message with the file and the way out, which makes it again."""
 
 import os
 import signal

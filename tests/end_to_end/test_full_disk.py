@@ -1,4 +1,4 @@
-"""A full disk in each stage: one message with the folder and the way out; with room, the next run has the same bytes."""
+"""A full disk in each stage: one message with the folder and the way out; with room, the same bytes."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM in every stage, from its first import to its last write: one message, code 130, nothing half there."""
+"""SIGINT and SIGTERM in every stage, from its imports to its last write: one message, code 130, nothing half there."""
 
 import shutil
 import subprocess
