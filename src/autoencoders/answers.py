@@ -16,12 +16,11 @@ from tqdm import tqdm
 from autoencoders.checkpoint import TrainedModel
 from autoencoders.data.readers import Reader, open_reader
 from autoencoders.data.schema import Rows, Schema, some
-from autoencoders.data.sources import ARCHIVES, unpack
+from autoencoders.data.sources import ANSWERS, ARCHIVES, unpack
 from autoencoders.errors import DataError, UserError
 from autoencoders.files import beside
 from autoencoders.operations import answer
 
-ENDINGS = (".csv", ".parquet", ".npy", ".png")
 COLUMNS = 8  # images side by side in a picture
 
 
@@ -80,7 +79,7 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
 
 def write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
     """Writes answers as they come; arrays and pictures at their end. Raises UserError where a file can't hold them."""
-    allowed = ENDINGS if model.description.schema.is_image else ENDINGS[:-1]
+    allowed = ANSWERS if model.description.schema.is_image else ANSWERS[:-1]
     if out.suffix not in allowed or out.is_dir():
         found = "is a folder; " if out.is_dir() else ""
         raise UserError(f"{out}: {found}answers are written as {', '.join(allowed)}")

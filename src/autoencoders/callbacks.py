@@ -127,9 +127,12 @@ class ResumePoint(pl.Callback):
         """Replaces the checkpoint in one step, unless the last one is quite new; several devices do so together."""
         if trainer.world_size > 1 or time.monotonic() >= self.due:
             new = self.path.with_suffix(".new")
-            with Writing(self.path):
-                trainer.save_checkpoint(new)
-                if trainer.is_global_zero:
-                    replace_checkpoint(self.path, new)
+            try:
+                with Writing(self.path):
+                    trainer.save_checkpoint(new)
+                    if trainer.is_global_zero:
+                        replace_checkpoint(self.path, new)
+            finally:
+                new.unlink(missing_ok=True)  # half of one, where the disk is full
             self.due = time.monotonic() + self.every
             self.starter.stop_if_gone()

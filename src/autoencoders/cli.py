@@ -73,14 +73,18 @@ def leaderboard() -> None:
     from rich.console import Console
 
     from autoencoders.evaluation.report import table
-    from autoencoders.files import read_json
+    from autoencoders.files import AGAIN, read_json
 
     path = METRICS / "leaderboard.json"
     if not path.exists():
         raise UserError(f"{path}: no such file; `dvc repro` makes it")
     data = DATA / "prepared.json"  # params.yaml may name another one by now
     name = read_json(data)["name"] if data.exists() else _params().data.title
-    Console().print(table(read_json(path), f"{name}: test split, best first"))
+    try:
+        shown = table(read_json(path), f"{name}: test split, best first")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not what evaluate wrote ({error!r}); {AGAIN}") from error
+    Console().print(shown)
     print(
         "\nNext:\n"
         "  make ui                                   compare the runs in MLflow\n"
@@ -215,6 +219,7 @@ def _located(model: str | None) -> tuple[str, Path, Path]:
 
 
 def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
+    _check_files(out, file)
     from autoencoders.answers import answer_file
 
     first, *others = map(champion, model or (None,))
@@ -223,6 +228,17 @@ def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     first.companions = tuple(others)
     n = answer_file(first, op, file, out, _params().evaluate.false_alarm_rate)
     print(f"{out}: {n} rows")
+
+
+def _check_files(out: Path | None, file: Path | None = None) -> None:
+    """Raises UserError where there is no such file, or answers can't be written as asked, before a model is loaded."""
+    from autoencoders.data.sources import ANSWERS
+
+    if file and not file.exists():
+        raise UserError(f"{file}: no such file or folder")
+    if out and (out.suffix not in ANSWERS or out.is_dir()):
+        found = "is a folder; " if out.is_dir() else ""
+        raise UserError(f"{out}: {found}answers are written as {', '.join(ANSWERS)}")
 
 
 for _op, _about in ANSWERS.items():
@@ -235,6 +251,7 @@ for _op, _about in ANSWERS.items():
 @MODEL
 def sample(n: int, out: Path, model: str | None) -> None:
     """New rows from a variational model."""
+    _check_files(out)
     from autoencoders.answers import write
     from autoencoders.operations import answer
 
@@ -314,6 +331,7 @@ def doctor(fix: bool, before_repro: bool) -> None:
 @MODEL
 def drift(file: Path, model: str | None) -> None:
     """Compare new data with the training data."""
+    _check_files(None, file)
     from autoencoders.data.prepared import load_prepared
     from autoencoders.drift import drift, told
     from autoencoders.tracking.runs import Runs

@@ -13,10 +13,11 @@ from pathlib import Path
 from autoencoders.errors import UserError
 
 NOTE = "while writing "  # how an error's note begins that says which file
-FULL, FORBIDDEN, FAILING, MISSING = "full", "forbidden", "failing", "missing"
+FULL, FORBIDDEN, BUSY, FAILING, MISSING = "full", "forbidden", "busy", "failing", "missing"
 KINDS = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), FORBIDDEN),
+    **dict.fromkeys((errno.EBUSY, errno.ETXTBSY), BUSY),
     **dict.fromkeys((errno.EIO, errno.ENXIO, errno.ESTALE), FAILING),
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), MISSING),
 }
@@ -37,6 +38,7 @@ ROOM = "`dvc gc -w` frees what DVC's cache holds of earlier states, and .experim
 WAYS_OUT = {
     FULL: f"make room ({ROOM}) and run the same command again",
     FORBIDDEN: "let your user write there, or mount it writable, and run the same command again",
+    BUSY: "it is a mount, or in use: free it, and run the same command again",
     FAILING: "look at the disk (`dmesg`), and run the same command again",
     MISSING: "`dvc repro` makes what the pipeline writes",
 }
@@ -47,7 +49,7 @@ def told(error: BaseException) -> str | None:
 
     A UserError that says that a file is missing or forbidden says enough.
     """
-    kinds = {FULL, FAILING} if isinstance(error, UserError) else {FULL, FAILING, FORBIDDEN, MISSING}
+    kinds = {FULL, FAILING} if isinstance(error, UserError) else {*WAYS_OUT}
     for cause in _chain(error):
         kind = _kind(cause)
         if kind in kinds and (kind != MISSING or _in_repository(cause)):
@@ -73,18 +75,18 @@ def _in_repository(error: BaseException) -> bool:
     return isinstance(name, str) and Path(name).absolute().is_relative_to(Path.cwd())
 
 
-def _written(error: BaseException) -> list[Path]:
-    """The files that were being written, as `files.beside` noted them; the innermost first."""
-    notes = (note for cause in _chain(error) for note in getattr(cause, "__notes__", ()))
-    return [Path(note.removeprefix(NOTE)) for note in notes if note.startswith(NOTE)]
+def _written(error: BaseException) -> Path | None:
+    """The file that was being written, as `files.beside` noted it: the last note, as the others are of parts of it."""
+    notes = [note for cause in _chain(error) for note in getattr(cause, "__notes__", ()) if note.startswith(NOTE)]
+    return Path(notes[-1].removeprefix(NOTE)) if notes else None
 
 
-def _message(kind: str, error: BaseException, written: list[Path]) -> str:
+def _message(kind: str, error: BaseException, written: Path | None) -> str:
     name = getattr(error, "filename", None)
-    path = written[0] if written else Path(name) if isinstance(name, str) else None
+    path = written or (Path(name) if isinstance(name, str) else None)
     found = (error.strerror if isinstance(error, OSError) else None) or str(error).strip().splitlines()[0]
     if kind == FULL:
-        found = f"no space left on its disk ({_free(path)} free)" if path else f"a disk is full ({_fullest()})"
+        found = f"no space left on its disk ({_free(path)} free)" if path else f"a disk is full: {_fullest()}"
     return f"{path}: {found}; {WAYS_OUT[kind]}" if path else f"{found}; {WAYS_OUT[kind]}"
 
 
@@ -95,5 +97,8 @@ def _free(path: Path) -> str:
 
 
 def _fullest() -> str:
-    places = (Path.cwd(), Path(os.environ.get("TMPDIR") or tempfile.gettempdir()))
-    return ", ".join(f"{place}: {_free(place)} free" for place in places)
+    """The folder with the least room among those that the pipeline writes to."""
+    repository = Path(os.environ.get("AUTOENCODERS_ROOT") or os.environ.get("DVC_ROOT") or ".").resolve()
+    places = [Path(tempfile.gettempdir()), repository, *(path for path in repository.iterdir() if path.is_dir())]
+    fullest = min(places, key=lambda place: shutil.disk_usage(place).free)
+    return f"{fullest} has {_free(fullest)} free"

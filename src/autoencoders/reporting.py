@@ -11,18 +11,19 @@ import time
 from autoencoders.errors import Interrupted, UserError
 
 ANSWERED = {_signal.SIGINT: "SIGINT", _signal.SIGTERM: "SIGTERM"}
+AGAIN = 0.001  # seconds until a signal that was swallowed comes again: not where it was swallowed
 ONCE = 2.0  # seconds in which another signal means the same: from the terminal, and from the dvc above
 
 
 class Asked(Interrupted):
     """Raised by a signal. Where something swallows it, such as a library's broad `except`, the signal comes again."""
 
-    def __init__(self, number: int, answer: "Reporting") -> None:
-        super().__init__(f"interrupted by {ANSWERED[number]}")
-        self.number, self.answer = number, answer
+    def __init__(self, reason: str, answer: "Reporting") -> None:
+        super().__init__(reason)
+        self.answer = answer
 
     def __del__(self) -> None:
-        self.answer.swallowed(self.number)
+        self.answer.swallowed()
 
 
 class Reporting:
@@ -34,12 +35,12 @@ class Reporting:
 
     def __enter__(self) -> None:
         sys.unraisablehook = self._unraisable
-        for number in ANSWERED:
+        for number in (_signal.SIGALRM, *ANSWERED):
             _signal.signal(number, self._interrupt)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.over = True
-        for number in ANSWERED:
+        for number in (_signal.SIGALRM, *ANSWERED):
             _signal.signal(number, _signal.SIG_IGN)  # what was asked for is done
         if isinstance(error, Interrupted):
             self.reason = str(error)
@@ -50,18 +51,19 @@ class Reporting:
         if isinstance(error, Exception):
             _end_by_fault(error)
 
-    def swallowed(self, number: int) -> None:
-        """Sends the signal again, unless the block has ended."""
+    def swallowed(self) -> None:
+        """Has the signal come again, unless the block has ended."""
         self.unwinding = False
         if not self.over:
-            _signal.raise_signal(number)
+            _signal.setitimer(_signal.ITIMER_REAL, AGAIN)
 
     def _interrupt(self, number: int, frame: object) -> None:  # noqa: ARG002
         now = time.monotonic()
         if self.unwinding and now - self.asked < ONCE:
             return
-        self.unwinding, self.asked, self.reason = True, now, f"interrupted by {ANSWERED[number]}"
-        raise Asked(number, self)
+        self.reason = self.reason if number == _signal.SIGALRM else f"interrupted by {ANSWERED[number]}"
+        self.unwinding, self.asked = True, now
+        raise Asked(self.reason, self)
 
     def _unraisable(self, unraisable: "sys.UnraisableHookArgs") -> None:
         """Tells what Python can't raise, such as an error in a destructor; an interruption comes again by itself."""

@@ -214,13 +214,13 @@ def rewrite(folder: Path, change: Callable[[dict], object]) -> Path:
 @pytest.mark.parametrize("damage", DESCRIPTIONS)
 def test_a_damaged_description_is_refused(folder: Path, damage: str):
     path = rewrite(folder, DESCRIPTIONS[damage])
-    refused(lambda: load_prepared(folder), path, "not what preprocess wrote.*delete it and run `dvc repro`")
+    refused(lambda: load_prepared(folder), path, "not what preprocess wrote.*`dvc repro` makes the file again")
 
 
 @pytest.mark.parametrize("rows", [{"train": 1, "validation": 2, "test": 3}, {"train": 1}, {}])
 def test_a_description_of_other_rows_is_refused_with_the_array_that_differs(folder: Path, rows: dict[str, int]):
     rewrite(folder, lambda values: {**values, "rows": rows})
-    refused(lambda: load_prepared(folder), folder / "train.npy", "delete it and run `dvc repro`")
+    refused(lambda: load_prepared(folder), folder / "train.npy", "`dvc repro` makes the file again")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoencoders.errors import DataError, ParameterError
+from autoencoders.files import AGAIN
 from autoencoders.params import DataFacts
 from autoencoders.stage import TRIALS, TUNED, TUNED_VALUES
 from autoencoders.tuning.stage import tuned, write_tuned
@@ -79,7 +80,7 @@ def test_a_damaged_file_is_refused_with_its_name_and_what_to_do(folder, params, 
     with pytest.raises(DataError) as caught:
         tuned(params, "sparse")
     assert str(caught.value).startswith(f"{folder / TUNED_VALUES}: {message}")
-    assert str(caught.value).endswith("; delete it and run `dvc repro`")
+    assert str(caught.value).endswith(f"; {AGAIN}")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from autoencoders.data.blocks import Blocks
 from autoencoders.data.schema import Schema
 from autoencoders.defaults import DataFacts
 from autoencoders.errors import DataError
-from autoencoders.files import sha256, tree_sha256
+from autoencoders.files import AGAIN, sha256, tree_sha256
 
 SPLITS = ("train", "validation", "test")
 REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
@@ -97,7 +97,7 @@ def load_description(folder: Path) -> Description:
         raise DataError(f"{path}: no such file; `dvc repro preprocess` makes it") from error
     except ValidationError as error:
         found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors())
-        raise DataError(f"{path}: not what preprocess wrote ({found}); delete it and run `dvc repro`") from error
+        raise DataError(f"{path}: not what preprocess wrote ({found}); {AGAIN}") from error
 
 
 def load_prepared(folder: Path) -> Prepared:
@@ -108,14 +108,17 @@ def load_prepared(folder: Path) -> Prepared:
     labels = {split: _array(folder / f"{split}_labels.npy", (size,)).mapped() for split, size in sizes.items()}
     shift, scale, mean = (_array(folder / f"{name}.npy", (n,)).read() for name in ("shift", "scale", "mean"))
     if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
-        raise DataError(f"{folder}: shift or scale can't be used; delete the folder and run `dvc repro`")
+        raise DataError(f"{folder}: shift or scale can't be used; {AGAIN}")
     return Prepared(description, rows, labels, shift, scale, mean)
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> Blocks:
     """The array in a file. Raises DataError where it is not of this shape."""
-    array = Blocks(path)
+    try:
+        array = Blocks(path)
+    except DataError as error:
+        raise DataError(f"{error}; {AGAIN}") from error
     if array.shape != shape or array.dtype.kind not in "uf":
         found = f"{array.dtype} of shape {array.shape}, expected numbers of shape {shape}"
-        raise DataError(f"{path}: {found}; delete it and run `dvc repro`")
+        raise DataError(f"{path}: {found}; {AGAIN}")
     return array

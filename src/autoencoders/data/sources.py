@@ -20,6 +20,7 @@ from autoencoders.stage import repository
 DIGITS = list("0123456789")
 CLOTHES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
 ORIGIN, FILES = "source.json", "files"  # in data/raw: what is known of the source, and what was fetched or unpacked
+ANSWERS = (".csv", ".parquet", ".npy", ".png")  # how a file of a model's answers may end; .png: of images
 ARCHIVES = (".zip", ".npz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 ROOM = 2**28  # bytes that an archive may always unpack to,
 LARGEST_RATIO = 100  # and above that so many times its own size

@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from autoencoders.checkpoint import TrainedModel
 from autoencoders.data.prepared import Prepared
 from autoencoders.evaluation.metrics import squared_error
+from autoencoders.files import replacing
 from autoencoders.models.variational import Variational
 from autoencoders.operations import interpolated, samples
 
@@ -50,12 +51,12 @@ class Figures:
         """Writes every figure that the model's type allows and gives their paths."""
         names = ["reconstructions", "worst", "interpolations", "traversal"] if self.shape else []
         names += ["samples"] if self.shape and isinstance(self.model.autoencoder, Variational) else []
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = {name: folder / f"{name}.png" for name in [*names, "code", "scores", "curves"]}
-        for name, path in paths.items():
-            with mpl.rc_context({**mpl.rcParamsDefault, "font.size": 9}):  # not the user's own settings
-                getattr(self, name)().savefig(path, dpi=DPI, metadata={"Software": None})
-        return list(paths.values())
+        names += ["code", "scores", "curves"]
+        with replacing(folder) as new:
+            for name in names:
+                with mpl.rc_context({**mpl.rcParamsDefault, "font.size": 9}):  # not the user's own settings
+                    getattr(self, name)().savefig(new / f"{name}.png", dpi=DPI, metadata={"Software": None})
+        return [folder / f"{name}.png" for name in names]
 
     def reconstructions(self) -> Figure:
         """The first test images above their reconstructions."""

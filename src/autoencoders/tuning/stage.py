@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from autoencoders.data.prepared import load_prepared
 from autoencoders.errors import DataError
-from autoencoders.files import replacing, write_text
+from autoencoders.files import AGAIN, replacing, write_text
 from autoencoders.params import Params
 from autoencoders.stage import DATA, STUDIES, TRIALS, TUNED, TUNED_VALUES, one_process, repository
 
@@ -116,7 +116,7 @@ def tuned(params: Params, kind: str) -> Params:
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; `dvc repro tune@{kind}` makes it") from error
     except (ValueError, YAMLError) as error:
-        raise DataError(f"{path}: not YAML ({error}); delete it and run `dvc repro`") from error
+        raise DataError(f"{path}: not YAML ({error}); {AGAIN}") from error
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise DataError(f"{path}: not a mapping of dotted names; delete it and run `dvc repro`")
+        raise DataError(f"{path}: not a mapping of dotted names; {AGAIN}")
     return params.tuned(kind, values)

@@ -1,0 +1,79 @@
+"""SIGINT and SIGTERM in every stage, from its imports to its last write: one message, code 130, nothing half there."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from repository import QUICK, ROOT, Repository
+
+pytestmark = pytest.mark.slow
+MOMENTS = 10  # of each sort, spread over a stage; both signals in turn
+OUTPUTS = {
+    "check": ["data/checked.txt"],
+    "download": ["data/raw"],
+    "preprocess": ["data/prepared"],
+    "tune": ["tuned/undercomplete"],
+    "train": ["model/undercomplete"],
+    "evaluate": ["metrics", "reports"],
+    "register": ["mlruns/registered.json"],
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A copy in which the pipeline ran."""
+    values = {**QUICK, "tune.n_trials": 2, "tune.epochs": 1}
+    repository = Repository(tmp_path_factory.mktemp("signals"), values, ["undercomplete"])
+    repository.repro()
+    return repository
+
+
+def run(repository: Repository, stage: str, name: str, at: str) -> subprocess.CompletedProcess[str]:
+    """Runs a stage from its beginning, which sends itself a signal."""
+    for left in (".checkpoints", "studies"):
+        shutil.rmtree(repository.folder / left, ignore_errors=True)
+    kind = ["undercomplete"] if stage in ("tune", "train") else []
+    script = [sys.executable, ROOT / "tests" / "signalled.py", name, at, f"pipeline/{stage}.py", *kind]
+    environment = {**repository.environment, "PYTHONPATH": "src"}
+    return subprocess.run(script, cwd=repository.folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def contents(repository: Repository, stage: str) -> dict[str, bytes]:
+    """What a stage writes, by path."""
+    tops = [repository.folder / output for output in OUTPUTS[stage]]
+    files = [path for top in tops for path in (top, *top.rglob("*")) if path.is_file()]
+    return {path.relative_to(repository.folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("stage", OUTPUTS)
+def test_a_stage_that_is_signalled_at_any_moment_says_so_once_and_leaves_nothing_half_there(finished, stage):
+    counted = run(finished, stage, "count", "-")
+    assert counted.returncode == 0, counted.stderr
+    imports, writes = map(int, counted.stdout.split()[-2:])
+    whole = contents(finished, stage)
+    for moment in range(MOMENTS):
+        for sort, n in (("import", imports), ("write", writes)):
+            name = ("SIGINT", "SIGTERM")[moment % 2]
+            at = f"{sort}:{1 + moment * (n - 3) // MOMENTS}"
+            done = run(finished, stage, name, at)
+            told = f"interrupted by {name}; `dvc repro` goes on from here\n"
+            assert (done.returncode, done.stderr) == (130, told), at
+            found = contents(finished, stage)
+            assert found.items() <= whole.items(), at
+            assert [path for path in found if "~" in path] == []
+    assert run(finished, stage, "count", "-").returncode == 0
+    assert contents(finished, stage) == whole
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("at", ["import:1", "import:20", "import:100"])
+def test_ae_answers_a_signal_in_its_imports(finished, name, at):
+    script = finished.folder / "ae.py"
+    script.write_text("from autoencoders.__main__ import main\nmain()\n")
+    command = [sys.executable, ROOT / "tests" / "signalled.py", name, at, "ae.py", "leaderboard"]
+    environment = {**finished.environment, "PYTHONPATH": "src"}
+    done = subprocess.run(command, cwd=finished.folder, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == f"interrupted by {name}; the same command goes on from here\n"
