@@ -1,0 +1,163 @@
+"""The local MLflow store: cut, garbage, locked, read-only, on a full disk, with flipped weights; never a traceback."""
+
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from repository import QUICK, Repository
+
+pytestmark = pytest.mark.slow
+NAME = "autoencoder-digits"
+KIND = "undercomplete"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A copy in which the pipeline ran, with rows to ask about."""
+    repository = Repository(tmp_path_factory.mktemp("store") / "repository", QUICK, [KIND])
+    repository.repro()
+    code = "import numpy; from sklearn.datasets import load_digits; numpy.save('digits.npy', load_digits().data[:6])"
+    repository.run("python", "-c", code)
+    return repository
+
+
+@pytest.fixture
+def copy(finished: Repository, tmp_path: Path) -> Repository:
+    """A copy of that copy, for a test to break."""
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    return Repository.at(tmp_path / "copy")
+
+
+def errors(repository: Repository, *command: str) -> list[str]:
+    """The error messages of a command, which fails without a traceback."""
+    done = repository.run(*command, check=False)
+    assert done.returncode not in (0, None), done.stdout
+    assert "Traceback" not in done.stdout
+    return [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"no database at all\n" * 5000)
+
+
+@pytest.mark.parametrize("damage", [cut, garbage])
+def test_a_broken_database_stops_no_training_and_is_made_again(copy, damage):
+    damage(copy.folder / "mlruns/mlflow.db")
+    for file in (copy.folder / "mlruns").glob("mlflow.db-*"):
+        file.unlink()
+    copy.set({"seed": 2})
+    done = copy.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    assert "Running stage 'evaluate'" in done.stdout  # the training was not stopped
+    (error,) = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+    assert "mlflow.db: broken" in error
+    assert "`ae doctor --fix`" in error
+    (error,) = errors(copy, "ae", "score", "digits.npy", "-o", "scores.csv")
+    assert "mlflow.db: broken" in error
+    copy.run("ae", "doctor", "--fix")
+    told = copy.repro()
+    assert "Running stage 'train" not in told
+    assert "is version 1" in told
+    (run,) = copy.client().search_runs(["1"], "tags.stage = 'train'")
+    assert run.info.status == "FINISHED"
+    copy.run("ae", "score", "digits.npy", "-o", "scores.csv")
+    assert len(list((copy.folder / "mlruns").glob("mlflow.db.broken*"))) == 1
+
+
+def test_a_database_that_another_process_locks_is_one_message(copy):
+    with closing(sqlite3.connect(copy.folder / "mlruns/mlflow.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        (error,) = errors(copy, "ae", "registry", "promote", "1")
+    assert "mlflow.db: locked by another process" in error
+    copy.run("ae", "registry", "promote", "1")
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    done = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no read-only folder without the right to mount: {done.stderr.decode().strip()}")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_store_that_can_only_be_read_still_answers(copy):
+    with read_only(copy.folder / "mlruns"):
+        copy.run("ae", "score", "digits.npy", "-o", "scores.csv")
+        assert "verified" in copy.run("ae", "lineage", f"models:/{NAME}/1", "--verify").stdout
+        assert "promoted" in copy.run("ae", "registry", "history").stdout
+        (error,) = errors(copy, "ae", "registry", "promote", "1")
+        assert "can't be written" in error
+    assert (copy.folder / "scores.csv").read_text().count("\n") == 7
+
+
+@contextmanager
+def full(folder: Path, size: str) -> Iterator[None]:
+    """A folder with its content on a disk of this size."""
+    kept = folder.with_name(f"{folder.name}.kept")
+    folder.rename(kept)
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, check=False
+    )
+    try:
+        if done.returncode:
+            pytest.skip(f"no small disk without the right to mount: {done.stderr.decode().strip()}")
+        for path in kept.iterdir():
+            copied = shutil.copytree if path.is_dir() else shutil.copy2
+            copied(path, folder / path.name)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=done.returncode == 0)
+        folder.rmdir()
+        kept.rename(folder)
+
+
+@pytest.mark.parametrize("room", [0, 64, 300], ids=lambda kilobytes: f"{kilobytes}k")
+def test_a_full_disk_under_the_store_is_one_message_and_loses_nothing(copy, room):
+    folder = copy.folder / "mlruns"
+    used = sum(-(-file.stat().st_size // 4096) * 4 for file in folder.rglob("*") if file.is_file())
+    copy.set({"seed": 3})
+    copy.repro("evaluate")  # its runs wait in mlruns/pending no more
+    with full(folder, f"{used + 200 + room}k"):
+        (folder / "filling").write_bytes(bytes(200 * 1024))
+        done = copy.run("dvc", "repro", check=False)
+        assert done.returncode != 0, done.stdout
+        assert "Traceback" not in done.stdout
+        (error,) = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+        assert "make room" in error or "the disk is full" in error
+    told = copy.repro()
+    assert "Running stage 'train" not in told
+    assert "is version 2" in told
+    assert "verified" in copy.run("ae", "lineage", f"models:/{NAME}/2", "--verify").stdout
+
+
+def test_weights_that_were_flipped_in_the_registry_are_refused(copy):
+    (weights,) = (copy.folder / "mlruns/artifacts").rglob("model.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-100] ^= 1
+    weights.write_bytes(content)
+    (error,) = errors(copy, "ae", "score", "digits.npy", "-o", "scores.csv")
+    assert "model.safetensors" in error
+    assert not (copy.folder / "scores.csv").exists()
+    copy.run(
+        "python",
+        "-c",
+        f"import mlflow; mlflow.MlflowClient('sqlite:///mlruns/mlflow.db').delete_registered_model('{NAME}')",
+    )
+    (copy.folder / "mlruns/registered.json").unlink()
+    copy.repro()
+    copy.run("ae", "score", "digits.npy", "-o", "scores.csv")
