@@ -97,9 +97,9 @@ def test_a_training_ends_when_it_ended_not_when_it_was_registered(first):
 def test_the_page_of_a_logged_model_names_its_version(first):
     client = first.client()
     for version in client.search_model_versions(f"name = '{NAME}'"):
-        assert version.model_id
-        logged = client.get_logged_model(version.model_id)
-        assert NAME in str(logged.tags)
+        logged = client.get_logged_model(version.source.removeprefix("models:/"))
+        (named,) = json.loads(logged.tags["mlflow.modelVersions"])
+        assert named == {"name": NAME, "version": int(version.version)}
 
 
 ANSWERS = (

@@ -1,5 +1,7 @@
 """The registry: aliases, ledger and rollback on real versions of small, untrained models."""
 
+import json
+
 import pytest
 import torch
 
@@ -51,6 +53,12 @@ def test_an_identical_model_is_not_registered_twice(registry, add):
     assert add(1) == add(1)
     assert add(2) != add(1)
     assert len(registry.versions()) == 2
+
+
+def test_the_page_of_a_logged_model_names_its_version(registry, add):
+    version = registry.client.get_model_version(registry.name, add(1))
+    logged = registry.client.get_logged_model(version.source.removeprefix("models:/"))
+    assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": registry.name, "version": version.version}]
 
 
 def test_rollback_undoes_promotions_one_by_one_and_the_ledger_keeps_every_decision(registry, add):

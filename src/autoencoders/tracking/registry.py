@@ -3,6 +3,7 @@
 Types are ranked on validation; the best of them is compared with the present champion on the same test rows.
 """
 
+import json
 import logging
 import os
 import tempfile
@@ -27,7 +28,7 @@ from autoencoders.files import copied, read_json, tree_sha256
 from autoencoders.operations import OPERATIONS, SETTINGS
 from autoencoders.params import Params, load_params
 from autoencoders.stage import DATA, METRICS, MODELS
-from autoencoders.tracking import store
+from autoencoders.tracking import address, store
 from autoencoders.tracking.ledger import CHAMPION, Decision, Ledger
 from autoencoders.tracking.recorder import experiment_name
 from autoencoders.tracking.runs import Runs, connected
@@ -90,6 +91,9 @@ class Registry:
         created = self.client.create_model_version(
             self.name, logged.model_uri, run_id, tags=tags, description=card, model_id=logged.model_id
         )
+        if not address.is_server(address.uri()):  # a server does so itself
+            versions = json.dumps([{"name": self.name, "version": int(created.version)}])
+            self.client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": versions})
         return self._one_of(sha256, str(created.version))
 
     def _one_of(self, sha256: str, version: str) -> str:
