@@ -26,15 +26,15 @@ def main() -> None:
     os.chdir(ROOT)
     warnings.filterwarnings("ignore")
     from autoencoders.params import load_params
-    from autoencoders.tracking.runs import Runs
+    from autoencoders.tracking.recorder import Recorder
 
     params = load_params(ROOT / "params.yaml").override({"data.name": "digits"})
     data = digits(params, Path(scratch.name))
-    runs = Runs(data.description)
-    above = runs.parent()
+    above = Recorder(data.description).parent()
 
     def ours(seed: int) -> None:
-        _study(params, data, runs, above, seed)
+        with Recorder(data.description) as recorder:
+            _study(params, data, recorder, above, seed)
 
     def without_mlflow(seed: int) -> None:
         _study(params, data, Unlogged(), above, seed)
@@ -86,10 +86,10 @@ def _opened(seed: int) -> Any:
     return study
 
 
-def _study(params: Any, data: Any, runs: Any, above: str, seed: int) -> None:
+def _study(params: Any, data: Any, recorder: Any, above: Any, seed: int) -> None:
     from autoencoders.tuning.work import Objective, work
 
-    objective = Objective(KIND, params, data, runs, above, lambda: None)
+    objective = Objective(KIND, params, data, recorder, above, lambda: None)
     work(_opened(seed), objective, TRIALS, lambda: None)
 
 
@@ -101,7 +101,7 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
 
     from autoencoders.models import build
     from autoencoders.space import dimensions
-    from autoencoders.tracking import store
+    from autoencoders.tracking import address
     from autoencoders.tuning.study import trial_params
     from autoencoders.tuning.work import suggest
 
@@ -135,11 +135,11 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
         train = tuned.train_for(KIND, facts)
         torch.manual_seed(params.seed)
         module = Usual(build(KIND, tuned.architecture(KIND, facts), {}), train)
-        logger = MLFlowLogger("usual", tracking_uri=store.uri(), artifact_location=str(store.folder()))
+        logger = MLFlowLogger("usual", tracking_uri=address.uri(), artifact_location=str(address.folder()))
         logger.log_hyperparams(values)
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
         trainer = pl.Trainer(
-            default_root_dir=store.folder(),
+            default_root_dir=address.folder(),
             max_epochs=train.epochs,
             logger=logger,
             enable_progress_bar=False,

@@ -173,8 +173,12 @@ def _registry(*, writing: bool = True) -> Any:
 @registry.command()
 def history() -> None:
     """Print the ledger: every decision, the oldest first."""
-    for decision in _registry().history():
+    registry = _registry(writing=False)
+    decisions = registry.history()
+    for decision in decisions:
         print(decision.told())
+    if not decisions:
+        print(f"{registry.name}: no decision yet; `dvc repro` makes the first champion")
 
 
 @registry.command()
