@@ -169,7 +169,7 @@ class Registry:
     def history(self) -> list[Decision]:
         """This model's decisions, the oldest first."""
         state = self.ledger.read()
-        if state.decisions:
+        with suppress(OSError):  # in a folder that can only be read, the copy stays as it is
             self.ledger.copy(state)
         return state.decisions
 
