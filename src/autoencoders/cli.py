@@ -205,11 +205,11 @@ def promote(version: str | None, best: bool, reason: str) -> None:
 
 def champion(model: str | None = None) -> Any:
     """A registered model by its URI; by default the champion of the data in params.yaml. Raises UserError."""
-    from autoencoders.checkpoint import load
     from autoencoders.onnx import accelerated
+    from autoencoders.tracking.registry import loaded
 
-    _, folder, graph = _located(model)
-    return accelerated(load(folder), graph)
+    uri, folder, graph = _located(model)
+    return accelerated(loaded(uri, folder), graph)
 
 
 def _located(model: str | None) -> tuple[str, Path, Path]:
@@ -285,11 +285,11 @@ def serve(port: int, host: str, model: str | None) -> None:
 @MODEL
 def export(model: str | None) -> None:
     """Write a model as an ONNX graph, by which score and serve answer from then on."""
-    from autoencoders.checkpoint import load
     from autoencoders.onnx import export
+    from autoencoders.tracking.registry import loaded
 
-    _, folder, graph = _located(model)
-    export(load(folder), graph)
+    uri, folder, graph = _located(model)
+    export(loaded(uri, folder), graph)
     print(f"{graph}: agrees with torch")
 
 

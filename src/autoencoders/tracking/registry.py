@@ -20,14 +20,14 @@ from mlflow import MlflowException, types
 from mlflow.models import Model, ModelSignature
 
 import autoencoders
-from autoencoders.checkpoint import DESCRIPTION, load
+from autoencoders.checkpoint import DESCRIPTION, TrainedModel, load
 from autoencoders.data.prepared import Prepared, load_prepared
-from autoencoders.errors import UserError
+from autoencoders.errors import DataError, UserError
 from autoencoders.evaluation.metrics import Bootstrap, fidelity
 from autoencoders.files import copied, read_json, tree_sha256
 from autoencoders.operations import OPERATIONS, SETTINGS
 from autoencoders.params import Params, load_params
-from autoencoders.stage import DATA, METRICS, MODELS
+from autoencoders.stage import DATA, METRICS, MODELS, REGISTERED
 from autoencoders.tracking import address, store
 from autoencoders.tracking.ledger import CHAMPION, Decision, Ledger
 from autoencoders.tracking.recorder import experiment_name
@@ -123,7 +123,8 @@ class Registry:
 
         Raises DataError where this code can't read the champion.
         """
-        models = [load(folder), load(fetched(f"models:/{self.name}/{champion}"))]
+        uri = f"models:/{self.name}/{champion}"
+        models = [load(folder), loaded(uri, fetched(uri))]
         sizes = [model.description.architecture.code_size for model in models]
         found = [(n, fidelity(m.reconstruct, data, "validation")[1]) for n, m in zip(sizes, models, strict=True)]
         ranks = [params.tune.rank(size, 0, kept)[0] for size, kept in found]
@@ -265,12 +266,28 @@ def may_promote(params: Params) -> bool:
 
 def fetched(uri: str) -> Path:
     """The folder of the saved model behind a registered version or alias. Raises UserError where there is none."""
+    scratch = None
+    if address.is_server(address.uri()):
+        scratch = store.scratch_folder()
     try:
-        return next(Path(mlflow.artifacts.download_artifacts(uri)).glob(f"artifacts/*/{DESCRIPTION}")).parent
+        artifacts = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
+        return next(artifacts.glob(f"artifacts/*/{DESCRIPTION}")).parent
     except (MlflowException, OSError, StopIteration) as error:
         if isinstance(error, MlflowException) and store.is_outage(error):
             raise
         raise UserError(f"{uri}: {error}; `ae registry history` tells what there is") from error
+
+
+def loaded(uri: str, folder: Path) -> TrainedModel:
+    """A registered model, from the folder where `fetched` has put it. Raises UserError where its files are damaged."""
+    try:
+        return load(folder)
+    except DataError as error:
+        found = str(error).partition("; ")[0]
+        raise UserError(
+            f"{uri} is damaged in the registry: {found}; take another version, or delete this one in MLflow and "
+            f"{REGISTERED} here, and `dvc repro` registers it anew"
+        ) from error
 
 
 def signature(rate: float) -> ModelSignature:

@@ -1,5 +1,6 @@
 """The MLflow store: its safe creation, its repair after the repository was moved, and what it says when it fails."""
 
+import atexit
 import logging
 import os
 import shutil
@@ -222,16 +223,19 @@ def _unwritable(error: OSError) -> bool:
 
 def _copied() -> Path:
     """A copy of the local database, gone with this process, for a store that can only be read."""
-    scratch = tempfile.TemporaryDirectory()
-    _COPIES.append(scratch)
+    scratch = Path(scratch_folder())
     for suffix in ("", "-wal"):
         file = address.database().with_name(address.database().name + suffix)
         if file.exists():
-            shutil.copyfile(file, Path(scratch.name) / file.name)
-    return Path(scratch.name) / address.database().name
+            shutil.copyfile(file, scratch / file.name)
+    return scratch / address.database().name
 
 
-_COPIES: list[tempfile.TemporaryDirectory[str]] = []  # kept until the process ends
+def scratch_folder() -> str:
+    """Returns a new folder for copies, which is gone with this process."""
+    folder = tempfile.mkdtemp(prefix="autoencoders-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _ready(store: Path) -> None:
