@@ -51,7 +51,7 @@ def store_errors() -> Iterator[None]:
             raise
         from autoencoders.tracking import store
 
-        if not isinstance(error, store.StoreError):
+        if not isinstance(error, (*store.StoreError, ImportError)):
             raise
         raise UserError(store.explained(error)) from error
 
@@ -137,6 +137,7 @@ def tune(kind: str) -> None:
     """Add a worker to a running study."""
     from autoencoders.tuning.stage import join
 
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # of a writer of runs that was killed
     join(kind, _params())
 
 
@@ -145,6 +146,7 @@ def rate_distortion() -> None:
     """Train each type at each code size of rate_distortion.code_sizes."""
     from autoencoders.rate_distortion import rate_distortion
 
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     rate_distortion(_params())
 
 

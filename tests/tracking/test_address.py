@@ -19,6 +19,12 @@ PASSWORD = "s3cret-w0rd"
         ("sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db"),
         ("http://[::1]:5000", "http://[::1]:5000", "http://[::1]:5000"),
         ("foo bar", "foo bar", "foo bar"),
+        (
+            f"postgresql://host/db?user=u&password={PASSWORD}",
+            "postgresql://host/db?user=u&password=***",
+            "postgresql://host/db?user=u&password=***",
+        ),
+        (f"http://{PASSWORD}@host:5000", "http://***@host:5000", "http://host:5000"),
         ("http://ann:[brackets@host:5000/", "http://***@host:5000/", "http://host:5000"),
         ("http://ann:pass/word@host:5000", "http://***@host:5000", "http://host:5000"),
         ("http://ann:pass@word@host:5000/", "http://ann:***@host:5000/", "http://host:5000"),

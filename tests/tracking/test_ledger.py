@@ -39,7 +39,7 @@ def champion(client):
 
 
 def promoted(ledger, version):
-    return ledger.decide("promoted", version, version, "a test")
+    return ledger.promote(version, "a test")
 
 
 def actions(ledger):
@@ -204,6 +204,36 @@ def test_rollbacks_undo_what_others_promoted_at_the_same_moment_one_by_one(clien
     assert champion(client) == second != last
     ledger.rolled_back(["1", "2", "3"])
     assert champion(client) == "1"
+
+
+def test_a_decision_that_rests_on_another_champion_is_not_taken(ledger, colleague):
+    promoted(ledger, "1")
+    before = ledger.read()
+    promoted(colleague, "2")
+    assert ledger.decide("promoted", "3", "3", "better than 1", before) is None
+    assert ledger.read().champion == "2"
+
+
+def test_two_rollbacks_at_the_same_moment_undo_one_promotion_and_the_next_one_another(client, ledger):
+    for version in ("1", "2", "3"):
+        promoted(ledger, version)
+    values = {"time": "t", "user": "u", "action": "rolled_back", "version": "3", "before": "3", "after": "2"}
+    for rival in "ab":
+        client.set_registered_model_tag(
+            NAME, f"decision.4.{rival}", json.dumps({**values, "reason": "", "state": DONE})
+        )
+    client.set_registered_model_alias(NAME, CHAMPION, "2")
+    ledger.rolled_back(["1", "2", "3"])
+    assert champion(client) == "1"
+
+
+def test_a_killed_decision_for_a_version_that_was_deleted_since_counts_no_more(client, ledger):
+    promoted(ledger, "1")
+    with pytest.raises(Killed):
+        promoted(Ledger(Mortal(client, 1), NAME), "2")
+    client.delete_model_version(NAME, "2")
+    assert ledger.read().champion == "1"
+    assert promoted(ledger, "3").before == "1"
 
 
 OLD = [

@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 from autoencoders.doctor.finding import Finding, moved
 from autoencoders.doctor.processes import name_of, writer_of
+from autoencoders.errors import UserError
 from autoencoders.files import move_aside
 from autoencoders.stage import REGISTERED, repository
 from autoencoders.tracking.address import database, destination, folder, is_server, local, uri
@@ -139,34 +141,35 @@ def missing_from_store(registered: dict[str, Any]) -> str | None:
         return f"{REGISTERED} holds no models"
     if not _named() and not database().exists():
         return f"the store {database()} was deleted"
+    held = _held_on_server(models.values()) if _named() else _held_locally(models.values())
     for model_type, sha256 in models.items():
-        if _is_missing(str(sha256)):
+        if held is not None and sha256 not in held:
             return f"the store {destination()} does not hold the {model_type} model any more"
     return None
 
 
-def _is_missing(sha256: str) -> bool:
-    """Whether the present store answers, and has no version of a model with this hash."""
-    if _named():
-        return _is_missing_on_server(sha256)
+def _held_locally(hashes: Iterable[str]) -> set[str] | None:
+    """Those models of which the local store has a version; None where it can't be asked, which is its own finding."""
     query = "SELECT count(*) FROM model_version_tags WHERE key = 'model_sha256' AND value = ?"
     try:
         with closing(sqlite3.connect(f"{database().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
-            return bool(connection.execute(query, (sha256,)).fetchone()[0] == 0)
+            return {sha256 for sha256 in hashes if connection.execute(query, (sha256,)).fetchone()[0]}
     except sqlite3.Error:
-        return False  # a broken or a locked database is the store's own finding
+        return None
 
 
-def _is_missing_on_server(sha256: str) -> bool:
-    from autoencoders.errors import UserError
+def _held_on_server(hashes: Iterable[str]) -> set[str] | None:
+    """Those models of which the server has a version; None where it does not answer, which is its own finding."""
     from autoencoders.tracking import store
 
+    if is_server(_named()) and _asked(_named())[0]:
+        return None
     try:
         with store.reporting():
             client = store.open_store(seconds=SECONDS)
-            return not client.search_model_versions(f"tags.model_sha256 = '{sha256}'")
+            return {sha256 for sha256 in hashes if client.search_model_versions(f"tags.model_sha256 = '{sha256}'")}
     except UserError:
-        return False  # a server that does not answer is its own finding
+        return None
 
 
 def _named() -> str:

@@ -14,6 +14,7 @@ VARIABLE = "MLFLOW_TRACKING_URI"
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 LOCAL = "local"  # name of the repository's own store, the same in every clone
 HIDDEN = "***"
+SECRETS = re.compile("(password|passwd|sslpassword|token)=([^&]*)")  # in a database's query
 CREDENTIALS = re.compile("(?<=://).*@")  # also where they hold a / or a :, so that the rest is no port
 
 
@@ -52,9 +53,13 @@ def hidden(address: str) -> str:
     parts = _parts(address)
     if parts is None:
         return CREDENTIALS.sub(f"{HIDDEN}@", address)
-    if parts.password is None:
+    if parts.username is None and not SECRETS.search(parts.query):
         return address
-    return urlunsplit(parts._replace(netloc=_netloc(parts, f"{quote(parts.username or '')}:{HIDDEN}@")))
+    credentials = ""
+    if parts.username is not None:
+        credentials = f"{quote(parts.username)}:{HIDDEN}@" if parts.password is not None else f"{HIDDEN}@"  # a token
+    query = SECRETS.sub(rf"\1={HIDDEN}", parts.query)
+    return urlunsplit(parts._replace(netloc=_netloc(parts, credentials), query=query))
 
 
 def destination() -> str:
@@ -64,10 +69,11 @@ def destination() -> str:
     parts = _parts(uri())
     if parts is None:
         name = CREDENTIALS.sub("", uri())
-    elif parts.username is None:
+    elif parts.username is None and not SECRETS.search(parts.query):
         name = uri()
     else:
-        name = urlunsplit(parts._replace(netloc=_netloc(parts, "")))
+        query = SECRETS.sub(rf"\1={HIDDEN}", parts.query)
+        name = urlunsplit(parts._replace(netloc=_netloc(parts, ""), query=query))
     return name.rstrip("/")
 
 
@@ -88,8 +94,10 @@ def redacted(text: str) -> str:
     """A text without any password that this process knows of."""
     parts = _parts(os.environ.get(VARIABLE, ""))
     secrets = [os.environ.get(PASSWORD), os.environ.get("MLFLOW_TRACKING_TOKEN")]
-    if parts is not None and parts.password:
-        secrets += [parts.password, unquote(parts.password)]
+    if parts is not None:
+        token = parts.username if parts.password is None else parts.password
+        in_query = [found[2] for found in SECRETS.finditer(parts.query)]
+        secrets += [form for secret in (token, *in_query) if secret for form in (secret, unquote(secret))]
     for secret in secrets:
         if secret:
             text = text.replace(secret, HIDDEN)

@@ -9,11 +9,11 @@ as it was before belongs to a process that was killed: the next command complete
 
 import getpass
 import json
+import os
 import re
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from filelock import FileLock
 from mlflow import MlflowClient, MlflowException
 
 from autoencoders.errors import UserError
-from autoencoders.files import write_text
+from autoencoders.files import sha256, write_text
 from autoencoders.tracking import address, store
 
 CHAMPION = "champion"
@@ -89,7 +89,7 @@ class Ledger:
     def read(self) -> State:
         """Returns decisions and champion, after what a killed process left was completed."""
         state = self._read()
-        if not state.decisions and self._take_over():
+        if self._take_over(state):
             state = self._read()
         return self._settled(state)
 
@@ -134,8 +134,9 @@ class Ledger:
 
     def _is_beaten(self, state: State, last: Decision) -> bool:
         """Whether the alias is what another decision of the same moment set, which the last one overrides."""
-        rivals = [d for d in state.decisions if d.order[0] == last.order[0] and d != last and d.action != KEPT]
-        return last.order[0] > OLD and any(rival.after == state.champion for rival in rivals)
+        others = [d for d in state.decisions if d != last and d.action != KEPT and last.order[0] > OLD]
+        rivals = [d for d in others if d.order[0] == last.order[0] or d.state == PENDING]
+        return any(rival.after == state.champion for rival in rivals)
 
     def _record_by_hand(self, state: State) -> None:
         """Writes a decision for a champion that was set in MLflow's own UI; it is never undone."""
@@ -146,9 +147,14 @@ class Ledger:
             self._write(replace(state.last, state=DONE))
         self._write(self._new(state, "set_by_hand", version, before, state.champion, reason))
 
-    def decide(self, action: str, version: str, after: str | None, reason: str) -> Decision:
-        """Makes a version the champion, or leaves none, writes why, and returns the decision."""
+    def decide(self, action: str, version: str, after: str | None, reason: str, expected: State) -> Decision | None:
+        """Makes a version the champion, or leaves none, writes why, and returns the decision.
+
+        expected: what the decision rests on; None where another champion or another decision stands by now.
+        """
         state = self.read()
+        if (state.champion, state.last) != (expected.champion, expected.last):
+            return None
         decision = self._new(state, action, version, state.champion, after, reason)
         self._write(replace(decision, state=PENDING))
         self._set_alias(after)
@@ -175,11 +181,17 @@ class Ledger:
         """A decision with the next number."""
         key = f"decision.{state.number}.{uuid.uuid4().hex[:12]}"
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        return Decision(now, getpass.getuser(), self.name, action, version, before, after, reason, key)
+        return Decision(now, _user(), self.name, action, version, before, after, reason, key)
 
     def _enforce(self, decision: Decision) -> None:
-        """Sets the alias to what a decision says, and marks it done."""
-        self._set_alias(decision.after)
+        """Sets the alias to what a decision says, and marks it done; one whose version was deleted counts no more."""
+        try:
+            self._set_alias(decision.after)
+        except MlflowException as error:
+            if store.is_outage(error):
+                raise
+            reason = f"{decision.reason} (interrupted, and the version was deleted)"
+            decision = replace(decision, action=KEPT, after=decision.before, reason=reason)
         self._write(replace(decision, state=DONE))
 
     def _set_alias(self, version: str | None) -> None:
@@ -192,42 +204,47 @@ class Ledger:
         values = {key: value for key, value in asdict(decision).items() if key not in ("key", "name")}
         self.client.set_registered_model_tag(self.name, decision.key, json.dumps(values, ensure_ascii=False))
 
-    # what a decision rests on
+    def promote(self, version: str, reason: str) -> Decision:
+        """Makes a version the champion, whoever else decides meanwhile."""
+        decision = None
+        while decision is None:
+            decision = self.decide("promoted", version, version, reason, self.read())
+        return decision
 
     def rolled_back(self, versions: Sequence[str]) -> Decision:
         """Undoes the last promotion that was not undone yet. Raises UserError where there is none."""
-        state = self.read()
-        standing: list[tuple[Decision, str | None]] = []
-        champion: str | None = None
-        for decision in state.decisions:
-            if decision.action in ("promoted", "set_by_hand"):
-                standing.append((decision, champion))
-            elif decision.action == "rolled_back":
-                del standing[-1:]
-            if decision.action != KEPT:
-                champion = decision.after
-        if not standing:
-            raise UserError(f"{self.name}: no promotion to roll back")
-        undone, before = standing[-1]
-        if before not in (None, *versions):
-            raise UserError(f"{self.name}: version {before}, the champion before, was deleted; promote another one")
-        return self.decide("rolled_back", undone.version, before, "`ae registry rollback`")
+        decision = None
+        while decision is None:
+            state = self.read()
+            standing = _standing(state.decisions)
+            if not standing:
+                raise UserError(f"{self.name}: no promotion to roll back")
+            undone, before = standing[-1]
+            if before not in (None, *versions):
+                raise UserError(f"{self.name}: version {before}, the champion before, was deleted; promote another one")
+            decision = self.decide("rolled_back", undone.version, before, "`ae registry rollback`", state)
+        return decision
 
     # the file of earlier versions
 
-    def _take_over(self) -> bool:
-        """Writes the decisions of an earlier version's file as tags; returns whether there were any.
+    def _take_over(self, state: State) -> bool:
+        """Writes the decisions of an earlier version's file as tags, those that are none yet; returns whether it did.
 
         Only for the local store and for databases: the file was written beside these, and never for a server.
         """
         if address.is_server(address.uri()):
             return False
+        known = {decision.key for decision in state.decisions}
         old = [line for line in self._lines() if "key" not in line and line["name"] == self.name]
-        for number, line in enumerate(old):
-            key = f"decision.{OLD}.{number:06}-{uuid.uuid4().hex[:6]}"
-            with suppress(MlflowException):  # the registered model was deleted
-                self._write(Decision(**line, key=key))
-        return bool(old)
+        new = [decision for decision in map(_old_decision, range(len(old)), old) if decision.key not in known]
+        for decision in new:
+            try:
+                self._write(decision)
+            except MlflowException as error:
+                if store.is_outage(error):
+                    raise
+                return False  # the registered model was deleted
+        return bool(new)
 
     def _lines(self) -> list[dict[str, Any]]:
         path = address.folder() / COPY
@@ -249,3 +266,36 @@ class Ledger:
     def decisions(self) -> list[Decision]:
         """Returns the decisions, the oldest first."""
         return self.read().decisions
+
+
+def _standing(decisions: Sequence[Decision]) -> list[tuple[Decision, str | None]]:
+    """The promotions that were not undone yet, each with the champion before it; the oldest first."""
+    standing: list[tuple[Decision, str | None]] = []
+    champion: str | None = None
+    for decision in decisions:
+        if decision.action in ("promoted", "set_by_hand"):
+            standing.append((decision, champion))
+        elif decision.action == "rolled_back" and standing and _undoes(decision, *standing[-1]):
+            standing.pop()
+        if decision.action != KEPT:
+            champion = decision.after
+    return standing
+
+
+def _undoes(rollback: Decision, promotion: Decision, before: str | None) -> bool:
+    """Whether a rollback is of this promotion: of two at the same moment, only one is."""
+    return rollback.version == promotion.version and rollback.after == before
+
+
+def _old_decision(number: int, line: dict[str, Any]) -> Decision:
+    """A decision of an earlier version's file, under the same key whoever takes it over."""
+    digest = sha256(json.dumps(line, sort_keys=True).encode())[:12]
+    return Decision(**line, key=f"decision.{OLD}.{number:06}-{digest}")
+
+
+def _user() -> str:
+    """The user's name; in a container the number may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

@@ -26,7 +26,6 @@ from autoencoders.tracking.origin import lineage
 from autoencoders.tracking.records import Begin, RunRecord, now
 
 TRIALS_SHA256 = "trials_sha256"
-CLOSED = ("KILLED", "FAILED", "RUNNING")  # in which a training's run may be that goes on
 RESTORED = {"restored": "from DVC's outputs"}  # tag of a run that was made again
 DIGEST_LENGTH = 36  # MLflow's limit for a data set's digest
 
@@ -104,7 +103,7 @@ class Recorder:
         """Records a training: for the killed run that it resumes, else for a new one."""
         begin = self._child(params, "train")
         tags = {**begin.tags, **process()}
-        found_in = CLOSED if resumed else None
+        found_in = () if resumed else None
         return self._record(replace(begin, fingerprint=fingerprint, tags=tags, found_in=found_in, reopen=resumed))
 
     def trained(self, params: Mapping[str, Any], fingerprint: str, history: Sequence[Mapping[str, float]]) -> RunRecord:
@@ -145,6 +144,11 @@ class Recorder:
         """Records a trial, below its study."""
         tags = {"stage": "trial", **process()}
         return self._record(self._begin(name, tags, params=_texts(params), parent=study))
+
+    def restored_trial(self, study: Begin, number: str, params: Mapping[str, Any]) -> RunRecord:
+        """Records a trial that is made again from DVC's outputs, once, however often it is tried."""
+        begin = self._begin(f"trial {number}", {"stage": "trial", **RESTORED}, params=_texts(params), parent=study)
+        return self._record(replace(begin, fingerprint=f"{study.fingerprint}/{number}", found_in=(), shared=True))
 
     def _child(self, params: Mapping[str, Any], task: str) -> Begin:
         """A run of one type, below the parent."""

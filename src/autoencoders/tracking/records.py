@@ -81,9 +81,11 @@ class RunRecord:
         self.n_files = 0
         self.path = pending() / f"{time.time_ns():020}-{begin.key}{SUFFIX}"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = self.path.open("xb")
-        fcntl.flock(self.file, fcntl.LOCK_EX)
+        new = self.path.with_suffix(".new")
+        self.file = new.open("xb")
+        fcntl.flock(self.file, fcntl.LOCK_EX)  # before others see the record
         self._write("begin", asdict(begin))
+        new.rename(self.path)
 
     def __enter__(self) -> "RunRecord":
         return self
@@ -199,16 +201,24 @@ def _locked(file: IO[bytes]) -> bool:
 def forget(path: Path) -> None:
     """Removes a record that was sent, and its files."""
     path.unlink(missing_ok=True)
-    path.with_suffix(LOCK).unlink(missing_ok=True)
     remove(path.with_suffix(""))
+    path.with_suffix(LOCK).unlink(missing_ok=True)
 
 
 def refuse(path: Path) -> Path:
     """Moves a record that the store does not take aside, with its files, and gives its new path."""
     aside = pending() / REFUSED
     aside.mkdir(exist_ok=True)
-    path.with_suffix(LOCK).unlink(missing_ok=True)
     files = path.with_suffix("")
     if files.exists():
         files.replace(aside / files.name)
-    return path.replace(aside / path.name)
+    moved = path.replace(aside / path.name)
+    path.with_suffix(LOCK).unlink(missing_ok=True)
+    return moved
+
+
+def sweep() -> None:
+    """Removes what is left of records that were sent by processes that were killed then."""
+    for lock in pending().glob(f"*{LOCK}"):
+        if not lock.with_suffix(SUFFIX).exists():
+            forget(lock.with_suffix(SUFFIX))

@@ -29,7 +29,7 @@ from autoencoders.operations import OPERATIONS, SETTINGS
 from autoencoders.params import Params, load_params
 from autoencoders.stage import DATA, METRICS, MODELS, REGISTERED
 from autoencoders.tracking import address, store
-from autoencoders.tracking.ledger import CHAMPION, Decision, Ledger
+from autoencoders.tracking.ledger import CHAMPION, Decision, Ledger, State
 from autoencoders.tracking.recorder import experiment_name
 from autoencoders.tracking.runs import Runs, connected
 
@@ -105,18 +105,22 @@ class Registry:
 
     def decide(self, version: str, folder: Path, data: Prepared, params: Params) -> Decision | None:
         """Makes the winner's version the champion or the challenger; None where it is the champion already."""
-        champion = self.champion()
+        state = self.ledger.read()
+        champion = state.champion
         if champion == version:
             return None
         if champion is None:
-            return self._promote(version, "the first champion")
+            return self._promoted(version, "the first champion", state) or self.decide(version, folder, data, params)
         tags = self.client.get_model_version(self.name, champion).tags
         if tags.get("split_sha256") != data.description.split_sha256:
             reason = f"the champion, version {champion}, was trained on another split or other columns and may have "
             reason += "seen these test rows, so it is not scored on them; "
             return self.keep(version, f"{reason}`ae registry promote {version}` makes version {version} the champion")
         better, reason = self._compare(champion, folder, data, params)
-        return self._promote(version, reason) if better else self.keep(version, reason)
+        if not better:
+            return self.keep(version, reason)
+        # a comparison takes seconds: where someone else has decided meanwhile, there is another champion to beat
+        return self._promoted(version, reason, state) or self.decide(version, folder, data, params)
 
     def _compare(self, champion: str, folder: Path, data: Prepared, params: Params) -> tuple[bool, str]:
         """Whether the folder's model beats the champion, and why: by the code, as the goal ranks it, then by error.
@@ -150,16 +154,20 @@ class Registry:
         known = self._known()
         if version not in known:
             raise UserError(f"{self.name}: no version {version}; there are {', '.join(known) or 'none'}")
-        return self._promote(version, reason)
+        return self._no_challenger(self.ledger.promote(version, reason))
 
     def _known(self) -> list[str]:
         """The numbers of all versions, the oldest first."""
         return [str(version.version) for version in reversed(self.versions())]
 
-    def _promote(self, version: str, reason: str) -> Decision:
-        """Makes a version the champion; it challenges nobody any more."""
-        decision = self.ledger.decide("promoted", version, version, reason)
-        if self.challenger() == version:
+    def _promoted(self, version: str, reason: str, state: State) -> Decision | None:
+        """Makes a version the champion; None where the champion is another one by now."""
+        decision = self.ledger.decide("promoted", version, version, reason, state)
+        return None if decision is None else self._no_challenger(decision)
+
+    def _no_challenger(self, decision: Decision) -> Decision:
+        """A champion challenges nobody any more."""
+        if self.challenger() == decision.version:
             self.client.delete_registered_model_alias(self.name, CHALLENGER)
         return decision
 
@@ -247,6 +255,8 @@ def promote_best() -> str:
     runs = Runs(data.description)
     registry = Registry(runs.client, data.description.name)
     versions = registered(registry, runs, rows, params)
+    if not versions:
+        raise UserError(f"{path}: holds none of the types in params.yaml; `dvc repro` evaluates them")
     best = winner(rows, params)
     decision = registry.decide(versions[best], MODELS / best, data, params)
     return f"{registry.name}: {best} is the best on validation" + decided(decision, versions[best])

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from autoencoders import stage
 from autoencoders.checkpoint import load_description
 from autoencoders.data.prepared import Description
+from autoencoders.errors import UserError
 from autoencoders.files import tree_sha256
 from autoencoders.tracking import store
 from autoencoders.tracking.evaluation import (
@@ -65,6 +66,7 @@ class Runs:
         """A record that is sent as soon as the block ends."""
         with record:
             yield record
+            self.sender.take(record.path)  # before it is closed: then others may take it
         self.sender.finish(record.path)
 
     def parent(self) -> str:
@@ -74,12 +76,14 @@ class Runs:
     def trained(self, folder: Path) -> str:
         """Returns the id of the run that trained the model in a folder, made again where the store has none."""
         fingerprint = load_description(folder).fingerprint
-        found = self.find(fingerprint, "FINISHED")
+        found = self.sender.finished(self.experiment, fingerprint)
         if found is None:
             with self.written(record_training(self.recorder, folder)):
                 pass
-            found = self.find(fingerprint, "FINISHED")
-        return str(found)
+            found = self.sender.finished(self.experiment, fingerprint)
+        if found is None:
+            raise UserError(f"{folder}: MLflow has no run of its training yet, as another process sends it; run again")
+        return str(found.info.run_id)
 
     def studied(self, model_type: str) -> None:
         """Makes a study's run and its trials' again from what DVC holds, where the store has none: without curves."""
@@ -97,7 +101,7 @@ class Runs:
         """Makes a trial's run from its line of the table."""
         params = {name: value for name, value in row.items() if "." in name and value}
         results = {name: row[name] for name in ("squared_error", "explained_variance") if row[name]}
-        with self.written(self.recorder.trial(study, f"trial {row['trial']}", params)) as trial:
+        with self.written(self.recorder.restored_trial(study, row["trial"], params)) as trial:
             trial.metrics({f"val/{name}": float(value) for name, value in results.items()})
             trial.tag(state=row["state"], reason=row["reason"])
 
@@ -127,6 +131,7 @@ class Runs:
         with record:
             record.metrics({f"drift/{name}": value for name, value in metrics.items()})
             record.artifacts([table])
+            self.sender.take(record.path)
         self.sender.send(record.path)
         run_id = self.sender.sent[record.path].run_id
         self.sender.finish(record.path)

@@ -15,7 +15,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 
 from autoencoders.tracking import store
 from autoencoders.tracking.address import folder
-from autoencoders.tracking.clone import is_gone
+from autoencoders.tracking.clone import clone, is_gone
 from autoencoders.tracking.records import (
     Begin,
     belongs_here,
@@ -25,6 +25,7 @@ from autoencoders.tracking.records import (
     now,
     refuse,
     sending,
+    sweep,
     waiting,
 )
 
@@ -108,16 +109,17 @@ class Sender:
         begin = first_line(path)
         if begin is None:
             raise ValueError(f"{path}: no record of a run")
-        if begin.reopen and self._earlier(path, begin):
+        if (begin.reopen or begin.visit) and self._earlier(path, begin):
             raise Postponed(begin.name)
+        again, sent.tried = sent.tried, True
         sent.begin = begin
         with self._within(2):
-            sent.run_id, sent.made = self.run_of(begin, again=sent.tried)
-        sent.tried = True
+            sent.run_id, sent.made = self.run_of(begin, again=again)
         if begin.reopen and not sent.made:
+            tags = {name: value for name, value in begin.tags.items() if name in PROCESS_TAGS}
             with self._within():
                 self.client.update_run(sent.run_id, status="RUNNING")
-                self.client.log_batch(sent.run_id, tags=_tags(begin.tags, PROCESS_TAGS))
+                self.client.log_batch(sent.run_id, tags=_tags({**tags, KEY: begin.key}))
 
     def _earlier(self, path: Path, begin: Begin) -> bool:
         """Whether an earlier record of the same run is not sent yet."""
@@ -131,26 +133,43 @@ class Sender:
 
     def run_of(self, begin: Begin, *, again: bool = False) -> tuple[str, bool]:
         """Returns the id of a run and whether it was made for this `Begin`. again: it may have been made before."""
+        experiment = store.experiment(self.client, begin.experiment)
+        if begin.visit:
+            found = self.finished(experiment, begin.fingerprint)
+            if found is not None and found.data.tags.get(KEY) != begin.key:
+                return str(found.info.run_id), False
         if begin.shared:
             return self._shared_run(begin)
-        experiment = store.experiment(self.client, begin.experiment)
         if again and begin.key:
             own = self.search(experiment, f"tags.{KEY} = '{begin.key}'")
             if own:
                 self._complete(own[0].info.run_id, begin)
                 return str(own[0].info.run_id), True
         if begin.found_in is not None:
-            run_id = self.find(experiment, begin.fingerprint, begin.found_in)
+            run_id = self.find(experiment, begin.fingerprint, begin.found_in, own=True)
             if run_id is not None:
                 return run_id, False
         return self._made(experiment, begin), True
 
-    def find(self, experiment: str, fingerprint: str, statuses: Sequence[str] = ()) -> str | None:
-        """Returns the id of the newest run with a fingerprint and one of these states, if there is one."""
-        for run in self.search(experiment, f"tags.{FINGERPRINT} = '{fingerprint}'"):
+    def find(self, experiment: str, fingerprint: str, statuses: Sequence[str] = (), *, own: bool = False) -> str | None:
+        """Returns the id of the newest run with a fingerprint and one of these states, if there is one.
+
+        own: only of this clone's runs; those of another may be in use there.
+        """
+        query = f"tags.{FINGERPRINT} = '{fingerprint}'"
+        if own:
+            query += f" and tags.clone = '{clone()}'"
+        for run in self.search(experiment, query):
             if not statuses or run.info.status in statuses:
                 return str(run.info.run_id)
         return None
+
+    def finished(self, experiment: str, fingerprint: str) -> Any | None:
+        """Returns the run of a training that is finished: this clone's newest, else the newest of all."""
+        runs = self.search(experiment, f"tags.{FINGERPRINT} = '{fingerprint}'")
+        done = [run for run in runs if run.info.status == "FINISHED"]
+        own = [run for run in done if run.data.tags.get("clone") == clone()]
+        return next(iter(own or done), None)
 
     def search(self, experiment: str, query: str, order: str = "DESC") -> list[Any]:
         """An experiment's runs, by default the newest first."""
@@ -193,7 +212,8 @@ class Sender:
             tags[KEY] = begin.key
         if begin.parent is not None:
             tags[PARENT] = self.run_of(begin.parent)[0]
-        run = self.client.create_run(experiment, start_time=begin.start, tags=tags, run_name=begin.name)
+        start = now() if begin.shared else begin.start  # of several that are made at once, the oldest stays
+        run = self.client.create_run(experiment, start_time=start, tags=tags, run_name=begin.name)
         self._complete(run.info.run_id, begin)
         return str(run.info.run_id)
 
@@ -319,7 +339,14 @@ class Sender:
     def finish_all(self) -> int:
         """Completes the runs of which no process writes any more, and returns how many records still wait."""
         for path in waiting():
-            self.finish(path)
+            try:
+                self.finish(path)
+            except (MlflowException, OSError, ImportError) as error:
+                self.release(path)
+                if store.is_silent(error):
+                    raise
+                print(f"a run still waits in {path}: {store.explained(error)}", flush=True)
+        sweep()
         return sum(belongs_here(begin) for begin in map(first_line, waiting()) if begin is not None)
 
     def bury_the_dead(self, experiment_name: str) -> None:

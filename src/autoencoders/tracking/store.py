@@ -27,6 +27,8 @@ from mlflow.protos.databricks_pb2 import (
     UNAUTHENTICATED,
     ErrorCode,
 )
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
 
 from autoencoders.errors import UserError
@@ -40,6 +42,7 @@ LOCATIONS = (  # tables and columns of MLflow's database that hold absolute loca
     ("model_versions", "storage_location"),
     ("model_versions", "source"),
 )
+TIMEOUT, RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 FIRST_CONTACT = 15  # seconds for a server's first answer
 ANSWER = 15  # seconds for each later one, in a command that needs the server
 REFUSALS = frozenset(
@@ -49,6 +52,7 @@ REFUSALS = frozenset(
     )
 )
 StoreError = (MlflowException, requests.RequestException, SQLAlchemyError, sqlite3.Error)
+SILENCE = ("failed with exception", "Max retries exceeded", "timed out", "Connection refused", "OperationalError")
 
 
 def open_store(*, seconds: int = ANSWER, writing: bool = True) -> mlflow.MlflowClient:
@@ -57,16 +61,8 @@ def open_store(*, seconds: int = ANSWER, writing: bool = True) -> mlflow.MlflowC
     seconds: for each answer of a server. writing: the local store may be read from a copy where it can't be written.
     Raises UserError where the store is no MLflow store, is too old, or does not answer.
     """
-    _quiet(seconds)
     with reporting():
-        if not address.is_url(address.uri()):
-            where = address.hidden(address.uri())
-            raise UserError(f"{address.VARIABLE} = {where}: no URL; in user and password write / as %2F and @ as %40")
-        uri = address.without_credentials(address.uri())
-        if address.is_server(uri):
-            _greet(uri)
-        elif uri == address.local():
-            uri = _local(writing=writing)
+        uri = _ready_address(seconds, writing=writing)
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient(uri)
         if address.uri() != address.local():
@@ -74,12 +70,34 @@ def open_store(*, seconds: int = ANSWER, writing: bool = True) -> mlflow.MlflowC
     return client
 
 
+def _ready_address(seconds: int, *, writing: bool) -> str:
+    """The store's address, without credentials, after it has answered. Raises UserError."""
+    if not address.is_url(address.uri()):
+        where = address.hidden(address.uri())
+        raise UserError(f"{address.VARIABLE} = {where}: no URL; in user and password write / as %2F and @ as %40")
+    uri = address.without_credentials(address.uri())
+    if address.is_server(uri):
+        _greet(uri)
+    _quiet(seconds)
+    if uri == address.local():
+        return _local(writing=writing)
+    return uri
+
+
+def own_limit() -> int | None:
+    """The user's own limit for an answer in seconds, which wins over ours. Raises UserError."""
+    value = os.environ.get(TIMEOUT, "")
+    if value and not (value.isdigit() and int(value) > 0):
+        raise UserError(f"{TIMEOUT} = {value}: must be a whole number of seconds above 0")
+    return int(value) if value else None
+
+
 def _quiet(seconds: int) -> None:
     """MLflow's settings: none that the user made is changed."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one bar a small file
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(seconds))
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault(TIMEOUT, str(seconds))
+    os.environ.setdefault(RETRIES, "0")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="mlflow")  # its deprecations are not the user's to mend
@@ -87,8 +105,14 @@ def _quiet(seconds: int) -> None:
 
 def _greet(uri: str) -> None:
     """Asks a server for its version. Raises UserError where it is too old or refuses the user."""
-    seconds = int(os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", FIRST_CONTACT))
-    answer = server.ask(uri, "version", max(seconds, FIRST_CONTACT))
+    answer = http_request(
+        get_default_host_creds(uri),
+        "/version",
+        "GET",
+        max_retries=0,
+        timeout=own_limit() or FIRST_CONTACT,
+        raise_on_status=False,
+    )
     if answer.status_code in server.REFUSED:
         user = os.environ.get(address.USER) or "(none)"
         raise UserError(
@@ -152,19 +176,21 @@ def explained(error: BaseException) -> str:
     """Returns one message for an error of the store: which store, what is wrong, what to do."""
     text = address.redacted(str(error)).strip().splitlines()
     reason = text[0][:500] if text else type(error).__name__
+    if isinstance(error, ImportError):
+        return f"this store needs a package that is not installed: {reason}; `pip install {error.name}`"
     if address.uri() == address.local():
         return _explained_local(reason)
     where = address.hidden(address.uri())
     code = getattr(error, "error_code", "")
-    if code == ErrorCode.Name(PERMISSION_DENIED) or "403" in reason or "Permission denied" in reason:
+    if is_silent(error):
+        return f"MLflow at {where} does not answer ({_cause(error)}); start it, or check {address.VARIABLE}"
+    if code == ErrorCode.Name(PERMISSION_DENIED) or "error code 403" in reason or "Permission denied" in reason:
         user = os.environ.get(address.USER) or "this user"
         return f"MLflow at {where}: {user} may not do this ({reason}); ask for the permission EDIT or MANAGE there"
-    if code == ErrorCode.Name(UNAUTHENTICATED) or "401" in reason:
+    if code == ErrorCode.Name(UNAUTHENTICATED) or "error code 401" in reason:
         return f"MLflow at {where}: user or password are refused; check {address.USER} and {address.PASSWORD}"
     if code == ErrorCode.Name(ENDPOINT_NOT_FOUND):
         return f"MLflow at {where} lacks what this client ({mlflow.__version__}) asks for; use the same version there"
-    if isinstance(error, requests.RequestException) or is_outage(error):
-        return f"MLflow at {where} does not answer ({_cause(error)}); start it, or check {address.VARIABLE}"
     return f"{address.VARIABLE} = {where}: {reason}"
 
 
@@ -200,6 +226,13 @@ def _cause(error: BaseException) -> str:
 def is_outage(error: BaseException) -> bool:
     """Whether the same call may succeed later: all but what the store has looked at and refused."""
     return getattr(error, "error_code", None) not in REFUSALS
+
+
+def is_silent(error: BaseException) -> bool:
+    """Whether nothing answered at all, so that no other call can succeed now either."""
+    if isinstance(error, requests.RequestException | TimeoutError | SQLAlchemyError | sqlite3.Error):
+        return True
+    return is_outage(error) and any(text in str(error) for text in SILENCE)
 
 
 def _local(*, writing: bool) -> str:

@@ -5,6 +5,7 @@ own, so that neither a server that hangs nor mlflow's imports hold up the work, 
 its last epochs in MLflow all the same.
 """
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -54,6 +55,7 @@ class Writer:
         self.names = names
         self.sender: Sender | None = None
         self.open: list[Path] = []
+        self.patient = store.own_limit() is not None or store.RETRIES in os.environ  # the user's own limits hold
         self.silent = False  # whether the store did not answer, and this was said
 
     def run(self) -> None:
@@ -71,7 +73,7 @@ class Writer:
         """Sends what there is, and returns whether the store took it."""
         try:
             self._send(ended=ended)
-        except (*store.StoreError, UserError, OSError) as error:
+        except (*store.StoreError, UserError, OSError, ImportError) as error:
             if not self.silent:
                 self.silent = True
                 reason = str(error) if isinstance(error, UserError) else store.explained(error)
@@ -93,8 +95,9 @@ class Writer:
     def _connected(self) -> Sender:
         """The way to the store; what earlier processes have left is sent first."""
         local = address.uri() == address.local()
-        with within(None if local else store.FIRST_CONTACT):
-            sender = Sender(store.open_store(seconds=WRITE), WRITE)
+        with within(None if local or self.patient else store.FIRST_CONTACT):
+            client = store.open_store(seconds=WRITE)
+        sender = Sender(client, None if self.patient else WRITE)
         sender.finish_all()
         for begin in map(first_line, self.open[:1]):
             if begin is not None:
