@@ -3,6 +3,7 @@
 These need the store, and say so where it does not answer. The other stages only record (`recorder.py`).
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ from autoencoders.tracking.evaluation import (
 )
 from autoencoders.tracking.origin import lineage
 from autoencoders.tracking.recorder import TRIALS_SHA256, Recorder, experiment_name, finish_study, trial_rows
-from autoencoders.tracking.records import Begin, RunRecord, waiting
+from autoencoders.tracking.records import Begin, RunRecord, pending, waiting
 from autoencoders.tracking.sending import Sender
 
 
@@ -36,7 +37,7 @@ def connected(*, writing: bool = True) -> MlflowClient:
     writing: a local store that can't be written is read from a copy where this is False. Raises UserError.
     """
     client = store.open_store(writing=writing)
-    if writing and waiting():
+    if waiting() and os.access(pending(), os.W_OK):
         Sender(client).finish_all()
     return client
 
