@@ -22,7 +22,7 @@ from autoencoders.errors import UserError
 from autoencoders.files import move_aside
 from autoencoders.stage import REGISTERED, repository
 from autoencoders.tracking.address import database, destination, folder, is_server, local, uri
-from autoencoders.tracking.records import first_line, is_open, waiting
+from autoencoders.tracking.records import is_open, waiting
 from autoencoders.tracking.server import OLDEST, REFUSED, ask, is_too_old
 
 SECONDS = 5  # for a server's answer
@@ -217,14 +217,12 @@ def _asked(uri: str) -> tuple[str, str]:
 
 
 def pending() -> Finding:
-    """Tells how many runs wait for their store; where it answers, they wait for the next stage or command."""
-    waiting_here = [path for path in waiting() if not is_open(path)]
+    """Tells how many runs wait for their store: nothing is wrong with them, the next command completes them."""
+    notes = []
+    closed = [path for path in waiting() if not is_open(path)]
+    if closed:
+        notes.append(f"{len(closed)} runs wait; the next stage or `ae` command that reaches their store completes them")
     refused = list((folder() / "pending" / "refused").glob("*.jsonl"))
-    notes = [f"{len(refused)} records that the store refused are in {folder() / 'pending/refused'}"] if refused else []
-    if not waiting_here:
-        return Finding("pending", note="; ".join(notes))
-    text = f"{len(waiting_here)} runs wait for their store"
-    begun_elsewhere = all(begin is None or begin.store != destination() for begin in map(first_line, waiting_here))
-    if begun_elsewhere or (is_server(_named()) and server().problem):
-        return Finding("pending", note="; ".join([text, *notes]))
-    return Finding("pending", f"{text}, which answers", "any stage or command that reaches it: ae registry history")
+    if refused:
+        notes.append(f"{len(refused)} records that the store refused are in {folder() / 'pending/refused'}")
+    return Finding("pending", note="; ".join(notes))
