@@ -58,6 +58,8 @@ def test_an_identical_model_is_not_registered_twice(registry, add):
 def test_the_page_of_a_logged_model_names_its_version(registry, add):
     version = registry.client.get_model_version(registry.name, add(1))
     logged = registry.client.get_logged_model(version.source.removeprefix("models:/"))
+    assert logged.experiment_id == registry.client.get_run(version.run_id).info.experiment_id
+    assert logged.source_run_id == version.run_id
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": registry.name, "version": version.version}]
 
 

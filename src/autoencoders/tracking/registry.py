@@ -85,6 +85,7 @@ class Registry:
         tags |= {"kind": description.kind, "fingerprint": description.fingerprint}
         templates = Environment(loader=PackageLoader("autoencoders", "tracking"), undefined=StrictUndefined)  # noqa: S701  (Markdown)
         card = templates.get_template("model_card.md.j2").render(name=self.name, row=row, model=model, tags=tags)
+        mlflow.set_experiment(experiment_id=self.client.get_run(run_id).info.experiment_id)  # where the model belongs
         logged = log_model(folder, run_id, description.kind, card, tags, rate)
         with suppress(MlflowException):  # it is there already; of any other reason the next call tells
             self.client.create_registered_model(self.name)
