@@ -47,9 +47,9 @@ WAYS_OUT = {
 def told(error: BaseException) -> str | None:
     """The message on a fault of the machine behind an error; None where there is none.
 
-    A UserError that says that a file is missing or forbidden says enough.
+    A UserError that says that a file is missing or forbidden, or that a device fails, says enough.
     """
-    kinds = {FULL, FAILING} if isinstance(error, UserError) else {*WAYS_OUT}
+    kinds = {FULL} if isinstance(error, UserError) else {*WAYS_OUT}
     for cause in _chain(error):
         kind = _kind(cause)
         if kind in kinds and (kind != MISSING or _in_repository(cause)):

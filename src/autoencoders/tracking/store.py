@@ -43,6 +43,7 @@ LOCATIONS = (  # tables and columns of MLflow's database that hold absolute loca
     ("model_versions", "source"),
 )
 TIMEOUT, RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+LEAST_ROOM = 2**20  # bytes: on a disk with less, SQLite speaks of an I/O error
 FIRST_CONTACT = 15  # seconds for a server's first answer
 ANSWER = 15  # seconds for each later one, in a command that needs the server
 REFUSALS = frozenset(
@@ -201,9 +202,11 @@ def _explained_local(reason: str) -> str:
         return f"{database}: locked by another process for too long; end it (`ae doctor` names it) and run again"
     if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
         return f"{database}: can't be written; check the rights of {database.parent}"
-    if "full" in reason:
-        free = shutil.disk_usage(database.parent).free // 2**20
-        return f"{database}: the disk is full ({free} MiB are free); delete something and run again"
+    free = shutil.disk_usage(database.parent).free
+    if "full" in reason or "No space left" in reason or ("disk I/O error" in reason and free < LEAST_ROOM):
+        return f"{database}: the disk is full ({free // 2**10} KiB are free); make room and run the same command again"
+    if "disk I/O error" in reason:
+        return f"{database}: {reason}; look at the disk (`dmesg`), and run the same command again"
     if any(word in reason for word in ("malformed", "not a database", "no such table", "Can't locate revision")):
         return f"{database}: broken ({reason}); `ae doctor --fix` moves it aside, and `dvc repro` makes its runs again"
     return f"{database}: {reason}"
