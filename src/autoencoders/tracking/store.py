@@ -101,6 +101,7 @@ def _quiet(seconds: int) -> None:
     os.environ.setdefault(RETRIES, "0")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback for what is our message
     warnings.filterwarnings("ignore", module="mlflow")  # its deprecations are not the user's to mend
 
 
