@@ -48,9 +48,10 @@ class Runs:
     def __init__(self, data: Description) -> None:
         """Completes what earlier processes have left. Raises UserError where the store does not answer."""
         self.data = data
-        self.client = connected()
+        self.client = store.open_store()
         self.recorder = Recorder(data)
         self.sender = Sender(self.client)
+        self.sender.finish_all(needed=experiment_name(data.name))
         self.experiment = store.experiment(self.client, experiment_name(data.name))
         self.sender.bury_the_dead(experiment_name(data.name))
 

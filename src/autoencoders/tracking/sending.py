@@ -336,14 +336,18 @@ class Sender:
         self.held[path] = held
         return True
 
-    def finish_all(self) -> int:
-        """Completes the runs of which no process writes any more, and returns how many records still wait."""
+    def finish_all(self, needed: str = "") -> int:
+        """Completes the runs of which no process writes any more, and returns how many records still wait.
+
+        needed: an experiment, of whose runs none may fail. Raises what the store raises of these, or where it is silent.
+        """
         for path in waiting():
+            begin = first_line(path)
             try:
                 self.finish(path)
             except (MlflowException, OSError, ImportError) as error:
                 self.release(path)
-                if store.is_silent(error):
+                if store.is_silent(error) or (begin is not None and begin.experiment == needed):
                     raise
                 print(f"a run still waits in {path}: {store.explained(error)}", flush=True)
         sweep()
