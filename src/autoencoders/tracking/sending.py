@@ -339,7 +339,7 @@ class Sender:
     def finish_all(self, needed: str = "") -> int:
         """Completes the runs of which no process writes any more, and returns how many records still wait.
 
-        needed: an experiment, of whose runs none may fail. Raises what the store raises of these, or where it is silent.
+        needed: an experiment of whose runs none may fail. Raises what the store raises of these, and its silence.
         """
         for path in waiting():
             begin = first_line(path)
