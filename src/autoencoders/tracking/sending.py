@@ -336,8 +336,8 @@ class Sender:
         self.held[path] = held
         return True
 
-    def finish_all(self, needed: str = "") -> int:
-        """Completes the runs of which no process writes any more, and returns how many records still wait.
+    def finish_all(self, needed: str = "") -> None:
+        """Completes the runs of which no process writes any more.
 
         needed: an experiment of whose runs none may fail. Raises what the store raises of these, and its silence.
         """
@@ -351,7 +351,6 @@ class Sender:
                     raise
                 print(f"a run still waits in {path}: {store.explained(error)}", flush=True)
         sweep()
-        return sum(belongs_here(begin) for begin in map(first_line, waiting()) if begin is not None)
 
     def bury_the_dead(self, experiment_name: str) -> None:
         """Marks runs KILLED whose process was one of this machine and clone, and is gone; and leaves all others."""
