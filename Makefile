@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: repro test test-slow check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
-	bench-anomalies bench-memory bench-server anchors profile lock clean
+	bench-anomalies bench-memory bench-server bench-outage anchors profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	ae doctor --before-repro
 	dvc repro preprocess
@@ -82,6 +82,9 @@ bench-anomalies: .venv/.ready .venv-peers/.ready # beside PyOD; AUTOENCODERS_ADB
 
 bench-server: .venv/.ready-dev # the main job against an MLflow server on localhost beside the local store; needs PostgreSQL
 	python benchmarks/server.py
+
+bench-outage: .venv/.ready-dev # trainings whose MLflow server is killed or frozen beside undisturbed ones; needs PostgreSQL
+	python benchmarks/outage.py
 
 bench-memory: .venv/.ready # each stage's peak memory on an array of 4 GB; 12 GB of disk
 	OMP_NUM_THREADS=1 python benchmarks/memory.py
