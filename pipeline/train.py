@@ -9,8 +9,9 @@ if __name__ == "__main__":
         from autoencoders.callbacks import Progress, ResumePoint
         from autoencoders.checkpoint import save
         from autoencoders.data.prepared import load_prepared
+        from autoencoders.identity import fingerprint
         from autoencoders.params import load_params
-        from autoencoders.stage import DATA, MODELS, RESUME, fingerprint, repository
+        from autoencoders.stage import DATA, MODELS, RESUME, repository
         from autoencoders.tracking.recorder import training_run
         from autoencoders.training import fit
         from autoencoders.tuning.stage import tuned
@@ -23,6 +24,6 @@ if __name__ == "__main__":
             ResumePoint(repository() / RESUME / mark) as resume,
             training_run(data.description, values, mark, resumed=resume.start is not None) as run,
         ):
-            log = run.epoch if run else None
+            log = None if run is None else run.epoch
             fitted = fit(kind, params, data, log=log, fingerprint=mark, resume=resume, callbacks=[Progress(kind)])
             save(fitted.model, fitted.history, MODELS / kind)

@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -127,17 +127,32 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def tree_sha256(*paths: Path) -> str:
-    """One hash of files and folders, by name from each path on and content; leftovers in the folders are left out."""
+def tree_sha256(*paths: Path, content: Callable[[Path], bytes] | None = None) -> str:
+    """One hash of files and folders, by name from each path on and content; leftovers in the folders are left out.
+
+    content: what counts of a file, where that is not each of its bytes.
+    """
     digest = hashlib.sha256()
     for path in sorted(paths):
         files = sorted(_files_below(path)) if path.is_dir() else [path]
         for file in files:
-            name = file.relative_to(path.parent)
-            digest.update(f"{name.as_posix()}\0{file.stat().st_size}\0".encode())
-            with file.open("rb") as stream:
-                hashlib.file_digest(stream, lambda: digest)
+            name = file.relative_to(path.parent).as_posix()
+            if content is None:
+                _add_file(digest, name, file)
+            else:
+                _add_bytes(digest, name, content(file))
     return digest.hexdigest()
+
+
+def _add_file(digest: "hashlib._Hash", name: str, file: Path) -> None:
+    digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+    with file.open("rb") as stream:
+        hashlib.file_digest(stream, lambda: digest)
+
+
+def _add_bytes(digest: "hashlib._Hash", name: str, content: bytes) -> None:
+    digest.update(f"{name}\0{len(content)}\0".encode())
+    digest.update(content)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

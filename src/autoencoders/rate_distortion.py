@@ -20,8 +20,9 @@ from autoencoders.data.prepared import Prepared, load_prepared
 from autoencoders.evaluation.baselines import PrincipalComponents
 from autoencoders.evaluation.metrics import fidelity, squared_error
 from autoencoders.files import read_json, sha256, write_json, write_text
+from autoencoders.identity import code_sha256
 from autoencoders.params import Params
-from autoencoders.stage import DATA, REPORTS, RESUME, code_sha256, repository
+from autoencoders.stage import DATA, REPORTS, RESUME, repository
 from autoencoders.training import fit
 
 SPLITS = ("validation", "test")

@@ -1,18 +1,13 @@
 """What every stage shares: where the repository is, what it depends on, who runs it."""
 
-import json
 import os
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
-from ruamel.yaml import YAML
 
 from autoencoders.errors import Interrupted
-from autoencoders.files import sha256, tree_sha256
 
 CHECKED, RAW, DATA = Path("data/checked.txt"), Path("data/raw"), Path("data/prepared")
 TUNED, TUNED_VALUES, TRIALS = Path("tuned"), "tuned.yaml", "trials.csv"  # by type: what its study found
@@ -22,24 +17,11 @@ STUDIES = "studies"  # outside DVC: Optuna's journal
 RESUME = ".checkpoints"  # outside DVC: what a killed training goes on from
 ROOT_VARIABLE, EXPERIMENT_VARIABLE = "AUTOENCODERS_ROOT", "AUTOENCODERS_EXPERIMENT"  # of an experiment's workspace
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # set by torchrun, Lightning and SLURM
-CODE = ("src/", "pipeline/", "requirements")  # how dependencies that are code begin
 
 
 def repository() -> Path:
     """The user's repository: also where the stage runs in a copy of it, DVC's temporary one or an experiment's."""
     return Path(os.environ.get(ROOT_VARIABLE) or os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
-
-
-def code_sha256(stage: str) -> str:
-    """Hash of the code that dvc.yaml declares for a stage: the one place where it is listed."""
-    declared = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"][stage]
-    dependencies = declared.get("do", declared)["deps"]
-    return tree_sha256(*(Path(path) for path in dependencies if path.startswith(CODE)))
-
-
-def fingerprint(stage: str, values: Mapping[str, Any], data_sha256: str) -> str:
-    """Hash of a stage's parameters, data and code: equal for equal executions, wherever they run."""
-    return sha256(json.dumps([values, data_sha256, code_sha256(stage)], sort_keys=True).encode())[:32]
 
 
 def is_first() -> bool:

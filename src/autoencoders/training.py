@@ -243,7 +243,7 @@ def fit(
     n = len(data.rows["train"])
     module = TrainingModule(model, train, params.seed, n, resume, binarise=source.binarise)
     description.params["train.precision"] = module.precision
-    history = History(train.patience, log if log and is_first() else lambda *_: None)
+    history = History(train.patience, log if log is not None and is_first() else lambda *_: None)
     rows, start = RowsModule(data, module.chunk, module.shuffling), resume.start if resume else None
     with _threads(train, max((shape.n_features, *shape.widths))), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own use of torch, not the user's to mend

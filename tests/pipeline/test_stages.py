@@ -14,6 +14,7 @@ from repository import Repository
 ROOT = Path(__file__).parents[2]
 TRACER = Path(__file__).with_name("tracer.py")
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+WRITE_ONLY = "src/autoencoders/tracking"  # see test_write_only.py
 READ_OF_OTHER_DATA = {"download": ("data.sha256",)}  # by stage: what is read where the data comes from a URL
 
 
@@ -72,6 +73,8 @@ def test_every_stage_declares_the_code_that_it_imports(traces):
     for stage, used in traces.items():
         _, code = declared(stage)
         imported = [file for file in used["files"] if not is_docstring_only(ROOT / file)]
+        if stage != "register":
+            imported = [file for file in imported if not file.startswith(WRITE_ONLY)]
         assert [file for file in imported if not covered(file, code, "/")] == [], stage
         assert [path for path in code if not any(covered(file, [path], "/") for file in imported)] == [], stage
 

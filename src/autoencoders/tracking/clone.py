@@ -12,21 +12,11 @@ from typing import Any
 import psutil
 from filelock import FileLock
 
-from autoencoders.files import read_json, sha256, write_json
+from autoencoders.files import read_json, write_json
+from autoencoders.machine import has_ended, machine
 from autoencoders.tracking.address import folder
 
-BOOT_ID, PID_NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 MARKER = "clone.json"  # in mlruns/
-CLOCK = 60  # seconds by which a process's start time may seem to move when the clock is set
-
-
-def machine() -> str:
-    """The machine since its last start, and the container: where a process number means one process."""
-    if BOOT_ID.exists() and PID_NAMESPACE.exists():
-        parts = [BOOT_ID.read_text(encoding="ascii").strip(), str(PID_NAMESPACE.readlink())]
-    else:
-        parts = [platform.node(), str(uuid.getnode()), str(round(psutil.boot_time()))]
-    return sha256("\0".join(parts).encode())[:16]
 
 
 def clone() -> str:
@@ -64,8 +54,4 @@ def is_gone(tags: dict[str, str]) -> bool:
     """Whether a run's process was one of this machine and clone, and has ended."""
     if tags.get("machine") != machine() or tags.get("clone") != clone():
         return False
-    try:
-        started = psutil.Process(int(tags["pid"])).create_time()
-    except psutil.NoSuchProcess:
-        return True
-    return abs(started - float(tags["process_started"])) > CLOCK
+    return has_ended(int(tags["pid"]), float(tags["process_started"]))

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from ruamel.yaml import YAML
 
-from autoencoders import stage
+from autoencoders import identity, stage
 from autoencoders.data.prepared import Description
 from autoencoders.files import tree_sha256
 from autoencoders.params import PARAMS_FILE
@@ -90,7 +90,7 @@ class Recorder:
         """
         tree = YAML(typ="safe", pure=True).load(PARAMS_FILE)
         values = {name: tree.get(name) for name in ("seed", "data", "network", "train", "models", "tune")}
-        state = stage.fingerprint("train", values, self.data.content_sha256)
+        state = identity.fingerprint("train", values, self.data.content_sha256)
         tags = {"stage": "pipeline", **self.lineage}
         name = f"{self.data.name} {state[:6]}"
         return self._begin(name, tags, fingerprint=state, found_in=(), shared=True, status="FINISHED", start=now())

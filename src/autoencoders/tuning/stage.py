@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from autoencoders.data.prepared import load_prepared
+from autoencoders.defaults import DataFacts
 from autoencoders.errors import DataError
 from autoencoders.files import AGAIN, replacing, write_text
 from autoencoders.params import Params
@@ -45,7 +46,7 @@ def _study(kind: str, params: Params) -> None:
     with one_process(lock, "tunes this type"), study.reporting_database(settings.storage):
         opened = study.open_study(study.open_storage(settings.storage), kind, params, data.description)
         with Recorder(data.description) as recorder:
-            above = study_run(recorder, opened.study_name, kind, params)
+            above = study_run(recorder, opened.study_name, kind, params, data.description.facts)
             with recorder.studied(above) as run:
                 with _workers(kind, settings.workers - 1):
                     work.search(opened, kind, params, data, recorder, above)
@@ -57,11 +58,11 @@ def _study(kind: str, params: Params) -> None:
     print(f"next: `dvc repro train@{kind}` takes {TUNED / kind / TUNED_VALUES}; `make dashboard` shows every trial")
 
 
-def study_run(recorder: "Recorder", name: str, kind: str, params: Params) -> "Begin":
+def study_run(recorder: "Recorder", name: str, kind: str, params: Params, facts: DataFacts) -> "Begin":
     """The MLflow run of a study, above its trials': the same for all workers that share the study's storage."""
     from autoencoders.tuning.study import described
 
-    settings = described(params, kind, recorder.data.facts)
+    settings = described(params, kind, facts)
     return recorder.study(name, kind, settings, private=params.tune.storage == "journal")
 
 
@@ -77,7 +78,7 @@ def join(kind: str, params: Params) -> None:
     with study.reporting_database(params.tune.storage):
         joined = study.join_study(study.open_storage(params.tune.storage), kind, params, data.description)
         with Recorder(data.description) as recorder:
-            above = study_run(recorder, joined.study_name, kind, params)
+            above = study_run(recorder, joined.study_name, kind, params, data.description.facts)
             work.search(joined, kind, params, data, recorder, above)
     print(f"{joined.study_name}: all {params.tune.n_trials} trials are finished")
 

@@ -23,9 +23,10 @@ from autoencoders.data.prepared import Description
 from autoencoders.defaults import DataFacts
 from autoencoders.errors import UserError
 from autoencoders.files import sha256
+from autoencoders.identity import code_sha256
 from autoencoders.params import Params
 from autoencoders.space import dimensions
-from autoencoders.stage import STUDIES, code_sha256, repository
+from autoencoders.stage import STUDIES, repository
 from autoencoders.tuning.journal import JOURNAL, UNFIT, broken_journal
 
 MADE_OF = "made_of"  # a study's attribute: what its trials depend on

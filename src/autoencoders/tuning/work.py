@@ -24,10 +24,10 @@ from autoencoders.callbacks import CRITERION
 from autoencoders.data.prepared import Prepared
 from autoencoders.errors import DivergedError, UserError
 from autoencoders.evaluation.metrics import fidelity
+from autoencoders.machine import has_ended, machine
 from autoencoders.params import Dimension, Params
 from autoencoders.space import WHOLE, dimensions
 from autoencoders.stage import STUDIES, Starter
-from autoencoders.tracking.clone import machine
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import Begin, RunRecord
 from autoencoders.training import fit
@@ -37,7 +37,6 @@ from autoencoders.tuning.study import GRACE, REASON, RESULT, WORKER, attempts, q
 CURVES = ("train/reconstruction_loss", CRITERION)
 HOPELESS = 10  # trials that fail, from the first on, before a study gives up
 POLL_SECONDS = 0.5
-CLOCK = 60  # seconds by which the machine's clock may be set while a study runs
 
 
 @dataclass(frozen=True)
@@ -219,10 +218,7 @@ def _is_dead(trial: FrozenTrial, *, in_database: bool) -> bool:
     _, pid, created, *_ = trial.user_attrs[WORKER]
     if in_database or _is_elsewhere(trial):
         return False
-    try:
-        return abs(psutil.Process(pid).create_time() - created) > CLOCK
-    except psutil.NoSuchProcess:
-        return True
+    return has_ended(pid, created)
 
 
 def _stop_if_hopeless(study: Study, first: list[FrozenTrial]) -> None:
