@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -417,3 +418,11 @@ def test_every_step_takes_its_own_place_in_the_schedule(batches_a_step, params, 
     train = params.train_for("undercomplete", data.description.facts)
     steps = QUICK["train.epochs"] * math.ceil(len(data.rows["train"]) / train.batch_size)
     assert rates == [train.learning_rate * warmup_cosine(step, steps, train.warmup) for step in range(steps)]
+
+
+def test_the_process_of_another_device_leaves_the_new_checkpoint_to_the_first(tmp_path):
+    new = tmp_path / "last.new"
+    new.write_bytes(b"written by the first device's process")
+    trainer = SimpleNamespace(world_size=2, is_global_zero=False, save_checkpoint=lambda path: None)
+    ResumePoint(tmp_path).on_train_epoch_end(trainer, None)
+    assert new.exists()

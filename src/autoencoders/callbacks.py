@@ -133,6 +133,7 @@ class ResumePoint(pl.Callback):
                     if trainer.is_global_zero:
                         replace_checkpoint(self.path, new)
             finally:
-                new.unlink(missing_ok=True)  # half of one, where the disk is full
+                if trainer.is_global_zero:  # which writes it: another device's process must not take it away
+                    new.unlink(missing_ok=True)  # half of one, where the disk is full
             self.due = time.monotonic() + self.every
             self.starter.stop_if_gone()

@@ -73,7 +73,7 @@ def test_weights_flipped_in_dvcs_cache_are_told_and_the_way_out_brings_them_back
     cached.write_bytes(flipped(whole))
     cached.chmod(0o444)
     finished.run("rm", "-r", "model", "metrics", "reports")
-    finished.run("dvc", "checkout", "model")
+    finished.run("dvc", "checkout", "model/undercomplete")
     one_message(
         finished.run(sys.executable, "pipeline/evaluate.py", check=False, PYTHONPATH="src"),
         "model/undercomplete/model.safetensors",
