@@ -15,22 +15,24 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from common import ROOT
 from pydantic import Field
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from autoencoders.checkpoint import load_description
-from autoencoders.errors import UserError
-from autoencoders.experiments import STAGES, WORKSPACES, run
-from autoencoders.files import read_json, write_json
-from autoencoders.params import Section, likely, load_tree, validated
-from autoencoders.reporting import reporting
-from autoencoders.stage import METRICS, MODELS, repository
+from autoencoders.core.errors import UserError
+from autoencoders.core.files import read_json, write_json
+from autoencoders.core.paths import METRICS, MODELS, repository
+from autoencoders.core.reporting import reporting
+from autoencoders.experiments.workspace import STAGES, WORKSPACES, run
+from autoencoders.models.trained.saved import load_description
+from autoencoders.params.params import load_tree
+from autoencoders.params.reading import likely, validated
+from autoencoders.params.sections import Section
 from autoencoders.tracking import store
 from autoencoders.tracking.recorder import experiment_name
 from autoencoders.tracking.sending import FINGERPRINT
+from common import ROOT
 
 ANCHORS, FOLDER = Path("anchors.yaml"), Path("anchors")
 RESULTS = FOLDER / "results.json"
@@ -204,8 +206,8 @@ def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
 
 def _least_below_pca(anchor: Anchor, folders: Sequence[Path]) -> Measured:
     """By how many percent the worst type at the worst code size lies below PCA."""
-    from autoencoders.params import Models
-    from autoencoders.rate_distortion import CURVE
+    from autoencoders.experiments.rate_distortion import CURVE
+    from autoencoders.params.params import Models
 
     errors = pd.read_csv(folders[0] / CURVE, index_col="code_size")
     below = {kind: 100 * (1 - errors[kind] / errors["pca"]) for kind in Models.model_fields if kind in errors}

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from anomaly_sets import ADBENCH, tables
-from common import ROOT, record
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
+
+from anomaly_sets import ADBENCH, tables
+from common import ROOT, record
 
 KINDS, PEERS = ("variational", "undercomplete"), ("PCA", "AutoEncoder", "IForest")
 SEEDS = (1, 2, 3, 4, 5)
@@ -67,11 +68,11 @@ def main() -> None:
 
 def _ours(path: Path) -> dict[str, list[np.ndarray]]:
     """Scores of all rows by type, for each seed, as the stages compute them."""
-    from autoencoders.data.prepare import prepare
-    from autoencoders.data.prepared import load_prepared
-    from autoencoders.data.sources import download
-    from autoencoders.params import load_params
-    from autoencoders.training import fit
+    from autoencoders.data.preparation.prepare import prepare
+    from autoencoders.data.prepared.prepared import load_prepared
+    from autoencoders.data.sources.source import download
+    from autoencoders.params.params import load_params
+    from autoencoders.training.fit import fit
 
     params = load_params(ROOT / "params.yaml").override({"data.path": str(path), "data.protocol": "transductive"})
     with tempfile.TemporaryDirectory() as scratch:
@@ -81,7 +82,7 @@ def _ours(path: Path) -> dict[str, list[np.ndarray]]:
         data = load_prepared(prepared)
 
         def scores(kind: str, seed: int) -> np.ndarray:
-            model = fit(kind, params.model_copy(update={"seed": seed}), data).model
+            model = fit(params.model_copy(update={"seed": seed}).plan(kind, data.description.facts), data).model
             return np.concatenate([model.score(rows).score for rows in data.rows["test"]])
 
         return {kind: [scores(kind, seed) for seed in SEEDS] for kind in KINDS}

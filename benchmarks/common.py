@@ -30,9 +30,9 @@ def digits(params: Any, folder: Path) -> Any:
     """Prepared digits in a scratch folder; one thread for all that follows."""
     import torch
 
-    from autoencoders.data.prepare import prepare
-    from autoencoders.data.prepared import load_prepared
-    from autoencoders.data.sources import download
+    from autoencoders.data.preparation.prepare import prepare
+    from autoencoders.data.prepared.prepared import load_prepared
+    from autoencoders.data.sources.source import download
 
     torch.set_num_threads(1)
     download(params.data, folder / "raw")

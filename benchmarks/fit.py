@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from common import ROOT, record
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
+
+from common import ROOT, record
 
 ROUNDS = 7
 TYPES = ("sparse", "contractive", "denoising", "variational")
@@ -84,10 +85,10 @@ class Bench:
     """One case: its rows as `data/prepared` has them, and the recipes."""
 
     def __init__(self, name: str, case: Case, folder: Path) -> None:
-        from autoencoders.data.prepare import prepare
-        from autoencoders.data.prepared import load_prepared
-        from autoencoders.data.sources import download
-        from autoencoders.params import load_params
+        from autoencoders.data.preparation.prepare import prepare
+        from autoencoders.data.prepared.prepared import load_prepared
+        from autoencoders.data.sources.source import download
+        from autoencoders.params.params import load_params
 
         self.name, self.case, self.folder = name, case, folder
         folder.mkdir()
@@ -193,15 +194,15 @@ class Bench:
 
     def fit(self, how: str, kind: str = "undercomplete", values: dict[str, Any] | None = None) -> Recipe:
         """The product's own entry point."""
-        from autoencoders.evaluation.metrics import fidelity
-        from autoencoders.training import fit
+        from autoencoders.models.trained.fidelity import fidelity
+        from autoencoders.training.fit import fit
 
         params = self.params.override({**HOW[how], "models.sparse.network.code_activation": "sigmoid"})
         params = params.tuned(kind, values or {})
 
         def recipe() -> Trained:
             began = time.perf_counter()
-            fitted = fit(kind, params, self.data, trial=True)
+            fitted = fit(params.plan(kind, self.data.description.facts), self.data, trial=True)
             seconds = time.perf_counter() - began
             return Trained(seconds, float(fidelity(fitted.model.reconstruct, self.data, "test")[0].mean()))
 
@@ -210,6 +211,7 @@ class Bench:
     def loop(self, kind: str = "undercomplete") -> Recipe:
         """What one writes by hand for one type."""
         import torch
+
         from loops import LOSSES, Pair
 
         rows = {s: torch.from_numpy(self.data.scaled(self.data.sample(s))) for s in ("train", "validation", "test")}
@@ -243,9 +245,10 @@ class Bench:
         """TensorDataset, DataLoader, a LightningModule that logs in every step."""
         import pytorch_lightning as pl
         import torch
-        from loops import LOSSES, Pair
         from pytorch_lightning.loggers import CSVLogger
         from torch.utils.data import DataLoader, TensorDataset
+
+        from loops import LOSSES, Pair
 
         bench = self
 

@@ -22,12 +22,13 @@ def pythae(case: dict[str, Any], rows: dict[str, np.ndarray]) -> Training:
     import tempfile
 
     import torch
-    from loops import layers
     from pythae.data.datasets import BaseDataset
     from pythae.models import AE, AEConfig
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    from loops import layers
 
     torch.set_num_threads(1)
     features = rows["train"].shape[1]

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from common import KIND, ROOT, record
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
+
+from common import KIND, ROOT, record
 
 FEATURES, SIGNALS, CHUNK = 64, 8, 2**15
 SMALL = 0.2  # gigabytes of the array that throughput is compared with
@@ -66,7 +67,7 @@ def main() -> None:
 
 def _run(gigabytes: float) -> Run:
     """Writes the array and runs every stage on it, in a folder that is deleted afterwards."""
-    sys.path.append(str(ROOT / "tests"))
+    sys.path.append(str(ROOT / "tests/support"))
     from repository import Repository
 
     (ROOT / "build").mkdir(exist_ok=True)
@@ -84,7 +85,7 @@ def _run(gigabytes: float) -> Run:
 
 def _write(path: Path, gigabytes: float) -> int:
     """A few signals in many noisy columns, as float32, piece by piece; gives the number of rows."""
-    from autoencoders.data.blocks import Writer
+    from autoencoders.data.prepared.blocks import Writer
 
     rng = np.random.default_rng(0)
     mixing = rng.standard_normal((SIGNALS, FEATURES), np.float32)

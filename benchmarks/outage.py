@@ -21,7 +21,7 @@ from typing import Any
 
 from common import KIND, ROOT, record
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests/support"))
 from mlflow_server import Server, server
 from repository import Repository
 

@@ -10,12 +10,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from common import ROOT, record
-from fit import CASES, Bench
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
 from tqdm import tqdm
+
+from common import ROOT, record
+from fit import CASES, Bench
 
 SEEDS = (1, 2, 3, 4, 5)
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -43,14 +44,14 @@ def main() -> None:
 
 def _errors(bench: Bench, kind: str, seed: int) -> list[float]:
     """The test error in each precision."""
-    from autoencoders.evaluation.metrics import fidelity
-    from autoencoders.training import fit
+    from autoencoders.models.trained.fidelity import fidelity
+    from autoencoders.training.fit import fit
 
     found = []
     for precision in PRECISIONS:
         params = bench.params.override({"seed": seed, "train.precision": precision})
         params = params.override({"models.sparse.network.code_activation": "sigmoid"})
-        model = fit(kind, params, bench.data, trial=True).model
+        model = fit(params.plan(kind, bench.data.description.facts), bench.data, trial=True).model
         found.append(float(fidelity(model.reconstruct, bench.data, "test")[0].mean()))
     return found
 

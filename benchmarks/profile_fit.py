@@ -17,18 +17,18 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     from torch.profiler import ProfilerActivity, profile
 
-    from autoencoders.params import load_params
-    from autoencoders.training import fit
+    from autoencoders.params.params import load_params
+    from autoencoders.training.fit import fit
 
     params = load_params(ROOT / "params.yaml").override({"train.epochs": 20})
     with tempfile.TemporaryDirectory() as scratch:
         data = digits(params, Path(scratch))
         kind = os.environ.get("KIND", "undercomplete")
-        fit(kind, params.override({"train.epochs": 1}), data)  # first uses
+        fit(params.override({"train.epochs": 1}).plan(kind, data.description.facts), data)  # first uses
         with cProfile.Profile() as functions:
-            fit(kind, params, data)
+            fit(params.plan(kind, data.description.facts), data)
         with profile(activities=[ProfilerActivity.CPU]) as operations:
-            fit(kind, params, data)
+            fit(params.plan(kind, data.description.facts), data)
     pstats.Stats(functions).sort_stats("tottime").print_stats(LINES)
     print(operations.key_averages().table(sort_by="self_cpu_time_total", row_limit=LINES, max_name_column_width=40))
     trace = ROOT / "build/trace.json"

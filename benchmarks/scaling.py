@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from common import KIND, ROOT, alone, record
 from tqdm import tqdm
+
+from common import KIND, ROOT, alone, record
 
 PICTURE = ROOT / "docs/scaling.png"
 LARGEST = 3  # points of a curve that the exponent is fitted to
@@ -90,10 +91,10 @@ def _measured(point: Point) -> tuple[float, float]:
 
 def _prepared(point: Point, values: dict[str, Any], folder: Path) -> str:
     """Random images, as `data/prepared` has them."""
-    from autoencoders.data.blocks import Writer
-    from autoencoders.data.prepare import prepare
-    from autoencoders.data.sources import download
-    from autoencoders.params import load_params
+    from autoencoders.data.preparation.prepare import prepare
+    from autoencoders.data.prepared.blocks import Writer
+    from autoencoders.data.sources.source import download
+    from autoencoders.params.params import load_params
 
     rng = np.random.default_rng(0)
     writer = Writer(folder / "rows.npy", np.uint8, (point.rows, *point.shape))
@@ -109,13 +110,13 @@ def _prepared(point: Point, values: dict[str, Any], folder: Path) -> str:
 
 def _train(folder: str, values: dict[str, Any]) -> None:
     """One epoch; prints seconds and megabytes."""
-    from autoencoders.data.prepared import load_prepared
-    from autoencoders.params import load_params
-    from autoencoders.training import fit
+    from autoencoders.data.prepared.prepared import load_prepared
+    from autoencoders.params.params import load_params
+    from autoencoders.training.fit import fit
 
     data, params = load_prepared(Path(folder)), load_params(ROOT / "params.yaml").override(values)
     began = time.perf_counter()
-    fit(KIND, params, data, trial=True)
+    fit(params.plan(KIND, data.description.facts), data, trial=True)
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     print(json.dumps([time.perf_counter() - began, kilobytes * 1024 / 1e6]))
 

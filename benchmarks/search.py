@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from common import KIND, ROOT, Unlogged, digits
 
 TRIALS, EPOCHS = 60, 60
@@ -52,7 +53,7 @@ def _tell(what: str, pairs: list[tuple[float, float]]) -> None:
 
 
 def _params(search: str = "tpe", seed: int = 1) -> Any:
-    from autoencoders.params import load_params
+    from autoencoders.params.params import load_params
 
     params = load_params(ROOT / "params.yaml")
     sampler, pruner = SEARCHES[search]
@@ -75,17 +76,22 @@ def _dotted(tune: dict[str, Any]) -> dict[str, Any]:
 def _study(job: tuple[str, int]) -> dict[str, Any]:
     """What a study finds: the values, their validation error, the epochs that it took."""
     warnings.filterwarnings("ignore")
+    from autoencoders.tuning.objective import Objective
     from autoencoders.tuning.outputs import taken
-    from autoencoders.tuning.study import RESULT, open_storage, open_study
-    from autoencoders.tuning.work import Objective, finished, work
+    from autoencoders.tuning.storage import open_storage
+    from autoencoders.tuning.study import open_study, trial_plan
+    from autoencoders.tuning.trials import RESULT
+    from autoencoders.tuning.worker import finished, work
 
     params = _params(*job)
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["DVC_ROOT"] = scratch
         os.chdir(ROOT)
         data = digits(params, Path(scratch))
-        study = open_study(open_storage("journal"), KIND, params, data.description)
-        work(study, Objective(KIND, params, data, Unlogged(), "", lambda: None), TRIALS, lambda: None)
+        plan = params.plan(KIND, data.description.facts)
+        study = open_study(open_storage("journal"), plan, params.tune, data.description)
+        objective = Objective(trial_plan(plan, params.tune), params.tune, data, Unlogged(), "", lambda: None)
+        work(study, objective, TRIALS, lambda: None)
         trials = finished(study, TRIALS)
     best = taken(trials, params.tune)
     epochs = sum(
@@ -97,15 +103,15 @@ def _study(job: tuple[str, int]) -> dict[str, Any]:
 def _trained(values: dict[str, Any]) -> list[float]:
     """Test squared errors of ordinary trainings with a study's values, by training seed."""
     warnings.filterwarnings("ignore")
-    from autoencoders.evaluation.metrics import squared_error
-    from autoencoders.training import fit
+    from autoencoders.models.trained.fidelity import squared_error
+    from autoencoders.training.fit import fit
 
     params = _params().tuned(KIND, values)
     with tempfile.TemporaryDirectory() as scratch:
         data = digits(params, Path(scratch))
         raw, errors = data.sample("test"), []
         for seed in TRAINING_SEEDS:
-            model = fit(KIND, params.model_copy(update={"seed": seed}), data).model
+            model = fit(params.model_copy(update={"seed": seed}).plan(KIND, data.description.facts), data).model
             errors.append(float(squared_error(raw / data.scale, model.reconstruct(raw) / data.scale).mean()))
     return errors
 

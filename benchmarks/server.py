@@ -14,7 +14,7 @@ from pathlib import Path
 
 from common import ROOT, record
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests/support"))
 from mlflow_server import server
 from repository import Repository
 

@@ -14,9 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from tqdm import tqdm
+
 from common import KIND, ROOT, alone, record
 from memory import _write
-from tqdm import tqdm
 
 ROUNDS = 3
 GIGABYTES = 4.0
@@ -45,9 +46,9 @@ def main() -> None:
 
 
 def _prepared(scratch: Path) -> Path:
-    from autoencoders.data.prepare import prepare
-    from autoencoders.data.sources import download
-    from autoencoders.params import load_params
+    from autoencoders.data.preparation.prepare import prepare
+    from autoencoders.data.sources.source import download
+    from autoencoders.params.params import load_params
 
     os.chdir(ROOT)
     _write(scratch / "rows.npy", GIGABYTES)
@@ -67,18 +68,18 @@ def _measured(folder: Path, how: str, seed: int) -> dict[str, float]:
 
 
 def _train(folder: Path, how: str, seed: int) -> None:
-    from autoencoders import batches
-    from autoencoders.data.prepared import load_prepared
-    from autoencoders.evaluation.metrics import fidelity
-    from autoencoders.params import load_params
-    from autoencoders.training import fit
+    from autoencoders.data.prepared.prepared import load_prepared
+    from autoencoders.models.trained.fidelity import fidelity
+    from autoencoders.params.params import load_params
+    from autoencoders.training import batches
+    from autoencoders.training.fit import fit
 
     params = load_params(ROOT / "params.yaml").override({"train.epochs": 1, "seed": seed})
     if how == "held":
         batches.IN_MEMORY = 2**40
     data = load_prepared(folder)
     began = time.perf_counter()
-    model = fit(KIND, params, data, trial=True).model
+    model = fit(params.plan(KIND, data.description.facts), data, trial=True).model
     seconds = time.perf_counter() - began
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     error = float(fidelity(model.reconstruct, data, "validation")[0].mean())

@@ -25,7 +25,7 @@ def main() -> None:
     os.environ["DVC_ROOT"] = scratch.name
     os.chdir(ROOT)
     warnings.filterwarnings("ignore")
-    from autoencoders.params import load_params
+    from autoencoders.params.params import load_params
     from autoencoders.tracking.recorder import Recorder
 
     params = load_params(ROOT / "params.yaml").override({"data.name": "digits"})
@@ -78,7 +78,8 @@ def _opened(seed: int) -> Any:
     """A fresh study in a journal file, which draws the same values in both recipes."""
     import optuna
 
-    from autoencoders.tuning.study import Repeatable, open_storage
+    from autoencoders.tuning.sampler import Repeatable
+    from autoencoders.tuning.storage import open_storage
 
     directions = ["minimize", "minimize"]
     study = optuna.create_study(storage=open_storage("journal"), directions=directions)
@@ -87,9 +88,12 @@ def _opened(seed: int) -> Any:
 
 
 def _study(params: Any, data: Any, recorder: Any, above: Any, seed: int) -> None:
-    from autoencoders.tuning.work import Objective, work
+    from autoencoders.tuning.objective import Objective
+    from autoencoders.tuning.study import trial_plan
+    from autoencoders.tuning.worker import work
 
-    objective = Objective(KIND, params, data, recorder, above, lambda: None)
+    plan = trial_plan(params.plan(KIND, data.description.facts), params.tune)
+    objective = Objective(plan, params.tune, data, recorder, above, lambda: None)
     work(_opened(seed), objective, TRIALS, lambda: None)
 
 
@@ -100,10 +104,10 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
     from torch.utils.data import DataLoader, TensorDataset
 
     from autoencoders.models import build
-    from autoencoders.space import dimensions
+    from autoencoders.params.space import dimensions
     from autoencoders.tracking import address
-    from autoencoders.tuning.study import trial_params
-    from autoencoders.tuning.work import suggest
+    from autoencoders.tuning.objective import suggest
+    from autoencoders.tuning.study import trial_plan
 
     x = {split: torch.from_numpy(data.scaled(data.sample(split))) for split in ("train", "validation")}
 
@@ -129,12 +133,11 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
             return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, train.epochs)]
 
     def objective(trial: Any) -> Any:
-        values = {d.param: suggest(trial, d) for d in dimensions(params, KIND)}
-        facts = data.description.facts
-        tuned = trial_params(params, KIND, facts).tuned(KIND, values)
-        train = tuned.train_for(KIND, facts)
+        values = {d.param: suggest(trial, d) for d in dimensions(params.tune, KIND)}
+        plan = trial_plan(params.plan(KIND, data.description.facts), params.tune).with_values(values)
+        train = plan.train
         torch.manual_seed(params.seed)
-        module = Usual(build(KIND, tuned.architecture(KIND, facts), {}), train)
+        module = Usual(build(KIND, plan.architecture, {}), train)
         logger = MLFlowLogger("usual", tracking_uri=address.uri(), artifact_location=str(address.folder()))
         logger.log_hyperparams(values)
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
@@ -151,7 +154,7 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
             DataLoader(TensorDataset(x["train"]), batch_size=train.batch_size, shuffle=True),
             DataLoader(TensorDataset(x["validation"]), batch_size=train.batch_size),
         )
-        return float(trainer.callback_metrics["val_loss"]), tuned.network_for(KIND, facts).code_size
+        return float(trainer.callback_metrics["val_loss"]), plan.network.code_size
 
     _opened(seed).optimize(objective, n_trials=TRIALS)
 

@@ -1,14 +1,14 @@
 """Refuses a params.yaml that can't work, before any output is deleted."""
 
-from autoencoders.reporting import reporting
+from autoencoders.core.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
-        from autoencoders.data.sources import check, facts
-        from autoencoders.files import write_text
-        from autoencoders.params import load_params
-        from autoencoders.space import check_space
-        from autoencoders.stage import CHECKED
+        from autoencoders.core.files import write_text
+        from autoencoders.core.paths import CHECKED
+        from autoencoders.data.sources.source import check, facts
+        from autoencoders.params.params import load_params
+        from autoencoders.params.space import check_space
 
         params = load_params()
         check(params.data)

@@ -1,11 +1,11 @@
 """Fetches or unpacks the data, unless it stays where the user has it."""
 
-from autoencoders.reporting import reporting
+from autoencoders.core.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
-        from autoencoders.data.sources import download
-        from autoencoders.params import load_params
-        from autoencoders.stage import RAW
+        from autoencoders.core.paths import RAW
+        from autoencoders.data.sources.source import download
+        from autoencoders.params.params import load_params
 
         download(load_params().data, RAW)

@@ -1,17 +1,17 @@
 """Judges every trained model on the test split: leaderboard, figures and report."""
 
-from autoencoders.reporting import reporting
+from autoencoders.core.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
-        from autoencoders.checkpoint import load, load_history
-        from autoencoders.data.prepared import REPORT, load_prepared
+        from autoencoders.core.files import read_json, write_json, write_text
+        from autoencoders.core.paths import DATA, FIGURES, METRICS, MODELS, REPORTS
+        from autoencoders.data.prepared.prepared import REPORT, load_prepared
         from autoencoders.evaluation.figures import Figures
         from autoencoders.evaluation.leaderboard import Evaluation, flattened
         from autoencoders.evaluation.report import csv, html
-        from autoencoders.files import read_json, write_json, write_text
-        from autoencoders.params import load_params
-        from autoencoders.stage import DATA, FIGURES, METRICS, MODELS, REPORTS
+        from autoencoders.models.trained.saved import load, load_history
+        from autoencoders.params.params import load_params
         from autoencoders.tracking.evaluation import evaluated, record_baselines, record_types
         from autoencoders.tracking.recorder import Recorder
 

@@ -1,14 +1,14 @@
 """Splits the data into rows of features and fits their scaling on the training rows."""
 
-from autoencoders.reporting import reporting
+from autoencoders.core.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
-        from autoencoders.data.prepare import prepare
-        from autoencoders.data.prepared import REPORT
-        from autoencoders.files import read_json
-        from autoencoders.params import load_params
-        from autoencoders.stage import DATA, RAW
+        from autoencoders.core.files import read_json
+        from autoencoders.core.paths import DATA, RAW
+        from autoencoders.data.preparation.prepare import prepare
+        from autoencoders.data.prepared.prepared import REPORT
+        from autoencoders.params.params import load_params
 
         description = prepare(RAW, DATA, load_params().data)
         print(f"{description.name}: {description.rows}, {description.schema.n_features} features", flush=True)

@@ -1,16 +1,17 @@
 """Registers every trained model and lets the best one on validation challenge the champion."""
 
-from autoencoders.reporting import reporting
+from autoencoders.core.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
-        from autoencoders.data.prepared import load_prepared
-        from autoencoders.files import read_json, write_json
-        from autoencoders.params import load_params
-        from autoencoders.stage import DATA, METRICS, MODELS, REGISTERED
+        from autoencoders.core.files import read_json, write_json
+        from autoencoders.core.paths import DATA, METRICS, MODELS, REGISTERED
+        from autoencoders.data.prepared.prepared import load_prepared
+        from autoencoders.params.params import load_params
+        from autoencoders.registry.promotion import register
+        from autoencoders.registry.versions import model_sha256
         from autoencoders.tracking import store
         from autoencoders.tracking.address import destination
-        from autoencoders.tracking.registry import model_sha256, register
         from autoencoders.tracking.runs import Runs
 
         params, data, rows = load_params(), load_prepared(DATA), read_json(METRICS / "leaderboard.json")

@@ -10,17 +10,19 @@ import pandas as pd
 import pytest
 import torch
 
-from autoencoders.checkpoint import ModelDescription, TrainedModel, as_tensor
-from autoencoders.data.prepare import prepare
-from autoencoders.data.prepared import Prepared, load_prepared
-from autoencoders.data.sources import download
+from autoencoders.data.preparation.prepare import prepare
+from autoencoders.data.prepared.prepared import Prepared, load_prepared
+from autoencoders.data.sources.source import download
 from autoencoders.evaluation.leaderboard import Evaluation, Row
 from autoencoders.models import build
-from autoencoders.params import Evaluate, Params, load_params
-from autoencoders.training import fit
+from autoencoders.models.trained.model import ModelDescription, TrainedModel, as_tensor
+from autoencoders.params.params import Params, load_params
+from autoencoders.params.sections import Evaluate
+from autoencoders.training.fit import fit
+from repository import ROOT
 from tables import prepared_table
 
-ROOT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["workshop"]
 MNIST_VARIABLE = "AUTOENCODERS_TEST_MNIST"
 THREADS_VARIABLE = "AUTOENCODERS_TEST_THREADS"
 
@@ -72,9 +74,9 @@ def untrained_on(params: Params) -> Callable[[str, Prepared], TrainedModel]:
         facts = data.description.facts
         description = ModelDescription(
             kind=kind,
-            architecture=params.architecture(kind, facts),
-            own=params.own_for(kind, facts),
-            params=params.flatten(kind, facts),
+            architecture=params.plan(kind, facts).architecture,
+            own=params.plan(kind, facts).type_values,
+            params=params.plan(kind, facts).flat(),
             data=data.description.name,
             schema=data.description.schema,
             split_sha256=data.description.split_sha256,
@@ -120,7 +122,9 @@ def table(params: Params, frame: pd.DataFrame, tmp_path_factory: pytest.TempPath
 def table_models(params: Params, table: Prepared) -> dict[str, TrainedModel]:
     """Quickly trained models of the table."""
     quick = params.override({"train.epochs": 20, "network.code_size": 2, "data.name": "table"})
-    return {kind: fit(kind, quick, table).model for kind in ("undercomplete", "variational")}
+    return {
+        kind: fit(quick.plan(kind, table.description.facts), table).model for kind in ("undercomplete", "variational")
+    }
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Entry point of `ae`."""
 
-from autoencoders.reporting import reporting
+from autoencoders.core.reporting import reporting
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from autoencoders.errors import UserError
-from autoencoders.stage import DATA, METRICS, RESUME, repository
+from autoencoders.core.errors import UserError
+from autoencoders.core.paths import DATA, METRICS, RESUME, repository
 
 HOST = click.option("--host", default="127.0.0.1", show_default=True, help="the default: from this machine alone")
 MODEL = click.option("--model", help="default: models:/autoencoder-NAME@champion of the data in params.yaml")
@@ -62,7 +62,7 @@ def ae() -> None:
 
 
 def _params() -> Any:
-    from autoencoders.params import load_params
+    from autoencoders.params.params import load_params
 
     return load_params()
 
@@ -72,8 +72,8 @@ def leaderboard() -> None:
     """Print the last evaluation's leaderboard and what to do next."""
     from rich.console import Console
 
+    from autoencoders.core.files import AGAIN, read_json
     from autoencoders.evaluation.report import table
-    from autoencoders.files import AGAIN, read_json
 
     path = METRICS / "leaderboard.json"
     if not path.exists():
@@ -94,6 +94,33 @@ def leaderboard() -> None:
         "  dvc exp run -S tune.n_trials=40           tune longer; `dvc exp show` lists what you tried\n"
         "(`. .venv/bin/activate` first, for ae and dvc)"
     )
+
+
+@ae.command("params")
+@click.argument("model_type", metavar="[TYPE]", required=False)
+def show_params(model_type: str | None) -> None:
+    """Print the values of a type's training (of every type, without one), and where each comes from."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from autoencoders.core.paths import TUNED, TUNED_VALUES
+    from autoencoders.data.prepared.prepared import load_description
+    from autoencoders.data.sources.source import facts
+    from autoencoders.params.listing import listed
+    from autoencoders.params.tuned import tuned_values
+
+    params = _params()
+    is_prepared = (DATA / "prepared.json").exists()
+    known = load_description(DATA).facts if is_prepared else facts(params.data)
+    for name in [model_type] if model_type else params.kinds:
+        found = tuned_values(name) if (TUNED / name / TUNED_VALUES).exists() else {}
+        title = f"{name}: {known.n_features} features, {known.rows} training rows" if known else name
+        table = Table("value", "is", "from", title=title, title_justify="left", box=None)
+        for line in listed(params, name, known, found):
+            table.add_row(*line)
+        Console().print(table)
+    if known is None:
+        print(f"\nThe data is not known yet: `dvc repro preprocess` makes {DATA}, then every `auto` has its value.")
 
 
 @ae.command()
@@ -125,7 +152,7 @@ def _become_mlflow(command: str, host: str, port: int, *options: str) -> None:
 @HOST
 def dashboard(port: int, host: str) -> None:
     """Start optuna-dashboard on this machine: every study and trial."""
-    from autoencoders.tuning.study import dashboard
+    from autoencoders.tuning.storage import dashboard
 
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # of a page that is closed while it loads
     dashboard(_params().tune.storage, host, port)
@@ -135,7 +162,7 @@ def dashboard(port: int, host: str) -> None:
 @click.option("--join", "kind", metavar="TYPE", required=True)
 def tune(kind: str) -> None:
     """Add a worker to a running study."""
-    from autoencoders.tuning.stage import join
+    from autoencoders.tuning.tune import join
 
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # of a writer of runs that was killed
     join(kind, _params())
@@ -144,7 +171,7 @@ def tune(kind: str) -> None:
 @ae.command()
 def rate_distortion() -> None:
     """Train each type at each code size of rate_distortion.code_sizes."""
-    from autoencoders.rate_distortion import rate_distortion
+    from autoencoders.experiments.rate_distortion import rate_distortion
 
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     rate_distortion(_params())
@@ -155,7 +182,7 @@ def rate_distortion() -> None:
 @click.option("--seed", type=int, help="another seed than params.yaml's")
 def experiment(name: str, seed: int | None) -> None:
     """Run the pipeline with the values of experiments/NAME.yaml, in a workspace of its own."""
-    from autoencoders.experiments import run
+    from autoencoders.experiments.workspace import run
 
     folder = run(name, {} if seed is None else {"seed": seed})
     print(f"\n{folder}: metrics/leaderboard.json, reports/index.html, model/; its runs are in `ae ui`")
@@ -167,7 +194,7 @@ def registry() -> None:
 
 
 def _registry(*, writing: bool = True) -> Any:
-    from autoencoders.tracking.registry import present
+    from autoencoders.registry.registry import present
 
     return present(writing=writing)
 
@@ -200,15 +227,15 @@ def promote(version: str | None, best: bool, reason: str) -> None:
     if version is not None:
         print(_registry().promote_by_hand(version, reason).told())
         return
-    from autoencoders.tracking.registry import promote_best
+    from autoencoders.registry.promotion import promote_best
 
     print(promote_best())
 
 
 def champion(model: str | None = None) -> Any:
     """A registered model by its URI; by default the champion of the data in params.yaml. Raises UserError."""
-    from autoencoders.onnx import accelerated
-    from autoencoders.tracking.registry import loaded
+    from autoencoders.registry.versions import loaded
+    from autoencoders.serving.onnx import accelerated
 
     uri, folder, graph = _located(model)
     return accelerated(loaded(uri, folder), graph)
@@ -216,7 +243,7 @@ def champion(model: str | None = None) -> Any:
 
 def _located(model: str | None) -> tuple[str, Path, Path]:
     """A registered model's URI, its folder, and where its ONNX graph is, if it has one."""
-    from autoencoders.tracking.registry import fetched, model_sha256
+    from autoencoders.registry.versions import fetched, model_sha256
 
     registry = _registry(writing=False)  # also tells mlflow where the store is
     uri = model or f"models:/{registry.name}@champion"
@@ -226,7 +253,7 @@ def _located(model: str | None) -> tuple[str, Path, Path]:
 
 def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     _check_files(out, file)
-    from autoencoders.answers import answer_file
+    from autoencoders.serving.answers import answer_file
 
     first, *others = map(champion, model or (None,))
     if others and (op != "score" or any(o.description.schema != first.description.schema for o in others)):
@@ -238,7 +265,7 @@ def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
 
 def _check_files(out: Path | None, file: Path | None = None) -> None:
     """Raises UserError where there is no such file, or answers can't be written as asked, before a model is loaded."""
-    from autoencoders.data.sources import ANSWERS
+    from autoencoders.data.sources.source import ANSWERS
 
     if file and not file.exists():
         raise UserError(f"{file}: no such file or folder")
@@ -258,8 +285,8 @@ for _op, _about in ANSWERS.items():
 def sample(n: int, out: Path, model: str | None) -> None:
     """New rows from a variational model."""
     _check_files(out)
-    from autoencoders.answers import write
-    from autoencoders.operations import answer
+    from autoencoders.serving.answers import write
+    from autoencoders.serving.inference import answer
 
     trained = champion(model)
     write([answer(trained, "sample", None, n=n)], out, trained)
@@ -272,7 +299,7 @@ def sample(n: int, out: Path, model: str | None) -> None:
 @MODEL
 def serve(port: int, host: str, model: str | None) -> None:
     """Serve a model over HTTP on this machine."""
-    from autoencoders.onnx import ONNX_VARIABLE
+    from autoencoders.serving.onnx import ONNX_VARIABLE
     from autoencoders.tracking import address
 
     uri, _, graph = _located(model)
@@ -287,8 +314,8 @@ def serve(port: int, host: str, model: str | None) -> None:
 @MODEL
 def export(model: str | None) -> None:
     """Write a model as an ONNX graph, by which score and serve answer from then on."""
-    from autoencoders.onnx import export
-    from autoencoders.tracking.registry import loaded
+    from autoencoders.registry.versions import loaded
+    from autoencoders.serving.onnx import export
 
     uri, folder, graph = _located(model)
     export(loaded(uri, folder), graph)
@@ -300,7 +327,7 @@ def export(model: str | None) -> None:
 @click.option("--verify", is_flag=True, help="hash model and data again; fails where they changed")
 def lineage(uri: str, verify: bool) -> None:
     """Where a registered model comes from, and the commands that make it again. URI: models:/NAME@ALIAS or VERSION."""
-    from autoencoders.tracking import lineage
+    from autoencoders.registry import lineage
     from autoencoders.tracking.runs import connected
 
     client = connected(writing=False)
@@ -338,8 +365,8 @@ def doctor(fix: bool, before_repro: bool) -> None:
 def drift(file: Path, model: str | None) -> None:
     """Compare new data with the training data."""
     _check_files(None, file)
-    from autoencoders.data.prepared import load_prepared
-    from autoencoders.drift import drift, told
+    from autoencoders.data.prepared.prepared import load_prepared
+    from autoencoders.serving.drift import drift, told
     from autoencoders.tracking.runs import Runs
 
     data, (uri, *_) = load_prepared(DATA), _located(model)

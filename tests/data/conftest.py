@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoencoders.checkpoint import TrainedModel
-from autoencoders.data.prepared import Prepared
-from autoencoders.params import Params
+from autoencoders.data.prepared.prepared import Prepared
+from autoencoders.models.trained.model import TrainedModel
+from autoencoders.params.params import Params
 from intake import Intake, columns, csv
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from autoencoders.core.errors import UserError
+from autoencoders.core.files import tree_sha256
 from autoencoders.doctor import checks, mlflow_store
-from autoencoders.errors import UserError
-from autoencoders.files import tree_sha256
 from autoencoders.tracking.records import Begin, RunRecord
 
 SECRET = "s3cret"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autoencoders.doctor import unfinished
-from autoencoders.resume import replace_checkpoint
+from autoencoders.training.checkpoint import replace_checkpoint
 
 LINES = [json.dumps({"op_code": 0, "worker_id": "a", "study_name": f"s{n}", "directions": [1]}) for n in range(3)]
 

@@ -13,7 +13,7 @@ import pytest
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from autoencoders.dvclock import problem_of, read_lock
+from autoencoders.core.dvclock import problem_of, read_lock
 
 slow = pytest.mark.slow
 

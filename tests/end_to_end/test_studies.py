@@ -16,7 +16,8 @@ import optuna
 import psutil
 import pytest
 
-from autoencoders.tuning.study import REASON, VARIABLE, WORKER, attempts, open_storage
+from autoencoders.tuning.storage import VARIABLE, open_storage
+from autoencoders.tuning.trials import REASON, WORKER, attempts
 from postgres import PASSWORD, server
 from repository import PATIENCE, QUICK, Repository
 

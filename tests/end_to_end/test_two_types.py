@@ -103,7 +103,7 @@ def test_a_temporary_experiment_lands_in_the_same_store(two_types):
 
 
 def test_a_queued_experiment_runs_the_code_that_it_was_queued_with(two_types):
-    source = two_types.folder / "src/autoencoders/losses.py"
+    source = two_types.folder / "src/autoencoders/models/losses.py"
     two_types.run("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "train.epochs=2")
     text = source.read_text()
     source.write_text("raise RuntimeError('code of today')\n")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
-from autoencoders.evaluation.metrics import squared_error
+from autoencoders.models.trained.fidelity import squared_error
 
 ROWS, FEATURES = 200, 12
 

@@ -11,12 +11,12 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from autoencoders.architecture import Architecture
-from autoencoders.checkpoint import TrainedModel
-from autoencoders.data.blocks import Blocks
-from autoencoders.data.prepared import Prepared, load_prepared
+from autoencoders.data.prepared.blocks import Blocks
+from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.evaluation.figures import STEPS, Figures
 from autoencoders.models import AUTOENCODERS, build
+from autoencoders.models.trained.model import TrainedModel
+from autoencoders.params.architecture import Architecture
 
 COLUMNS = 5
 NAMES = {"reconstructions", "worst", "code", "interpolations", "traversal", "scores", "curves"}

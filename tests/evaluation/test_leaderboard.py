@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from autoencoders.architecture import Architecture
-from autoencoders.checkpoint import TrainedModel
-from autoencoders.data.blocks import Blocks
-from autoencoders.data.prepared import Prepared, load_prepared
+from autoencoders.data.prepared.blocks import Blocks
+from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.evaluation.leaderboard import Evaluation, Row, flattened
 from autoencoders.models import AUTOENCODERS, build
-from autoencoders.params import Evaluate
+from autoencoders.models.trained.model import TrainedModel
+from autoencoders.params.architecture import Architecture
+from autoencoders.params.sections import Evaluate
 
 EVERY_ROW = {
     "model",

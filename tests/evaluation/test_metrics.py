@@ -7,14 +7,9 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from autoencoders.evaluation.metrics import (
-    Bootstrap,
-    bernoulli_cross_entropy,
-    psnr,
-    reconstruction_metrics,
-    squared_error,
-    ssim,
-)
+from autoencoders.evaluation.bootstrap import Bootstrap
+from autoencoders.evaluation.metrics import bernoulli_cross_entropy, psnr, reconstruction_metrics, ssim
+from autoencoders.models.trained.fidelity import squared_error
 
 
 def pair(rows: int, features: int, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray]:

@@ -12,16 +12,17 @@ import pytest
 from jinja2 import UndefinedError
 from rich.console import Console
 
-from autoencoders.checkpoint import TrainedModel
-from autoencoders.data.prepare import prepare
-from autoencoders.data.prepared import REPORT, Description, Prepared, load_description, load_prepared
-from autoencoders.data.sources import download
+from autoencoders.core.files import read_json
+from autoencoders.data.preparation.prepare import prepare
+from autoencoders.data.prepared.prepared import REPORT, Description, Prepared, load_description, load_prepared
+from autoencoders.data.sources.source import download
 from autoencoders.evaluation import report
 from autoencoders.evaluation.leaderboard import Evaluation, Row
 from autoencoders.evaluation.report import BASELINES, COLUMNS, below_pca, html, purpose, ranked
-from autoencoders.files import read_json
 from autoencoders.models import AUTOENCODERS
-from autoencoders.params import Evaluate, Params
+from autoencoders.models.trained.model import TrainedModel
+from autoencoders.params.params import Params
+from autoencoders.params.sections import Evaluate
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
 VOID = {"meta", "img"}

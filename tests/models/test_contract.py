@@ -1,19 +1,20 @@
 """What every type keeps to, built from the repository's own values: shapes, determinism, gradients, limits."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from autoencoders.architecture import Architecture
-from autoencoders.data.sources import facts
-from autoencoders.losses import RECONSTRUCTION_LOSSES
-from autoencoders.models import AUTOENCODERS, Autoencoder, Loss, build
-from autoencoders.params import Models, load_params
+from autoencoders.data.sources.source import facts
+from autoencoders.models import AUTOENCODERS, build
+from autoencoders.models.base import Autoencoder, Loss
+from autoencoders.models.losses import RECONSTRUCTION_LOSSES
+from autoencoders.params.architecture import Architecture
+from autoencoders.params.params import Models, load_params
+from repository import ROOT
 
-PARAMS = load_params(Path(__file__).parents[2] / "params.yaml").override({"data.name": "digits"})
+PARAMS = load_params(ROOT / "params.yaml").override({"data.name": "digits"})
 FACTS = facts(PARAMS.data)
 NOISY = ("denoising", "variational")
 every_kind = pytest.mark.parametrize("kind", AUTOENCODERS)
@@ -26,7 +27,7 @@ def built(kind: str, net: str = "mlp", *, seed: int = 0, **network: Any) -> Auto
     network = {"kind": net, **({"nodes_per_layer": 6} if net == "conv" else {}), **network}
     params = PARAMS.override({f"models.{kind}.network.{name}": value for name, value in network.items()})
     torch.manual_seed(seed)
-    return build(kind, params.architecture(kind, FACTS), params.own_for(kind, FACTS))
+    return build(kind, params.plan(kind, FACTS).architecture, params.plan(kind, FACTS).type_values)
 
 
 def rows(n: int = 5, seed: int = 0) -> Tensor:

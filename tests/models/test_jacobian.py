@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from autoencoders.architecture import Architecture
-from autoencoders.models import AUTOENCODERS, Autoencoder, base, build
+from autoencoders.models import AUTOENCODERS, base, build
+from autoencoders.models.base import Autoencoder
 from autoencoders.models.jacobian import linear_layers
+from autoencoders.params.architecture import Architecture
 
 FEATURES, CODE = 6, 5
 OWN: dict[str, dict[str, Any]] = {

@@ -3,9 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from autoencoders.files import LEFTOVERS
-
-ROOT = Path(__file__).parents[2]
+from autoencoders.core.files import LEFTOVERS
+from repository import ROOT
 
 
 def ignored_by_dvc(*paths: str) -> set[str]:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from repository import Repository
+from repository import ROOT, Repository
 
-ROOT = Path(__file__).parents[2]
 TRACER = Path(__file__).with_name("tracer.py")
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 WRITE_ONLY = "src/autoencoders/tracking"  # see test_write_only.py
@@ -98,7 +97,9 @@ def test_every_stage_declares_the_parameters_that_it_reads(traces):
 def reads(folder: Path, line: str) -> set[str]:
     """What a line of Python reads of the parameters `p`."""
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    (folder / "reader.py").write_text(f"from autoencoders.params import load_params\np = load_params()\n{line}\n")
+    (folder / "reader.py").write_text(
+        f"from autoencoders.params.params import load_params\np = load_params()\n{line}\n"
+    )
     return set(trace(folder, "reader.py")["params"])
 
 

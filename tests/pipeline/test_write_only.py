@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoencoders.files import tree_sha256
+from autoencoders.core.files import tree_sha256
 from repository import QUICK, Repository
 
 KIND = "sparse"

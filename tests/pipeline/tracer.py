@@ -10,49 +10,49 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autoencoders import params
+from autoencoders.params import params, sections
 
 paths: dict[int, str] = {}  # of the sections of the loaded parameters, by identity
 kept: list[Any] = []  # so that no identity is used twice
 reads: set[str] = set()
 
 
-def register(section: params.Section, path: str) -> None:
+def register(section: sections.Section, path: str) -> None:
     paths[id(section)] = path
     kept.append(section)
     for name, value in section.__dict__.items():
-        if isinstance(value, params.Section):
+        if isinstance(value, sections.Section):
             register(value, f"{path}.{name}".lstrip("."))
 
 
-def read(section: params.Section, names: Any) -> None:
+def read(section: sections.Section, names: Any) -> None:
     if id(section) in paths:
         reads.update(f"{paths[id(section)]}.{name}".lstrip(".") for name in names)
 
 
 def instrument() -> None:
-    fields = params.Section.__getattribute__
+    fields = sections.Section.__getattribute__
     iterate, dump, copy, load = (
-        params.Section.__iter__,
-        params.Section.model_dump,
-        params.Section.model_copy,
+        sections.Section.__iter__,
+        sections.Section.model_dump,
+        sections.Section.model_copy,
         params.load_params,
     )
 
-    def getattribute(self: params.Section, name: str) -> Any:
+    def getattribute(self: sections.Section, name: str) -> Any:
         if name in type(self).model_fields:
             read(self, [name])
         return fields(self, name)
 
-    def model_dump(self: params.Section, **options: Any) -> Any:
+    def model_dump(self: sections.Section, **options: Any) -> Any:
         read(self, set(type(self).model_fields) - set(options.get("exclude", ())))
         return dump(self, **options)
 
-    def iterated(self: params.Section) -> Any:
+    def iterated(self: sections.Section) -> Any:
         read(self, type(self).model_fields)
         return iterate(self)
 
-    def model_copy(self: params.Section, **options: Any) -> Any:
+    def model_copy(self: sections.Section, **options: Any) -> Any:
         copied = copy(self, **options)
         if id(self) in paths:
             register(copied, paths[id(self)])
@@ -63,10 +63,10 @@ def instrument() -> None:
         register(loaded, "")
         return loaded
 
-    params.Section.__getattribute__ = getattribute  # type: ignore[method-assign]
-    params.Section.__iter__ = iterated  # type: ignore[method-assign]
-    params.Section.model_dump = model_dump  # type: ignore[method-assign]
-    params.Section.model_copy = model_copy  # type: ignore[method-assign]
+    sections.Section.__getattribute__ = getattribute  # type: ignore[method-assign]
+    sections.Section.__iter__ = iterated  # type: ignore[method-assign]
+    sections.Section.model_dump = model_dump  # type: ignore[method-assign]
+    sections.Section.model_copy = model_copy  # type: ignore[method-assign]
     params.load_params = load_params  # type: ignore[assignment]
 
 

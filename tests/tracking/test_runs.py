@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoencoders.errors import DivergedError, Interrupted
-from autoencoders.files import write_json
+from autoencoders.core.errors import DivergedError, Interrupted
+from autoencoders.core.files import write_json
 from autoencoders.tracking import clone
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import waiting

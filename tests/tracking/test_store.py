@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from autoencoders.errors import UserError
+from autoencoders.core.errors import UserError
 from autoencoders.tracking import address, store
 
 WRITER = """

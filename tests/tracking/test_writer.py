@@ -32,7 +32,7 @@ with Recorder(description_of_nothing()) as recorder, recorder.training(PARAMS, "
 
 
 def description_of_nothing():
-    from conftest import a_description
+    from workshop import a_description
 
     return a_description()
 

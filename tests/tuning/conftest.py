@@ -6,7 +6,7 @@ import pytest
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
 
-from autoencoders.tuning.study import open_storage
+from autoencoders.tuning.storage import open_storage
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

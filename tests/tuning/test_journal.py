@@ -9,9 +9,9 @@ import pytest
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from autoencoders.errors import UserError
+from autoencoders.core.errors import UserError
 from autoencoders.tuning.journal import broken_journal, mend_journal
-from autoencoders.tuning.study import open_storage, reporting_database
+from autoencoders.tuning.storage import open_storage, reporting_database
 
 GARBAGE = [
     b"garbage",

@@ -13,14 +13,17 @@ from mlflow.entities import Run as MlflowRun
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from autoencoders.callbacks import CRITERION
-from autoencoders.data.prepared import Prepared, load_prepared
-from autoencoders.errors import DivergedError, Interrupted
-from autoencoders.params import Params
+from autoencoders.core.errors import DivergedError, Interrupted
+from autoencoders.data.prepared.prepared import Prepared, load_prepared
+from autoencoders.params.params import Params
 from autoencoders.tracking.runs import Runs
-from autoencoders.training import fit
-from autoencoders.tuning.study import REASON, RESULT, Repeatable
-from autoencoders.tuning.work import Objective, suggest, work
+from autoencoders.training.callbacks import CRITERION
+from autoencoders.training.fit import fit
+from autoencoders.tuning.objective import Objective, suggest
+from autoencoders.tuning.sampler import Repeatable
+from autoencoders.tuning.study import trial_plan
+from autoencoders.tuning.trials import REASON, RESULT
+from autoencoders.tuning.worker import work
 from repository import ROOT
 
 EPOCHS = 2
@@ -77,7 +80,8 @@ def tried(spaced: Params, data: Prepared, runs: Runs) -> Callable[..., tuple[Fro
         study = study_of(params, pruner)
         study.enqueue_trial(dict(values))
         above = runs.recorder.study(f"study {id(study)}", kind, {}, private=True)
-        objective = Objective(kind, params, data, runs.recorder, above, each_epoch)
+        plan = trial_plan(params.plan(kind, data.description.facts), params.tune)
+        objective = Objective(plan, params.tune, data, runs.recorder, above, each_epoch)
         with suppress(Interrupted):
             work(study, objective, 1, lambda: None)
         runs.sender.finish_all()
@@ -100,7 +104,7 @@ def study_of(params: Params, pruner: optuna.pruners.BasePruner | None = None) ->
 def test_a_trials_result_is_that_of_an_ordinary_training_with_its_values(tried, spaced, data, kind):
     own = {"models.variational.warmup": 0.25} if kind == "variational" else {}
     trial, _ = tried(kind, {**VALUES, **own})
-    fitted = fit(kind, spaced.override({**VALUES, **own, "train.epochs": EPOCHS}), data)
+    fitted = fit(spaced.override({**VALUES, **own, "train.epochs": EPOCHS}).plan(kind, data.description.facts), data)
     x = data.sample("validation") / data.scale
     errors = np.square(x - fitted.model.reconstruct(data.sample("validation")) / data.scale, dtype=np.float64)
     deviations = np.square(x - (data.sample("train") / data.scale).mean(0), dtype=np.float64)
@@ -130,7 +134,9 @@ def test_compress_minimises_the_error_and_the_code_size_and_reports_no_epoch(tri
 def test_reconstruct_minimises_the_error_alone_and_reports_each_epochs(tried, spaced, data):
     spaced = spaced.override({"tune.goal": "reconstruct"})
     trial, _ = tried("undercomplete", params=spaced)
-    history = fit("undercomplete", spaced.override({**VALUES, "train.epochs": EPOCHS}), data).history
+    history = fit(
+        spaced.override({**VALUES, "train.epochs": EPOCHS}).plan("undercomplete", data.description.facts), data
+    ).history
     assert trial.values == [trial.user_attrs[RESULT]["squared_error"]]
     assert trial.intermediate_values == {epoch: means[CRITERION] for epoch, means in enumerate(history, 1)}
 

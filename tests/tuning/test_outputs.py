@@ -11,12 +11,13 @@ import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autoencoders.errors import UserError
-from autoencoders.params import Params, Tune
-from autoencoders.stage import TRIALS, TUNED_VALUES
+from autoencoders.core.errors import UserError
+from autoencoders.core.paths import TRIALS, TUNED_VALUES
+from autoencoders.params.params import Params
+from autoencoders.params.sections import Tune
 from autoencoders.tuning.outputs import ENOUGH, RESULTS, summary, table, taken, write_study
-from autoencoders.tuning.study import REASON, RESULT, RETRIES, UNTUNED, WORKER
-from autoencoders.tuning.work import finished
+from autoencoders.tuning.trials import REASON, RESULT, RETRIES, UNTUNED, WORKER
+from autoencoders.tuning.worker import finished
 from repository import yaml
 
 KEPT = 0.9  # the share of the variance that a code has to keep

@@ -8,8 +8,8 @@ import pytest
 from optuna.storages import BaseStorage
 from sqlalchemy.exc import OperationalError
 
-from autoencoders.errors import UserError
-from autoencoders.tuning.study import EXAMPLE, VARIABLE, open_storage, reporting_database
+from autoencoders.core.errors import UserError
+from autoencoders.tuning.storage import EXAMPLE, VARIABLE, open_storage, reporting_database
 
 PASSWORD = "s3cret-w0rd"
 TORN = [b"{", b'{"op_code":4,"worker_id":"a', b'{"op_code":8,"study_id":0}', b"\xff\x00"]  # without an end of line

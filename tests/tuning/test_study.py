@@ -10,11 +10,14 @@ import pytest
 from optuna import Study
 from optuna.trial import TrialState
 
-from autoencoders.data.prepared import Description, load_description
-from autoencoders.errors import UserError
-from autoencoders.params import Params
-from autoencoders.tuning.study import UNTUNED, Repeatable, described, join_study, open_storage, open_study, trial_params
-from autoencoders.tuning.work import suggest
+from autoencoders.core.errors import UserError
+from autoencoders.data.prepared.prepared import Description, load_description
+from autoencoders.params.params import Params
+from autoencoders.tuning.objective import suggest
+from autoencoders.tuning.sampler import Repeatable
+from autoencoders.tuning.storage import open_storage
+from autoencoders.tuning.study import described, join_study, open_study, trial_plan
+from autoencoders.tuning.trials import UNTUNED
 
 KIND = "variational"
 SPACE = [
@@ -39,13 +42,13 @@ def data(digits: Path) -> Description:
 @pytest.fixture
 def name(spaced: Params, data: Description, journal: object, capsys: pytest.CaptureFixture[str]) -> str:
     """The name of the study of these parameters and data, which is there."""
-    opened = open_study(open_storage("journal"), KIND, spaced, data)
+    opened = open_study(open_storage("journal"), spaced.plan(KIND, data.facts), spaced.tune, data)
     assert capsys.readouterr().out == f"new study {opened.study_name}\n"
     return opened.study_name
 
 
 def reopened(params: Params, data: Description, kind: str = KIND) -> Study:
-    return open_study(open_storage("journal"), kind, params, data)
+    return open_study(open_storage("journal"), params.plan(kind, data.facts), params.tune, data)
 
 
 def changed_line(place: int, **values: Any) -> dict[str, Any]:
@@ -150,7 +153,7 @@ def untuned(study: Study) -> list[bool]:
 def test_the_first_trial_has_the_untuned_parameters(spaced, data, journal):
     study = reopened(spaced, data)
     assert untuned(study) == [True]
-    flat = spaced.flatten(KIND, data.facts)
+    flat = spaced.plan(KIND, data.facts).flat()
     assert drawn(study, spaced) == {line["param"]: flat[line["param"]] for line in SPACE}
     assert drawn(study, spaced) != {line["param"]: flat[line["param"]] for line in SPACE}
 
@@ -196,22 +199,25 @@ def test_a_range_of_a_real_parameter_with_whole_ends_takes_the_untuned_value(spa
 
 def test_a_trial_trains_as_long_as_the_study_says_and_else_as_the_type_does(spaced, data):
     own = spaced.override({"models.variational.train": {"epochs": 9, "batch_size": 65}})
-    trial = trial_params(own, KIND, data.facts)
-    assert trial.train_of(KIND) == own.train_of(KIND).model_copy(update={"epochs": 2})
-    assert trial_params(own.override({"tune.epochs": "full"}), KIND, data.facts).train_of(KIND).epochs == 9
+    plan = own.plan(KIND, data.facts)
+    assert trial_plan(plan, own.tune).train == plan.train.model_copy(update={"epochs": 2})
+    assert trial_plan(plan, own.tune.model_copy(update={"epochs": "full"})).train.epochs == 9
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 1000])
 def test_a_trial_never_trains_longer_than_the_training_that_takes_its_values(spaced, data, epochs):
-    trial = trial_params(spaced.override({"train.epochs": 2, "tune.epochs": epochs}), KIND, data.facts)
-    assert trial.train_for(KIND, data.facts).epochs == min(2, epochs)
+    short = spaced.override({"train.epochs": 2, "tune.epochs": epochs})
+    assert trial_plan(short.plan(KIND, data.facts), short.tune).train.epochs == min(2, epochs)
 
 
 def test_what_mlflow_is_told_of_a_study_stays_the_same_while_it_goes_on(spaced, data):
-    told = described(spaced, KIND, data.facts)
-    assert told == described(spaced.override({"tune.n_trials": 500, "tune.workers": 3}), KIND, data.facts)
+    told = described(spaced.plan(KIND, data.facts), spaced.tune)
+    more = spaced.override({"tune.n_trials": 500, "tune.workers": 3})
+    assert told == described(more.plan(KIND, data.facts), more.tune)
     assert {f"space.{line['param']}" for line in SPACE} < set(told)
-    assert described(spaced, "sparse", data.facts).keys() == told.keys() - {"space.models.variational.warmup"}
+    assert described(spaced.plan("sparse", data.facts), spaced.tune).keys() == told.keys() - {
+        "space.models.variational.warmup"
+    }
 
 
 PRUNERS: Mapping[str, type[optuna.pruners.BasePruner]] = {
@@ -233,18 +239,22 @@ def test_only_reconstruct_prunes_and_only_compress_has_two_goals(spaced, data, j
 # joining
 
 
+def joined(params: Params, data: Description) -> Study:
+    return join_study(open_storage("journal"), params.plan(KIND, data.facts), params.tune, data)
+
+
 def test_a_study_that_is_not_there_can_not_be_joined(spaced, data, journal):
     for _ in range(2):  # nor is it made by the attempt
         with pytest.raises(
             UserError, match=r"^digits-variational-\w+: no such study to join; start it with `dvc repro"
         ):
-            join_study(open_storage("journal"), KIND, spaced, data)
+            joined(spaced, data)
 
 
 def test_a_joined_study_is_the_one_that_runs(spaced, data, name):
-    joined = join_study(open_storage("journal"), KIND, spaced.override({"tune.n_trials": 500}), data)
-    assert joined.study_name == name
-    assert isinstance(joined.sampler, Repeatable)
-    assert [trial.state for trial in joined.trials] == [TrialState.WAITING]
+    study = joined(spaced.override({"tune.n_trials": 500}), data)
+    assert study.study_name == name
+    assert isinstance(study.sampler, Repeatable)
+    assert [trial.state for trial in study.trials] == [TrialState.WAITING]
     with pytest.raises(UserError, match="let parameters, data and code be the same"):
-        join_study(open_storage("journal"), KIND, spaced.override({"train.batch_size": 65}), data)
+        joined(spaced.override({"train.batch_size": 65}), data)

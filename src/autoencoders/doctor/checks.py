@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
+from autoencoders.core.dvclock import LOCK, broken_lock
+from autoencoders.core.errors import UserError
+from autoencoders.core.paths import REGISTERED, repository
 from autoencoders.doctor import machine, mlflow_store, unfinished, workspace
 from autoencoders.doctor.finding import Finding
 from autoencoders.doctor.processes import dvc_at_work
-from autoencoders.dvclock import LOCK, broken_lock
-from autoencoders.errors import UserError
-from autoencoders.stage import REGISTERED, repository
 
 CHECKS: dict[str, Callable[[], Finding]] = {
     "dvc": workspace.dvc_work,

@@ -16,11 +16,11 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
+from autoencoders.core.errors import UserError
+from autoencoders.core.files import move_aside
+from autoencoders.core.paths import REGISTERED, repository
 from autoencoders.doctor.finding import Finding, moved
 from autoencoders.doctor.processes import name_of, writer_of
-from autoencoders.errors import UserError
-from autoencoders.files import move_aside
-from autoencoders.stage import REGISTERED, repository
 from autoencoders.tracking.address import database, destination, folder, is_server, local, uri
 from autoencoders.tracking.records import is_open, waiting
 from autoencoders.tracking.server import OLDEST, REFUSED, ask, is_too_old

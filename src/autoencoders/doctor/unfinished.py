@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from autoencoders.core.files import move_aside
+from autoencoders.core.paths import RESUME, STUDIES, repository
 from autoencoders.doctor.finding import Finding, moved
-from autoencoders.files import move_aside
-from autoencoders.resume import broken_checkpoint
-from autoencoders.stage import RESUME, STUDIES, repository
+from autoencoders.training.checkpoint import broken_checkpoint
 from autoencoders.tuning.journal import broken_journal, mend_journal
 
 JOURNAL = "optuna.journal"

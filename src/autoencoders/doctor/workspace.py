@@ -6,11 +6,11 @@ import time
 from functools import partial
 from pathlib import Path
 
+from autoencoders.core.dvclock import KEPT, LOCK, broken_lock, mend_lock
+from autoencoders.core.errors import UserError
+from autoencoders.core.files import move_aside, write_text
 from autoencoders.doctor.finding import Finding, listed, moved
 from autoencoders.doctor.processes import RUN_LOCKS, blocking_lock, command_of, dvc_at_work, entries
-from autoencoders.dvclock import KEPT, LOCK, broken_lock, mend_lock
-from autoencoders.errors import UserError
-from autoencoders.files import move_aside, write_text
 
 PARAMS = Path("params.yaml")
 RESTORE = ("restore", "--staged", "--worktree", str(PARAMS))

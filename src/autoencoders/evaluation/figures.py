@@ -9,12 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from autoencoders.checkpoint import TrainedModel
-from autoencoders.data.prepared import Prepared
-from autoencoders.evaluation.metrics import squared_error
-from autoencoders.files import replacing
-from autoencoders.models.variational import Variational
-from autoencoders.operations import interpolated, samples
+from autoencoders.core.files import replacing
+from autoencoders.data.prepared.prepared import Prepared
+from autoencoders.models.trained.fidelity import squared_error
+from autoencoders.models.trained.model import TrainedModel, interpolated, samples
 
 STEPS = 9  # decoded codes between two images, and along a code unit
 SPREAD = 2.0  # standard deviations to either side in a traversal
@@ -50,7 +48,8 @@ class Figures:
     def save(self, folder: Path) -> list[Path]:
         """Writes every figure that the model's type allows and gives their paths."""
         names = ["reconstructions", "worst", "interpolations", "traversal"] if self.shape else []
-        names += ["samples"] if self.shape and isinstance(self.model.autoencoder, Variational) else []
+        if self.shape and self.model.autoencoder.generates:
+            names.append("samples")
         names += ["code", "scores", "curves"]
         with replacing(folder) as new:
             for name in names:

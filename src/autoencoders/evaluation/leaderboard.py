@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from autoencoders.checkpoint import BATCH_ROWS, TrainedModel
-from autoencoders.data.prepared import Prepared
+from autoencoders.data.prepared.prepared import Prepared
+from autoencoders.evaluation.anomalies import alarm_interval, anomaly_metrics
 from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
-from autoencoders.evaluation.denoising import cleaned
-from autoencoders.evaluation.labels import Labelled, Probes, alarm_interval, anomaly_metrics
-from autoencoders.evaluation.metrics import Bootstrap, Values, explained_variance, reconstruction_metrics, squared_error
-from autoencoders.params import Evaluate
+from autoencoders.evaluation.bootstrap import Bootstrap
+from autoencoders.evaluation.filters import cleaned
+from autoencoders.evaluation.metrics import Values, reconstruction_metrics
+from autoencoders.evaluation.probes import Labelled, Probes
+from autoencoders.models.trained.fidelity import explained_variance, squared_error
+from autoencoders.models.trained.model import BATCH_ROWS, TrainedModel
+from autoencoders.params.sections import Evaluate
 
 Row = dict[str, Any]
 Operation = Callable[[np.ndarray], np.ndarray]
@@ -187,8 +190,8 @@ class Evaluation:
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     def _jacobian_norm(self, model: TrainedModel) -> Values:
-        """Of at most JACOBIAN_ROWS; of convolutions, where it is slow, for the contractive type alone."""
-        if model.description.architecture.kind == "conv" and model.description.kind != "contractive":
+        """Of at most JACOBIAN_ROWS; nothing where it would take too long."""
+        if not model.autoencoder.reports_jacobian:
             return {}
         x = model.scaled(torch.from_numpy(self.data.sample("test", JACOBIAN_ROWS)))
         return {"jacobian_norm": model.autoencoder.jacobian_norm(x).double().numpy()}

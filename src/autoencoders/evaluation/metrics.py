@@ -1,38 +1,16 @@
-"""Metrics of reconstructions, one value a row, and their means with bootstrap intervals; all in model scale."""
+"""Metrics of reconstructions, one value a row; all in model scale."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 
 import numpy as np
 import torch
 
-from autoencoders.data.prepared import Prepared
+from autoencoders.models.trained.fidelity import squared_error
 
 Values = Mapping[str, np.ndarray]  # per-row values by name, each (rows,)
 SMALLEST_ERROR = 1e-10  # mean squared error that counts as perfect: 100 dB
 SSIM_WINDOW = 7  # pixels
-
-
-def squared_error(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
-    """Squared error summed over features, one value a row. x, x_hat: (rows, features)."""
-    return np.square(x - x_hat, dtype=np.float64).sum(1)
-
-
-def explained_variance(error: np.ndarray, deviation: np.ndarray) -> float:
-    """1 - sum of squared errors / sum of squared deviations from the training mean, both (rows,)."""
-    return float(1 - error.sum() / deviation.sum())
-
-
-def fidelity(reconstruct: Callable[[np.ndarray], np.ndarray], data: Prepared, split: str) -> tuple[np.ndarray, float]:
-    """Squared error in model scale, one value a row, and the share of the split's variance that is kept.
-
-    The one measure of trials, the rate-distortion curve and the champion.
-    reconstruct: gives raw-scale reconstructions of raw rows, both (rows, features).
-    """
-    raw = data.sample(split)
-    x, x_hat = data.scaled(raw), data.scaled(reconstruct(raw))
-    error = squared_error(x, x_hat)
-    return error, explained_variance(error, squared_error(x, data.scaled(data.mean)))
 
 
 def psnr(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
@@ -84,29 +62,3 @@ def reconstruction_metrics(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, .
         if x_hat.min() >= 0 and x_hat.max() <= 1:  # PCA's reconstructions leave [0, 1] and have no cross-entropy
             values["bce"] = bernoulli_cross_entropy(x, x_hat)
     return values
-
-
-class Bootstrap:
-    """Resamples of the same rows for every metric and model, so that intervals are paired."""
-
-    def __init__(self, rows: int, samples: int, seed: int) -> None:
-        self.rows, self.samples, self.seed = rows, samples, seed
-
-    def means(self, values: np.ndarray) -> np.ndarray:
-        """Means over each resample. values: (rows, metrics); gives (samples, metrics)."""
-        rng = np.random.default_rng(self.seed)
-        resamples = (rng.integers(self.rows, size=self.rows) for _ in range(self.samples))
-        counts = (np.bincount(rows, minlength=self.rows).astype(np.float64) for rows in resamples)
-        return np.stack([how_often @ values for how_often in counts]) / self.rows
-
-    def intervals(self, values: Values) -> dict[str, tuple[float, float, float]]:
-        """By name: mean, and the 2.5 and 97.5 percentiles of the resampled means (Efron 1979, percentile method)."""
-        resampled = self.means(np.stack(list(values.values()), axis=1))
-        low, high = np.percentile(resampled, [2.5, 97.5], axis=0).tolist()
-        return {name: (float(values[name].mean()), low[i], high[i]) for i, name in enumerate(values)}
-
-    def explained_variance(self, error: np.ndarray, deviation: np.ndarray) -> tuple[float, float, float]:
-        """The explained variance, with its interval."""
-        resampled = self.means(np.stack([error, deviation], axis=1))
-        low, high = np.percentile(1 - resampled[:, 0] / resampled[:, 1], [2.5, 97.5])
-        return explained_variance(error, deviation), float(low), float(high)

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.table import Table
 
-from autoencoders.data.prepared import Description
+from autoencoders.data.prepared.prepared import Description
 from autoencoders.evaluation.leaderboard import Row
 
 COLUMNS = {

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from autoencoders.architecture import Architecture
 from autoencoders.models.base import Autoencoder, Loss
-from autoencoders.models.contractive import Contractive
-from autoencoders.models.denoising import Denoising
-from autoencoders.models.sparse import Sparse
-from autoencoders.models.undercomplete import Undercomplete
-from autoencoders.models.variational import Variational
+from autoencoders.models.types.contractive import Contractive
+from autoencoders.models.types.denoising import Denoising
+from autoencoders.models.types.sparse import Sparse
+from autoencoders.models.types.undercomplete import Undercomplete
+from autoencoders.models.types.variational import Variational
+from autoencoders.params.architecture import Architecture
 
 AUTOENCODERS: dict[str, type[Autoencoder]] = {
     cls.__name__.lower(): cls for cls in (Undercomplete, Sparse, Contractive, Denoising, Variational)

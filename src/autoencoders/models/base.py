@@ -2,15 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from autoencoders.architecture import Architecture
-from autoencoders.losses import reconstruction_loss
 from autoencoders.models.jacobian import linear_layers, slope, squared_norm
-from autoencoders.networks import ACTIVATIONS, pair
+from autoencoders.models.losses import reconstruction_loss
+from autoencoders.models.networks import ACTIVATIONS, pair
+from autoencoders.params.architecture import Architecture
 
 PART_VALUES = 2**24  # of Jacobians in memory at once, where only their norms are asked for
 
@@ -25,6 +25,8 @@ class Loss(NamedTuple):
 class Autoencoder(nn.Module, ABC):
     """An autoencoder in model scale. x, x_hat: (batch, features); z: (batch, code)."""
 
+    generates: ClassVar[bool] = False  # whether `sample` draws new rows
+    corrupts: ClassVar[bool] = False  # whether `corrupt` spoils rows, which the type cleans
     weight = 0.0  # of the penalty
     progress = 1.0  # of training: types with a schedule look at it; a trained model's is over
     input_gradients = False  # whether the loss makes gradients at x, which are of no use to the training step
@@ -60,6 +62,19 @@ class Autoencoder(nn.Module, ABC):
     def draws(self, x: Tensor) -> Iterator[Tensor]:
         """Codes (batch, code) that x may stand for, the same ones whatever the batch: for most types one."""
         yield self.encode(x)
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """n draws from the model: (n, features). Raises NotImplementedError where the type does not generate."""
+        raise NotImplementedError
+
+    def corrupt(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """A corrupted copy of x. Raises NotImplementedError where the type does not corrupt."""
+        raise NotImplementedError
+
+    @property
+    def reports_jacobian(self) -> bool:
+        """Whether the encoder's Jacobian is worth its time in an evaluation: of convolutions it is slow."""
+        return self.architecture.kind != "conv"
 
     def code_slope(self, a: Tensor) -> Tensor:
         """The derivative of each code unit by the encoder's output for it. a: (batch, code), as the result."""

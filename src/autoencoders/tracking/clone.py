@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 from filelock import FileLock
 
-from autoencoders.files import read_json, write_json
-from autoencoders.machine import has_ended, machine
+from autoencoders.core.files import read_json, write_json
+from autoencoders.core.machine import has_ended, machine
 from autoencoders.tracking.address import folder
 
 MARKER = "clone.json"  # in mlruns/

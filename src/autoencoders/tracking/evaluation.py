@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from autoencoders import stage
-from autoencoders.checkpoint import load_description, load_history
-from autoencoders.data.prepared import REPORT
-from autoencoders.files import read_json
+from autoencoders.core import paths
+from autoencoders.core.files import read_json
+from autoencoders.data.prepared.prepared import REPORT
+from autoencoders.models.trained.saved import load_description, load_history
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import RunRecord
 
@@ -16,7 +16,7 @@ Metrics = dict[str, float]
 
 def evaluated() -> dict[str, Metrics]:
     """Returns each model's metrics, by model, named as MLflow's UI groups them: test/x and val/x."""
-    metrics = read_json(stage.METRICS / "metrics.json")
+    metrics = read_json(paths.METRICS / "metrics.json")
     return {model: _named(values) for model, values in metrics.items()}
 
 
@@ -26,7 +26,7 @@ def _named(values: Mapping[str, float]) -> Metrics:
 
 def is_trained(model: str) -> bool:
     """Whether a model of the leaderboard was trained, and is no baseline."""
-    return (stage.MODELS / model).is_dir()
+    return (paths.MODELS / model).is_dir()
 
 
 def baseline_metrics(metrics: Mapping[str, Metrics]) -> Metrics:
@@ -45,9 +45,9 @@ def record_types(recorder: Recorder, model_types: Iterable[str], metrics: Mappin
     """Records each type's metrics and figures for the run that trained it. Returns the closed records."""
     records = []
     for model_type in model_types:
-        with record_training(recorder, stage.MODELS / model_type) as run:
+        with record_training(recorder, paths.MODELS / model_type) as run:
             run.metrics(metrics[model_type])
-            run.artifacts(sorted((stage.FIGURES / model_type).iterdir()), "figures")
+            run.artifacts(sorted((paths.FIGURES / model_type).iterdir()), "figures")
         records.append(run)
     return records
 
@@ -55,4 +55,4 @@ def record_types(recorder: Recorder, model_types: Iterable[str], metrics: Mappin
 def record_baselines(run: RunRecord, metrics: Mapping[str, Metrics]) -> None:
     """Records the baselines' metrics and the report for the run above all types."""
     run.metrics(baseline_metrics(metrics))
-    run.artifacts([stage.REPORTS / "index.html", stage.METRICS / "leaderboard.json", stage.DATA / REPORT])
+    run.artifacts([paths.REPORTS / "index.html", paths.METRICS / "leaderboard.json", paths.DATA / REPORT])

@@ -16,10 +16,11 @@ from typing import Any, Self
 
 from ruamel.yaml import YAML
 
-from autoencoders import identity, stage
-from autoencoders.data.prepared import Description
-from autoencoders.files import tree_sha256
-from autoencoders.params import PARAMS_FILE
+from autoencoders.core import identity, paths
+from autoencoders.core.files import tree_sha256
+from autoencoders.core.paths import PARAMS_FILE
+from autoencoders.core.process import is_first
+from autoencoders.data.prepared.prepared import Description
 from autoencoders.tracking.address import destination
 from autoencoders.tracking.clone import clone, process
 from autoencoders.tracking.origin import lineage
@@ -40,7 +41,7 @@ def training_run(
     data: Description, params: Mapping[str, Any], fingerprint: str, *, resumed: bool
 ) -> Iterator[RunRecord | None]:
     """The record of a training, with the writer beside it; for the processes of all devices but the first, none."""
-    if not stage.is_first():
+    if not is_first():
         yield None
         return
     with Recorder(data) as recorder, recorder.training(params, fingerprint, resumed=resumed) as run:
@@ -163,7 +164,7 @@ class Recorder:
         return {
             "name": self.data.name,
             "digest": self.lineage["data_hash"][:DIGEST_LENGTH],
-            "source": json.dumps({"uri": str(stage.DATA)}),
+            "source": json.dumps({"uri": str(paths.DATA)}),
             "profile": json.dumps(profile),
         }
 
@@ -174,12 +175,12 @@ def _texts(params: Mapping[str, Any]) -> dict[str, str]:
 
 def finish_study(record: RunRecord, model_type: str) -> None:
     """Records what a study wrote for DVC, and the hash by which it is found."""
-    folder = stage.TUNED / model_type
+    folder = paths.TUNED / model_type
     record.artifacts([folder])
-    record.tag(**{TRIALS_SHA256: tree_sha256(folder / stage.TRIALS)})
+    record.tag(**{TRIALS_SHA256: tree_sha256(folder / paths.TRIALS)})
 
 
 def trial_rows(model_type: str) -> list[dict[str, str]]:
     """The lines of a study's table of trials."""
-    with (stage.TUNED / model_type / stage.TRIALS).open(encoding="utf-8", newline="") as file:
+    with (paths.TUNED / model_type / paths.TRIALS).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from autoencoders.errors import Interrupted
-from autoencoders.files import remove
+from autoencoders.core.errors import Interrupted
+from autoencoders.core.files import remove
 from autoencoders.tracking.address import destination, folder
 
 SUFFIX, LOCK = ".jsonl", ".lock"

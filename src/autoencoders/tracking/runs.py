@@ -10,11 +10,11 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from autoencoders import stage
-from autoencoders.checkpoint import load_description
-from autoencoders.data.prepared import Description
-from autoencoders.errors import UserError
-from autoencoders.files import tree_sha256
+from autoencoders.core import paths
+from autoencoders.core.errors import UserError
+from autoencoders.core.files import tree_sha256
+from autoencoders.data.prepared.prepared import Description
+from autoencoders.models.trained.saved import load_description
 from autoencoders.tracking import store
 from autoencoders.tracking.evaluation import (
     Metrics,
@@ -90,7 +90,7 @@ class Runs:
     def studied(self, model_type: str) -> None:
         """Makes a study's run and its trials' again from what DVC holds, where the store has none: without curves."""
         rows = trial_rows(model_type)
-        fingerprint = tree_sha256(stage.TUNED / model_type / stage.TRIALS)
+        fingerprint = tree_sha256(paths.TUNED / model_type / paths.TRIALS)
         if not rows or self.sender.search(self.experiment, f"tags.{TRIALS_SHA256} = '{fingerprint}'"):
             return
         study = self.recorder.restored_study(fingerprint, model_type)
@@ -119,7 +119,7 @@ class Runs:
                 record_baselines(run, metrics)
 
     def _training_run(self, model_type: str) -> str:
-        return self.trained(stage.MODELS / model_type)
+        return self.trained(paths.MODELS / model_type)
 
     def _has(self, run_id: str, metrics: Metrics) -> bool:
         """Whether a run's last metrics are these."""

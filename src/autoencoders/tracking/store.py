@@ -31,8 +31,8 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
 
-from autoencoders.errors import UserError
-from autoencoders.files import beside, read_json, write_json
+from autoencoders.core.errors import UserError
+from autoencoders.core.files import beside, read_json, write_json
 from autoencoders.tracking import address, server
 
 LOCATIONS = (  # tables and columns of MLflow's database that hold absolute locations

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mlflow import MlflowException
 
-from autoencoders.errors import UserError
+from autoencoders.core.errors import UserError
 from autoencoders.tracking import address, store
 from autoencoders.tracking.records import first_line, is_open
 from autoencoders.tracking.sending import Postponed, Sender, within

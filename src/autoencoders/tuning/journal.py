@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autoencoders.files import beside
+from autoencoders.core.files import beside
 
 JOURNAL = "optuna.journal"
 CREATE_TRIAL, SET_PARAM, SET_STATE = 4, 5, 6  # Optuna's codes of what a line does

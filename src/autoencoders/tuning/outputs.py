@@ -11,13 +11,13 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from optuna.trial import FrozenTrial, TrialState
 
-from autoencoders.errors import UserError
-from autoencoders.files import replacing, write_text
-from autoencoders.params import Tune
-from autoencoders.stage import TRIALS
-from autoencoders.tuning.stage import write_tuned
-from autoencoders.tuning.study import REASON, RESULT, UNTUNED
-from autoencoders.tuning.work import lost
+from autoencoders.core.errors import UserError
+from autoencoders.core.files import replacing, write_text
+from autoencoders.core.paths import TRIALS
+from autoencoders.params.sections import Tune
+from autoencoders.params.tuned import write_tuned
+from autoencoders.tuning.trials import REASON, RESULT, UNTUNED
+from autoencoders.tuning.worker import lost
 
 ENOUGH = 20  # complete trials: of fewer, importances are noise
 RANKED = ("code_size", "squared_error", "explained_variance")

@@ -1,0 +1,1 @@
+"""The prepared data: what later stages read."""

@@ -1,0 +1,124 @@
+"""`data/prepared`: features split into training, validation and test rows, their scaling, their description."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from autoencoders.core.errors import DataError
+from autoencoders.core.files import AGAIN, sha256, tree_sha256
+from autoencoders.data.prepared.blocks import Blocks
+from autoencoders.data.prepared.schema import Schema
+from autoencoders.params.architecture import DataFacts
+
+SPLITS = ("train", "validation", "test")
+REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
+SAMPLE_VALUES = 2**24  # of a split, that may be in memory at once
+
+
+@dataclass(frozen=True)
+class Description:
+    """prepared.json: what a later stage may know of the data without reading it."""
+
+    name: str
+    schema: Schema
+    rows: dict[str, int]  # by split
+    minimum: float  # of all rows, raw scale
+    maximum: float
+    unit_interval: bool  # all values in model scale lie in [0, 1]
+    scaling: str
+    binarise: bool  # held-out rows are 0 or 1; training draws such rows anew in each epoch
+    protocol: str  # split, or transductive: all rows are training and test rows
+    labels: tuple[str, ...]  # class names by label value
+    anomaly_labels: bool  # label 1 is an anomaly, 0 is normal
+    split_sha256: str  # of the rows of all splits in raw scale, and of the schema
+    content_sha256: str  # of all arrays
+    source: str  # the user's file or folder, else the data set's name
+    source_sha256: str
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    @property
+    def facts(self) -> DataFacts:
+        """What a network must fit."""
+        return DataFacts(self.schema.n_features, self.unit_interval, self.schema.shape, self.rows["train"])
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The arrays of `data/prepared`: rows in raw scale (n, features), read in blocks; labels (n,)."""
+
+    description: Description
+    rows: dict[str, Blocks]
+    labels: dict[str, np.ndarray]
+    shift: np.ndarray  # (features,), float32: model scale = (raw - shift) / scale
+    scale: np.ndarray
+    mean: np.ndarray  # (features,), float32: of the training rows, raw scale
+
+    def chosen(self, split: str, most: int | None = None, room: int = 0) -> np.ndarray:
+        """Numbers of the rows that `sample` gives, in order. room: rows that fit in memory, else those of `sample`."""
+        n, room = len(self.rows[split]), room or SAMPLE_VALUES // self.description.schema.n_features
+        size = min(n, room, most or n)
+        return np.arange(n) if size == n else np.sort(np.random.default_rng(0).choice(n, size, replace=False))
+
+    def sample(self, split: str, most: int | None = None) -> np.ndarray:
+        """float32 raw rows of a split: all that fit in memory, else a sample that is always the same."""
+        return np.asarray(self.rows[split].take(self.chosen(split, most)), np.float32)
+
+    def scaled(self, raw: np.ndarray) -> np.ndarray:
+        """Raw rows in model scale, float32."""
+        return (np.asarray(raw, np.float32) - self.shift) / self.scale
+
+    def clean(self, split: str, most: int | None = None) -> np.ndarray:
+        """`sample` without the rows whose label says that they are anomalies."""
+        rows = self.sample(split, most)
+        return rows[self.labels[split][self.chosen(split, most)] == 0] if self.description.anomaly_labels else rows
+
+
+def content_sha256(folder: Path) -> str:
+    """The hash of all arrays in a folder that `prepare` wrote."""
+    return tree_sha256(*folder.glob("*.npy"))
+
+
+def split_sha256(folder: Path, schema: Schema) -> str:
+    """The hash of which rows, in raw scale, stand in which split: the same where models may be compared on them."""
+    columns = json.dumps(asdict(schema), sort_keys=True)
+    return sha256(tree_sha256(*(folder / f"{split}.npy" for split in SPLITS)).encode(), columns.encode())
+
+
+def load_description(folder: Path) -> Description:
+    """prepared.json. Raises DataError."""
+    path = folder / "prepared.json"
+    try:
+        return TypeAdapter(Description).validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; `dvc repro preprocess` makes it") from error
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors())
+        raise DataError(f"{path}: not what preprocess wrote ({found}); {AGAIN}") from error
+
+
+def load_prepared(folder: Path) -> Prepared:
+    """The arrays that `prepare` wrote. Raises DataError."""
+    description = load_description(folder)
+    n, sizes = description.schema.n_features, {split: description.rows.get(split, 0) for split in SPLITS}
+    rows = {split: _array(folder / f"{split}.npy", (size, n)) for split, size in sizes.items()}
+    labels = {split: _array(folder / f"{split}_labels.npy", (size,)).mapped() for split, size in sizes.items()}
+    shift, scale, mean = (_array(folder / f"{name}.npy", (n,)).read() for name in ("shift", "scale", "mean"))
+    if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
+        raise DataError(f"{folder}: shift or scale can't be used; {AGAIN}")
+    return Prepared(description, rows, labels, shift, scale, mean)
+
+
+def _array(path: Path, shape: tuple[int, ...]) -> Blocks:
+    """The array in a file. Raises DataError where it is not of this shape."""
+    try:
+        array = Blocks(path)
+    except DataError as error:
+        raise DataError(f"{error}; {AGAIN}") from error
+    if array.shape != shape or array.dtype.kind not in "uf":
+        found = f"{array.dtype} of shape {array.shape}, expected numbers of shape {shape}"
+        raise DataError(f"{path}: {found}; {AGAIN}")
+    return array

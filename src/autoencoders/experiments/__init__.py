@@ -1,0 +1,1 @@
+"""Beside the pipeline: workspaces, rate-distortion curves."""

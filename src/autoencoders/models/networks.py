@@ -1,0 +1,99 @@
+"""Builders of the symmetric encoder/decoder pair."""
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from autoencoders.params.architecture import Architecture
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "identity": nn.Identity,
+}
+
+
+def mlp(sizes: Sequence[int], activation: str) -> nn.Sequential:
+    """Linear layers from sizes[0] inputs to sizes[-1] outputs, the activation between them and none after the last."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers[:-1])
+
+
+def pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Encoder and decoder, rows (batch, features) in and out; code_outputs: numbers for each code unit."""
+    encoder, decoder = conv_pair(a, code_outputs) if a.kind == "conv" else mlp_pair(a, code_outputs)
+    for module in (*encoder, *decoder):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.xavier_uniform_(module.weight)  # Glorot & Bengio 2010: torch's own lets deep networks' signals fade
+            nn.init.zeros_(cast(Tensor, module.bias))
+    return encoder, decoder
+
+
+def mlp_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Linear layers; the decoder mirrors the encoder."""
+    encoder = mlp([a.n_features, *a.widths, a.code_size * code_outputs], a.activation)
+    decoder = mlp([a.code_size, *reversed(a.widths), a.n_features], a.activation)
+    layers = [Transposed(layer) if isinstance(layer, nn.Linear) else layer for layer in reversed(encoder)]
+    return encoder, nn.Sequential(*layers) if a.tied else decoder
+
+
+def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Convolutions of 3 x 3 with stride 2, then a linear layer to the code; the decoder mirrors them, for any sides.
+
+    a.shape: (rows, columns) or (rows, columns, channels), channels last, as images are stored; a.widths: channels.
+    """
+    height, width, colours = (*a.shape, 1)[:3]
+    channels = [colours, *a.widths]
+    sides = [(math.ceil(height / 2**i), math.ceil(width / 2**i)) for i in range(len(channels))]
+    encoder: list[nn.Module] = [ChannelsFirst(colours, sides[0])]
+    decoder: list[nn.Module] = []
+    for i, (inputs, outputs) in enumerate(zip(channels, channels[1:], strict=False)):
+        encoder += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), ACTIVATIONS[a.activation]()]
+        missing = (1 - sides[i][0] % 2, 1 - sides[i][1] % 2)  # an even side comes from one pixel more than an odd one
+        deconvolution = nn.ConvTranspose2d(outputs, inputs, 3, stride=2, padding=1, output_padding=missing)
+        decoder = [ACTIVATIONS[a.activation](), deconvolution, *decoder]
+    nodes = channels[-1] * sides[-1][0] * sides[-1][1]
+    encoder += [nn.Flatten(), nn.Linear(nodes, a.code_size * code_outputs)]
+    first = [nn.Linear(a.code_size, nodes), nn.Unflatten(1, (channels[-1], *sides[-1]))]
+    return nn.Sequential(*encoder), nn.Sequential(*first, *decoder, ChannelsLast())
+
+
+class Transposed(nn.Module):
+    """A linear layer with another one's weights, transposed, and its own bias. Vincent et al. 2010, section 2.2."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.layer = (layer,)  # hidden from `parameters`, which has its weights already
+        self.bias = nn.Parameter(torch.zeros(layer.in_features))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The layer's outputs, as many as the other one's inputs."""
+        return nn.functional.linear(z, self.layer[0].weight.t(), self.bias)
+
+
+class ChannelsFirst(nn.Module):
+    """Rows of pixels (batch, rows * columns * channels) as (batch, channels, rows, columns)."""
+
+    def __init__(self, channels: int, sides: tuple[int, int]) -> None:
+        super().__init__()
+        self.channels, self.sides = channels, sides
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The images."""
+        return x.reshape(-1, *self.sides, self.channels).permute(0, 3, 1, 2)
+
+
+class ChannelsLast(nn.Module):
+    """The inverse of ChannelsFirst."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The rows."""
+        return x.permute(0, 2, 3, 1).flatten(1)

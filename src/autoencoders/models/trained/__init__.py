@@ -1,0 +1,1 @@
+"""A trained model: raw rows in, raw rows out."""

@@ -1,0 +1,1 @@
+"""params.yaml, from text to resolved values. No torch."""

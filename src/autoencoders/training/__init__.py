@@ -1,0 +1,1 @@
+"""A training: from resolved parameters and rows to a trained model."""

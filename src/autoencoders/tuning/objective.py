@@ -1,0 +1,78 @@
+"""The objective: trains with a trial's values and returns what the study minimises."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna import Trial, TrialPruned
+
+from autoencoders.data.prepared.prepared import Prepared
+from autoencoders.models.trained.fidelity import fidelity
+from autoencoders.params.plan import Plan
+from autoencoders.params.sections import Dimension, Tune
+from autoencoders.params.space import WHOLE, dimensions
+from autoencoders.tracking.recorder import Recorder
+from autoencoders.tracking.records import Begin, RunRecord
+from autoencoders.training.callbacks import CRITERION
+from autoencoders.training.fit import fit
+from autoencoders.tuning.trials import RESULT, rank
+
+CURVES = ("train/reconstruction_loss", CRITERION)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Trains a trial and gives what the study minimises: the squared error, and for `compress` the code size."""
+
+    plan: Plan  # of a trial, whose values it changes
+    tune: Tune
+    data: Prepared
+    recorder: Recorder
+    study_run: Begin  # the MLflow run above the trials'
+    each_epoch: Callable[[], None]  # may raise Interrupted
+
+    def __call__(self, trial: Trial) -> float | tuple[float, int]:
+        """Raises what the training raises, and TrialPruned."""
+        space = dimensions(self.tune, self.plan.model_type, self.plan.facts)
+        values = {dimension.param: suggest(trial, dimension) for dimension in space}
+        with self.recorder.trial(self.study_run, f"trial {rank(trial.study, trial.number)}", values) as run:
+            result = self._result(trial, values, run)
+        if result is None:
+            raise TrialPruned
+        trial.set_user_attr(RESULT, result)
+        if self.tune.goal == "compress":
+            return result["squared_error"], int(result["code_size"])
+        return result["squared_error"]
+
+    def _result(self, trial: Trial, values: Mapping[str, object], run: RunRecord) -> dict[str, float] | None:
+        """What the trained network achieves on validation; None for a pruned trial."""
+        plan = self.plan.with_values(values)
+
+        def log(epoch: int, means: Mapping[str, float]) -> None:
+            self.each_epoch()
+            run.epoch(epoch, {name: means[name] for name in CURVES})
+            if self.tune.goal == "reconstruct":
+                trial.report(means[CRITERION], epoch)
+                if trial.should_prune():
+                    raise TrialPruned
+
+        try:
+            fitted = fit(plan, self.data, log=log, trial=True)
+        except TrialPruned:
+            run.tag(state="pruned")
+            return None
+        errors, kept = fidelity(fitted.model.reconstruct, self.data, "validation")
+        result = {"squared_error": float(errors.mean()), "explained_variance": kept}
+        run.metrics({f"val/{name}": value for name, value in result.items()})
+        code_size = fitted.model.description.architecture.code_size
+        return {**result, "code_size": code_size, "epochs": len(fitted.history)}
+
+
+def suggest(trial: Trial, dimension: Dimension) -> Any:
+    """A value from one line of the search space."""
+    if dimension.choices is not None:
+        return trial.suggest_categorical(dimension.param, dimension.choices)
+    low, high = dimension.ends[0], dimension.ends[-1]
+    if dimension.param in WHOLE:
+        return trial.suggest_int(dimension.param, low, high, step=int(dimension.step or 1), log=dimension.log)
+    return trial.suggest_float(dimension.param, low, high, step=dimension.step, log=dimension.log)

@@ -1,0 +1,174 @@
+"""What a row is: features by name, raw rows to features in closed form, and back to raw rows."""
+
+import json
+import re
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autoencoders.core.errors import DataError
+from autoencoders.data.prepared.schema import LARGEST, OTHER, Column, Schema, encode, schema_from, some
+
+NUMBER, FILLED = Column("length"), Column("width", fill=2.5)
+CATEGORY, CONSTANT = Column("colour", ("blue", "red")), Column("unit", ("cm",), constant="cm")
+TABLE = Schema((), (NUMBER, CATEGORY, CONSTANT, FILLED))
+
+
+def test_a_number_is_one_feature_a_category_one_a_value_and_one_for_others_and_a_constant_none():
+    assert TABLE.features == ["length", "colour=blue", "colour=red", f"colour={OTHER}", "width"]
+    assert TABLE.n_features == len(TABLE.features)
+    assert not TABLE.is_image
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 3)])
+def test_an_images_features_are_its_pixels_in_the_order_of_the_flat_array(shape: tuple[int, ...]):
+    schema = Schema(shape)
+    assert schema.is_image
+    assert schema.n_features == len(schema.features) == np.prod(shape)
+    flat = np.arange(np.prod(shape)).reshape(shape)
+    for feature, value in zip(schema.features, flat.ravel(), strict=True):
+        position = tuple(map(int, feature.removeprefix("pixel ").split(",")))
+        assert flat[position] == value
+
+
+def test_decoded_features_are_raw_columns_with_the_likeliest_category_and_the_constants():
+    features = np.array([[1.5, 0.2, 0.7, 0.1, 8], [2.5, 0.9, 0.7, 0.1, 9], [3.5, 0, 0, 1, 7]], np.float32)
+    decoded = TABLE.decode(features)
+    assert list(decoded) == ["length", "colour", "unit", "width"]
+    assert decoded["length"].tolist() == [1.5, 2.5, 3.5]
+    assert decoded["colour"].tolist() == ["red", "blue", OTHER]
+    assert decoded["unit"].tolist() == ["cm"] * 3
+    assert decoded["width"].tolist() == [8, 9, 7]
+
+
+def test_of_images_the_features_themselves_are_the_rows():
+    rows = np.zeros((4, 6))
+    assert Schema((2, 3)).decode(rows) is rows
+
+
+def test_values_by_column_are_sums_over_the_columns_features():
+    values = np.random.default_rng(0).normal(size=(7, 5))
+    names, sums = TABLE.by_column(values)
+    assert names == ["length", "colour", "width"]
+    np.testing.assert_allclose(sums, np.stack([values[:, 0], values[:, 1:4].sum(1), values[:, 4]], axis=1))
+    assert Schema((1, 5)).by_column(values)[1] is values
+
+
+@pytest.mark.parametrize("schema", [TABLE, Schema((8, 8)), Schema((2, 3, 3)), Schema((), (Column("a", constant=1.0),))])
+def test_a_schema_comes_back_from_its_json(schema: Schema):
+    assert schema_from(json.loads(json.dumps(asdict(schema)))) == schema
+
+
+def test_some_names_are_the_first_and_how_many_more():
+    assert some(["a"]) == "a"
+    assert some(list("abcde")) == "a, b, c, d, e"
+    assert some(list("abcdefg")) == "a, b, c, d, e and 2 more"
+    assert some([]) == ""
+
+
+COLOUR = Column("colour", ("blue", "red"))
+FILLED = Schema((), (Column("a", fill=2.5), Column("colour", ("blue", "red"), fill="red")))
+anything = settings(deadline=None, derandomize=True, database=None)
+finite = st.floats(-LARGEST, LARGEST, width=32)
+
+
+def test_a_category_is_one_hot_and_an_unknown_one_has_a_place_of_its_own():
+    rows = pa.table({"colour": ["red", "green", "blue", "Red"]})
+    expected = [[0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 0, 1]]
+    np.testing.assert_array_equal(encode(Schema((), (COLOUR,)), rows), expected)
+
+
+@anything
+@given(st.lists(st.tuples(finite, finite), min_size=1, max_size=20))
+def test_numbers_are_their_float32_in_the_schemas_order_whatever_the_tables(rows):
+    schema = Schema((), (Column("a"), Column("b")))
+    a, b = zip(*rows, strict=True)
+    table = pa.table({"b": pa.array(b, pa.float64()), "z": ["x"] * len(a), "a": pa.array(a, pa.float64())})
+    expected = np.array(rows, np.float32)
+    np.testing.assert_array_equal(encode(schema, table), expected)
+    np.testing.assert_array_equal(encode(schema, expected.astype(np.float64)), expected)
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.int8(), pa.uint64(), pa.float32(), pa.float64(), pa.decimal128(30, 2), pa.string()]
+)
+def test_numbers_of_any_type_are_the_same_features(kind: pa.DataType):
+    rows = pa.table({"a": pa.array([1, 0, 100], pa.int64()).cast(kind)})
+    np.testing.assert_array_equal(encode(Schema((), (Column("a"),)), rows), [[1], [0], [100]])
+
+
+def test_logical_values_are_0_and_1():
+    rows = pa.table({"a": [True, False]})
+    np.testing.assert_array_equal(encode(Schema((), (Column("a"),)), rows), [[1], [0]])
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_values_are_filled_where_the_schema_says_with_what(missing: float | None):
+    rows = pa.table({"a": pa.array([1, missing], pa.float64()), "colour": [None, ""]})
+    np.testing.assert_array_equal(encode(FILLED, rows), [[1, 0, 1, 0], [2.5, 0, 1, 0]])
+
+
+def test_missing_values_are_refused_with_every_column_and_the_rows_counted_from_the_first():
+    schema = Schema((), (Column("a"), COLOUR, Column("b", fill=1.0)))
+    rows = pa.table({"a": [1.0, None, 2, None], "colour": ["red", "", "red", "red"], "b": [None, None, None, 1.0]})
+    with pytest.raises(DataError) as caught:
+        encode(schema, rows, first=100)
+    message = str(caught.value)
+    assert message.startswith("missing values in columns a (2: row 102, 104), colour (1: row 102)")
+    assert "data.missing: impute" in message
+
+
+def test_constants_have_no_feature_and_may_be_missing():
+    schema = Schema((), (Column("a"), Column("b", constant=3.0)))
+    np.testing.assert_array_equal(encode(schema, pa.table({"a": [1.0], "b": [4.0]})), [[1]])
+    np.testing.assert_array_equal(encode(schema, np.array([[1.0, 4.0]])), [[1]])
+    np.testing.assert_array_equal(encode(schema, pa.table({"a": [1.0]})), [[1]])
+
+
+@pytest.mark.parametrize("columns", [(Column("a"), Column("b")), (Column("a", fill=0.5), Column("b"))])
+def test_an_array_gives_what_the_table_of_its_columns_gives(columns: tuple[Column, ...]):
+    rows = np.random.default_rng(0).normal(size=(9, 2))
+    table = pa.table({"a": rows[:, 0], "b": rows[:, 1]})
+    np.testing.assert_array_equal(encode(Schema((), columns), rows), encode(Schema((), columns), table))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2 * LARGEST])
+@pytest.mark.parametrize("constant", [None, 1.0])
+def test_a_number_that_is_none_is_refused_with_its_row_and_the_columns_own_name(value: float, constant: float | None):
+    schema = Schema((), (Column("a", constant=constant), Column("b"), Column("c")))
+    rows = np.zeros((5, 3))
+    rows[3, 2] = value
+    with pytest.raises(DataError, match=f"^row 14, c: {re.escape(str(value))} is not finite or beyond"):
+        encode(schema, rows, first=10)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 3)])
+def test_images_flat_or_not_are_the_same_features_and_bytes_stay_bytes(shape: tuple[int, ...]):
+    images = np.random.default_rng(0).integers(0, 256, (6, *shape), np.uint8)
+    for rows in (images, images.reshape(6, -1)):
+        found = encode(Schema(shape), rows)
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, images.reshape(6, -1))
+    floats = encode(Schema(shape), images / 255)
+    assert floats.dtype == np.float32
+    np.testing.assert_array_equal(floats, (images.reshape(6, -1) / 255).astype(np.float32))
+
+
+def test_a_pixel_that_is_no_number_is_refused_with_image_and_position():
+    images = np.zeros((5, 4, 3))
+    images[2, 3, 1] = np.nan
+    with pytest.raises(DataError, match=r"^row 3, pixel 3,1: nan"):
+        encode(Schema((4, 3)), images)
+
+
+def test_no_rows_give_no_features():
+    assert encode(Schema((4, 3)), np.zeros((0, 4, 3))).shape == (0, 12)
+    assert encode(Schema((4, 3)), np.zeros((0, 4, 3), np.uint8)).shape == (0, 12)
+    assert encode(FILLED, pa.table({"a": pa.array([], pa.float64()), "colour": pa.array([], pa.string())})).shape == (
+        0,
+        4,
+    )

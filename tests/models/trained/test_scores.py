@@ -1,0 +1,211 @@
+"""Anomaly scores: closed forms, conformal p-values, and what they must not depend on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from autoencoders.data.prepared.prepared import Prepared, load_prepared
+from autoencoders.models import AUTOENCODERS, build
+from autoencoders.models.losses import gaussian_kl
+from autoencoders.models.trained import model as trained_model
+from autoencoders.models.trained.model import TrainedModel
+from autoencoders.models.trained.scores import KEPT, TAILS, VARIANCE_FLOOR
+from autoencoders.params.architecture import Architecture
+from autoencoders.serving.inference import answer
+
+FEATURES = 3
+DIRECTION = np.array([2.0, 1.0, 2.0], np.float32) / 3  # of the hand-made model's one code unit
+SHIFT, SCALE = np.array([5.0, -1.0, 0.5], np.float32), np.array([2.0, 0.5, 4.0], np.float32)
+every_kind = pytest.mark.parametrize("kind", AUTOENCODERS)
+
+
+@pytest.fixture(scope="module")
+def data(digits: Path) -> Prepared:
+    return load_prepared(digits)
+
+
+@pytest.fixture
+def linear(untrained: dict[str, TrainedModel]) -> TrainedModel:
+    """A projection onto one direction, in model scale."""
+    architecture = Architecture(FEATURES, 1, (), "silu", "identity", "mse")
+    autoencoder = build("undercomplete", architecture, {})
+    weights = {"encoder.0.weight": DIRECTION[None], "decoder.0.weight": DIRECTION[:, None]}
+    biases = {"encoder.0.bias": np.zeros(1, np.float32), "decoder.0.bias": np.zeros(FEATURES, np.float32)}
+    autoencoder.load_state_dict({name: torch.from_numpy(value) for name, value in {**weights, **biases}.items()})
+    description = replace(untrained["undercomplete"].description, architecture=architecture, own={})
+    return TrainedModel(description, autoencoder, torch.from_numpy(SHIFT), torch.from_numpy(SCALE)).eval()
+
+
+def raw_rows(n: int, seed: int, deviation: float = 1.0) -> np.ndarray:
+    x = np.random.default_rng(seed).normal(size=(n, FEATURES)) * deviation
+    return (x * SCALE + SHIFT).astype(np.float32)
+
+
+def squared_errors(raw: np.ndarray) -> np.ndarray:
+    """The hand-made model's, in model scale: what is not along its direction."""
+    x, w = (raw.astype(np.float64) - SHIFT) / SCALE, DIRECTION.astype(np.float64)
+    return (x - (x @ w)[:, None] * w) ** 2
+
+
+def variance_by_definition(errors: np.ndarray) -> np.ndarray:
+    """The mean squared error of the KEPT rows that are rebuilt best, in units of the last estimate, asked twice."""
+    whole = errors.mean(0)
+    variance = whole
+    for _ in range(2):
+        ranked = sorted(range(len(errors)), key=lambda i: (errors[i] / variance).sum())
+        best = ranked[: int(np.ceil(KEPT * len(errors)))]
+        variance = np.maximum(errors[best].mean(0), VARIANCE_FLOOR * whole)
+    return variance
+
+
+# --- the variance of the errors
+
+
+@pytest.mark.parametrize("n", [10, 99, 1000])
+def test_the_variance_is_that_of_the_training_rows_that_are_rebuilt_best(linear, n):
+    training = raw_rows(n, seed=1)
+    linear.calibrate(training, raw_rows(5, seed=2))
+    np.testing.assert_allclose(linear.variance, variance_by_definition(squared_errors(training)), rtol=1e-4)
+
+
+def test_anomalies_among_the_training_rows_do_not_move_the_variance_above_that_of_the_others(linear):
+    clean, far = raw_rows(850, seed=1), raw_rows(150, seed=2, deviation=10.0)
+    both = np.concatenate([clean, far])
+    linear.calibrate(both, clean)
+    assert (linear.variance.numpy() < squared_errors(clean).mean(0)).all()
+    assert (squared_errors(both).mean(0) > 10 * squared_errors(clean).mean(0)).all()  # as it would be of all rows
+
+
+def test_a_feature_that_is_always_rebuilt_has_a_small_variance_and_no_division_by_zero(linear):
+    training = np.tile((DIRECTION * 2 * SCALE + SHIFT).astype(np.float32), (20, 1))
+    linear.calibrate(training, training)
+    assert (linear.variance > 0).all()
+    assert np.isfinite(linear.score(training).score).all()
+
+
+# --- the score
+
+
+def test_the_score_is_the_negative_log_density_of_the_errors_under_students_t(linear):
+    linear.calibrate(raw_rows(200, seed=1), raw_rows(50, seed=2))
+    raw = raw_rows(40, seed=3, deviation=3.0)
+    deviations = np.sqrt(squared_errors(raw) / linear.variance.numpy().astype(np.float64))
+    density = stats.t(df=TAILS).logpdf
+    expected = density(0.0) - density(deviations)
+    found = linear.score(raw)
+    np.testing.assert_allclose(found.contributions, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.score, expected.sum(1), rtol=1e-4)
+
+
+@every_kind
+def test_contributions_and_divergence_add_up_to_the_score(kind, untrained, data):
+    model, raw = untrained[kind], data.sample("test", 100)
+    found, divergence = model.score(raw), np.zeros(100)
+    if kind == "variational":
+        with torch.no_grad():
+            divergence = gaussian_kl(*model.autoencoder.posterior(model.scaled(torch.from_numpy(raw)))).numpy()
+        assert (divergence > 0).all()
+    np.testing.assert_allclose(found.contributions.sum(1) + divergence, found.score, rtol=1e-5)
+    assert (found.contributions >= 0).all()
+
+
+@every_kind
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_the_score_depends_neither_on_the_batch_nor_on_the_order_of_rows(kind, size, untrained, data, monkeypatch):
+    model, raw = untrained[kind], data.sample("test", 100)
+    order = np.random.default_rng(0).permutation(len(raw))
+    whole = model.score(raw)
+    monkeypatch.setattr(trained_model, "BATCH_ROWS", size)
+    parts = model.score(raw[order])
+    np.testing.assert_allclose(parts.score, whole.score[order], rtol=1e-5)
+    np.testing.assert_allclose(parts.contributions, whole.contributions[order], rtol=1e-4, atol=1e-5)
+
+
+def test_the_variational_types_draws_of_a_row_are_the_same_in_any_batch(untrained, data):
+    model = untrained["variational"]
+    x = model.scaled(torch.from_numpy(data.sample("test", 20)))
+    with torch.no_grad():
+        together = torch.stack(list(model.autoencoder.draws(x)))
+        alone = torch.cat([torch.stack(list(model.autoencoder.draws(row[None]))) for row in x], 1)
+    torch.testing.assert_close(together, alone)
+    assert len(together.unique(dim=0)) == len(together) > 1
+
+
+def test_draws_leave_the_global_random_stream_alone(untrained, data):
+    before = torch.get_rng_state()
+    untrained["variational"].score(data.sample("test", 5))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# --- percentile and p-value
+
+
+@every_kind
+def test_percentile_and_p_value_are_shares_of_the_clean_validation_rows(kind, untrained, data):
+    model, clean = untrained[kind], untrained[kind].calibration.tolist()
+    found = model.score(data.sample("test", 200))
+    for score, percentile, p_value in zip(found.score.tolist(), found.percentile, found.p_value, strict=True):
+        assert percentile == pytest.approx(100 * sum(other < score for other in clean) / len(clean))
+        assert p_value == pytest.approx((1 + sum(other >= score for other in clean)) / (1 + len(clean)))
+    assert len(clean) == model.description.calibration_rows == len(data.rows["validation"])
+
+
+def test_the_clean_scores_are_those_of_the_clean_rows(linear):
+    clean = raw_rows(50, seed=2)
+    linear.calibrate(raw_rows(200, seed=1), clean)
+    np.testing.assert_allclose(linear.calibration, np.sort(linear.score(clean).score), rtol=1e-6)
+
+
+def test_the_smallest_p_value_is_one_over_one_more_than_the_clean_rows_and_the_largest_is_1(linear):
+    linear.calibrate(raw_rows(200, seed=1), raw_rows(49, seed=2))
+    found = linear.score(np.stack([SHIFT + 1e6 * SCALE * np.array([1, -1, 1], np.float32), SHIFT]))
+    assert found.p_value.tolist() == [1 / 50, 1.0]
+    assert found.percentile.tolist() == [100.0, 0.0]
+
+
+def test_p_values_of_rows_like_the_clean_ones_are_uniform(linear):
+    n, repeats = 19, 600
+    linear.calibrate(raw_rows(200, seed=1), raw_rows(5, seed=2))
+    p_values = []
+    for repeat in range(repeats):  # of each draw of clean rows one: those of the same draw hang together
+        linear.calibrate(raw_rows(50, seed=10_000), raw_rows(n, seed=repeat))
+        p_values.append(linear.score(raw_rows(1, seed=50_000 + repeat)).p_value[0])
+    counts = np.bincount(np.rint(np.array(p_values) * (n + 1)).astype(int), minlength=n + 2)[1:]
+    assert counts.sum() == repeats
+    assert stats.chisquare(counts).pvalue > 0.01
+
+
+def test_rows_that_are_all_the_same_have_the_largest_p_value(linear):
+    same = np.tile(raw_rows(1, seed=1), (30, 1))
+    linear.calibrate(raw_rows(200, seed=2), same)
+    assert set(linear.score(same).p_value) == {1.0}
+
+
+# --- one scaling
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_scaling_is_bit_for_bit_the_same_in_training_evaluation_and_serving(data, untrained, tmp_path, dtype):
+    rng = np.random.default_rng(0)
+    shift, scale = rng.normal(size=64).astype(np.float32), rng.uniform(0.1, 30, 64).astype(np.float32)
+    odd = replace(data, shift=shift, scale=scale)
+    model = TrainedModel(
+        untrained["undercomplete"].description,
+        untrained["undercomplete"].autoencoder,
+        torch.from_numpy(shift),
+        torch.from_numpy(scale),
+    )
+    raw = data.rows["test"].read(0, 50).astype(dtype)
+    training = model.scaled(torch.from_numpy(raw)).numpy()
+    np.testing.assert_array_equal(odd.scaled(raw), training, strict=True)
+    seen = []
+    model.autoencoder.encoder.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].numpy().copy()))
+    try:
+        answer(model, "encode", raw)
+    finally:
+        model.autoencoder.encoder._forward_pre_hooks.clear()
+    np.testing.assert_array_equal(seen[0], training, strict=True)

@@ -1,0 +1,132 @@
+"""The registry: aliases, ledger and rollback on real versions of small, untrained models."""
+
+import json
+
+import pytest
+import torch
+
+from autoencoders.core.errors import UserError
+from autoencoders.models import build
+from autoencoders.models.trained.model import ModelDescription, TrainedModel
+from autoencoders.models.trained.saved import save
+from autoencoders.params.params import load_params
+from autoencoders.registry.promotion import may_promote, winner
+from autoencoders.registry.registry import Registry
+from autoencoders.tracking.runs import Runs
+
+ROW = {"model": "undercomplete", "code_size": 8, "pca_test_squared_error": 1.0, "test_squared_error": 1.0}
+ROW |= {"test_squared_error_ci95": [0.9, 1.1]}
+
+
+@pytest.fixture
+def registry(tracked_root, description):
+    return Registry(Runs(description).client, "digits")
+
+
+@pytest.fixture
+def add(registry, tracked_root, description):
+    """Registers an undercomplete model with random weights of a seed."""
+    runs, params = Runs(description), load_params()
+
+    def added(seed: int) -> str:
+        torch.manual_seed(seed)
+        architecture = params.plan("undercomplete", description.facts).architecture
+        told = ModelDescription(
+            kind="undercomplete",
+            architecture=architecture,
+            own={},
+            params={"kind": "undercomplete"},
+            data="digits",
+            schema=description.schema,
+            split_sha256="a" * 64,
+            fingerprint=f"f{seed}",
+            epochs=1,
+            best_epoch=1,
+        )
+        model = TrainedModel(told, build("undercomplete", architecture, {}), torch.zeros(64), torch.ones(64))
+        save(model, [{"val/reconstruction_loss": 1.0}], tracked_root / f"{seed}" / "undercomplete")
+        run_id = runs.trained(tracked_root / f"{seed}" / "undercomplete")
+        return registry.add(tracked_root / f"{seed}" / "undercomplete", run_id, ROW, {"data": "digits"}, 0.05)
+
+    return added
+
+
+def test_an_identical_model_is_not_registered_twice(registry, add):
+    assert add(1) == add(1)
+    assert add(2) != add(1)
+    assert len(registry.versions()) == 2
+
+
+def test_the_page_of_a_logged_model_names_its_version(registry, add):
+    version = registry.client.get_model_version(registry.name, add(1))
+    logged = registry.client.get_logged_model(version.source.removeprefix("models:/"))
+    assert logged.experiment_id == registry.client.get_run(version.run_id).info.experiment_id
+    assert logged.source_run_id == version.run_id
+    assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": registry.name, "version": version.version}]
+
+
+def test_rollback_undoes_promotions_one_by_one_and_the_ledger_keeps_every_decision(registry, add):
+    first, second, third = add(1), add(2), add(3)
+    for version in (first, second, third):
+        registry.promote_by_hand(version, "a test")
+    assert registry.champion() == third
+    assert registry.rollback().after == second
+    assert registry.rollback().after == first
+    assert registry.rollback().after is None
+    assert registry.champion() is None
+    with pytest.raises(UserError, match="no promotion to roll back"):
+        registry.rollback()
+    assert [decision.action for decision in registry.history()] == ["promoted"] * 3 + ["rolled_back"] * 3
+    registry.promote_by_hand(second, "again")
+    assert registry.rollback().after is None
+
+
+def test_a_champion_that_was_deleted_can_not_come_back(registry, add):
+    first, second = add(1), add(2)
+    for version in (first, second):
+        registry.promote_by_hand(version, "a test")
+    registry.client.delete_model_version(registry.name, first)
+    with pytest.raises(UserError, match=f"version {first}, the champion before, was deleted"):
+        registry.rollback()
+    assert registry.champion() == second
+
+
+def test_a_kept_version_is_the_challenger_until_it_is_promoted(registry, add):
+    first, second = add(1), add(2)
+    registry.promote_by_hand(first, "a test")
+    registry.keep(second, "not better")
+    assert (registry.champion(), registry.challenger()) == (first, second)
+    registry.promote_by_hand(second, "by hand")
+    assert (registry.champion(), registry.challenger()) == (second, None)
+    with pytest.raises(UserError, match=r"no version 7; there are 1, 2"):
+        registry.promote_by_hand("7", "by hand")
+
+
+RANKED = [  # model, code size, error and share of the variance kept on validation
+    ("sparse", 4, 2.0, 0.91),
+    ("variational", 8, 1.0, 0.95),
+    ("denoising", 2, 3.0, 0.89),
+    ("pca", 1, 0.5, 0.99),
+]
+
+
+@pytest.mark.parametrize(
+    ("goal", "kept", "best"),
+    [("reconstruct", 0.9, "variational"), ("compress", 0.9, "sparse"), ("compress", 0.99, "variational")],
+)
+def test_the_winner_is_the_best_on_validation_as_the_goal_ranks_it_and_no_baseline_wins(goal, kept, best):
+    names = ("model", "code_size", "validation_squared_error", "validation_explained_variance")
+    rows = [dict(zip(names, row, strict=True)) for row in RANKED]
+    params = load_params().override({"tune.goal": goal, "tune.explained_variance": kept})
+    assert winner(rows, params) == best
+
+
+@pytest.mark.parametrize(
+    ("promote", "experiment", "allowed"),
+    [("auto", None, True), ("auto", "x", False), (True, "x", True), (False, None, False)],
+)
+def test_an_experiment_promotes_only_where_it_is_told_to(monkeypatch, promote, experiment, allowed):
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    if experiment:
+        monkeypatch.setenv("DVC_EXP_NAME", experiment)
+    assert may_promote(load_params().override({"registry.promote": promote})) is allowed

@@ -1,0 +1,280 @@
+"""Every operation against the model's own methods; raw columns come back; an error names what is wrong."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from autoencoders.core.errors import DataError
+from autoencoders.data.prepared.prepared import load_prepared
+from autoencoders.data.prepared.schema import OTHER, encode
+from autoencoders.models import AUTOENCODERS
+from autoencoders.models.trained.model import TrainedModel
+from autoencoders.models.trained.scores import Scores, mean_scores
+from autoencoders.serving.inference import OPERATIONS, REASONS, answer
+
+every_kind = pytest.mark.parametrize("kind", AUTOENCODERS)
+NUMBERS = ["length", "width"]
+
+
+@pytest.fixture(scope="module")
+def images(digits: Path) -> np.ndarray:
+    """Raw test rows, uint8."""
+    return load_prepared(digits).rows["test"].read(0, 30)
+
+
+@pytest.fixture
+def model(table_models: dict[str, TrainedModel]) -> TrainedModel:
+    return table_models["undercomplete"]
+
+
+@pytest.fixture
+def features(model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:
+    return encode(model.description.schema, pa.Table.from_pandas(frame))
+
+
+# --- images
+
+
+@every_kind
+def test_operations_on_images_are_the_models_own_methods(kind, untrained, images):
+    model = untrained[kind]
+    codes = model.encode(images)
+    np.testing.assert_array_equal(answer(model, "encode", images), codes)
+    np.testing.assert_array_equal(answer(model, "decode", codes), model.decode(codes))
+    for op in ("reconstruct", "denoise"):
+        np.testing.assert_array_equal(answer(model, op, images), model.reconstruct(images))
+    np.testing.assert_array_equal(answer(model, "score", images)["score"], model.score(images).score)
+
+
+def test_images_come_back_in_the_shape_that_they_came_in(untrained, images):
+    model, flat = untrained["undercomplete"], images.reshape(-1, 64)
+    square = images.reshape(-1, 8, 8)
+    for op in ("reconstruct", "interpolate"):
+        whole, by_rows = answer(model, op, square), answer(model, op, flat)
+        assert whole.shape == (len(by_rows), 8, 8)
+        np.testing.assert_array_equal(whole.reshape(len(whole), -1), by_rows)
+    np.testing.assert_array_equal(answer(model, "encode", square), answer(model, "encode", flat))
+
+
+def test_pixels_in_a_data_frame_are_an_array(untrained, images):
+    model = untrained["undercomplete"]
+    frame = pd.DataFrame(images.reshape(-1, 64).astype(float))
+    np.testing.assert_allclose(answer(model, "encode", frame), model.encode(images), rtol=1e-6)
+
+
+# --- columns
+
+
+@pytest.mark.parametrize("form", ["frame", "table", "columns", "strange index"])
+def test_rows_may_come_as_a_data_frame_a_table_or_columns_by_name(model, frame, features, form):
+    rows: Any = {
+        "frame": frame,
+        "table": pa.Table.from_pandas(frame),
+        "columns": {name: column.to_list() for name, column in frame.items()},
+        "strange index": frame.set_index(pd.Index(range(1000, 1400)).astype(str)),
+    }[form]
+    np.testing.assert_array_equal(answer(model, "encode", rows), model.encode(features))
+
+
+def test_the_order_of_columns_and_columns_beside_them_do_not_matter(model, frame):
+    other = frame[frame.columns[::-1]].assign(note="x")
+    np.testing.assert_array_equal(answer(model, "encode", other), answer(model, "encode", frame))
+
+
+@pytest.mark.parametrize("op", ["reconstruct", "denoise"])
+def test_a_reconstruction_has_the_raw_columns_with_categories_and_constants(model, frame, features, op):
+    found = answer(model, op, frame)
+    assert list(found.columns) == list(frame.columns)
+    assert len(found) == len(frame)
+    assert set(found["site"]) == {"A"}
+    assert set(found["unit"]) == {7}
+    x_hat, names = model.reconstruct(features), model.description.schema.features
+    for name in NUMBERS:
+        np.testing.assert_array_equal(found[name], x_hat[:, names.index(name)])
+    colours = [name.removeprefix("colour=") for name in names if name.startswith("colour=")]
+    assert colours == ["blue", "green", "red", OTHER]
+    nearest = x_hat[:, [names.index(f"colour={colour}") for colour in colours]].argmax(1)
+    assert list(found["colour"]) == [colours[i] for i in nearest]
+
+
+def test_a_reconstruction_is_near_the_row(model, frame):
+    found = answer(model, "reconstruct", frame)
+    for name in NUMBERS:
+        assert np.corrcoef(found[name], frame[name])[0, 1] > 0.8
+
+
+def test_decode_gives_the_reconstruction_of_the_codes(model, frame):
+    pd.testing.assert_frame_equal(
+        answer(model, "decode", answer(model, "encode", frame)), answer(model, "reconstruct", frame)
+    )
+
+
+def test_an_unknown_category_is_the_place_of_the_others(model, frame, features):
+    found = encode(model.description.schema, pa.Table.from_pandas(frame.assign(colour="violet")))
+    names = model.description.schema.features
+    assert (found[:, names.index(f"colour={OTHER}")] == 1).all()
+    assert np.isfinite(answer(model, "score", frame.assign(colour="violet"))["score"]).all()
+
+
+def test_constant_columns_may_be_missing_in_new_rows(model, frame):
+    few = frame.drop(columns=["site", "unit"])
+    np.testing.assert_array_equal(answer(model, "encode", few), answer(model, "encode", frame))
+
+
+# --- score
+
+
+def test_scores_are_the_models_and_the_verdict_is_the_rates(model, frame, features):
+    expected = model.score(features)
+    for rate in (0.01, 0.05, 0.5):
+        found = answer(model, "score", frame, rate=rate)
+        assert list(found.columns) == ["score", "percentile", "p_value", "anomaly", "reasons"]
+        for name in ("score", "percentile", "p_value"):
+            np.testing.assert_array_equal(found[name], getattr(expected, name))
+        assert list(found["anomaly"]) == [p <= rate for p in expected.p_value]
+    assert 0 < found["anomaly"].mean() < 1
+
+
+@pytest.mark.parametrize(("column", "value"), [("length", 500.0), ("width", -900.0)])
+def test_a_row_with_a_value_that_is_out_of_place_is_an_anomaly(model, frame, column, value):
+    found = answer(model, "score", frame.head(20).assign(**{column: value}))
+    assert found["anomaly"].all()
+    assert set(found["percentile"]) == {100}
+
+
+def test_reasons_are_the_columns_shares_of_the_score_of_a_category_all_its_places(model, frame, features):
+    scores, names = model.score(features), model.description.schema.features
+    for i, reasons in enumerate(answer(model, "score", frame)["reasons"].head(50)):
+        parts = dict(reason.rsplit(" ", 1) for reason in reasons.split("; "))
+        for column, share in parts.items():
+            own = [j for j, name in enumerate(names) if name.split("=")[0] == column]
+            assert share == f"{scores.contributions[i, own].sum() / scores.score[i]:.0%}"
+
+
+def test_reasons_are_shares_of_the_score_the_largest_first(model, frame):
+    for reasons in answer(model, "score", frame)["reasons"]:
+        parts = [reason.rsplit(" ", 1) for reason in reasons.split("; ")]
+        shares = [float(share.rstrip("%")) for _, share in parts]
+        assert shares == sorted(shares, reverse=True)
+        assert len(parts) == REASONS == len({"length", "colour", "width"} & {name for name, _ in parts})
+        assert sum(shares) == pytest.approx(100, abs=2)  # all three columns; each share is rounded
+
+
+# --- sample and interpolate
+
+
+def test_samples_are_repeatable_draws_of_raw_rows(table_models, frame):
+    model = table_models["variational"]
+    first, again, other = (answer(model, "sample", None, n=50, seed=seed) for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+    assert list(first.columns) == list(frame.columns)
+    assert len(first) == 50
+    assert first["length"].nunique() == 50
+
+
+def test_an_interpolation_goes_from_the_first_row_to_the_second(model, frame):
+    found = answer(model, "interpolate", frame.head(4), steps=5)
+    rebuilt = answer(model, "reconstruct", frame.head(4))
+    assert len(found) == 10
+    for name in NUMBERS:
+        np.testing.assert_allclose(found[name][[0, 4, 5, 9]], rebuilt[name], rtol=1e-5)
+    codes = answer(model, "encode", frame.head(4))
+    middle = answer(model, "decode", (codes[::2] + codes[1::2]) / 2)
+    np.testing.assert_allclose(found["width"][[2, 7]], middle["width"], rtol=1e-4)
+
+
+def test_an_interpolation_starts_at_the_reconstruction_where_users_get_another_code(untrained):
+    model = copy.deepcopy(untrained["sparse"])
+    model.autoencoder.encoding, model.autoencoder.threshold = "soft_threshold", 0.4
+    rows = np.random.default_rng(0).integers(0, 17, (4, 64))
+    rebuilt = answer(model, "reconstruct", rows)
+    np.testing.assert_allclose(answer(model, "interpolate", rows, steps=2), rebuilt, rtol=1e-5)
+    assert not np.allclose(answer(model, "decode", answer(model, "encode", rows)), rebuilt, rtol=1e-2)
+
+
+# --- errors
+
+
+REFUSED = [
+    ("paint", {}, ["op = 'paint'", *OPERATIONS]),
+    ("encode", {"drop": "width"}, ["missing columns: width", "length", "colour"]),
+    ("encode", {"width": "wide"}, ["column width", "not numbers", "wide"]),
+    ("score", {"width": [1.0, None, 2.0, 3.0]}, ["missing values", "width", "row 2"]),
+    ("reconstruct", {"length": [1.0, np.inf, 2.0, 3.0]}, ["length", "row 2", "inf"]),
+    ("interpolate", {"rows": 3}, ["op = interpolate", "3 rows"]),
+    ("interpolate", {"steps": 1}, ["op = interpolate", "steps = 1"]),
+    ("sample", {}, ["op = sample", "variational", "undercomplete"]),
+]
+
+
+@pytest.mark.parametrize(("op", "change", "parts"), REFUSED)
+def test_a_request_that_can_not_be_answered_is_refused_by_name(model, frame, op, change, parts):
+    rows = frame.head(change.get("rows", 4))
+    columns = {name: value for name, value in change.items() if name in frame}
+    rows = rows.assign(**columns).drop(columns=change.get("drop", []))
+    with pytest.raises(DataError) as caught:
+        answer(model, op, rows, **({"steps": change["steps"]} if "steps" in change else {}))
+    assert all(part in str(caught.value) for part in parts), caught.value
+
+
+@pytest.mark.parametrize(
+    "codes", [[[1.0]], [[1.0, 2.0, 3.0]], [1.0, 2.0], [[1.0, np.nan]], [["a", "b"]], [[1.0], [1.0, 2.0]], None]
+)
+def test_codes_that_are_none_are_refused(model, codes):
+    with pytest.raises(DataError, match="op = decode: "):
+        answer(model, "decode", codes)
+
+
+@pytest.mark.parametrize("n", [0, -1, 1_000_001])
+def test_a_number_of_samples_out_of_range_is_refused(table_models, n):
+    with pytest.raises(DataError, match=f"op = sample: n = {n}: must lie in 1 to 1,000,000"):
+        answer(table_models["variational"], "sample", None, n=n)
+
+
+@pytest.mark.parametrize("width", [9, 63, 65])
+def test_images_of_another_size_are_refused_with_both_shapes(untrained, width):
+    with pytest.raises(DataError, match=rf"rows of shape \({width},\), expected \(8, 8\)"):
+        answer(untrained["sparse"], "reconstruct", np.zeros((2, width)))
+
+
+@pytest.mark.parametrize("rows", [{"length": [1.0, 2.0], "width": [1.0]}, [[1.0], [1.0, 2.0]], {"length": [object()]}])
+def test_rows_that_are_no_table_are_refused(model, rows):
+    with pytest.raises(DataError):
+        answer(model, "encode", rows)
+
+
+@pytest.mark.parametrize("rows", [None, 5.0, "rows", [], {}])
+def test_what_is_no_rows_at_all_is_refused(model, untrained, rows):
+    for asked in (model, untrained["sparse"]):
+        with pytest.raises(DataError):
+            answer(asked, "reconstruct", rows)
+
+
+def test_the_first_rows_number_counts_in_messages(model, frame):
+    with pytest.raises(DataError, match="row 1002"):
+        answer(model, "encode", frame.head(4).assign(width=[1.0, None, 2.0, 3.0]), first=1000)
+
+
+@pytest.mark.parametrize("op", ["encode", "score", "reconstruct"])
+def test_no_rows_are_refused(model, untrained, frame, op):
+    for asked, rows in ((model, frame.head(0)), (untrained["sparse"], np.zeros((0, 64)))):
+        with pytest.raises(DataError, match=f"op = {op}: no rows"):
+            answer(asked, op, rows)
+
+
+def test_an_ensembles_score_is_the_mean_and_its_p_value_twice_the_mean():
+    """Vovk & Wang 2020: the mean of p-values alone would not be one."""
+    found = [
+        Scores(np.array([score]), np.full((1, 2), score), np.array([percentile]), np.array([p_value]))
+        for score, percentile, p_value in ((2.0, 50.0, 0.1), (4.0, 90.0, 0.3))
+    ]
+    score, contributions, percentile, p_value = mean_scores(found)
+    assert (score[0], contributions.tolist(), percentile[0], p_value[0]) == (3.0, [[3.0, 3.0]], 70.0, 0.4)
+    assert mean_scores([found[0], found[0]._replace(p_value=np.array([0.9]))]).p_value[0] == 1.0
+    assert mean_scores(found[:1]) is found[0]

@@ -1,0 +1,89 @@
+"""The way of a user's file through the stages, and good tables to spoil."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoencoders.core.errors import UserError
+from autoencoders.data.preparation.prepare import prepare
+from autoencoders.data.prepared.prepared import Prepared, load_prepared
+from autoencoders.data.sources.source import check, download
+from autoencoders.params.params import Params
+from autoencoders.params.sections import Data
+
+
+def everything(folder: Path) -> dict[str, bytes | None]:
+    """All below a folder: files with their content, folders with None."""
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+class Intake:
+    """A user's files in `source`, and beside them the stages' data folder."""
+
+    def __init__(self, folder: Path, params: Params) -> None:
+        self.folder, self.params = folder, params
+        self.source, self.data = folder / "source", folder / "data"
+        self.raw, self.prepared = self.data / "raw", self.data / "prepared"
+        self.source.mkdir()
+        self.data.mkdir()
+
+    def file(self, name: str, content: bytes | str) -> Path:
+        """A new file of the user's."""
+        path = self.source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def array(self, name: str, values: Any, *, pickled: bool = False) -> Path:
+        """A new .npy file of the user's."""
+        np.save(self.source / name, np.asarray(values), allow_pickle=pickled)
+        return self.source / name
+
+    def section(self, path: Path | str, **values: Any) -> Data:
+        """params.yaml's data section with the user's path and other values."""
+        keys = {"path": str(path), **values}
+        return self.params.override({f"data.{key}": value for key, value in keys.items()}).data
+
+    def stages(self, data: Data) -> None:
+        """What `dvc repro` does with data: check, download, preprocess."""
+        check(data)
+        download(data, self.raw)
+        prepare(self.raw, self.prepared, data)
+
+    def load(self, path: Path | str, **values: Any) -> Prepared:
+        """The prepared data of the user's file."""
+        self.stages(self.section(path, **values))
+        return load_prepared(self.prepared)
+
+    def refusal(self, path: Path | str, **values: Any) -> str:
+        """The message with which the user's file is refused, after a look whether everything stayed as it was."""
+        self.prepared.mkdir()
+        (self.prepared / "of an earlier run.txt").write_text("kept")
+        source, before = everything(self.source), everything(self.data)
+        with pytest.raises(UserError) as caught:
+            self.stages(self.section(path, **values))
+        left = {name: content for name, content in everything(self.data).items() if name.split("/")[0] != "raw"}
+        assert left == before  # nor any temporary file beside it
+        assert everything(self.source) == source
+        assert everything(Path(tempfile.gettempdir())) == {}
+        return str(caught.value)
+
+
+def columns(n: int = 240) -> dict[str, list[Any]]:
+    """A good table: two numbers, a category, a constant."""
+    rng = np.random.default_rng(0)
+    return {
+        "length": [round(float(value), 3) for value in rng.normal(5, 2, n)],
+        "width": [int(value) for value in rng.integers(0, 10_000, n)],
+        "colour": [("red", "green", "blue")[i % 3] for i in range(n)],
+        "unit": ["cm"] * n,
+    }
+
+
+def csv(values: dict[str, list[Any]], separator: str = ",") -> str:
+    """A table's text."""
+    lines = [values, *zip(*values.values(), strict=True)]
+    return "".join(separator.join(map(str, line)) + "\n" for line in lines)

@@ -1,0 +1,19 @@
+"""Tables of one's own, prepared as the stages do it."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from autoencoders.data.preparation.prepare import prepare
+from autoencoders.data.prepared.prepared import Prepared, load_prepared
+from autoencoders.data.sources.source import download
+from autoencoders.params.params import Params
+
+
+def prepared_table(params: Params, frame: pd.DataFrame, folder: Path) -> tuple[Params, Prepared]:
+    """The table as a CSV file in the folder, split and scaled beside it; and the parameters that name it."""
+    frame.to_csv(folder / "table.csv", index=False)
+    changed = params.override({"data.name": "table", "data.path": str(folder / "table.csv")})
+    download(changed.data, folder / "raw")
+    prepare(folder / "raw", folder / "prepared", changed.data)
+    return changed, load_prepared(folder / "prepared")

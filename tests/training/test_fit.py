@@ -1,0 +1,448 @@
+"""Training: deterministic, resumable in any epoch, stopped by what should stop it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from autoencoders.core.errors import DivergedError
+from autoencoders.data.prepared.blocks import Blocks
+from autoencoders.data.prepared.prepared import Prepared, load_prepared
+from autoencoders.models import AUTOENCODERS, build
+from autoencoders.models.base import Loss
+from autoencoders.models.types.undercomplete import Undercomplete
+from autoencoders.models.types.variational import Variational
+from autoencoders.params.params import Params
+from autoencoders.training import batches, machine
+from autoencoders.training.batches import Batches
+from autoencoders.training.callbacks import CRITERION, Progress
+from autoencoders.training.fit import Fitted, fit
+from autoencoders.training.machine import chosen_precision
+from autoencoders.training.module import TRIM_AFTER, TrainingModule, warmup_cosine
+from autoencoders.training.optimizer import LeanAdamW
+from autoencoders.training.resume import ResumePoint
+
+QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16, "train.patience": 0}
+
+
+class StopError(Exception):
+    """What ends a training in these tests, as a kill would."""
+
+
+@pytest.fixture
+def data(digits: Path) -> Prepared:
+    return load_prepared(digits)
+
+
+def trained(kind: str, params: Params, data: Prepared, folder: Path, *, until: int | None = None) -> Fitted:
+    def log(epoch: int, means: dict[str, float]) -> None:
+        if epoch == until:
+            raise StopError
+
+    with ResumePoint(folder / "resume") as resume:
+        resume.every = 0.0  # seconds: a checkpoint each epoch
+        return fit(params.plan(kind, data.description.facts), data, fingerprint="f", resume=resume, log=log)
+
+
+def same(a: Fitted, b: Fitted) -> bool:
+    mine, other = a.model.state_dict(), b.model.state_dict()
+    return all(torch.equal(mine[name], other[name]) for name in mine) and a.history == b.history
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+@pytest.mark.parametrize("epoch", [2, 4])
+def test_a_training_that_was_stopped_in_any_epoch_ends_with_the_same_weights_and_curves(
+    kind, epoch, params, data, tmp_path, capsys
+):
+    params = params.override(QUICK)
+    whole = trained(kind, params, data, tmp_path / "whole")
+    with pytest.raises(StopError):
+        trained(kind, params, data, tmp_path / "parts", until=epoch)
+    capsys.readouterr()
+    resumed = trained(kind, params, data, tmp_path / "parts")
+    assert f"resuming from epoch {epoch - 1}\n" in capsys.readouterr().out
+    assert same(resumed, whole)
+
+
+def test_a_training_without_log_or_resume_point_is_the_same_training(params, data, tmp_path):
+    params = params.override({**QUICK, "train.epochs": 2})
+    assert same(
+        fit(params.plan("denoising", data.description.facts), data), trained("denoising", params, data, tmp_path)
+    )
+
+
+def test_each_epoch_is_logged_once_with_what_the_history_keeps(params, data):
+    logged = []
+    fitted = fit(
+        params.override(QUICK).plan("denoising", data.description.facts),
+        data,
+        log=lambda epoch, means: logged.append((epoch, means)),
+    )
+    assert logged == list(enumerate(fitted.history, 1))
+
+
+def test_a_log_tells_each_epoch_in_a_line(params, data, capsys):
+    params = params.override({**QUICK, "train.epochs": 2})
+    history = fit(params.plan("sparse", data.description.facts), data, callbacks=[Progress("sparse")]).history
+    parts = [(means["train/reconstruction_loss"], means[CRITERION]) for means in history]
+    lines = [f"epoch {n}/2 sparse train {train:.4f} val {val:.4f}" for n, (train, val) in enumerate(parts, 1)]
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_the_model_says_which_execution_trained_it(params, data):
+    fitted = fit(
+        params.override({**QUICK, "train.epochs": 1}).plan("undercomplete", data.description.facts),
+        data,
+        fingerprint="f" * 32,
+    )
+    assert fitted.model.description.fingerprint == "f" * 32
+
+
+def test_the_seed_decides_everything(params, data, tmp_path):
+    params = params.override({**QUICK, "train.epochs": 1})
+    first, again, other = (
+        trained("denoising", params.override({"seed": seed}), data, tmp_path / name)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert same(first, again)
+    assert not same(first, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        ("contractive", {"models.contractive.weight": 0.0}),
+        ("denoising", {"models.denoising.level": 0.0}),
+        ("sparse", {"models.sparse.weight": 0.0}),
+    ],
+)
+def test_with_weight_0_a_whole_training_equals_undercomplete_exactly(kind, own, params, data, tmp_path):
+    params = params.override({**QUICK, **own, "network.code_activation": "sigmoid"}).override({})
+    params = params.model_copy(update={"models": params.models.model_copy(update={"variational": None})})
+    plain = trained("undercomplete", params, data, tmp_path / "plain")
+    limit = trained(kind, params, data, tmp_path / "limit")
+    assert all(torch.equal(v, limit.model.state_dict()[k]) for k, v in plain.model.state_dict().items())
+    assert [e[CRITERION] for e in plain.history] == [e[CRITERION] for e in limit.history]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_becomes_nan_or_inf_stops_with_causes_and_keeps_the_last_good_checkpoint(
+    value, params, data, tmp_path, monkeypatch
+):
+    def loss(self: Variational, x: torch.Tensor, generator: torch.Generator) -> Loss:
+        found = original(self, x, generator)
+        return Loss(found.reconstruction + value, found.penalty) if self.progress >= 0.5 else found
+
+    original = Variational.loss
+    monkeypatch.setattr(Variational, "loss", loss)
+    with pytest.raises(DivergedError) as told:
+        trained("variational", params.override({**QUICK, "train.learning_rate": 0.01}), data, tmp_path)
+    assert f"train/reconstruction_loss became {value} in epoch 3. Likely causes:" in str(told.value)
+    assert "train.learning_rate = 0.01 is too high" in str(told.value)
+    kept = tmp_path / "resume/last.ckpt"
+    assert str(kept) in str(told.value)
+    checkpoint = torch.load(kept, weights_only=True)
+    assert len(checkpoint["callbacks"]["History"]["epochs"]) == 2
+    assert all(torch.isfinite(v).all() for v in checkpoint["state_dict"].values())
+
+
+def test_weights_that_overflow_stop_the_training(params, data, tmp_path):
+    """A step multiplies each weight by 1 - rate * decay: by less than 1 in the first epoch, by -39 in the last ones."""
+    wild = {"train.learning_rate": 1.0, "train.weight_decay": 40.0, "train.epochs": 30, "train.warmup": 0.9}
+    with pytest.raises(DivergedError, match=r"became (nan|inf) in epoch \d+.*the last good checkpoint is kept"):
+        trained("variational", params.override({**QUICK, **wild}), data, tmp_path)
+    kept = torch.load(tmp_path / "resume/last.ckpt", weights_only=True)
+    assert all(torch.isfinite(v).all() for v in kept["state_dict"].values())
+
+
+def test_a_loss_that_is_nan_at_once_says_that_there_is_no_checkpoint(params, data, tmp_path):
+    data = replace(data, scale=data.scale / 1e30)
+    with pytest.raises(DivergedError, match=r"epoch 1.*no epoch was completed"):
+        trained("undercomplete", params.override({**QUICK, "network.loss": "mse"}), data, tmp_path)
+
+
+def test_training_stops_when_patience_is_over_and_gives_the_best_weights(params, data, tmp_path):
+    params = params.override({**QUICK, "train.epochs": 200, "train.patience": 3, "train.learning_rate": 0.3})
+    fitted = trained("undercomplete", params, data, tmp_path)
+    errors = [means[CRITERION] for means in fitted.history]
+    best = errors.index(min(errors)) + 1
+    assert fitted.model.description.best_epoch == best
+    assert fitted.model.description.epochs == len(errors) == best + 3
+
+
+def test_binarised_rows_are_0_or_1_with_their_values_chance_and_drawn_anew_in_each_epoch(params, data, monkeypatch):
+    seen: list[torch.Tensor] = []
+
+    def loss(self: Undercomplete, x: torch.Tensor, generator: torch.Generator) -> Loss:
+        if self.training:
+            seen.append(x)
+        return original(self, x, generator)
+
+    original = Undercomplete.loss
+    monkeypatch.setattr(Undercomplete, "loss", loss)
+    drawn = replace(data, description=replace(data.description, binarise=True))
+    fit(params.override({**QUICK, "train.epochs": 40}).plan("undercomplete", drawn.description.facts), drawn)
+    epochs = torch.cat(seen).unflatten(0, (40, -1))
+    assert set(epochs.unique().tolist()) == {0.0, 1.0}
+    assert len({tuple(epoch.mean(0).tolist()) for epoch in epochs}) == 40  # the rows' order alone changes no mean
+    rows = data.scaled(data.sample("train"))
+    deviation = np.sqrt((rows * (1 - rows)).mean(0) / len(rows) / 40)
+    assert (np.abs(epochs.mean((0, 1)).numpy() - rows.mean(0)) < 5 * deviation + 1e-6).all()
+
+
+def test_epochs_in_which_the_kl_warms_up_are_never_the_best(params, data, tmp_path):
+    params = params.override({**QUICK, "models.variational.warmup": 0.95, "models.variational.beta": 8.0})
+    fitted = trained("variational", params.override({"train.epochs": 60, "train.learning_rate": 0.02}), data, tmp_path)
+    assert fitted.model.description.best_epoch > 57
+    errors = [means[CRITERION] for means in fitted.history]
+    assert min(errors) < min(errors[57:])  # the test means something: a warm-up epoch had the lower error
+
+
+def test_validation_error_is_the_clean_error_of_the_saved_weights(params, data, tmp_path):
+    fitted = trained("denoising", params.override(QUICK), data, tmp_path)
+    model = fitted.model.eval()
+    x = model.scaled(torch.from_numpy(data.sample("validation")))
+    clean = model.autoencoder.reconstruction_loss(model.autoencoder.encode(x), x).mean().item()
+    assert math.isclose(clean, fitted.history[model.description.best_epoch - 1][CRITERION], rel_tol=1e-5)
+
+
+def test_clipping_bounds_what_a_step_may_change(params, data, tmp_path):
+    free, clipped = (
+        trained("undercomplete", params.override({**QUICK, "train.gradient_clip": clip}), data, tmp_path / str(clip))
+        for clip in (0.0, 1e-3)
+    )
+    assert not same(free, clipped)
+
+
+def test_the_checkpoint_is_gone_after_success(params, data, tmp_path):
+    trained("undercomplete", params.override({**QUICK, "train.epochs": 1}), data, tmp_path)
+    assert not (tmp_path / "resume").exists()
+
+
+def numbered(folder: Path, n: int) -> Blocks:
+    """Rows 0, 1, 2, ... on disk."""
+    np.save(folder / "rows.npy", np.arange(n, dtype=np.float32)[:, None])
+    return Blocks(folder / "rows.npy")
+
+
+def seeded(seed: int) -> Callable[[], torch.Generator]:
+    return lambda: torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(params=["in memory", "by blocks"])
+def where(request, monkeypatch):
+    """Whether a split is held as a whole, or read in blocks of 3 rows, 2 blocks at a time."""
+    if request.param == "by blocks":
+        monkeypatch.setattr(batches, "IN_MEMORY", 0)
+        monkeypatch.setattr(batches, "BLOCK_BYTES", 3 * 4)
+        monkeypatch.setattr(batches, "BUFFERED", 2)
+
+
+@pytest.mark.parametrize("n", [1, 4, 10, 23])
+def test_an_epoch_holds_every_row_once_in_batches_of_the_same_size(where, tmp_path, n):
+    batches = Batches(numbered(tmp_path, n), 4, seeded(0))
+    found = list(batches)
+    assert [len(batch) for batch in found] == [4] * (n // 4) + ([n % 4] if n % 4 else [])
+    assert len(batches) == len(found)
+    assert sorted(torch.cat(found)[:, 0].tolist()) == list(range(n))
+
+
+def test_rows_are_shuffled_by_the_generator_alone(where, tmp_path):
+    rows = numbered(tmp_path, 100)
+    first, again, other = (torch.cat(list(Batches(rows, 16, seeded(seed))))[:, 0] for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(first, torch.arange(100.0))
+
+
+def test_without_a_generator_rows_keep_their_order(where, tmp_path):
+    assert torch.cat(list(Batches(numbered(tmp_path, 10), 3)))[:, 0].tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("n", [3, 4, 10, 23])
+def test_devices_share_each_chunk_and_leave_out_a_last_one_with_too_few_rows(where, tmp_path, n):
+    rows, devices = numbered(tmp_path, n), 3
+    shares = [Batches(rows, 4, seeded(0), device, devices) for device in range(devices)]
+    whole = [chunk for chunk in Batches(rows, 4, seeded(0)) if len(chunk) >= devices]
+    assert {len(share) for share in shares} == {len(whole)}
+    for chunk, *parts in zip(whole, *shares, strict=True):
+        assert sorted(chunk[:, 0].tolist()) == sorted(torch.cat(parts)[:, 0].tolist())
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+# precision and threads
+
+
+@pytest.mark.parametrize(
+    ("asked", "width", "precision"),
+    [("auto", 32, "32-true"), ("32-true", 4096, "32-true"), ("bf16-mixed", 32, "bf16-mixed"), ("auto", 4096, "fast")],
+)
+def test_bf16_is_taken_where_it_is_asked_for_or_the_network_is_wide(asked, width, precision, params, data):
+    values = {"network.nodes_per_layer": [width, width], "train.precision": asked}
+    params, facts = params.override({**QUICK, **values}), data.description.facts
+    pair = build("undercomplete", params.plan("undercomplete", facts).architecture, {})
+    able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    expected = {"fast": "bf16-mixed" if able else "32-true"}.get(precision, precision)
+    assert chosen_precision(params.plan("undercomplete", facts).train, pair) == expected
+
+
+@pytest.mark.parametrize("trim", [0.0, 0.2])
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+def test_with_bf16_products_weights_and_evaluation_stay_fp32_and_the_error_is_as_good(
+    kind, trim, params, data, tmp_path
+):
+    params = params.override({**QUICK, "train.epochs": 8, "train.trim": trim})
+    full = trained(kind, params, data, tmp_path / "full")
+    mixed = trained(kind, params.override({"train.precision": "bf16-mixed"}), data, tmp_path / "mixed")
+    assert mixed.model.description.params["train.precision"] == "bf16-mixed"
+    assert {weight.dtype for weight in mixed.model.autoencoder.parameters()} == {torch.float32}
+    assert not same(full, mixed)
+    assert mixed.history[-1][CRITERION] == pytest.approx(full.history[-1][CRITERION], rel=0.05)
+    if not trim:
+        x = mixed.model.scaled(torch.from_numpy(data.sample("validation")))
+        clean = mixed.model.autoencoder.reconstruction_loss(mixed.model.autoencoder.encode(x), x).mean().item()
+        assert clean == pytest.approx(mixed.history[mixed.model.description.best_epoch - 1][CRITERION], rel=1e-5)
+
+
+class Threads(pl.Callback):
+    """How many threads a training has."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
+        self.found = torch.get_num_threads()
+
+
+@pytest.mark.parametrize(("asked", "found"), [(1, 1), (2, 2), ("auto", 1)])
+def test_a_training_takes_the_threads_it_is_given_and_gives_them_back(asked, found, params, data):
+    threads, before = Threads(), torch.get_num_threads()
+    params = params.override({**QUICK, "train.epochs": 1, "train.threads": asked})
+    fit(params.plan("undercomplete", data.description.facts), data, callbacks=[threads])
+    assert (threads.found, torch.get_num_threads()) == (found, before)
+
+
+# the penalty
+
+
+def test_a_single_epoch_has_no_warm_up_of_beta(params, data):
+    given = {**QUICK, "train.epochs": 1, "models.variational.warmup": 0.5}
+    with_beta, without = (
+        fit(
+            params.override({**given, "models.variational.beta": beta}).plan("variational", data.description.facts),
+            data,
+        ).history[0]
+        for beta in (10.0, 0.0)
+    )
+    assert with_beta["val/penalty"] < without["val/penalty"]
+
+
+# trimming
+
+
+def module(params: Params, kind: str, data: Prepared, trim: float) -> TrainingModule:
+    """A training's module before its first epoch."""
+    params, facts = params.override({**QUICK, "train.trim": trim}), data.description.facts
+    model = fit(params.override({"train.epochs": 1}).plan(kind, data.description.facts), data).model
+    return TrainingModule(model, params.plan(kind, facts).train, seed=1, rows=1)
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+@pytest.mark.parametrize("trim", [0.1, 0.25, 0.5])
+def test_the_rows_left_out_of_a_batch_are_the_ones_that_are_rebuilt_worst(kind, trim, params, data):
+    shell = module(params, kind, data, trim)
+    autoencoder, x = shell.model.autoencoder, shell.model.scaled(torch.from_numpy(data.sample("test", 50)))
+    kept = {tuple(row) for row in shell.trimmed(x).tolist()}
+    with torch.no_grad():
+        error = autoencoder.reconstruction_loss(autoencoder.encode(x), x)
+        error += shell.penalty_weight * autoencoder.divergence(x)
+    order = error.argsort().tolist()
+    n = 50 - int(trim * 50)
+    assert kept == {tuple(x[i].tolist()) for i in order[:n]}
+    assert len(kept) == n < 50
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_of_the_smallest_batch_a_row_is_left(params, data, rows):
+    shell = module(params, "undercomplete", data, 0.5)
+    x = shell.model.scaled(torch.from_numpy(data.sample("test", rows)))
+    assert len(shell.trimmed(x)) == rows - rows // 2
+
+
+class Trims(pl.Callback):
+    """Whether a training's batches are trimmed, by epoch."""
+
+    def __init__(self) -> None:
+        self.trims: list[bool] = []
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
+        self.trims.append(pl_module.trims)
+
+
+@pytest.mark.parametrize("kind", ["undercomplete", "variational"])
+def test_nothing_is_left_out_before_a_fifth_of_the_training(kind, params, data):
+    trims, epochs = Trims(), 10
+    runs = [
+        fit(
+            params.override({**QUICK, "train.epochs": epochs, "train.trim": trim}).plan(kind, data.description.facts),
+            data,
+            callbacks=callbacks,
+        )
+        for trim, callbacks in ((0.3, [trims]), (0.0, []))
+    ]
+    assert trims.trims == [epoch >= TRIM_AFTER * epochs for epoch in range(epochs)]
+    losses = [[means["train/reconstruction_loss"] for means in run.history] for run in runs]
+    assert losses[0][:2] == losses[1][:2]
+    assert losses[0][2] < losses[1][2]  # the mean of the batches' better rows
+
+
+def test_trimming_keeps_a_training_from_learning_its_anomalies(params, data, tmp_path):
+    rng, clean = np.random.default_rng(0), data.sample("train")
+    spoilt = clean.copy()
+    bad = rng.choice(len(spoilt), len(spoilt) // 10, replace=False)
+    spoilt[bad] = 16 * (rng.random((1, 64)) > 0.5)  # all anomalies are alike: easy to learn
+    np.save(tmp_path / "train.npy", spoilt)
+    contaminated = replace(data, rows={**data.rows, "train": Blocks(tmp_path / "train.npy")})
+    told = []
+    for trim in (0.0, 0.2):
+        changed = params.override({**QUICK, "train.epochs": 8, "train.trim": trim})
+        model = fit(changed.plan("undercomplete", data.description.facts), contaminated).model
+        errors = [np.square(model.reconstruct(rows) - rows).sum(1).mean() for rows in (spoilt[bad], clean)]
+        told.append(errors[0] / errors[1])
+    assert told[1] > 2 * told[0]
+
+
+# the learning rate
+
+
+def test_the_learning_rate_rises_linearly_and_falls_to_0_along_a_cosine():
+    steps, warmup = 100, 0.1
+    factors = [warmup_cosine(step, steps, warmup) for step in range(steps + 1)]
+    rises = [b - a for a, b in zip(factors[:10], factors[1:10], strict=False)]
+    assert all(math.isclose(rise, 1 / 11) for rise in rises)
+    assert max(factors) == factors[10] == 1.0
+    assert math.isclose(factors[55], 0.5)
+    assert math.isclose(factors[100], 0.0, abs_tol=1e-12)
+
+
+@pytest.mark.parametrize("batches_a_step", [1, 3, 64])
+def test_every_step_takes_its_own_place_in_the_schedule(batches_a_step, params, data, monkeypatch):
+    rates = []
+    update = LeanAdamW.update
+    monkeypatch.setattr(LeanAdamW, "update", lambda self, rate, clip: (rates.append(rate), update(self, rate, clip)))
+    monkeypatch.setattr(machine, "BATCHES_A_STEP", batches_a_step)
+    fit(params.override(QUICK).plan("undercomplete", data.description.facts), data)
+    train = params.plan("undercomplete", data.description.facts).train
+    steps = QUICK["train.epochs"] * math.ceil(len(data.rows["train"]) / train.batch_size)
+    assert rates == [train.learning_rate * warmup_cosine(step, steps, train.warmup) for step in range(steps)]
+
+
+def test_the_process_of_another_device_leaves_the_new_checkpoint_to_the_first(tmp_path):
+    new = tmp_path / "last.new"
+    new.write_bytes(b"written by the first device's process")
+    trainer = SimpleNamespace(world_size=2, is_global_zero=False, save_checkpoint=lambda path: None)
+    ResumePoint(tmp_path).on_train_epoch_end(trainer, None)
+    assert new.exists()

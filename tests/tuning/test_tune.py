@@ -1,0 +1,103 @@
+"""The stage: nothing to tune costs nothing, and what a study left is read with the file's own strictness."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autoencoders.core.errors import DataError, ParameterError
+from autoencoders.core.files import AGAIN
+from autoencoders.core.paths import TRIALS, TUNED, TUNED_VALUES
+from autoencoders.params.architecture import DataFacts
+from autoencoders.params.tuned import tuned, write_tuned
+from repository import ROOT
+
+UNTUNED = """
+import sys
+from pathlib import Path
+from autoencoders.params.params import load_params
+from autoencoders.params.tuned import tuned
+from autoencoders.tuning.tune import tune
+params = load_params(Path(sys.argv[1])).override({"tune.n_trials": 0})
+tune("sparse", params)
+assert tuned(params, "sparse") == params
+print(*{"optuna", "torch", "mlflow", "matplotlib"} & set(sys.modules))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the stage leaves what it found for `sparse`."""
+    monkeypatch.chdir(tmp_path)
+    return TUNED / "sparse"
+
+
+def test_no_trials_leave_no_values_and_import_nothing_heavy(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", UNTUNED, ROOT / "params.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
+    folder = tmp_path / TUNED / "sparse"
+    assert (folder / TUNED_VALUES).read_text() == "{}\n"
+    assert (folder / TRIALS).read_text() == "trial\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["figures", TRIALS, TUNED_VALUES]
+    assert list((folder / "figures").iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [TUNED.name]  # no journal, no store
+
+
+def test_what_a_study_found_reaches_the_training_unchanged(folder, params):
+    values = {"network.code_size": 5, "network.activation": "relu", "train.learning_rate": 0.1 + 0.2}
+    write_tuned(folder, values)
+    assert tuned(params, "sparse") == params.tuned("sparse", values)
+    flat = tuned(params, "sparse").plan("sparse", DataFacts(64, unit_interval=True)).flat()
+    assert {name: flat[name] for name in values} == values
+
+
+def test_a_missing_file_is_refused_with_the_stage_that_makes_it(folder, params):
+    with pytest.raises(DataError, match=r"^tuned/sparse/tuned.yaml: no such file; `dvc repro tune@sparse` makes it$"):
+        tuned(params, "sparse")
+
+
+DAMAGED = [
+    (b"", "not a mapping of dotted names"),
+    (b"- network.code_size\n", "not a mapping of dotted names"),
+    (b"network.code_size\n", "not a mapping of dotted names"),
+    (b"network.code_size: [5\n", "not YAML"),
+    (b"network.code_size: \xff\n", "not YAML"),
+    (b"<<<<<<< HEAD\nnetwork.code_size: 5\n=======\n", "not YAML"),
+    (b"5: 5\n", "not a mapping of dotted names"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), DAMAGED)
+def test_a_damaged_file_is_refused_with_its_name_and_what_to_do(folder, params, content, message):
+    folder.mkdir(parents=True)
+    (folder / TUNED_VALUES).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        tuned(params, "sparse")
+    assert str(caught.value).startswith(f"{folder / TUNED_VALUES}: {message}")
+    assert str(caught.value).endswith(f"; {AGAIN}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("network.code_size: 0", "models.sparse: network.code_size = 0: must be "),
+        ("network.code_size: '5'", "models.sparse: network.code_size = '5': must be "),
+        ("network.codesize: 5", "models.sparse: network.codesize: unknown key; "),
+        ("network: 5", "models.sparse: network = 5: must be "),
+        ("seed: 5", "models.sparse: seed: unknown key; "),
+        ("models.variational.warmup: 0.5", "models.sparse: models: unknown key; "),
+    ],
+)
+def test_a_value_that_no_study_can_have_written_is_refused_like_one_of_the_file(folder, params, text, message):
+    folder.mkdir(parents=True)
+    (folder / TUNED_VALUES).write_text(text)
+    with pytest.raises(ParameterError) as caught:
+        tuned(params, "sparse")
+    assert str(caught.value).startswith(message)
