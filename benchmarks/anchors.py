@@ -40,13 +40,24 @@ Rows = Mapping[str, Mapping[str, Any]]  # of a leaderboard, by model
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="one of anchors.yaml; may be repeated"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", default="1", help="one training each, separated by commas (default: %(default)s)")
     parser.add_argument(
-        "--jobs", type=int, default=2, help="experiments side by side, one thread each (default: %(default)s)"
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="one of anchors.yaml; may be repeated",
+    )
+    parser.add_argument(
+        "--seeds", default="1", help="one training each, separated by commas (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=2,
+        help="experiments side by side, one thread each (default: %(default)s)",
     )
     given = parser.parse_args()
     os.chdir(ROOT)
@@ -57,7 +68,9 @@ def main() -> None:
     Console(width=None if sys.stdout.isatty() else 100).print(table(found))
     print(f"\n{sources(found)}\n")
     missed = sum(not entry["pass"] for entry in found)
-    print(f"{len(found) - missed} of {len(found)} meet their target; {RESULTS} has the table, a figure each beside it")
+    print(
+        f"{len(found) - missed} of {len(found)} meet their target; {RESULTS} has the table, a figure each beside it"
+    )
 
 
 class Anchor(Section):
@@ -70,13 +83,17 @@ class Anchor(Section):
     unit: str
     source: str
     protocol: str
-    beside: dict[str, float | str]  # other figures, by name: numbers, or `row.number`s of the leaderboard
+    beside: dict[
+        str, float | str
+    ]  # other figures, by name: numbers, or `row.number`s of the leaderboard
     ours: str = ""  # `row.number` of the leaderboard
     less: str = ""  # another one, which is subtracted
     error: str = ""  # of ours: a standard error that is shown
     measure: Literal["number", "matched_jacobian", "least_below_pca"] = "number"
     commands: list[str] = Field(default=[STAGES])
-    variants: list[dict[str, Any]] = Field(default=[{}])  # values by dotted key, over the experiment's; all are run
+    variants: list[dict[str, Any]] = Field(
+        default=[{}]
+    )  # values by dotted key, over the experiment's; all are run
     at: int = 0  # matched_jacobian: number of the variant whose ratio is ours, from 0
 
     def reaches(self, ours: float, mark: float) -> bool:
@@ -97,22 +114,41 @@ def anchors(only: Sequence[str], seeds: Sequence[int], jobs: int) -> list[dict[s
 
     only: their names; none: all. What was run before and has not changed is not run again. Raises UserError.
     """
-    known = {name: validated(Anchor, entry, f"{ANCHORS}: {name}") for name, entry in load_tree(ANCHORS).items()}
+    known = {
+        name: validated(Anchor, entry, f"{ANCHORS}: {name}")
+        for name, entry in load_tree(ANCHORS).items()
+    }
     if unknown := set(only) - set(known):
-        raise UserError(f"no anchor {', '.join(sorted(unknown))}: {likely(min(unknown), list(known))}")
+        raise UserError(
+            f"no anchor {', '.join(sorted(unknown))}: {likely(min(unknown), list(known))}"
+        )
     chosen = {name: anchor for name, anchor in known.items() if name in (only or known)}
     seeds = list(dict.fromkeys(seeds))
-    work = [(name, seed, i) for seed in seeds for name, anchor in chosen.items() for i in range(len(anchor.variants))]
+    work = [
+        (name, seed, i)
+        for seed in seeds
+        for name, anchor in chosen.items()
+        for i in range(len(anchor.variants))
+    ]
     with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(work), desc="anchors", unit="run") as bar:
         ran = {task: pool.submit(_run, known[task[0]], *task, bar=bar) for task in work}
         try:
             wait(ran.values(), return_when=FIRST_EXCEPTION)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # of an interrupted or failed run: no further experiment
-    results = {entry["experiment"]: entry for entry in (read_json(RESULTS) if RESULTS.exists() else [])}
+            pool.shutdown(
+                wait=False, cancel_futures=True
+            )  # of an interrupted or failed run: no further experiment
+    results = {
+        entry["experiment"]: entry for entry in (read_json(RESULTS) if RESULTS.exists() else [])
+    }
     for name, anchor in chosen.items():
-        runs = [[ran[name, seed, i].result() for i in range(len(anchor.variants))] for seed in seeds]
-        measured = [MEASURES[anchor.measure](anchor, [folder for folder, _ in variants]) for variants in runs]
+        runs = [
+            [ran[name, seed, i].result() for i in range(len(anchor.variants))] for seed in seeds
+        ]
+        measured = [
+            MEASURES[anchor.measure](anchor, [folder for folder, _ in variants])
+            for variants in runs
+        ]
         seconds = float(np.mean([sum(seconds for _, seconds in variants) for variants in runs]))
         results[name] = result(name, anchor, [found.ours for found in measured], seconds)
         _draw(name, anchor, results[name], measured[0])
@@ -129,7 +165,9 @@ def _run(anchor: Anchor, name: str, seed: int, number: int, bar: Any) -> tuple[P
     log.unlink(missing_ok=True)
     values = {**anchor.variants[number], "seed": seed}
     folder = run(name, values, variant=variant, commands=anchor.commands, log=log, threads=1)
-    trained = sum(map(_training_seconds, (folder / MODELS).glob("[!.]*"))) or time.monotonic() - began
+    trained = (
+        sum(map(_training_seconds, (folder / MODELS).glob("[!.]*"))) or time.monotonic() - began
+    )
     bar.update()
     bar.write(f"{name}{variant}: trained {trained:.0f} s, {time.monotonic() - began:.0f} s in all")
     return folder, trained
@@ -139,7 +177,9 @@ def _training_seconds(model: Path) -> float:
     """How long the run that trained a model took."""
     description, client = load_description(model), store.open_store()
     experiment = store.experiment(client, experiment_name(description.data))
-    runs = client.search_runs([experiment], f"tags.{FINGERPRINT} = '{description.fingerprint}'", max_results=1)
+    runs = client.search_runs(
+        [experiment], f"tags.{FINGERPRINT} = '{description.fingerprint}'", max_results=1
+    )
     return (runs[0].info.end_time - runs[0].info.start_time) / 1000 if runs else 0.0
 
 
@@ -178,7 +218,9 @@ def _one_number(anchor: Anchor, folders: Sequence[Path]) -> Measured:
     rows = _rows(folders[0])
     ours = _number(rows, anchor.ours) - (_number(rows, anchor.less) if anchor.less else 0.0)
     beside = {"standard error": _number(rows, anchor.error)} if anchor.error else {}
-    return Measured(ours, {**{name: _number(rows, key) for name, key in anchor.beside.items()}, **beside})
+    return Measured(
+        ours, {**{name: _number(rows, key) for name, key in anchor.beside.items()}, **beside}
+    )
 
 
 def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
@@ -191,12 +233,20 @@ def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
         {
             "x": [row["test_squared_error"] for row in rows],
             "y": [row["scaled_jacobian_norm"] for row in rows],
-            "group": ["with penalty" if key in variant else "without" for variant in anchor.variants],
+            "group": [
+                "with penalty" if key in variant else "without" for variant in anchor.variants
+            ],
         }
     )
     plain = curve[curve.group == "without"].sort_values("x")
-    share = curve.y / np.exp(np.interp(*map(np.log, (curve.x, plain.x, plain.y)), left=np.nan, right=np.nan))
-    beside = {f"penalty {variant[key]}": float(share[i]) for i, variant in enumerate(anchor.variants) if key in variant}
+    share = curve.y / np.exp(
+        np.interp(*map(np.log, (curve.x, plain.x, plain.y)), left=np.nan, right=np.nan)
+    )
+    beside = {
+        f"penalty {variant[key]}": float(share[i])
+        for i, variant in enumerate(anchor.variants)
+        if key in variant
+    }
     if not np.isfinite(share[anchor.at]):
         raise UserError(
             f"{ANCHORS}: no variant without penalty has the error of variant {anchor.at}: {curve.x.tolist()}"
@@ -210,8 +260,15 @@ def _least_below_pca(anchor: Anchor, folders: Sequence[Path]) -> Measured:
     from autoencoders.params.params import Models
 
     errors = pd.read_csv(folders[0] / CURVE, index_col="code_size")
-    below = {kind: 100 * (1 - errors[kind] / errors["pca"]) for kind in Models.model_fields if kind in errors}
-    curve = [pd.DataFrame({"x": values.index, "y": values, "group": kind}) for kind, values in below.items()]
+    below = {
+        kind: 100 * (1 - errors[kind] / errors["pca"])
+        for kind in Models.model_fields
+        if kind in errors
+    }
+    curve = [
+        pd.DataFrame({"x": values.index, "y": values, "group": kind})
+        for kind, values in below.items()
+    ]
     worst = {kind: float(values.min()) for kind, values in below.items()}
     return Measured(min(worst.values()), worst, pd.concat(curve, ignore_index=True))
 
@@ -223,7 +280,11 @@ MEASURES: dict[str, Callable[[Anchor, Sequence[Path]], Measured]] = {
 }
 AXES = {
     "matched_jacobian": {"xlabel": "test squared error", "ylabel": "scaled Jacobian norm"},
-    "least_below_pca": {"xlabel": "code size", "ylabel": "test error below PCA, %", "xscale": "log"},
+    "least_below_pca": {
+        "xlabel": "code size",
+        "ylabel": "test error below PCA, %",
+        "xscale": "log",
+    },
 }
 
 
@@ -238,10 +299,17 @@ def _draw(name: str, anchor: Anchor, entry: Mapping[str, Any], found: Measured) 
             axes.plot(points.x, points.y, marker="o", label=str(group))
         axes.legend()
     else:
-        bars = {"ours": entry["ours"], "target": anchor.target, "published": anchor.published, **found.beside}
+        bars = {
+            "ours": entry["ours"],
+            "target": anchor.target,
+            "published": anchor.published,
+            **found.beside,
+        }
         figure, axes = drawing((7, 1 + 0.4 * len(bars)), title, xlabel=anchor.unit)
         colours = ["tab:blue", *["tab:gray"] * (len(bars) - 1)]
-        axes.bar_label(axes.barh(list(bars), list(bars.values()), color=colours), fmt="%.4g", padding=3)
+        axes.bar_label(
+            axes.barh(list(bars), list(bars.values()), color=colours), fmt="%.4g", padding=3
+        )
         axes.invert_yaxis()
         axes.margins(x=0.15)
     FOLDER.mkdir(exist_ok=True)
@@ -251,9 +319,23 @@ def _draw(name: str, anchor: Anchor, entry: Mapping[str, Any], found: Measured) 
 def table(results: Sequence[Mapping[str, Any]]) -> Table:
     """Ours, published and target, time, whether each is reached; of several seeds, a second line with their range."""
     found = Table(title="anchors", title_justify="left", box=None, padding=(0, 1, 0, 0))
-    for column in ("experiment", "ours", "published", "target", "unit", "training", "meets", "beats"):
-        words = column in ("experiment", "unit")  # folded where the terminal is narrow; no number is cut
-        found.add_column(column, justify="left" if words else "right", no_wrap=not words, overflow="fold")
+    for column in (
+        "experiment",
+        "ours",
+        "published",
+        "target",
+        "unit",
+        "training",
+        "meets",
+        "beats",
+    ):
+        words = column in (
+            "experiment",
+            "unit",
+        )  # folded where the terminal is narrow; no number is cut
+        found.add_column(
+            column, justify="left" if words else "right", no_wrap=not words, overflow="fold"
+        )
     for entry in results:
         found.add_row(
             entry["experiment"],
@@ -266,13 +348,21 @@ def table(results: Sequence[Mapping[str, Any]]) -> Table:
             "yes" if entry["beats_published"] else "no",
         )
         if entry["seeds"] > 1:
-            found.add_row("", f"{entry['low']:#.4g} to", f"{entry['high']:#.4g}", "", f"{entry['seeds']} seeds")
+            found.add_row(
+                "",
+                f"{entry['low']:#.4g} to",
+                f"{entry['high']:#.4g}",
+                "",
+                f"{entry['seeds']} seeds",
+            )
     return found
 
 
 def sources(results: Sequence[Mapping[str, Any]]) -> str:
     """Where each published figure is from, and the protocol."""
-    return "\n".join(f"{entry['experiment']}: {entry['source']}; {entry['protocol']}" for entry in results)
+    return "\n".join(
+        f"{entry['experiment']}: {entry['source']}; {entry['protocol']}" for entry in results
+    )
 
 
 if __name__ == "__main__":

@@ -29,7 +29,11 @@ KINDS, PEERS = ("variational", "undercomplete"), ("PCA", "AutoEncoder", "IForest
 SEEDS = (1, 2, 3, 4, 5)
 FOLDER = "AUTOENCODERS_ADBENCH"
 PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
-REQUIRED = {"PCA": -0.5, "AutoEncoder": 4.0, "IForest": None}  # AUROC points that `variational` has to lie above it
+REQUIRED = {
+    "PCA": -0.5,
+    "AutoEncoder": 4.0,
+    "IForest": None,
+}  # AUROC points that `variational` has to lie above it
 
 
 class Found(NamedTuple):
@@ -44,21 +48,36 @@ Results = dict[str, dict[str, Found]]  # by table and detector
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--adbench", metavar="FOLDER", default=os.environ.get(FOLDER), help="default: the variable's")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--adbench",
+        metavar="FOLDER",
+        default=os.environ.get(FOLDER),
+        help="default: the variable's",
+    )
     given = parser.parse_args().adbench
     sets = tables(Path(given) if given else None)
     lacking = [name for name in ADBENCH if name.lower() not in sets]
     if lacking:
-        print(f"left out, as --adbench and {FOLDER} name no folder that has them: {', '.join(lacking)}")
+        print(
+            f"left out, as --adbench and {FOLDER} name no folder that has them: {', '.join(lacking)}"
+        )
     warnings.filterwarnings("ignore")
     with tempfile.TemporaryDirectory() as scratch:
         for name, (x, y) in sets.items():
             np.savez(Path(scratch, f"{name}.npz"), X=x, y=y)
         peers = _peers(Path(scratch))
-        ours = {name: _ours(Path(scratch, f"{name}.npz")) for name in tqdm(sets, desc="this pipeline", unit="set")}
+        ours = {
+            name: _ours(Path(scratch, f"{name}.npz"))
+            for name in tqdm(sets, desc="this pipeline", unit="set")
+        }
     results = {
-        name: {detector: _judged(y, scores) for detector, scores in {**ours[name], **peers[name]}.items()}
+        name: {
+            detector: _judged(y, scores)
+            for detector, scores in {**ours[name], **peers[name]}.items()
+        }
         for name, (_, y) in sets.items()
     }
     record([*_entries(results), *_margin_entries(results)])
@@ -74,7 +93,9 @@ def _ours(path: Path) -> dict[str, list[np.ndarray]]:
     from autoencoders.params.params import load_params
     from autoencoders.training.fit import fit
 
-    params = load_params(ROOT / "params.yaml").override({"data.path": str(path), "data.protocol": "transductive"})
+    params = load_params(ROOT / "params.yaml").override(
+        {"data.path": str(path), "data.protocol": "transductive"}
+    )
     with tempfile.TemporaryDirectory() as scratch:
         raw, prepared = Path(scratch, "raw"), Path(scratch, "prepared")
         download(params.data, raw)
@@ -82,7 +103,9 @@ def _ours(path: Path) -> dict[str, list[np.ndarray]]:
         data = load_prepared(prepared)
 
         def scores(kind: str, seed: int) -> np.ndarray:
-            model = fit(params.model_copy(update={"seed": seed}).plan(kind, data.description.facts), data).model
+            model = fit(
+                params.model_copy(update={"seed": seed}).plan(kind, data.description.facts), data
+            ).model
             return np.concatenate([model.score(rows).score for rows in data.rows["test"]])
 
         return {kind: [scores(kind, seed) for seed in SEEDS] for kind in KINDS}
@@ -94,7 +117,9 @@ def _peers(folder: Path) -> dict[str, dict[str, list[np.ndarray]]]:
         sys.exit(f"{PEERS_PYTHON}: no such file; `make bench-anomalies` makes it")
     command = [PEERS_PYTHON, ROOT / "benchmarks/pyod_peers.py", folder, *map(str, SEEDS)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+    return json.loads(
+        subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
+    )
 
 
 def _judged(y: np.ndarray, scores: Sequence[Any]) -> Found:
@@ -109,7 +134,10 @@ def _judged(y: np.ndarray, scores: Sequence[Any]) -> Found:
 def _means(results: Results) -> dict[str, Found]:
     """Each detector's means over tables."""
     rows = list(results.values())
-    return {name: Found(*map(statistics.mean, zip(*(row[name] for row in rows), strict=True))) for name in rows[0]}
+    return {
+        name: Found(*map(statistics.mean, zip(*(row[name] for row in rows), strict=True)))
+        for name in rows[0]
+    }
 
 
 def _without(results: Results, left_out: str = "manifold") -> Results:
@@ -121,7 +149,9 @@ def _margins(results: Results) -> dict[str, tuple[float, str, float]]:
     """By peer: how far the variational type's mean AUROC lies above, on which table least, and how far there."""
     means, margins = _means(results), {}
     for peer in REQUIRED:
-        by_table = {name: row["variational"].auroc - row[peer].auroc for name, row in results.items()}
+        by_table = {
+            name: row["variational"].auroc - row[peer].auroc for name, row in results.items()
+        }
         worst = min(by_table, key=lambda name: by_table[name])
         margins[peer] = (means["variational"].auroc - means[peer].auroc, worst, by_table[worst])
     return margins
@@ -160,12 +190,17 @@ def _margin_entries(results: Results) -> list[dict[str, Any]]:
 
 def _print_table(results: Results) -> None:
     """AUROC and average precision by table and detector, and their means."""
-    table = Table(title=f"AUROC (deviation over {len(SEEDS)} seeds), average precision; in %", title_justify="left")
+    table = Table(
+        title=f"AUROC (deviation over {len(SEEDS)} seeds), average precision; in %",
+        title_justify="left",
+    )
     table.add_column("set")
     for name in (*KINDS, *PEERS):
         table.add_column(name if name in KINDS else f"PyOD {name}", justify="right")
     for name, row in results.items():
-        table.add_row(name, *(f"{f.auroc:.1f} ({f.deviation:.1f}) {f.precision:5.1f}" for f in row.values()))
+        table.add_row(
+            name, *(f"{f.auroc:.1f} ({f.deviation:.1f}) {f.precision:5.1f}" for f in row.values())
+        )
     table.add_section()
     for name, chosen in (("mean", results), ("without manifold", _without(results))):
         means = _means(chosen).values()
@@ -175,14 +210,21 @@ def _print_table(results: Results) -> None:
 
 def _print_margins(results: Results) -> None:
     """What is required of the variational type, with all tables and without the one that much depends on."""
-    for title, chosen in (("all sets", results), ("without manifold, on which the lead depends", _without(results))):
+    for title, chosen in (
+        ("all sets", results),
+        ("without manifold, on which the lead depends", _without(results)),
+    ):
         print(f"{title} ({len(chosen)}):")
         for peer, (margin, worst, there) in _margins(chosen).items():
             required = REQUIRED[peer]
             verdict = (
-                "" if required is None else f", required {required:+.1f}: {'met' if margin >= required else 'MISSED'}"
+                ""
+                if required is None
+                else f", required {required:+.1f}: {'met' if margin >= required else 'MISSED'}"
             )
-            print(f"  variational {margin:+.1f} points from PyOD's {peer}{verdict} (least on {worst}: {there:+.1f})")
+            print(
+                f"  variational {margin:+.1f} points from PyOD's {peer}{verdict} (least on {worst}: {there:+.1f})"
+            )
 
 
 if __name__ == "__main__":

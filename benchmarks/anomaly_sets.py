@@ -57,7 +57,9 @@ def manifold(seed: int, features: int = 12, noise: float = 0.05, distance: float
     nearest = np.sqrt(((box[:, None] - surface[None]) ** 2).sum(-1)).min(1)
     lift = np.linalg.qr(rng.standard_normal((features, 3)))[0].T  # keeps distances
     parts = (surface, box[nearest > distance][:n])
-    normal, anomalies = (points @ lift + noise * rng.standard_normal((len(points), features)) for points in parts)
+    normal, anomalies = (
+        points @ lift + noise * rng.standard_normal((len(points), features)) for points in parts
+    )
     return _shuffled(normal, anomalies, rng)
 
 

@@ -57,15 +57,22 @@ class Trained(NamedTuple):
 
 
 Recipe = Callable[[], Trained]
-CASES = {"small": Case(8, [32], 8, 64, 12_800, 10), "middle": Case(28, [512, 256, 128], 32, 128, 12_800, 3)}
+CASES = {
+    "small": Case(8, [32], 8, 64, 12_800, 10),
+    "middle": Case(28, [512, 256, 128], 32, 128, 12_800, 3),
+}
 HOW = {"fp32": {"train.precision": "32-true"}, "auto": {"train.precision": "auto"}}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--peers", action="store_true", help="beside other libraries")
     parser.add_argument("--only", choices=CASES, help="one of the cases")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="interleaved rounds (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, help="interleaved rounds (default: %(default)s)"
+    )
     given = parser.parse_args()
     os.chdir(ROOT)
     warnings.filterwarnings("ignore")
@@ -115,16 +122,25 @@ class Bench:
 
     def ours(self, rounds: int) -> list[dict[str, Any]]:
         """Beside the loop and the usual recipe; each type beside its own loop; contractive norms beside plain steps."""
-        recipes = {"auto": self.fit("auto"), "fp32": self.fit("fp32"), "loop": self.loop(), "usual": self.usual}
+        recipes = {
+            "auto": self.fit("auto"),
+            "fp32": self.fit("fp32"),
+            "loop": self.loop(),
+            "usual": self.usual,
+        }
         found = interleaved(recipes, rounds, self.name)
         results = []
         for other in ("loop", "usual"):
             results.append(compared(f"fit_vs_{other}_{self.name}", found["auto"], found[other]))
-            results.append(compared(f"fit_vs_{other}_{self.name}_fp32", found["fp32"], found[other]))
+            results.append(
+                compared(f"fit_vs_{other}_{self.name}_fp32", found["fp32"], found[other])
+            )
         for kind in TYPES:
             pair = {"fp32": self.fit("fp32", kind), "loop": self.loop(kind)}
             found = interleaved(pair, rounds, f"{self.name} {kind}")
-            results.append(compared(f"fit_vs_loop_{self.name}_{kind}_fp32", found["fp32"], found["loop"]))
+            results.append(
+                compared(f"fit_vs_loop_{self.name}_{kind}_fp32", found["fp32"], found["loop"])
+            )
         if self.name == "middle":
             self.params = self.params.override({"train.epochs": 1})
             self.case = self.case._replace(epochs=1)
@@ -133,7 +149,11 @@ class Bench:
 
     def contractive(self, rounds: int) -> list[dict[str, Any]]:
         """Trainings with the penalty beside trainings without; the exact norm beside one backward pass a code unit."""
-        one = {"network.n_layers": 0, "network.nodes_per_layer": 1, "network.code_activation": "sigmoid"}
+        one = {
+            "network.n_layers": 0,
+            "network.nodes_per_layer": 1,
+            "network.code_activation": "sigmoid",
+        }
         one |= {"network.code_size": 128}
         jacobian = "models.contractive.jacobian"
         recipes = {
@@ -146,7 +166,9 @@ class Bench:
         }
         found = interleaved(recipes, rounds, "contractive")
         return [
-            compared("contractive_closed_form_vs_plain", found["closed form"], found["plain, one layer"]),
+            compared(
+                "contractive_closed_form_vs_plain", found["closed form"], found["plain, one layer"]
+            ),
             compared("contractive_estimate_vs_plain", found["estimate"], found["plain, deep"]),
             compared("contractive_exact_vs_autograd", found["exact"], found["unit by unit"]),
         ]
@@ -159,9 +181,15 @@ class Bench:
         )
         with ExitStack() as running:
             others = {name: running.enter_context(self._peer(name)) for name in PEERS}
-            found = interleaved({"auto": self.fit("auto"), "fp32": self.fit("fp32"), **others}, rounds, self.name)
+            found = interleaved(
+                {"auto": self.fit("auto"), "fp32": self.fit("fp32"), **others}, rounds, self.name
+            )
         return [
-            compared(f"fit_vs_{other}_{self.name}{'' if how == 'auto' else '_fp32'}", found[how], found[other])
+            compared(
+                f"fit_vs_{other}_{self.name}{'' if how == 'auto' else '_fp32'}",
+                found[how],
+                found[other],
+            )
             for other in PEERS
             for how in ("auto", "fp32")
         ]
@@ -169,7 +197,11 @@ class Bench:
     @contextmanager
     def _peer(self, library: str) -> Iterator[Recipe]:
         """A library's training, in a process that waits for each turn."""
-        settings = {**self.case._asdict(), "learning_rate": LEARNING_RATE, "rows": str(self.folder / "rows.npz")}
+        settings = {
+            **self.case._asdict(),
+            "learning_rate": LEARNING_RATE,
+            "rows": str(self.folder / "rows.npz"),
+        }
         command = [PEERS_PYTHON, ROOT / "benchmarks/fit_peers.py", library, json.dumps(settings)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "KERAS_BACKEND": "jax"}
         environment |= {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
@@ -192,19 +224,25 @@ class Bench:
             yield turn
             process.terminate()
 
-    def fit(self, how: str, kind: str = "undercomplete", values: dict[str, Any] | None = None) -> Recipe:
+    def fit(
+        self, how: str, kind: str = "undercomplete", values: dict[str, Any] | None = None
+    ) -> Recipe:
         """The product's own entry point."""
         from autoencoders.models.trained.fidelity import fidelity
         from autoencoders.training.fit import fit
 
-        params = self.params.override({**HOW[how], "models.sparse.network.code_activation": "sigmoid"})
+        params = self.params.override(
+            {**HOW[how], "models.sparse.network.code_activation": "sigmoid"}
+        )
         params = params.tuned(kind, values or {})
 
         def recipe() -> Trained:
             began = time.perf_counter()
             fitted = fit(params.plan(kind, self.data.description.facts), self.data, trial=True)
             seconds = time.perf_counter() - began
-            return Trained(seconds, float(fidelity(fitted.model.reconstruct, self.data, "test")[0].mean()))
+            return Trained(
+                seconds, float(fidelity(fitted.model.reconstruct, self.data, "test")[0].mean())
+            )
 
         return recipe
 
@@ -214,7 +252,10 @@ class Bench:
 
         from loops import LOSSES, Pair
 
-        rows = {s: torch.from_numpy(self.data.scaled(self.data.sample(s))) for s in ("train", "validation", "test")}
+        rows = {
+            s: torch.from_numpy(self.data.scaled(self.data.sample(s)))
+            for s in ("train", "validation", "test")
+        }
 
         def recipe() -> Trained:
             began = time.perf_counter()
@@ -237,7 +278,9 @@ class Bench:
                     (pair(rows["validation"]) - rows["validation"]).square().sum(-1).mean().item()
             seconds = time.perf_counter() - began
             with torch.no_grad():
-                return Trained(seconds, (pair(rows["test"]) - rows["test"]).square().sum(-1).mean().item())
+                return Trained(
+                    seconds, (pair(rows["test"]) - rows["test"]).square().sum(-1).mean().item()
+                )
 
         return recipe
 
@@ -268,14 +311,21 @@ class Bench:
             def configure_optimizers(self) -> Any:
                 optimizer = torch.optim.AdamW(self.parameters(), lr=1.0, weight_decay=0.0)
                 rates = list(schedule(bench.case))
-                falling = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rates[min(step, len(rates) - 1)])
+                falling = torch.optim.lr_scheduler.LambdaLR(
+                    optimizer, lambda step: rates[min(step, len(rates) - 1)]
+                )
                 return [optimizer], [{"scheduler": falling, "interval": "step"}]
 
-        rows = {s: torch.from_numpy(self.data.scaled(self.data.sample(s))) for s in ("train", "validation", "test")}
+        rows = {
+            s: torch.from_numpy(self.data.scaled(self.data.sample(s)))
+            for s in ("train", "validation", "test")
+        }
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
         began = time.perf_counter()
         torch.manual_seed(1)
-        module = Usual(Pair([self.case.side**2, *self.case.widths], self.case.code, "undercomplete"))
+        module = Usual(
+            Pair([self.case.side**2, *self.case.widths], self.case.code, "undercomplete")
+        )
         trainer = pl.Trainer(
             max_epochs=self.case.epochs,
             default_root_dir=self.folder,
@@ -290,7 +340,9 @@ class Bench:
         )
         seconds = time.perf_counter() - began
         with torch.no_grad():
-            return Trained(seconds, (module.pair(rows["test"]) - rows["test"]).square().sum(-1).mean().item())
+            return Trained(
+                seconds, (module.pair(rows["test"]) - rows["test"]).square().sum(-1).mean().item()
+            )
 
 
 def schedule(case: Case) -> Iterator[float]:
@@ -330,13 +382,30 @@ def compared(name: str, ours: list[Trained], other: list[Trained]) -> dict[str, 
         "other_error": statistics.median(t.error for t in other),
     }
     median, unit = statistics.median(ratios), "times as fast"
-    return {"name": name, "ratio": median, "low": min(ratios), "high": max(ratios), "unit": unit, **errors}
+    return {
+        "name": name,
+        "ratio": median,
+        "low": min(ratios),
+        "high": max(ratios),
+        "unit": unit,
+        **errors,
+    }
 
 
 def _print(results: list[dict[str, Any]]) -> None:
-    table = Table("", "ratio", "low", "high", "test error", "the other's", title="above 1: this project is faster")
+    table = Table(
+        "",
+        "ratio",
+        "low",
+        "high",
+        "test error",
+        "the other's",
+        title="above 1: this project is faster",
+    )
     for result in results:
-        numbers = [f"{result[name]:.2f}" for name in ("ratio", "low", "high", "error", "other_error")]
+        numbers = [
+            f"{result[name]:.2f}" for name in ("ratio", "low", "high", "error", "other_error")
+        ]
         table.add_row(result["name"], *numbers)
     Console(width=120).print(table)
     print(f"written to {Path('benchmarks/results.json')}", file=sys.stderr)

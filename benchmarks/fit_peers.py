@@ -65,7 +65,11 @@ def pythae(case: dict[str, Any], rows: dict[str, np.ndarray]) -> Training:
             no_cuda=True,
         )
         BaseTrainer(model, sets["train"], sets["validation"], config).train()
-        return lambda x: model.decoder(model.encoder(torch.from_numpy(x)).embedding).reconstruction.detach().numpy()
+        return lambda x: (
+            model.decoder(model.encoder(torch.from_numpy(x)).embedding)
+            .reconstruction.detach()
+            .numpy()
+        )
 
     return train
 
@@ -78,15 +82,27 @@ def keras_jax(case: dict[str, Any], rows: dict[str, np.ndarray]) -> Training:
     hidden = [keras.layers.Dense(n, "relu") for n in widths]
     mirrored = [keras.layers.Dense(n, "relu") for n in reversed(widths)]
     model = keras.Sequential(
-        [keras.Input((features,)), *hidden, keras.layers.Dense(case["code"]), *mirrored, keras.layers.Dense(features)]
+        [
+            keras.Input((features,)),
+            *hidden,
+            keras.layers.Dense(case["code"]),
+            *mirrored,
+            keras.layers.Dense(features),
+        ]
     )
     model.compile(keras.optimizers.Adam(case["learning_rate"]), loss="mse")
-    settings = {"batch_size": case["batch"], "validation_data": (rows["validation"],) * 2, "verbose": 0}
+    settings = {
+        "batch_size": case["batch"],
+        "validation_data": (rows["validation"],) * 2,
+        "verbose": 0,
+    }
     model.optimizer.build(model.trainable_variables)
     start = [np.array(v) for v in (*model.variables, *model.optimizer.variables)]
 
     def train() -> Callable[[np.ndarray], np.ndarray]:
-        for variable, value in zip((*model.variables, *model.optimizer.variables), start, strict=True):
+        for variable, value in zip(
+            (*model.variables, *model.optimizer.variables), start, strict=True
+        ):
             variable.assign(value)
         model.fit(rows["train"], rows["train"], epochs=case["epochs"], **settings)
         return lambda x: model.predict(x, verbose=0)
@@ -128,8 +144,14 @@ def sklearn(case: dict[str, Any], rows: dict[str, np.ndarray]) -> Training:
 
     def train() -> Callable[[np.ndarray], np.ndarray]:
         sizes = (*case["widths"], case["code"], *reversed(case["widths"]))
-        settings = {"learning_rate_init": case["learning_rate"], "batch_size": case["batch"], "alpha": 0.0}
-        found = MLPRegressor(hidden_layer_sizes=sizes, max_iter=case["epochs"], random_state=1, **settings)
+        settings = {
+            "learning_rate_init": case["learning_rate"],
+            "batch_size": case["batch"],
+            "alpha": 0.0,
+        }
+        found = MLPRegressor(
+            hidden_layer_sizes=sizes, max_iter=case["epochs"], random_state=1, **settings
+        )
         return found.fit(rows["train"], rows["train"]).predict
 
     return train
@@ -141,7 +163,9 @@ def main() -> None:
         rows = {name: arrays[name] for name in arrays.files}
     answers = os.fdopen(os.dup(1), "w")  # what libraries print goes elsewhere
     os.dup2(2, 1)
-    train = {"pythae": pythae, "keras_jax": keras_jax, "pyod": pyod, "sklearn": sklearn}[library](settings, rows)
+    train = {"pythae": pythae, "keras_jax": keras_jax, "pyod": pyod, "sklearn": sklearn}[library](
+        settings, rows
+    )
     with contextlib.suppress(KeyboardInterrupt):
         for _ in sys.stdin:
             began = time.perf_counter()

@@ -61,7 +61,9 @@ def contractive_exact(pair: Pair, x: Tensor) -> Tensor:
     x = x.detach().requires_grad_()
     z = pair.encode(x)
     rows = [torch.autograd.grad(unit.sum(), x, create_graph=True)[0] for unit in z.unbind(-1)]
-    return (pair.decoder(z) - x).square().sum(-1).mean() + 1e-3 * torch.stack(rows).square().sum((0, -1)).mean()
+    return (pair.decoder(z) - x).square().sum(-1).mean() + 1e-3 * torch.stack(rows).square().sum(
+        (0, -1)
+    ).mean()
 
 
 def denoising(pair: Pair, x: Tensor) -> Tensor:
@@ -78,5 +80,6 @@ def variational(pair: Pair, x: Tensor) -> Tensor:
 
 
 LOSSES: dict[str, Callable[[Pair, Tensor], Tensor]] = {
-    loss.__name__: loss for loss in (undercomplete, sparse, contractive, contractive_exact, denoising, variational)
+    loss.__name__: loss
+    for loss in (undercomplete, sparse, contractive, contractive_exact, denoising, variational)
 }

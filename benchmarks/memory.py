@@ -33,7 +33,9 @@ SCRIPTS = {
     "train": ("python", "pipeline/train.py", KIND),
     "evaluate": ("python", "pipeline/evaluate.py"),
 }
-STAGES = [f"{name}@{KIND}" if name in ("tune", "train") else name for name in SCRIPTS]  # as DVC calls them
+STAGES = [
+    f"{name}@{KIND}" if name in ("tune", "train") else name for name in SCRIPTS
+]  # as DVC calls them
 COMMANDS = {**SCRIPTS, "dvc commit": ("dvc", "commit", "--force", *STAGES)}
 SHRUNK = {"tune.n_trials": 0, "train.epochs": 1}
 
@@ -54,13 +56,25 @@ class Run(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gigabytes", type=float, default=4.0, help="size of the large array (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--gigabytes",
+        type=float,
+        default=4.0,
+        help="size of the large array (default: %(default)s)",
+    )
     large = parser.parse_args().gigabytes
     runs = {size: _run(size) for size in (SMALL, large)}
     record([result for size, run in runs.items() for result in _results(size, run)])
     _print_tables(runs[SMALL], runs[large], large)
-    above = [name for run in runs.values() for name, stage in run.stages.items() if stage.megabytes > LIMIT]
+    above = [
+        name
+        for run in runs.values()
+        for name, stage in run.stages.items()
+        if stage.megabytes > LIMIT
+    ]
     if above:
         sys.exit(f"above {LIMIT} MB: {', '.join(above)}")
 
@@ -79,7 +93,11 @@ def _run(gigabytes: float) -> Run:
         environment = {**repository.environment, "PYTHONPATH": "src"}
         progress = tqdm(COMMANDS.items(), desc=f"{gigabytes:g} GB", unit="stage")
         stages = {name: _measured(command, copy, environment) for name, command in progress}
-        disk = {"source": array, "data/prepared": copy / "data/prepared", "DVC's cache": copy / ".dvc/cache"}
+        disk = {
+            "source": array,
+            "data/prepared": copy / "data/prepared",
+            "DVC's cache": copy / ".dvc/cache",
+        }
         return Run(rows, stages, {name: _megabytes(path) for name, path in disk.items()})
 
 
@@ -103,7 +121,9 @@ def _measured(command: tuple[str, ...], folder: Path, environment: dict[str, str
     """Runs a command to its end; what it prints is shown where it fails."""
     with tempfile.TemporaryFile("w+") as output:
         began = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
@@ -130,16 +150,24 @@ def _results(gigabytes: float, run: Run) -> list[dict[str, Any]]:
         }
         for name, stage in run.stages.items()
     ]
-    disk = {"name": f"disk_{gigabytes:g}GB", "value": sum(run.disk.values()), **run.disk, "unit": "MB on disk"}
+    disk = {
+        "name": f"disk_{gigabytes:g}GB",
+        "value": sum(run.disk.values()),
+        **run.disk,
+        "unit": "MB on disk",
+    }
     return [*stages, disk]
 
 
 def _print_tables(small: Run, large: Run, gigabytes: float) -> None:
     """Memory, time and rows a second by stage, and the disk."""
     table = Table(
-        title=f"{large.rows:,} rows of {FEATURES} float32 values, beside {small.rows:,}", title_justify="left"
+        title=f"{large.rows:,} rows of {FEATURES} float32 values, beside {small.rows:,}",
+        title_justify="left",
     )
-    names = (f"{size:g} GB: {unit}" for size in (SMALL, gigabytes) for unit in ("MB", "s", "rows/s"))
+    names = (
+        f"{size:g} GB: {unit}" for size in (SMALL, gigabytes) for unit in ("MB", "s", "rows/s")
+    )
     for name in ("stage", *names, "ratio of rows/s"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     for name in COMMANDS:
@@ -147,12 +175,18 @@ def _print_tables(small: Run, large: Run, gigabytes: float) -> None:
         cells = [
             cell
             for run, speed in zip((small, large), speeds, strict=True)
-            for cell in (f"{run.stages[name].megabytes:.0f}", f"{run.stages[name].seconds:.1f}", f"{speed:,.0f}")
+            for cell in (
+                f"{run.stages[name].megabytes:.0f}",
+                f"{run.stages[name].seconds:.1f}",
+                f"{speed:,.0f}",
+            )
         ]
         table.add_row(name, *cells, f"{speeds[1] / speeds[0]:.2f}")
     Console(width=120).print(table)
     disk = ", ".join(f"{name} {size:,.0f} MB" for name, size in large.disk.items())
-    print(f"disk: {disk}; together {sum(large.disk.values()) / 1000 / gigabytes:.1f} times the array")
+    print(
+        f"disk: {disk}; together {sum(large.disk.values()) / 1000 / gigabytes:.1f} times the array"
+    )
 
 
 if __name__ == "__main__":

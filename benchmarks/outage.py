@@ -46,7 +46,9 @@ def main() -> None:
         later = _default_trainings(default, folder, *servers)
     results = [_result("training_with_outage_vs_without", ratios, "times as long")]
     for name, seconds in later.items():
-        results.append(_result(f"default_training_server_{name}_vs_steady", seconds, "seconds later"))
+        results.append(
+            _result(f"default_training_server_{name}_vs_steady", seconds, "seconds later")
+        )
     record(results)
     for result in results:
         print("{name}: {ratio:.3f} ({low:.3f} to {high:.3f}) {unit}".format(**result))
@@ -71,7 +73,12 @@ def _started(repository: Repository, url: str) -> subprocess.Popen[str]:
     environment = {**repository.environment, "MLFLOW_TRACKING_URI": url, "OMP_NUM_THREADS": "1"}
     with (repository.folder / "train.log").open("w") as log:
         return subprocess.Popen(
-            command, cwd=repository.folder, env=environment, stdout=log, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=repository.folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
 
@@ -81,7 +88,10 @@ def _pair(prepared: Repository, folder: Path, steady: Server, failing: Server) -
     undisturbed = _copy(prepared, folder / "undisturbed")
     disturbed = _copy(prepared, folder / "disturbed")
     began = time.perf_counter()
-    running = {"undisturbed": _started(undisturbed, steady.url), "disturbed": _started(disturbed, failing.url)}
+    running = {
+        "undisturbed": _started(undisturbed, steady.url),
+        "disturbed": _started(disturbed, failing.url),
+    }
     due = [(BEFORE, failing.kill), (BEFORE + OUTAGE, failing.start)]
     seconds: dict[str, float] = {}
     while running:
@@ -96,7 +106,10 @@ def _pair(prepared: Repository, folder: Path, steady: Server, failing: Server) -
         time.sleep(0.1)
     _check_complete(disturbed, failing.url)
     ratio = seconds["disturbed"] / seconds["undisturbed"]
-    print(f"{seconds['undisturbed']:.1f} s undisturbed, {seconds['disturbed']:.1f} s with an outage", flush=True)
+    print(
+        f"{seconds['undisturbed']:.1f} s undisturbed, {seconds['disturbed']:.1f} s with an outage",
+        flush=True,
+    )
     return ratio
 
 
@@ -113,18 +126,27 @@ def _check_complete(repository: Repository, url: str) -> None:
     assert steps == list(range(1, EPOCHS + 1)), len(steps)
 
 
-def _default_trainings(prepared: Repository, folder: Path, steady: Server, failing: Server) -> dict[str, list[float]]:
+def _default_trainings(
+    prepared: Repository, folder: Path, steady: Server, failing: Server
+) -> dict[str, list[float]]:
     """Seconds that a default training ends later without a server that answers."""
     later: dict[str, list[float]] = {"killed": [], "frozen": []}
     for number in range(PAIRS):
         reference = _seconds(prepared, folder / f"steady-{number}", steady.url)
         failing.kill()
-        later["killed"].append(_seconds(prepared, folder / f"killed-{number}", failing.url) - reference)
+        later["killed"].append(
+            _seconds(prepared, folder / f"killed-{number}", failing.url) - reference
+        )
         failing.start()
         failing.signal(signal.SIGSTOP)
-        later["frozen"].append(_seconds(prepared, folder / f"frozen-{number}", failing.url) - reference)
+        later["frozen"].append(
+            _seconds(prepared, folder / f"frozen-{number}", failing.url) - reference
+        )
         failing.signal(signal.SIGCONT)
-        print(f"{reference:.1f} s; later by {later['killed'][-1]:.1f} and {later['frozen'][-1]:.1f} s", flush=True)
+        print(
+            f"{reference:.1f} s; later by {later['killed'][-1]:.1f} and {later['frozen'][-1]:.1f} s",
+            flush=True,
+        )
     return later
 
 
@@ -136,7 +158,13 @@ def _seconds(prepared: Repository, folder: Path, url: str) -> float:
 
 
 def _result(name: str, values: list[float], unit: str) -> dict[str, Any]:
-    return {"name": name, "ratio": statistics.median(values), "low": min(values), "high": max(values), "unit": unit}
+    return {
+        "name": name,
+        "ratio": statistics.median(values),
+        "low": min(values),
+        "high": max(values),
+        "unit": unit,
+    }
 
 
 if __name__ == "__main__":

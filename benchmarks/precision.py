@@ -28,13 +28,20 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    table = Table("", "fp32", "bf16", "difference", "95 % interval", title="squared error on test rows")
+    table = Table(
+        "", "fp32", "bf16", "difference", "95 % interval", title="squared error on test rows"
+    )
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench("middle", CASES["middle"], Path(scratch, "middle"))
         for kind in bench.params.kinds:
-            errors = np.array([_errors(bench, kind, seed) for seed in tqdm(SEEDS, desc=kind, unit="seed")])
+            errors = np.array(
+                [_errors(bench, kind, seed) for seed in tqdm(SEEDS, desc=kind, unit="seed")]
+            )
             difference = (errors[:, 1] - errors[:, 0]) / errors[:, 0].mean()
-            mean, half = difference.mean(), stats.sem(difference) * stats.t.ppf(0.975, len(SEEDS) - 1)
+            mean, half = (
+                difference.mean(),
+                stats.sem(difference) * stats.t.ppf(0.975, len(SEEDS) - 1),
+            )
             means = [f"{error:.3f}" for error in errors.mean(0)]
             table.add_row(kind, *means, f"{mean:+.1%}", f"{mean - half:+.1%} to {mean + half:+.1%}")
             found = {"ratio": 1 + mean, "low": 1 + mean - half, "high": 1 + mean + half}

@@ -24,13 +24,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         data = digits(params, Path(scratch))
         kind = os.environ.get("KIND", "undercomplete")
-        fit(params.override({"train.epochs": 1}).plan(kind, data.description.facts), data)  # first uses
+        fit(
+            params.override({"train.epochs": 1}).plan(kind, data.description.facts), data
+        )  # first uses
         with cProfile.Profile() as functions:
             fit(params.plan(kind, data.description.facts), data)
         with profile(activities=[ProfilerActivity.CPU]) as operations:
             fit(params.plan(kind, data.description.facts), data)
     pstats.Stats(functions).sort_stats("tottime").print_stats(LINES)
-    print(operations.key_averages().table(sort_by="self_cpu_time_total", row_limit=LINES, max_name_column_width=40))
+    print(
+        operations.key_averages().table(
+            sort_by="self_cpu_time_total", row_limit=LINES, max_name_column_width=40
+        )
+    )
     trace = ROOT / "build/trace.json"
     trace.parent.mkdir(exist_ok=True)
     operations.export_chrome_trace(str(trace))

@@ -28,7 +28,10 @@ def main() -> None:
         with np.load(path) as arrays:
             x = arrays["X"]
         x = x[:, x.std(0) > 0]  # PCA and AutoEncoder divide by 0 otherwise
-        found[path.stem] = {name: [_scores(kind, int(seed), x) for seed in seeds] for name, kind in DETECTORS.items()}
+        found[path.stem] = {
+            name: [_scores(kind, int(seed), x) for seed in seeds]
+            for name, kind in DETECTORS.items()
+        }
     json.dump(found, sys.stdout)
 
 

@@ -47,20 +47,28 @@ CURVES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--point", help=argparse.SUPPRESS)  # what a process of its own is told
     given = parser.parse_args()
     if given.point:
         _train(*json.loads(given.point))
         return
-    curves = {name: [(x, _measured(point)) for x, point in tqdm(points, desc=name)] for name, points in CURVES.items()}
+    curves = {
+        name: [(x, _measured(point)) for x, point in tqdm(points, desc=name)]
+        for name, points in CURVES.items()
+    }
     results = []
     for name, points in curves.items():
         x, found = zip(*points, strict=True)
         for part, unit in enumerate(("seconds an epoch", "MB resident")):
             values = [each[part] for each in found]
             exponent = float(np.polyfit(np.log(x[-LARGEST:]), np.log(values[-LARGEST:]), 1)[0])
-            entry = {"name": f"scaling_{name.replace(' ', '_')}_{unit.split()[0]}", "exponent": exponent}
+            entry = {
+                "name": f"scaling_{name.replace(' ', '_')}_{unit.split()[0]}",
+                "exponent": exponent,
+            }
             results.append({**entry, "x": list(x), "values": values, "unit": unit})
             told = ", ".join(f"{at:,}: {value:.3g}" for at, value in zip(x, values, strict=True))
             print(f"{name:10} {unit:17} exponent {exponent:5.2f}   {told}")
@@ -84,7 +92,9 @@ def _measured(point: Point) -> tuple[float, float]:
         folder = alone(_prepared, point, values, Path(scratch))
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
         command = [sys.executable, __file__, "--point", json.dumps([folder, values])]
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+        done = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
+        )
         seconds, megabytes = json.loads(done.stdout.splitlines()[-1])
         return seconds, megabytes
 
@@ -117,7 +127,9 @@ def _train(folder: str, values: dict[str, Any]) -> None:
     data, params = load_prepared(Path(folder)), load_params(ROOT / "params.yaml").override(values)
     began = time.perf_counter()
     fit(params.plan(KIND, data.description.facts), data, trial=True)
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1024 if sys.platform == "darwin" else 1
+    )
     print(json.dumps([time.perf_counter() - began, kilobytes * 1024 / 1e6]))
 
 

@@ -21,7 +21,11 @@ from common import KIND, ROOT, Unlogged, digits
 
 TRIALS, EPOCHS = 60, 60
 STUDY_SEEDS, TRAINING_SEEDS = (1, 2, 3, 4, 5), (1, 2, 3)
-SEARCHES = {"tpe": ("tpe", "median"), "random": ("random", "median"), "tpe, not pruned": ("tpe", "none")}
+SEARCHES = {
+    "tpe": ("tpe", "median"),
+    "random": ("random", "median"),
+    "tpe, not pruned": ("tpe", "none"),
+}
 
 
 def main() -> None:
@@ -29,19 +33,36 @@ def main() -> None:
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         untuned = pool.submit(_trained, {})
         studies = dict(zip(jobs, pool.map(_study, jobs), strict=True))
-        errors = dict(zip(jobs, pool.map(_trained, [study["values"] for study in studies.values()]), strict=True))
+        errors = dict(
+            zip(
+                jobs,
+                pool.map(_trained, [study["values"] for study in studies.values()]),
+                strict=True,
+            )
+        )
     defaults = statistics.mean(untuned.result())
-    print(f"defaults: test squared error {defaults:.4f} (training seeds {[round(e, 4) for e in untuned.result()]})")
+    print(
+        f"defaults: test squared error {defaults:.4f} (training seeds {[round(e, 4) for e in untuned.result()]})"
+    )
     for (name, seed), study in studies.items():
         error = statistics.mean(errors[name, seed])
         print(
             f"{name:16} study seed {seed}: best validation error {study['error']:.4f}, {study['epochs']} epochs; "
             f"retrained: test {error:.4f}, {error / defaults - 1:+.1%}: {json.dumps(study['values'])}"
         )
-    for other, quantity in (("random", "error"), ("tpe, not pruned", "error"), ("tpe, not pruned", "epochs")):
-        pairs = [(studies["tpe", seed][quantity], studies[other, seed][quantity]) for seed in STUDY_SEEDS]
+    for other, quantity in (
+        ("random", "error"),
+        ("tpe, not pruned", "error"),
+        ("tpe, not pruned", "epochs"),
+    ):
+        pairs = [
+            (studies["tpe", seed][quantity], studies[other, seed][quantity]) for seed in STUDY_SEEDS
+        ]
         _tell(f"tpe against {other}: {quantity} of the study", pairs)
-    pairs = [(statistics.mean(errors["tpe", seed]), statistics.mean(errors["random", seed])) for seed in STUDY_SEEDS]
+    pairs = [
+        (statistics.mean(errors["tpe", seed]), statistics.mean(errors["random", seed]))
+        for seed in STUDY_SEEDS
+    ]
     _tell("tpe against random: test error of the retrained winner", pairs)
 
 
@@ -49,7 +70,9 @@ def _tell(what: str, pairs: list[tuple[float, float]]) -> None:
     """The mean relative difference with its 95 % interval: paired, by Student's t with as many pairs as study seeds."""
     differences = np.array([a / b - 1 for a, b in pairs])
     half = 2.776 * differences.std(ddof=1) / np.sqrt(len(differences))  # t for 4 degrees of freedom
-    print(f"{what}: {differences.mean():+.1%} ({differences.mean() - half:+.1%} to {differences.mean() + half:+.1%})")
+    print(
+        f"{what}: {differences.mean():+.1%} ({differences.mean() - half:+.1%} to {differences.mean() + half:+.1%})"
+    )
 
 
 def _params(search: str = "tpe", seed: int = 1) -> Any:
@@ -57,7 +80,11 @@ def _params(search: str = "tpe", seed: int = 1) -> Any:
 
     params = load_params(ROOT / "params.yaml")
     sampler, pruner = SEARCHES[search]
-    space = [d.model_dump(exclude_unset=True) for d in params.tune.space if d.param != "network.code_size"]
+    space = [
+        d.model_dump(exclude_unset=True)
+        for d in params.tune.space
+        if d.param != "network.code_size"
+    ]
     tune = {
         "goal": "reconstruct",
         "n_trials": TRIALS,
@@ -66,7 +93,9 @@ def _params(search: str = "tpe", seed: int = 1) -> Any:
         "pruner": pruner,
         "seed": seed,
     }
-    return params.override({"data.name": "digits", "network.code_size": 8, "tune.space": space, **_dotted(tune)})
+    return params.override(
+        {"data.name": "digits", "network.code_size": 8, "tune.space": space, **_dotted(tune)}
+    )
 
 
 def _dotted(tune: dict[str, Any]) -> dict[str, Any]:
@@ -90,14 +119,21 @@ def _study(job: tuple[str, int]) -> dict[str, Any]:
         data = digits(params, Path(scratch))
         plan = params.plan(KIND, data.description.facts)
         study = open_study(open_storage("journal"), plan, params.tune, data.description)
-        objective = Objective(trial_plan(plan, params.tune), params.tune, data, Unlogged(), "", lambda: None)
+        objective = Objective(
+            trial_plan(plan, params.tune), params.tune, data, Unlogged(), "", lambda: None
+        )
         work(study, objective, TRIALS, lambda: None)
         trials = finished(study, TRIALS)
     best = taken(trials, params.tune)
     epochs = sum(
-        t.user_attrs[RESULT]["epochs"] if RESULT in t.user_attrs else len(t.intermediate_values) for t in trials
+        t.user_attrs[RESULT]["epochs"] if RESULT in t.user_attrs else len(t.intermediate_values)
+        for t in trials
     )
-    return {"values": best.params, "error": best.user_attrs[RESULT]["squared_error"], "epochs": epochs}
+    return {
+        "values": best.params,
+        "error": best.user_attrs[RESULT]["squared_error"],
+        "epochs": epochs,
+    }
 
 
 def _trained(values: dict[str, Any]) -> list[float]:
@@ -111,8 +147,12 @@ def _trained(values: dict[str, Any]) -> list[float]:
         data = digits(params, Path(scratch))
         raw, errors = data.sample("test"), []
         for seed in TRAINING_SEEDS:
-            model = fit(params.model_copy(update={"seed": seed}).plan(KIND, data.description.facts), data).model
-            errors.append(float(squared_error(raw / data.scale, model.reconstruct(raw) / data.scale).mean()))
+            model = fit(
+                params.model_copy(update={"seed": seed}).plan(KIND, data.description.facts), data
+            ).model
+            errors.append(
+                float(squared_error(raw / data.scale, model.reconstruct(raw) / data.scale).mean())
+            )
     return errors
 
 

@@ -39,7 +39,10 @@ def _pair(folder: Path, url: str, number: int) -> float:
     stores = {"local": "", "server": url}
     order = sorted(stores, reverse=bool(number % 2))
     seconds = {name: _seconds(folder / name, stores[name]) for name in order}
-    print(f"pair {number + 1}/{PAIRS}: {seconds['local']:.1f} s local, {seconds['server']:.1f} s server", flush=True)
+    print(
+        f"pair {number + 1}/{PAIRS}: {seconds['local']:.1f} s local, {seconds['server']:.1f} s server",
+        flush=True,
+    )
     return seconds["server"] / seconds["local"]
 
 
@@ -49,7 +52,9 @@ def _seconds(folder: Path, url: str) -> float:
     repository = Repository(folder, {})
     environment = {"MLFLOW_TRACKING_URI": url} if url else {}
     began = time.perf_counter()
-    done: subprocess.CompletedProcess[str] = repository.run("make", "-o", ".venv/.ready", "repro", **environment)
+    done: subprocess.CompletedProcess[str] = repository.run(
+        "make", "-o", ".venv/.ready", "repro", **environment
+    )
     assert "champion" in done.stdout, done.stdout
     return time.perf_counter() - began
 

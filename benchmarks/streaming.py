@@ -39,9 +39,16 @@ def main() -> None:
     for each in found:
         print(each)
     megabytes = max(each["streamed"]["megabytes"] for each in found)
-    print(f"streamed: {megabytes:.0f} MB resident at most, {statistics.median(ratios):.2f} times as fast as held,")
+    print(
+        f"streamed: {megabytes:.0f} MB resident at most, {statistics.median(ratios):.2f} times as fast as held,"
+    )
     print(f"validation error {min(errors) - 1:+.2%} to {max(errors) - 1:+.2%}")
-    speed = {"ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios), "unit": "times as fast"}
+    speed = {
+        "ratio": statistics.median(ratios),
+        "low": min(ratios),
+        "high": max(ratios),
+        "unit": "times as fast",
+    }
     record([{"name": "fit_streamed_vs_held", **speed, "megabytes": megabytes}])
 
 
@@ -62,7 +69,9 @@ def _prepared(scratch: Path) -> Path:
 def _measured(folder: Path, how: str, seed: int) -> dict[str, float]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, __file__, str(folder), how, str(seed)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
+    )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -81,7 +90,9 @@ def _train(folder: Path, how: str, seed: int) -> None:
     began = time.perf_counter()
     model = fit(params.plan(KIND, data.description.facts), data, trial=True).model
     seconds = time.perf_counter() - began
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1024 if sys.platform == "darwin" else 1
+    )
     error = float(fidelity(model.reconstruct, data, "validation")[0].mean())
     print(json.dumps({"seconds": seconds, "megabytes": kilobytes * 1024 / 1e6, "error": error}))
 

@@ -54,7 +54,9 @@ def main() -> None:
     scratch.cleanup()
 
 
-def _compared(name: str, other: Callable[[int], None], ours: Callable[[int], None]) -> dict[str, Any]:
+def _compared(
+    name: str, other: Callable[[int], None], ours: Callable[[int], None]
+) -> dict[str, Any]:
     """The median ratio of times over interleaved pairs; above 1 means that ours is faster."""
     ratios = []
     for function in (other, ours):
@@ -71,7 +73,13 @@ def _compared(name: str, other: Callable[[int], None], ours: Callable[[int], Non
             file=sys.stderr,
         )
     low, high = min(ratios), max(ratios)
-    return {"name": name, "ratio": statistics.median(ratios), "low": low, "high": high, "unit": "times as many trials"}
+    return {
+        "name": name,
+        "ratio": statistics.median(ratios),
+        "low": low,
+        "high": high,
+        "unit": "times as many trials",
+    }
 
 
 def _opened(seed: int) -> Any:
@@ -109,7 +117,10 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
     from autoencoders.tuning.objective import suggest
     from autoencoders.tuning.study import trial_plan
 
-    x = {split: torch.from_numpy(data.scaled(data.sample(split))) for split in ("train", "validation")}
+    x = {
+        split: torch.from_numpy(data.scaled(data.sample(split)))
+        for split in ("train", "validation")
+    }
 
     class Usual(pl.LightningModule):
         def __init__(self, autoencoder: Any, train: Any) -> None:
@@ -117,7 +128,9 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
             self.autoencoder, self.train_params = autoencoder, train
 
         def loss(self, batch: Any) -> Any:
-            return self.autoencoder.reconstruction_loss(self.autoencoder.encode(batch[0]), batch[0]).mean()
+            return self.autoencoder.reconstruction_loss(
+                self.autoencoder.encode(batch[0]), batch[0]
+            ).mean()
 
         def training_step(self, batch: Any, index: int) -> Any:
             loss = self.loss(batch)
@@ -129,16 +142,24 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
 
         def configure_optimizers(self) -> Any:
             train = self.train_params
-            optimizer = torch.optim.AdamW(self.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay)
-            return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, train.epochs)]
+            optimizer = torch.optim.AdamW(
+                self.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay
+            )
+            return [optimizer], [
+                torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, train.epochs)
+            ]
 
     def objective(trial: Any) -> Any:
         values = {d.param: suggest(trial, d) for d in dimensions(params.tune, KIND)}
-        plan = trial_plan(params.plan(KIND, data.description.facts), params.tune).with_values(values)
+        plan = trial_plan(params.plan(KIND, data.description.facts), params.tune).with_values(
+            values
+        )
         train = plan.train
         torch.manual_seed(params.seed)
         module = Usual(build(KIND, plan.architecture, {}), train)
-        logger = MLFlowLogger("usual", tracking_uri=address.uri(), artifact_location=str(address.folder()))
+        logger = MLFlowLogger(
+            "usual", tracking_uri=address.uri(), artifact_location=str(address.folder())
+        )
         logger.log_hyperparams(values)
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
         trainer = pl.Trainer(

@@ -21,11 +21,16 @@ if __name__ == "__main__":
             rows = Evaluation(data, params.evaluate).rows(list(models.values()))
             figures = {}
             for kind, model in models.items():
-                drawn = Figures(model, data, load_history(MODELS / kind), params.evaluate.figure_columns)
+                drawn = Figures(
+                    model, data, load_history(MODELS / kind), params.evaluate.figure_columns
+                )
                 figures[kind] = drawn.save(FIGURES / kind)
             write_json(METRICS / "leaderboard.json", rows)
             write_text(METRICS / "leaderboard.csv", csv(rows))
-            write_text(REPORTS / "index.html", html(rows, figures, data.description, read_json(DATA / REPORT)))
+            write_text(
+                REPORTS / "index.html",
+                html(rows, figures, data.description, read_json(DATA / REPORT)),
+            )
             write_json(METRICS / "metrics.json", {row["model"]: flattened(row) for row in rows})
             record_types(recorder, params.kinds, evaluated())
             record_baselines(pipeline, evaluated())

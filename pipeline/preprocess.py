@@ -11,5 +11,8 @@ if __name__ == "__main__":
         from autoencoders.params.params import load_params
 
         description = prepare(RAW, DATA, load_params().data)
-        print(f"{description.name}: {description.rows}, {description.schema.n_features} features", flush=True)
+        print(
+            f"{description.name}: {description.rows}, {description.schema.n_features} features",
+            flush=True,
+        )
         print(*read_json(DATA / REPORT)["told"], sep="\n")

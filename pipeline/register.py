@@ -14,7 +14,11 @@ if __name__ == "__main__":
         from autoencoders.tracking.address import destination
         from autoencoders.tracking.runs import Runs
 
-        params, data, rows = load_params(), load_prepared(DATA), read_json(METRICS / "leaderboard.json")
+        params, data, rows = (
+            load_params(),
+            load_prepared(DATA),
+            read_json(METRICS / "leaderboard.json"),
+        )
         with store.reporting():
             runs = Runs(data.description)
             runs.log_evaluation()  # where DVC restored the stages before this one

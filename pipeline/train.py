@@ -26,5 +26,7 @@ if __name__ == "__main__":
             training_run(data.description, values, mark, resumed=resume.start is not None) as run,
         ):
             log = None if run is None else run.epoch
-            fitted = fit(plan, data, log=log, fingerprint=mark, resume=resume, callbacks=[Progress(kind)])
+            fitted = fit(
+                plan, data, log=log, fingerprint=mark, resume=resume, callbacks=[Progress(kind)]
+            )
             save(fitted.model, fitted.history, MODELS / kind)

@@ -59,10 +59,16 @@ def digits(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
 def mnist_mirror() -> Path:
     """A folder that holds the four canonical MNIST files."""
     folder = Path(os.environ.get(MNIST_VARIABLE) or ROOT / "../shared/data/mnist")
-    names = [f"{split}-{part}.gz" for split in ("train", "t10k") for part in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+    names = [
+        f"{split}-{part}.gz"
+        for split in ("train", "t10k")
+        for part in ("images-idx3-ubyte", "labels-idx1-ubyte")
+    ]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        pytest.skip(f"{folder} lacks {', '.join(missing)}; set {MNIST_VARIABLE} to a folder with the MNIST files")
+        pytest.skip(
+            f"{folder} lacks {', '.join(missing)}; set {MNIST_VARIABLE} to a folder with the MNIST files"
+        )
     return folder
 
 
@@ -87,7 +93,9 @@ def untrained_on(params: Params) -> Callable[[str, Prepared], TrainedModel]:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             autoencoder = build(kind, description.architecture, description.own)
-        model = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale)).eval()
+        model = TrainedModel(
+            description, autoencoder, as_tensor(data.shift), as_tensor(data.scale)
+        ).eval()
         model.calibrate(data.sample("train"), data.clean("validation"))
         return model
 
@@ -109,11 +117,15 @@ def frame() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     length, colour = rng.normal(10, 2, 400), rng.choice(["red", "green", "blue"], 400)
     width = 3 * length + rng.normal(size=400) + 5 * (colour == "red")
-    return pd.DataFrame({"length": length, "colour": colour, "site": "A", "width": width, "unit": 7})
+    return pd.DataFrame(
+        {"length": length, "colour": colour, "site": "A", "width": width, "unit": 7}
+    )
 
 
 @pytest.fixture(scope="session")
-def table(params: Params, frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def table(
+    params: Params, frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> Prepared:
     """The table, prepared."""
     return prepared_table(params, frame, tmp_path_factory.mktemp("table"))[1]
 
@@ -123,14 +135,20 @@ def table_models(params: Params, table: Prepared) -> dict[str, TrainedModel]:
     """Quickly trained models of the table."""
     quick = params.override({"train.epochs": 20, "network.code_size": 2, "data.name": "table"})
     return {
-        kind: fit(quick.plan(kind, table.description.facts), table).model for kind in ("undercomplete", "variational")
+        kind: fit(quick.plan(kind, table.description.facts), table).model
+        for kind in ("undercomplete", "variational")
     }
 
 
 @pytest.fixture(scope="session")
 def evaluate(params: Params) -> Evaluate:
     """params.yaml's evaluate section, shrunk."""
-    shrunk = {"bootstrap_samples": 200, "importance_samples": 5, "probe_rows": 300, "figure_columns": 5}
+    shrunk = {
+        "bootstrap_samples": 200,
+        "importance_samples": 5,
+        "probe_rows": 300,
+        "figure_columns": 5,
+    }
     return params.override({f"evaluate.{name}": value for name, value in shrunk.items()}).evaluate
 
 

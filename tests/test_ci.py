@@ -8,7 +8,17 @@ import pytest
 
 from repository import BARE, BARE_PREFIXES, ROOT
 
-MADE_BY_SHELLS = {"PWD", "OLDPWD", "SHLVL", "_", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKE_TERMOUT", "MAKE_TERMERR"}
+MADE_BY_SHELLS = {
+    "PWD",
+    "OLDPWD",
+    "SHLVL",
+    "_",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MFLAGS",
+    "MAKE_TERMOUT",
+    "MAKE_TERMERR",
+}
 
 
 @pytest.fixture
@@ -28,16 +38,23 @@ def told(checkout: Path, *arguments: str, **variables: str) -> dict[str, str]:
     """The variables that make has, and its target."""
     path = f"{checkout / 'bin'}:/usr/local/bin:/usr/bin:/bin"
     command = [str(checkout / ".ci/run"), *arguments]
-    done = subprocess.run(command, env={"PATH": path, **variables}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env={"PATH": path, **variables}, capture_output=True, text=True, check=True
+    )
     lines = [line for line in done.stdout.splitlines() if "=" in line]
     return dict(line.split("=", 1) for line in lines)
 
 
 def test_it_takes_no_variable_of_the_machine_but_those_that_pip_and_blas_need(checkout):
     kept = {
-        name: "/with a space" for name in (*BARE, "PIP_INDEX_URL", "OPENBLAS_CORETYPE") if name not in ("PATH", "CI")
+        name: "/with a space"
+        for name in (*BARE, "PIP_INDEX_URL", "OPENBLAS_CORETYPE")
+        if name not in ("PATH", "CI")
     }
-    lost = dict.fromkeys(("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "MLFLOW_TRACKING_URI", "TERM", "LC_ALL"), "1")
+    lost = dict.fromkeys(
+        ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "MLFLOW_TRACKING_URI", "TERM", "LC_ALL"),
+        "1",
+    )
     found = told(checkout, **kept, **lost)
     assert found.pop("target") == "test"
     assert found.pop("CI") == "true"

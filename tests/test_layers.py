@@ -112,7 +112,9 @@ def test_a_module_imports_only_from_rows_above_its_own(module):
 
 def test_the_reader_of_imports_sees_nested_and_renamed_ones():
     assert "mlflow" in frameworks("tracking.store")
-    assert {"core", "data", "params"} <= rows_used("models.trained.saved") | rows_used("models.trained.model")
+    assert {"core", "data", "params"} <= rows_used("models.trained.saved") | rows_used(
+        "models.trained.model"
+    )
     assert "evaluation" in rows_used("cli")  # inside of a function
 
 

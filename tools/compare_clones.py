@@ -30,7 +30,9 @@ def main(one: Path, other: Path) -> int:
 def _files(clone: Path) -> Iterator[Path]:
     """Every output of a clone, by its path inside of it."""
     for output in OUTPUTS:
-        yield from (path.relative_to(clone) for path in (clone / output).rglob("*") if path.is_file())
+        yield from (
+            path.relative_to(clone) for path in (clone / output).rglob("*") if path.is_file()
+        )
 
 
 def _is_equal(one: Path, other: Path) -> bool:

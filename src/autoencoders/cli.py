@@ -15,12 +15,22 @@ import click
 from autoencoders.core.errors import UserError
 from autoencoders.core.paths import DATA, METRICS, RESUME, repository
 
-HOST = click.option("--host", default="127.0.0.1", show_default=True, help="the default: from this machine alone")
-MODEL = click.option("--model", help="default: models:/autoencoder-NAME@champion of the data in params.yaml")
-MODELS = click.option("--model", multiple=True, help="as elsewhere; several: the mean of their scores")
+HOST = click.option(
+    "--host", default="127.0.0.1", show_default=True, help="the default: from this machine alone"
+)
+MODEL = click.option(
+    "--model", help="default: models:/autoencoder-NAME@champion of the data in params.yaml"
+)
+MODELS = click.option(
+    "--model", multiple=True, help="as elsewhere; several: the mean of their scores"
+)
 FILE = click.argument("file", type=click.Path(path_type=Path))
 OUT = click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help=".csv, .parquet, .npy; of images also .png"
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help=".csv, .parquet, .npy; of images also .png",
 )
 ANSWERS = {
     "score": "how unusual each row is, and why: score, percentile, p-value, verdict, reasons",
@@ -114,13 +124,17 @@ def show_params(model_type: str | None) -> None:
     known = load_description(DATA).facts if is_prepared else facts(params.data)
     for name in [model_type] if model_type else params.kinds:
         found = tuned_values(name) if (TUNED / name / TUNED_VALUES).exists() else {}
-        title = f"{name}: {known.n_features} features, {known.rows} training rows" if known else name
+        title = (
+            f"{name}: {known.n_features} features, {known.rows} training rows" if known else name
+        )
         table = Table("value", "is", "from", title=title, title_justify="left", box=None)
         for line in listed(params, name, known, found):
             table.add_row(*line)
         Console().print(table)
     if known is None:
-        print(f"\nThe data is not known yet: `dvc repro preprocess` makes {DATA}, then every `auto` has its value.")
+        print(
+            f"\nThe data is not known yet: `dvc repro preprocess` makes {DATA}, then every `auto` has its value."
+        )
 
 
 @ae.command()
@@ -133,10 +147,14 @@ def ui(port: int, host: str) -> None:
 
     uri = address.uri()
     if address.is_server(uri):
-        raise UserError(f"MLFLOW_TRACKING_URI = {address.hidden(uri)}: a server, which shows its UI there")
+        raise UserError(
+            f"MLFLOW_TRACKING_URI = {address.hidden(uri)}: a server, which shows its UI there"
+        )
     connected()
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    os.environ["MLFLOW_BACKEND_STORE_URI"] = uri  # no option: all users see a process's options, and its password
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = (
+        uri  # no option: all users see a process's options, and its password
+    )
     print(f"MLflow UI on http://{host}:{port}, Ctrl-C ends it", flush=True)
     _become_mlflow("server", host, port)
 
@@ -185,7 +203,9 @@ def experiment(name: str, seed: int | None) -> None:
     from autoencoders.experiments.workspace import run
 
     folder = run(name, {} if seed is None else {"seed": seed})
-    print(f"\n{folder}: metrics/leaderboard.json, reports/index.html, model/; its runs are in `ae ui`")
+    print(
+        f"\n{folder}: metrics/leaderboard.json, reports/index.html, model/; its runs are in `ae ui`"
+    )
 
 
 @ae.group()
@@ -218,7 +238,11 @@ def rollback() -> None:
 
 @registry.command()
 @click.argument("version", required=False)
-@click.option("--best", is_flag=True, help="the present state's best, if it beats the champion as in `dvc repro`")
+@click.option(
+    "--best",
+    is_flag=True,
+    help="the present state's best, if it beats the champion as in `dvc repro`",
+)
 @click.option("--reason", default="by hand")
 def promote(version: str | None, best: bool, reason: str) -> None:
     """Make a version the champion; with --best, the present state's best model, if it beats the champion."""
@@ -256,7 +280,9 @@ def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     from autoencoders.serving.answers import answer_file
 
     first, *others = map(champion, model or (None,))
-    if others and (op != "score" or any(o.description.schema != first.description.schema for o in others)):
+    if others and (
+        op != "score" or any(o.description.schema != first.description.schema for o in others)
+    ):
         raise UserError("--model: several models only score, and only rows of the same columns")
     first.companions = tuple(others)
     n = answer_file(first, op, file, out, _params().evaluate.false_alarm_rate)
@@ -305,7 +331,11 @@ def serve(port: int, host: str, model: str | None) -> None:
     uri, _, graph = _located(model)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     store = os.environ.get(address.VARIABLE) or address.local()
-    os.environ |= {ONNX_VARIABLE: str(graph), address.VARIABLE: address.without_credentials(store), "PATH": path}
+    os.environ |= {
+        ONNX_VARIABLE: str(graph),
+        address.VARIABLE: address.without_credentials(store),
+        "PATH": path,
+    }
     print(f"{uri} on http://{host}:{port}/invocations, Ctrl-C ends it", flush=True)
     _become_mlflow("models serve", host, port, "--env-manager", "local", "-m", uri)
 
@@ -338,7 +368,9 @@ def lineage(uri: str, verify: bool) -> None:
 
 
 @ae.command()
-@click.option("--fix", is_flag=True, help="mend what can be mended; nothing is deleted, files are moved aside")
+@click.option(
+    "--fix", is_flag=True, help="mend what can be mended; nothing is deleted, files are moved aside"
+)
 @click.option("--before-repro", is_flag=True, hidden=True, help="what `make repro` checks first")
 def doctor(fix: bool, before_repro: bool) -> None:
     """Check what may be wrong here, and say how to mend it. Exits with 1 where something is wrong."""
@@ -355,7 +387,9 @@ def doctor(fix: bool, before_repro: bool) -> None:
     print(*(finding.line() for finding in findings), sep="\n")
     wrong = [finding for finding in findings if finding.problem]
     if any(finding.fix for finding in wrong):
-        print("`ae doctor --fix` mends " + ", ".join(finding.name for finding in wrong if finding.fix))
+        print(
+            "`ae doctor --fix` mends " + ", ".join(finding.name for finding in wrong if finding.fix)
+        )
     sys.exit(1 if wrong else 0)
 
 
@@ -377,4 +411,6 @@ def drift(file: Path, model: str | None) -> None:
         found.table.to_csv(table, index=False)
         run = Runs(data.description).log_drift(uri, str(file), table, found.metrics())
     moved = ", ".join(found.moved) or "nothing"
-    print(f"moved: {moved}; {found.alarms:.1%} of {found.rows} rows count as anomalies; MLflow run {run}")
+    print(
+        f"moved: {moved}; {found.alarms:.1%} of {found.rows} rows count as anomalies; MLflow run {run}"
+    )

@@ -12,7 +12,15 @@ from autoencoders.core.errors import UserError
 from autoencoders.params.params import load_tree, validated
 from repository import ROOT
 
-ENTRY = {"about": "a", "published": 3.0, "target": 2.2, "unit": "nats", "source": "s", "protocol": "p", "beside": {}}
+ENTRY = {
+    "about": "a",
+    "published": 3.0,
+    "target": 2.2,
+    "unit": "nats",
+    "source": "s",
+    "protocol": "p",
+    "beside": {},
+}
 
 
 def anchor(better: str = "lower", **values: object) -> Anchor:
@@ -43,16 +51,27 @@ def test_every_anchor_is_valid_and_has_its_experiment(name):
         ("higher", [3.5], True, True),
     ],
 )
-def test_a_result_passes_by_its_mean_and_says_whether_it_beats_what_was_published(better, ours, passes, beats):
+def test_a_result_passes_by_its_mean_and_says_whether_it_beats_what_was_published(
+    better, ours, passes, beats
+):
     entry = result("x", anchor(better), ours, 12.0)
     assert (entry["pass"], entry["beats_published"]) == (passes, beats)
     assert (entry["ours"], entry["low"], entry["high"]) == (np.mean(ours), min(ours), max(ours))
-    assert (entry["experiment"], entry["seconds"], entry["seeds"], entry["unit"]) == ("x", 12.0, len(ours), "nats")
+    assert (entry["experiment"], entry["seconds"], entry["seeds"], entry["unit"]) == (
+        "x",
+        12.0,
+        len(ours),
+        "nats",
+    )
 
 
 def test_a_number_is_read_from_its_row_and_another_one_subtracted(tmp_path):
-    folder = workspace(tmp_path, {"model": "denoising", "psnr": 20.0}, {"model": "wiener", "psnr": 17.5})
-    chosen = anchor(ours="denoising.psnr", less="wiener.psnr", beside={"Wiener": "wiener.psnr", "paper": 1.5})
+    folder = workspace(
+        tmp_path, {"model": "denoising", "psnr": 20.0}, {"model": "wiener", "psnr": 17.5}
+    )
+    chosen = anchor(
+        ours="denoising.psnr", less="wiener.psnr", beside={"Wiener": "wiener.psnr", "paper": 1.5}
+    )
     found = MEASURES["number"](chosen, [folder])
     assert found.ours == 2.5
     assert found.beside == {"Wiener": 17.5, "paper": 1.5}
@@ -60,7 +79,10 @@ def test_a_number_is_read_from_its_row_and_another_one_subtracted(tmp_path):
 
 def contractive(tmp_path: Path, points: list[tuple[float, float]]) -> list[Path]:
     return [
-        workspace(tmp_path / str(i), {"model": "contractive", "test_squared_error": x, "scaled_jacobian_norm": y})
+        workspace(
+            tmp_path / str(i),
+            {"model": "contractive", "test_squared_error": x, "scaled_jacobian_norm": y},
+        )
         for i, (x, y) in enumerate(points)
     ]
 

@@ -10,7 +10,15 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
 from voluptuous import MultipleInvalid
 
-from autoencoders.core.dvclock import KEPT, LOCK, broken_lock, mend_lock, output_hash, problem_of, read_lock
+from autoencoders.core.dvclock import (
+    KEPT,
+    LOCK,
+    broken_lock,
+    mend_lock,
+    output_hash,
+    problem_of,
+    read_lock,
+)
 
 MD5 = f"{'0a' * 16}.dir"
 MD5_OF_DIGITS = "12345678901234567890123456789012"
@@ -103,7 +111,9 @@ def test_an_outputs_hash_is_read_from_a_lock_that_is_being_written(folder):
     assert output_hash(Path("data/prepared")) is None
     whole = WHOLE
     for end in ("", "stages:", "preprocess", "data/pre", "md5: 0a0a", MD5[:-1], "isexec"):
-        LOCK.write_text(whole[: whole.rindex(end, 0, whole.index("check:")) + len(end)] if end else "")
+        LOCK.write_text(
+            whole[: whole.rindex(end, 0, whole.index("check:")) + len(end)] if end else ""
+        )
         writer = threading.Thread(target=lambda: (time.sleep(0.15), LOCK.write_text(whole)))
         writer.start()
         assert output_hash(Path("data/prepared")) == MD5

@@ -24,7 +24,11 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 64 kB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder],
+        capture_output=True,
+        check=False,
+    )
     if done.returncode:
         pytest.skip(f"no small disk without the right to mount: {done.stderr.decode().strip()}")
     yield folder
@@ -76,7 +80,9 @@ def test_a_read_only_folder_is_told(disk):
     assert told(caught.value).startswith(f"{disk / 'a.txt'}: Read-only file system; ")
 
 
-def test_a_missing_file_of_the_pipeline_is_told_and_any_other_is_an_error_of_the_code(tmp_path, monkeypatch):
+def test_a_missing_file_of_the_pipeline_is_told_and_any_other_is_an_error_of_the_code(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError) as inside:
         Path("data/raw/source.json").read_bytes()

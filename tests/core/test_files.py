@@ -26,7 +26,9 @@ from autoencoders.core.files import (
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below the folder, by relative name."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
 
 
 @pytest.fixture
@@ -57,7 +59,11 @@ def test_what_a_killed_writer_left_goes_with_the_next_write_and_a_living_ones_st
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     left = old.parent / f".out~{gone.pid}-abc_1"
-    others = [old.parent / f".out~{os.getpid()}-abc", old.parent / f".out~x~{gone.pid}-abc", old.parent / ".out~note"]
+    others = [
+        old.parent / f".out~{os.getpid()}-abc",
+        old.parent / f".out~x~{gone.pid}-abc",
+        old.parent / ".out~note",
+    ]
     for folder in (left, *others):
         folder.mkdir()
     write_text(old / "a.txt", "new")
@@ -68,7 +74,9 @@ def test_what_a_killed_writer_left_goes_with_the_next_write_and_a_living_ones_st
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_replacing_leaves_the_old_folder_and_no_scratch_when_the_block_raises(old: Path, error: type[BaseException]):
+def test_replacing_leaves_the_old_folder_and_no_scratch_when_the_block_raises(
+    old: Path, error: type[BaseException]
+):
     before = contents(old)
 
     def write_and_raise() -> None:
@@ -83,7 +91,9 @@ def test_replacing_leaves_the_old_folder_and_no_scratch_when_the_block_raises(ol
     assert list(old.parent.iterdir()) == [old]
 
 
-def test_replacing_never_empties_the_old_folder_in_place(old: Path, monkeypatch: pytest.MonkeyPatch):
+def test_replacing_never_empties_the_old_folder_in_place(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Deleting takes a while and may fail or be killed on the way: what is deleted must no longer carry the name."""
     deleted = []
     delete = shutil.rmtree
@@ -110,7 +120,9 @@ def test_beside_puts_the_new_file_in_the_old_ones_place_and_leaves_no_scratch(tm
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_beside_leaves_the_old_file_and_no_scratch_when_the_block_raises(tmp_path: Path, error: type[BaseException]):
+def test_beside_leaves_the_old_file_and_no_scratch_when_the_block_raises(
+    tmp_path: Path, error: type[BaseException]
+):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -139,7 +151,9 @@ def test_write_text_replaces_the_file_and_leaves_no_scratch(tmp_path: Path):
     assert contents(tmp_path) == {"deep/a.txt": "second, käse".encode()}
 
 
-def test_write_text_leaves_the_old_file_when_writing_fails_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_write_text_leaves_the_old_file_when_writing_fails_half_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -162,7 +176,9 @@ def test_write_json_gives_what_read_json_reads_and_the_same_bytes_twice(tmp_path
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_write_json_refuses_what_is_no_json_number_and_leaves_the_old_file(tmp_path: Path, number: float):
+def test_write_json_refuses_what_is_no_json_number_and_leaves_the_old_file(
+    tmp_path: Path, number: float
+):
     path = tmp_path / "a.json"
     write_json(path, {"loss": 1.0})
     before = contents(tmp_path)
@@ -265,7 +281,9 @@ def test_a_copy_of_a_folder_has_its_files_and_no_leftover(old: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("name", [".a.txt", "a.txt~", "a.bak"])
-def test_tree_sha256_sees_a_file_that_is_named_to_it_whatever_it_is_called(tmp_path: Path, name: str):
+def test_tree_sha256_sees_a_file_that_is_named_to_it_whatever_it_is_called(
+    tmp_path: Path, name: str
+):
     found = set()
     for text in ("one", "two"):
         (tmp_path / name).write_text(text)

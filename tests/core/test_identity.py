@@ -55,7 +55,10 @@ def test_what_python_runs_counts(change):
 
 def test_the_text_holds_no_empty_field():
     # Python 3.12 added type_params and 3.13 dropped empty lists from ast.dump: both are empty here
-    assert syntax("def f(): pass") == "Module(body=[FunctionDef(name='f', args=arguments(), body=[Pass()])])"
+    assert (
+        syntax("def f(): pass")
+        == "Module(body=[FunctionDef(name='f', args=arguments(), body=[Pass()])])"
+    )
 
 
 @pytest.fixture
@@ -70,7 +73,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(text)
-    Path("dvc.yaml").write_text("stages:\n  s:\n    do:\n      deps: [src/a, pipeline/s.py, data.csv]\n")
+    Path("dvc.yaml").write_text(
+        "stages:\n  s:\n    do:\n      deps: [src/a, pipeline/s.py, data.csv]\n"
+    )
     return tmp_path
 
 
@@ -103,7 +108,10 @@ def test_code_that_python_cannot_read_is_named(project):
 def test_values_data_and_code_make_a_fingerprint(project):
     first = fingerprint("s", {"a": 1, "b": 2}, "data")
     assert fingerprint("s", {"b": 2, "a": 1}, "data") == first
-    others = [fingerprint("s", {"a": 1, "b": 3}, "data"), fingerprint("s", {"a": 1, "b": 2}, "other")]
+    others = [
+        fingerprint("s", {"a": 1, "b": 3}, "data"),
+        fingerprint("s", {"a": 1, "b": 2}, "other"),
+    ]
     Path("src/a/b.py").write_text("x = 2\n")
     others.append(fingerprint("s", {"a": 1, "b": 2}, "data"))
     assert len({first, *others}) == 4

@@ -46,7 +46,10 @@ class Conversation:
 
     def __init__(self, *command: str | Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, *map(str, command)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def hear(self) -> str:
@@ -77,7 +80,9 @@ def start() -> Iterator[Callable[..., Conversation]]:
 
 
 @pytest.mark.parametrize("end", [Conversation.say, Conversation.kill])
-def test_the_second_process_says_why_it_waits_and_goes_on_when_the_first_ends_or_dies(start, tmp_path, end):
+def test_the_second_process_says_why_it_waits_and_goes_on_when_the_first_ends_or_dies(
+    start, tmp_path, end
+):
     lock = tmp_path / "not there yet" / "sparse.lock"
     first = start("-c", HOLDER, lock)
     assert first.hear() == "holds"

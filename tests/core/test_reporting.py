@@ -33,7 +33,9 @@ SWALLOWED = {
 
 def run(body: str) -> subprocess.CompletedProcess[str]:
     code = f"{BEGIN}with reporting():\n    {body}\n    print('went on')\n"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize("by", SWALLOWED)
@@ -44,7 +46,9 @@ def test_a_signal_ends_the_process_with_one_message_whatever_swallows_it(by):
 
 def test_a_signal_after_the_work_is_done_changes_nothing():
     code = f"{BEGIN}with reporting():\n    pass\nask()\nprint('done')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "done\n")
 
 

@@ -29,7 +29,9 @@ def intake(tmp_path: Path, scratch: Path, params: Params) -> Intake:
 
 @pytest.fixture(scope="session")
 def tabular(
-    tmp_path_factory: pytest.TempPathFactory, params: Params, untrained_on: Callable[[str, Prepared], TrainedModel]
+    tmp_path_factory: pytest.TempPathFactory,
+    params: Params,
+    untrained_on: Callable[[str, Prepared], TrainedModel],
 ) -> TrainedModel:
     """A variational model of the good table."""
     intake = Intake(tmp_path_factory.mktemp("tabular"), params)
@@ -38,7 +40,9 @@ def tabular(
 
 @pytest.fixture(scope="session")
 def pictorial(
-    tmp_path_factory: pytest.TempPathFactory, params: Params, untrained_on: Callable[[str, Prepared], TrainedModel]
+    tmp_path_factory: pytest.TempPathFactory,
+    params: Params,
+    untrained_on: Callable[[str, Prepared], TrainedModel],
 ) -> TrainedModel:
     """An undercomplete model of 6 x 5 images in colour."""
     intake = Intake(tmp_path_factory.mktemp("pictorial"), params)

@@ -34,10 +34,19 @@ class Project(Repository):
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """Starts a command in a process group of its own."""
-        started = ["env", "--default-signal=INT", *command]  # where the tests run in the background, it is ignored
+        started = [
+            "env",
+            "--default-signal=INT",
+            *command,
+        ]  # where the tests run in the background, it is ignored
         with (self.folder / "command.log").open("w") as log:
             return subprocess.Popen(
-                started, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
+                started,
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def wait_for_the_stage(self) -> None:
@@ -73,7 +82,11 @@ class Project(Repository):
         before = tree_sha256(*self.folder.iterdir())
         code, lines = self.doctor(**environment)
         assert tree_sha256(*self.folder.iterdir()) == before
-        found = {name: line.removeprefix("WRONG: ") for name, line in lines.items() if line.startswith("WRONG")}
+        found = {
+            name: line.removeprefix("WRONG: ")
+            for name, line in lines.items()
+            if line.startswith("WRONG")
+        }
         assert code == bool(found)
         return found
 
@@ -84,7 +97,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = Project.at(folder)
     (folder / "dvc.yaml").write_text(STAGES)
     (folder / "params.yaml").write_text("a: 1\n")
-    (folder / ".gitignore").write_text("/gate\n/*.log\n/mlruns\n/studies\n/.checkpoints\n*.broken-*\n")
+    (folder / ".gitignore").write_text(
+        "/gate\n/*.log\n/mlruns\n/studies\n/.checkpoints\n*.broken-*\n"
+    )
     for name in ("pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, folder)
     project.git("init", "-q", "-b", "main")

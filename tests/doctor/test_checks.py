@@ -8,13 +8,17 @@ from autoencoders.doctor import checks
 from autoencoders.doctor.finding import LONGEST, Finding, listed
 
 
-def test_a_check_that_cannot_read_its_file_is_wrong_and_stops_no_other(tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_a_check_that_cannot_read_its_file_is_wrong_and_stops_no_other(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "AUTOENCODERS_ROOT"):
         monkeypatch.delenv(name, raising=False)
     findings = checks.examine()
     assert [finding.name for finding in findings] == list(checks.CHECKS)
-    assert {finding.name for finding in findings if finding.problem} == {"environment"}  # no pyproject.toml
+    assert {finding.name for finding in findings if finding.problem} == {
+        "environment"
+    }  # no pyproject.toml
     assert not list(tmp_path.iterdir())
     Path("pyproject.toml").write_text("[")
     (environment,) = [finding for finding in checks.examine() if finding.problem]

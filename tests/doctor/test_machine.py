@@ -29,7 +29,11 @@ def small(folder: Path):
     if os.getuid():
         pytest.skip("only root mounts")
     try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", path], check=True, capture_output=True)
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=16m", "none", path],
+            check=True,
+            capture_output=True,
+        )
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("root without the right to mount")
     yield path
@@ -58,13 +62,20 @@ def test_a_configuration_that_is_broken_stops_no_check(folder):
     assert "GiB" in machine.disk().line()
 
 
-def test_packages_that_are_missing_or_of_another_version_are_named_with_the_command_that_installs_them(folder):
+def test_packages_that_are_missing_or_of_another_version_are_named_with_the_command_that_installs_them(
+    folder,
+):
     assert machine.environment().problem == ""
     lock = Path("requirements.lock").read_text()
     click = next(line for line in lock.splitlines() if line.startswith("click=="))
-    Path("requirements.lock").write_text(lock.replace(click, "click==0.0.1") + "no-such-package==1.0\n")
+    Path("requirements.lock").write_text(
+        lock.replace(click, "click==0.0.1") + "no-such-package==1.0\n"
+    )
     found = machine.environment()
-    assert f"click {click.removeprefix('click==')} instead of 0.0.1, no-such-package is missing" in found.problem
+    assert (
+        f"click {click.removeprefix('click==')} instead of 0.0.1, no-such-package is missing"
+        in found.problem
+    )
     assert found.mend == f"{sys.executable} -m pip install -r requirements.lock"
 
 

@@ -42,7 +42,12 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty repository; the current folder."""
     monkeypatch.chdir(tmp_path)
-    names = ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+    names = (
+        "MLFLOW_TRACKING_URI",
+        "MLFLOW_TRACKING_USERNAME",
+        "MLFLOW_TRACKING_PASSWORD",
+        "MLFLOW_TRACKING_TOKEN",
+    )
     for name in (*names, "DVC_ROOT", "AUTOENCODERS_ROOT"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "mlruns").mkdir()
@@ -82,7 +87,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_broken_database_is_named_and_moved_aside_with_what_keeps_register_from_running(folder, database, fault):
+def test_a_broken_database_is_named_and_moved_aside_with_what_keeps_register_from_running(
+    folder, database, fault
+):
     broken = FAULTS[fault](database.read_bytes())
     database.write_bytes(broken)
     for name in ("mlflow.db-wal", "registered.json"):
@@ -106,7 +113,9 @@ def test_another_database_than_mlflows_is_none(folder):
     assert "no table of MLflow's" in mlflow_store.store().problem
 
 
-def test_what_only_the_write_ahead_log_of_a_killed_process_holds_belongs_to_the_database(folder, database):
+def test_what_only_the_write_ahead_log_of_a_killed_process_holds_belongs_to_the_database(
+    folder, database
+):
     code = """import os, sqlite3
 connection = sqlite3.connect("mlruns/mlflow.db")
 connection.execute("CREATE TABLE more (a)")
@@ -120,7 +129,9 @@ os.kill(os.getpid(), 9)"""
     assert not Path("mlruns/mlflow.db-shm").exists()
 
 
-@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE"])
+@pytest.mark.parametrize(
+    "statement", ["BEGIN IMMEDIATE", "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE"]
+)
 def test_the_process_that_locks_the_database_is_named(folder, database, statement):
     code = f"""import sqlite3, sys
 connection = sqlite3.connect("mlruns/mlflow.db", isolation_level=None)
@@ -182,13 +193,17 @@ def hold(path: Path, models: dict[str, str]) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{path}")
     client.create_registered_model("autoencoder-digits")
     for sha256 in models.values():
-        client.create_model_version("autoencoder-digits", "file:///nowhere", tags={"model_sha256": sha256})
+        client.create_model_version(
+            "autoencoder-digits", "file:///nowhere", tags={"model_sha256": sha256}
+        )
 
 
 @pytest.fixture
 def filled(folder: Path, mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole store in the repository, with the models."""
-    copied = Path(shutil.copy(mlflow_database, tmp_path_factory.mktemp("filled")))  # MLflow keeps it open
+    copied = Path(
+        shutil.copy(mlflow_database, tmp_path_factory.mktemp("filled"))
+    )  # MLflow keeps it open
     hold(copied, MODELS)
     with closing(sqlite3.connect(copied)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -202,7 +217,10 @@ def test_models_in_the_present_store_are_well(filled):
 
 def test_an_emptied_store_is_seen(folder, database):
     register(store="local", models=MODELS)
-    assert "the store local does not hold the sparse model any more" in mlflow_store.registered().problem
+    assert (
+        "the store local does not hold the sparse model any more"
+        in mlflow_store.registered().problem
+    )
 
 
 def test_a_deleted_store_is_seen_and_register_runs_again(folder):
@@ -221,8 +239,13 @@ def test_another_store_is_seen_and_no_password_is_shown(folder, filled, monkeypa
     found = mlflow_store.registered()
     assert "registered in local, and the store is now http://host:5000," in found.problem
     register(store="http://host:5000", models=MODELS)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")  # the local one, by its URI
-    assert "registered in http://host:5000, and the store is now local" in mlflow_store.registered().problem
+    monkeypatch.setenv(
+        "MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db"
+    )  # the local one, by its URI
+    assert (
+        "registered in http://host:5000, and the store is now local"
+        in mlflow_store.registered().problem
+    )
 
 
 @pytest.mark.parametrize("text", ["", '{"store": ', "[]"])
@@ -234,7 +257,9 @@ def test_a_broken_registered_json_is_moved_aside(folder, database, text):
     assert mlflow_store.registered().problem == ""
 
 
-def test_before_repro_a_file_of_another_store_is_removed_and_a_good_one_stays(folder, filled, monkeypatch):
+def test_before_repro_a_file_of_another_store_is_removed_and_a_good_one_stays(
+    folder, filled, monkeypatch
+):
     path = register(store="local", models=MODELS)
     assert checks.before_repro() == ""
     assert path.exists()
@@ -260,7 +285,9 @@ class Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = self.headers.get("Authorization")
         page = {"/health": "OK", "/version": self.version}.get(self.path)
-        refused = self.credentials is not None and asked != self.credentials and self.path != "/health"
+        refused = (
+            self.credentials is not None and asked != self.credentials and self.path != "/health"
+        )
         self.send_response(401 if refused else 200 if page else 404)
         self.end_headers()
         self.wfile.write((page or "").encode())
@@ -272,7 +299,9 @@ class Answers(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def serving(**values: object) -> Iterator[str]:
     """The address of a server that answers in a thread of this process."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Answers,), values)) as server:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), type("Handler", (Answers,), values)
+    ) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"127.0.0.1:{server.server_port}"
@@ -302,7 +331,10 @@ def test_user_and_password_come_from_the_uri_or_from_mlflows_variables(folder, m
     basic = "Basic dXNlcjpzM2NyZXQ="  # user:s3cret
     with serving(credentials=basic) as address:
         assert asked(monkeypatch, f"http://user:{SECRET}@{address}")[0] == ""
-        assert "refuses the user or the password" in asked(monkeypatch, f"http://user:{SECRET}x@{address}")[0]
+        assert (
+            "refuses the user or the password"
+            in asked(monkeypatch, f"http://user:{SECRET}x@{address}")[0]
+        )
         assert "status 401" in asked(monkeypatch, f"http://{address}")[0]
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "user")
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRET)
@@ -316,7 +348,10 @@ def test_a_server_of_something_else_is_told(folder, monkeypatch):
 
 
 def test_a_dead_server_and_one_that_never_answers_are_told_in_time(folder, monkeypatch):
-    assert "can't be reached (ConnectionError)" in asked(monkeypatch, f"http://user:{SECRET}@127.0.0.1:9")[0]
+    assert (
+        "can't be reached (ConnectionError)"
+        in asked(monkeypatch, f"http://user:{SECRET}@127.0.0.1:9")[0]
+    )
     silent = """import socket, sys
 server = socket.create_server(("127.0.0.1", 0))
 print(server.getsockname()[1], flush=True)
@@ -331,7 +366,11 @@ sys.stdin.read()"""
 
 
 def test_an_address_that_is_none_shows_no_password(folder, monkeypatch):
-    for uri in (f"http://user:{SECRET}@[host", f"http://user:{SECRET}@host:port", f"http://user:{SECRET}/@"):
+    for uri in (
+        f"http://user:{SECRET}@[host",
+        f"http://user:{SECRET}@host:port",
+        f"http://user:{SECRET}/@",
+    ):
         assert asked(monkeypatch, uri)[0]
 
 

@@ -9,7 +9,10 @@ import torch
 from autoencoders.doctor import unfinished
 from autoencoders.training.checkpoint import replace_checkpoint
 
-LINES = [json.dumps({"op_code": 0, "worker_id": "a", "study_name": f"s{n}", "directions": [1]}) for n in range(3)]
+LINES = [
+    json.dumps({"op_code": 0, "worker_id": "a", "study_name": f"s{n}", "directions": [1]})
+    for n in range(3)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -65,4 +68,6 @@ def test_a_broken_checkpoint_is_named_and_moved_aside_and_a_whole_one_stays(faul
     found.fix()
     assert unfinished.checkpoints().problem == ""
     assert paths[0].exists()
-    assert [path.read_bytes() for path in paths[1].parent.glob("last.ckpt.broken*")] == [bytes(content)]
+    assert [path.read_bytes() for path in paths[1].parent.glob("last.ckpt.broken*")] == [
+        bytes(content)
+    ]

@@ -52,7 +52,11 @@ def test_a_lock_is_broken_exactly_where_dvc_cannot_work_with_it(project, monkeyp
             with Repo() as repo:
                 repo.status()
             works = True
-        except (DvcException, NotImplementedError, AttributeError):  # the last two: what DVC itself did not foresee
+        except (
+            DvcException,
+            NotImplementedError,
+            AttributeError,
+        ):  # the last two: what DVC itself did not foresee
             works = False
         assert (problem_of(whole[:length]) is None) == works, whole[:length]
 
@@ -171,7 +175,9 @@ def test_a_dvc_at_work_is_named_and_nothing_is_mended_meanwhile(project):
 def test_the_lock_of_a_dvc_that_reads_the_repository_is_seen(project):
     code = "import sys; from dvc.repo import Repo\nwith Repo().lock: print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
         assert holder.stdout.readline() == "held\n"
         assert f"process {holder.pid} (" in project.doctor()[1]["dvc"]
         holder.stdin.close()
@@ -180,13 +186,19 @@ def test_the_lock_of_a_dvc_that_reads_the_repository_is_seen(project):
 
 def held_by_a_living_process(folder: Path) -> str:
     """DVC's lock file as another dvc that is at work on one.txt writes it."""
-    return json.dumps({"write": {str(folder / "one.txt"): {"pid": os.getpid(), "cmd": "dvc repro"}}})
+    return json.dumps(
+        {"write": {str(folder / "one.txt"): {"pid": os.getpid(), "cmd": "dvc repro"}}}
+    )
 
 
 @slow
 @pytest.mark.parametrize("content", ["empty", "cut", "held by a living process"])
 def test_a_lock_file_that_stops_every_dvc_is_moved_aside(project, content):
-    texts = {"empty": "", "cut": '{"read": {', "held by a living process": held_by_a_living_process(project.folder)}
+    texts = {
+        "empty": "",
+        "cut": '{"read": {',
+        "held by a living process": held_by_a_living_process(project.folder),
+    }
     text = texts[content]
     Path(".dvc/tmp/rwlock").write_text(text)
     Path("params.yaml").write_text("a: 9\n")

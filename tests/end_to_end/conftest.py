@@ -8,7 +8,9 @@ from repository import QUICK, Repository
 @pytest.fixture(scope="session")
 def five_types(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """All five types, on shrunk parameters, by the README's command, two at a time; tests only look at it."""
-    space = [{"param": "train.learning_rate", "low": 1.0e-3, "high": 1.0e-2, "log": True}]  # the code size stays 8
+    space = [
+        {"param": "train.learning_rate", "low": 1.0e-3, "high": 1.0e-2, "log": True}
+    ]  # the code size stays 8
     study = {"tune.n_trials": 2, "tune.epochs": 2, "tune.space": space}
     repository = Repository(tmp_path_factory.mktemp("five"), {**QUICK, **study})
     repository.run("make", "-o", ".venv/.ready", "repro")

@@ -54,11 +54,16 @@ def one_message(done: subprocess.CompletedProcess[str], file: str) -> None:
 
 
 @pytest.mark.parametrize(("file", "damage", "stage"), DAMAGED, ids=[f for f, *_ in DAMAGED])
-def test_a_damaged_file_is_told_by_the_stage_that_reads_it_and_made_again_by_dvc(finished, file, damage, stage):
+def test_a_damaged_file_is_told_by_the_stage_that_reads_it_and_made_again_by_dvc(
+    finished, file, damage, stage
+):
     before, path = finished.hashes(), finished.folder / file
     path.write_bytes(damage(path.read_bytes()))
     kind = ["undercomplete"] if stage == "train" else []
-    one_message(finished.run(sys.executable, f"pipeline/{stage}.py", *kind, check=False, PYTHONPATH="src"), file)
+    one_message(
+        finished.run(sys.executable, f"pipeline/{stage}.py", *kind, check=False, PYTHONPATH="src"),
+        file,
+    )
     if file == "metrics/leaderboard.json":
         one_message(finished.run("ae", "leaderboard", check=False), file)
     finished.repro()
@@ -68,7 +73,11 @@ def test_a_damaged_file_is_told_by_the_stage_that_reads_it_and_made_again_by_dvc
 def test_weights_flipped_in_dvcs_cache_are_told_and_the_way_out_brings_them_back(finished):
     before, weights = finished.hashes(), finished.folder / "model/undercomplete/model.safetensors"
     whole = weights.read_bytes()
-    (cached,) = [p for p in (finished.folder / ".dvc/cache").rglob("*") if p.is_file() and p.read_bytes() == whole]
+    (cached,) = [
+        p
+        for p in (finished.folder / ".dvc/cache").rglob("*")
+        if p.is_file() and p.read_bytes() == whole
+    ]
     cached.chmod(0o644)
     cached.write_bytes(flipped(whole))
     cached.chmod(0o444)
@@ -89,7 +98,9 @@ def test_a_broken_journal_stops_the_study_with_one_message_and_a_mend_lets_it_go
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:5], b"\xff\x00 garbage\n", *lines[5:]]))
     told = finished.run("dvc", "repro", "-s", "-f", "tune@undercomplete", check=False).stdout
-    assert f"error: {path}: line 6 (from byte {sum(map(len, lines[:5]))} on) can't be read: " in told
+    assert (
+        f"error: {path}: line 6 (from byte {sum(map(len, lines[:5]))} on) can't be read: " in told
+    )
     assert "`ae doctor --fix`" in told
     assert "Traceback" not in told
     mend_journal(path)
@@ -98,9 +109,13 @@ def test_a_broken_journal_stops_the_study_with_one_message_and_a_mend_lets_it_go
 
 
 @pytest.mark.parametrize("damage", [cut, flipped])
-def test_a_broken_checkpoint_is_named_and_the_training_has_the_bytes_of_an_undisturbed_one(tmp_path, damage):
+def test_a_broken_checkpoint_is_named_and_the_training_has_the_bytes_of_an_undisturbed_one(
+    tmp_path, damage
+):
     values = {**QUICK, "train.epochs": 60}
-    whole, killed = (Repository(tmp_path / name, values, ["undercomplete"]) for name in ("whole", "killed"))
+    whole, killed = (
+        Repository(tmp_path / name, values, ["undercomplete"]) for name in ("whole", "killed")
+    )
     whole.repro("train")
     log = tmp_path / "log"
     with log.open("w") as file:
@@ -128,6 +143,8 @@ def test_a_file_that_is_missing_is_told_before_a_model_is_loaded(finished, comma
     out = [] if command == "drift" else ["-o", "out.csv"]
     tracer = "import sys, runpy; sys.argv[0] = 'ae'\ntry: runpy.run_module('autoencoders', run_name='__main__')\n"
     tracer += "finally: print({'torch', 'mlflow'} & {*sys.modules})"
-    done = finished.run(sys.executable, "-c", tracer, command, "none.csv", *out, check=False, PYTHONPATH="src")
+    done = finished.run(
+        sys.executable, "-c", tracer, command, "none.csv", *out, check=False, PYTHONPATH="src"
+    )
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["error: none.csv: no such file or folder", "set()"]

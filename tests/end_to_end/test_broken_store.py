@@ -86,7 +86,9 @@ def test_a_database_that_another_process_locks_is_one_message(copy):
 def read_only(folder: Path) -> Iterator[None]:
     done = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False)
     if done.returncode:
-        pytest.skip(f"no read-only folder without the right to mount: {done.stderr.decode().strip()}")
+        pytest.skip(
+            f"no read-only folder without the right to mount: {done.stderr.decode().strip()}"
+        )
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
         yield
@@ -110,7 +112,11 @@ def full(folder: Path, kilobytes: int) -> Iterator[None]:
     kept = folder.with_name(f"{folder.name}.kept")
     folder.rename(kept)
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder],
+        capture_output=True,
+        check=False,
+    )
     try:
         if done.returncode:
             pytest.skip(f"no small disk without the right to mount: {done.stderr.decode().strip()}")
@@ -131,7 +137,9 @@ def test_a_full_disk_under_the_store_is_one_message_and_loses_nothing(copy, room
         done = copy.run("dvc", "repro", check=False)
         assert done.returncode != 0, done.stdout
         assert "Traceback" not in done.stdout
-        errors_of_the_stage = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+        errors_of_the_stage = [
+            line for line in done.stdout.splitlines() if line.startswith("error: ")
+        ]
         assert len(errors_of_the_stage) == 1, done.stdout
         assert "make room" in errors_of_the_stage[0] or "the disk is full" in errors_of_the_stage[0]
     told = copy.repro()

@@ -56,7 +56,9 @@ def test_a_repository_that_ran_is_well_and_looking_changes_nothing(whole: Reposi
     assert whole.git("status", "--porcelain") == before == ""
 
 
-def test_half_a_lock_stops_make_repro_in_one_message_and_is_mended_without_a_training(whole: Repository):
+def test_half_a_lock_stops_make_repro_in_one_message_and_is_mended_without_a_training(
+    whole: Repository,
+):
     lock = whole.folder / "dvc.lock"
     text = lock.read_text()
     lock.write_text(text[: text.index("  register:") + len("  register:")])
@@ -80,7 +82,9 @@ def test_params_that_no_yaml_reader_takes_stop_no_check(whole: Repository):
     assert "edited, not committed" in shown
 
 
-def test_an_experiment_that_is_killed_in_a_training_is_mended_and_nothing_is_trained_again(whole: Repository):
+def test_an_experiment_that_is_killed_in_a_training_is_mended_and_nothing_is_trained_again(
+    whole: Repository,
+):
     log = whole.folder / "killed.log"
     with log.open("w") as file:
         process = subprocess.Popen(
@@ -103,13 +107,18 @@ def test_an_experiment_that_is_killed_in_a_training_is_mended_and_nothing_is_tra
     assert whole.git("diff", "HEAD", "--", "params.yaml") == ""
     assert_nothing_is_trained(whole.repro())
     assert (
-        "Ran experiment" in whole.run("dvc", "exp", "run", "-n", "after", "-S", "evaluate.bootstrap_samples=110").stdout
+        "Ran experiment"
+        in whole.run(
+            "dvc", "exp", "run", "-n", "after", "-S", "evaluate.bootstrap_samples=110"
+        ).stdout
     )
     whole.git("checkout", "params.yaml", "dvc.lock")
     whole.repro()
 
 
-def test_a_broken_database_is_mended_and_register_makes_runs_and_versions_again(whole: Repository, tmp_path: Path):
+def test_a_broken_database_is_mended_and_register_makes_runs_and_versions_again(
+    whole: Repository, tmp_path: Path
+):
     database = whole.folder / "mlruns/mlflow.db"
     database.write_bytes(database.read_bytes()[:50_000])
     assert "no whole database" in broken(whole)

@@ -24,7 +24,11 @@ def runs(repository: Repository) -> list:
 
 
 def trainings(repository: Repository) -> dict:
-    return {run.data.tags["kind"]: run for run in runs(repository) if run.data.tags.get("stage") == "train"}
+    return {
+        run.data.tags["kind"]: run
+        for run in runs(repository)
+        if run.data.tags.get("stage") == "train"
+    }
 
 
 def test_a_second_repro_has_nothing_to_do(five_types):
@@ -38,8 +42,12 @@ def test_the_leaderboard_has_every_type_and_every_baseline(five_types):
     assert [row["model"] for row in rows] == [*AUTOENCODERS, *BASELINES]
     told = five_types.run("ae", "leaderboard").stdout
     assert all(row["model"] in told for row in rows)
-    assert all(f"{row['test_squared_error']:.3f}" in told for row in rows if "test_squared_error" in row)
-    assert all(f"{row['test_denoised_psnr']:.1f}" in told for row in rows if "test_denoised_psnr" in row)
+    assert all(
+        f"{row['test_squared_error']:.3f}" in told for row in rows if "test_squared_error" in row
+    )
+    assert all(
+        f"{row['test_denoised_psnr']:.1f}" in told for row in rows if "test_denoised_psnr" in row
+    )
     assert "make ui" in told
 
 
@@ -49,7 +57,10 @@ def test_dvc_shows_metrics_plots_and_parameters(five_types):
     assert set(metrics) == {*AUTOENCODERS, *BASELINES}
     plots = five_types.run("dvc", "plots", "show").stdout
     assert "WARNING" not in plots
-    assert "Reconstruction loss on the validation split" in (five_types.folder / "dvc_plots/index.html").read_text()
+    assert (
+        "Reconstruction loss on the validation split"
+        in (five_types.folder / "dvc_plots/index.html").read_text()
+    )
     assert "network.code_size" not in five_types.run("dvc", "params", "diff").stdout
 
 
@@ -57,7 +68,11 @@ def test_dvc_and_mlflow_never_disagree_on_a_number(five_types):
     metrics = json.loads((five_types.folder / "metrics/metrics.json").read_text())
     for kind, run in trainings(five_types).items():
         for key, value in metrics[kind].items():
-            logged = key.replace("test_", "test/", 1) if key.startswith("test_") else key.replace("validation_", "val/")
+            logged = (
+                key.replace("test_", "test/", 1)
+                if key.startswith("test_")
+                else key.replace("validation_", "val/")
+            )
             assert run.data.metrics[logged] == value, (kind, key)
 
 
@@ -77,7 +92,9 @@ def test_every_type_is_a_child_of_one_parent_with_curves_parameters_data_and_lin
         assert [point.step for point in curve] == [1, 2, 3]
         lines = (five_types.folder / "model" / kind / "history.csv").read_text().splitlines()
         column = lines[0].split(",").index("val/reconstruction_loss")
-        assert [point.value for point in curve] == [float(line.split(",")[column]) for line in lines[1:]]
+        assert [point.value for point in curve] == [
+            float(line.split(",")[column]) for line in lines[1:]
+        ]
 
 
 def test_every_type_is_a_registered_version_and_the_best_on_validation_is_the_champion(five_types):
@@ -85,7 +102,10 @@ def test_every_type_is_a_registered_version_and_the_best_on_validation_is_the_ch
     versions = client.search_model_versions("name = 'autoencoder-digits'")
     assert {v.tags["kind"] for v in versions} == set(AUTOENCODERS)
     rows = json.loads((five_types.folder / "metrics/leaderboard.json").read_text())
-    best = min((row for row in rows if row["model"] in AUTOENCODERS), key=lambda row: row["validation_squared_error"])
+    best = min(
+        (row for row in rows if row["model"] in AUTOENCODERS),
+        key=lambda row: row["validation_squared_error"],
+    )
     champion = client.get_model_version_by_alias("autoencoder-digits", "champion")
     assert champion.tags["kind"] == best["model"]
     assert "promoted" in five_types.run("ae", "registry", "history").stdout
@@ -117,9 +137,15 @@ def test_the_champion_loads_without_pickle_away_from_the_repository(five_types, 
     environment = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", **five_types.environment}
     uri = f"sqlite:///{five_types.folder}/mlruns/mlflow.db"
     command = [sys.executable, "-c", SERVED, uri]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    assert not [p for p in (five_types.folder / "mlruns").rglob("*") if p.suffix in (".pkl", ".pt", ".pth", ".ckpt")]
+    assert not [
+        p
+        for p in (five_types.folder / "mlruns").rglob("*")
+        if p.suffix in (".pkl", ".pt", ".pth", ".ckpt")
+    ]
 
 
 @pytest.fixture
@@ -165,12 +191,21 @@ def test_the_mlflow_ui_compares_the_five_types(five_types, ui, tmp_path):
     ids = [run.info.run_id for run in trainings(five_types).values()]
     quoted = urllib.request.quote(json.dumps(ids))
     with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+        options = [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+        ]
         page = playwright.chromium.launch(executable_path=browser, args=options).new_page(
             viewport={"width": 1600, "height": 1400}
         )
-        page.goto(f"{ui}/#/compare-runs?runs={quoted}&experiments={urllib.request.quote(json.dumps([experiment]))}")
+        page.goto(
+            f"{ui}/#/compare-runs?runs={quoted}&experiments={urllib.request.quote(json.dumps([experiment]))}"
+        )
         for kind in AUTOENCODERS:
             expect(page.get_by_text(kind, exact=True).first).to_be_visible(timeout=60_000)
         expect(page.get_by_text("test/explained_variance").first).to_be_attached(timeout=60_000)
-        page.screenshot(path=os.environ.get("AUTOENCODERS_SCREENSHOT", str(tmp_path / "compare.png")))
+        page.screenshot(
+            path=os.environ.get("AUTOENCODERS_SCREENSHOT", str(tmp_path / "compare.png"))
+        )

@@ -40,7 +40,9 @@ def small(folder: Path, size: str, *needed: str) -> Iterator[None]:
     folder.rename(kept)
     folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder],
+        capture_output=True,
+        check=False,
     )
     try:
         if done.returncode:
@@ -56,10 +58,14 @@ def small(folder: Path, size: str, *needed: str) -> Iterator[None]:
 
 def run(repository: Repository, stage: str) -> subprocess.CompletedProcess[str]:
     kind = ["undercomplete"] if stage in ("tune", "train") else []
-    return repository.run(sys.executable, f"pipeline/{stage}.py", *kind, check=False, PYTHONPATH="src")
+    return repository.run(
+        sys.executable, f"pipeline/{stage}.py", *kind, check=False, PYTHONPATH="src"
+    )
 
 
-@pytest.mark.parametrize(("stage", "folder", "size", "named"), CASES, ids=[f"{s}-{f}" for s, f, *_ in CASES])
+@pytest.mark.parametrize(
+    ("stage", "folder", "size", "named"), CASES, ids=[f"{s}-{f}" for s, f, *_ in CASES]
+)
 def test_a_full_disk_ends_a_stage_with_one_message_and_leaves_nothing_half_written(
     finished, stage, folder, size, named
 ):

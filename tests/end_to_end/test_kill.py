@@ -18,7 +18,9 @@ KINDS = ["undercomplete", "denoising"]
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The hashes of two trainings that nobody disturbed; denoising draws noise in every batch."""
-    repository = Repository(tmp_path_factory.mktemp("whole"), {**QUICK, "train.epochs": EPOCHS}, KINDS)
+    repository = Repository(
+        tmp_path_factory.mktemp("whole"), {**QUICK, "train.epochs": EPOCHS}, KINDS
+    )
     repository.repro("train")
     return repository.hashes()
 
@@ -82,7 +84,12 @@ def test_an_interrupted_run_is_killed_and_a_diverged_one_failed_with_its_causes(
     assert "interrupted by SIGINT" in log.read_text()
     assert "Traceback" not in log.read_text()
     # a step multiplies each weight by 1 - rate * decay: by less than 1 in the first epoch, by -39 in the last ones
-    overflow = {"train.epochs": 30, "train.learning_rate": 1.0, "train.weight_decay": 40.0, "train.warmup": 0.9}
+    overflow = {
+        "train.epochs": 30,
+        "train.learning_rate": 1.0,
+        "train.weight_decay": 40.0,
+        "train.warmup": 0.9,
+    }
     repository.set(overflow)
     diverged = repository.run("dvc", "repro", "train", check=False)
     assert diverged.returncode != 0

@@ -27,7 +27,9 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_a_file_is_all_that_it_takes_and_gets_the_first_champion(sensors):
-    assert sensors.client().get_model_version_by_alias("autoencoder-sensors", "champion").version in (1, "1")
+    assert sensors.client().get_model_version_by_alias(
+        "autoencoder-sensors", "champion"
+    ).version in (1, "1")
     assert "variational" in sensors.run("ae", "leaderboard").stdout
 
 
@@ -35,7 +37,10 @@ def test_scores_of_a_file_have_reasons_that_are_its_columns(sensors):
     sensors.run("ae", "score", "examples/new.csv", "-o", "scores.csv")
     new, scores = rows(sensors.folder / "examples/new.csv"), rows(sensors.folder / "scores.csv")
     assert [int(row["row"]) for row in scores] == list(range(1, len(new) + 1))
-    assert all({reason.rsplit(" ", 1)[0] for reason in row["reasons"].split("; ")} <= set(new[0]) for row in scores)
+    assert all(
+        {reason.rsplit(" ", 1)[0] for reason in row["reasons"].split("; ")} <= set(new[0])
+        for row in scores
+    )
 
 
 def test_samples_have_the_files_columns(sensors):
@@ -54,7 +59,9 @@ def test_a_mistake_is_one_line_and_leaves_nothing(sensors):
 
 
 def test_a_relative_path_means_the_users_repository_in_a_temporary_copy_too(sensors):
-    told = sensors.run("dvc", "exp", "run", "--temp", "-S", f"data.path={SENSORS}", "-S", "seed=7").stdout
+    told = sensors.run(
+        "dvc", "exp", "run", "--temp", "-S", f"data.path={SENSORS}", "-S", "seed=7"
+    ).stdout
     assert "autoencoder-sensors: variational is version 2" in told
 
 

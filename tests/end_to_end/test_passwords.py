@@ -37,7 +37,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow_server.S
     config = folder / "auth.ini"
     config.write_text(AUTH.format(folder=folder, user=ADMIN, password=ADMIN_PASSWORD))
     environment = {"MLFLOW_AUTH_CONFIG_PATH": str(config), "MLFLOW_FLASK_SERVER_SECRET_KEY": "k"}
-    with mlflow_server.server(folder, "--app-name", "basic-auth", environment=environment) as started:
+    with mlflow_server.server(
+        folder, "--app-name", "basic-auth", environment=environment
+    ) as started:
         answer = requests.post(
             f"{started.url}/api/2.0/mlflow/users/create",
             json={"username": READER, "password": READER_PASSWORD},
@@ -66,7 +68,11 @@ def member(folder: Path, **variables: str) -> Member:
 
 
 def by_variables(url: str, user: str, password: str) -> dict[str, str]:
-    return {"MLFLOW_TRACKING_URI": url, "MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}
+    return {
+        "MLFLOW_TRACKING_URI": url,
+        "MLFLOW_TRACKING_USERNAME": user,
+        "MLFLOW_TRACKING_PASSWORD": password,
+    }
 
 
 def in_the_uri(url: str, user: str, password: str) -> dict[str, str]:
@@ -94,8 +100,12 @@ def everything_on(server: mlflow_server.Server) -> str:
 def check_no_password(repository: Repository, server: mlflow_server.Server, told: str) -> None:
     secret = ADMIN_PASSWORD.encode()
     assert ADMIN_PASSWORD not in told
-    written = [path for path in repository.folder.rglob("*") if path.is_file() and ".git/" not in str(path)]
-    assert [path for path in written if path.parts[-2] != "end_to_end" and secret in path.read_bytes()] == []
+    written = [
+        path for path in repository.folder.rglob("*") if path.is_file() and ".git/" not in str(path)
+    ]
+    assert [
+        path for path in written if path.parts[-2] != "end_to_end" and secret in path.read_bytes()
+    ] == []
     assert ADMIN_PASSWORD not in everything_on(server)
     artifacts = [path for path in (server.folder / "artifacts").rglob("*") if path.is_file()]
     assert artifacts
@@ -182,8 +192,12 @@ def test_an_older_server_is_one_message_with_both_versions(tmp_path):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         repository = member(tmp_path / "clone", MLFLOW_TRACKING_URI=url)
-        done: subprocess.CompletedProcess[str] = repository.run("ae", "registry", "history", check=False)
+        done: subprocess.CompletedProcess[str] = repository.run(
+            "ae", "registry", "history", check=False
+        )
         server.shutdown()
     assert done.returncode == 1
     (line,) = done.stdout.splitlines()
-    assert line.startswith(f"error: MLflow's server at {url} is version 2.22.1, this client is {mlflow.__version__}")
+    assert line.startswith(
+        f"error: MLflow's server at {url} is version 2.22.1, this client is {mlflow.__version__}"
+    )

@@ -49,7 +49,9 @@ class Team(Repository):
         return sorted(Path(self.folder, "mlruns/pending").glob("*.jsonl"))
 
 
-def clone(folder: Path, url: str, values: dict[str, Any] | None = None, kinds: list[str] | None = None) -> Team:
+def clone(
+    folder: Path, url: str, values: dict[str, Any] | None = None, kinds: list[str] | None = None
+) -> Team:
     folder.mkdir(parents=True, exist_ok=True)
     repository = Team(folder, {**QUICK, **(values or {})}, kinds or KINDS)
     repository.url = url
@@ -82,14 +84,19 @@ def test_the_pipeline_leaves_nothing_local_and_every_run_on_the_server(first):
         assert [point.step for point in curve] == [1, 2, 3]
         assert run.info.status == "FINISHED"
         assert run.data.metrics["test/squared_error"] == metrics[kind]["test_squared_error"]
-        figures = {Path(file.path).name for file in first.client().list_artifacts(run.info.run_id, "figures")}
+        figures = {
+            Path(file.path).name
+            for file in first.client().list_artifacts(run.info.run_id, "figures")
+        }
         assert figures >= {"reconstructions.png", "curves.png"}
     assert len(first.runs("tags.stage = 'trial'")) == 2 * len(KINDS)
     assert {run.info.status for run in first.runs()} == {"FINISHED"}
 
 
 def test_a_training_ends_when_it_ended_not_when_it_was_registered(first):
-    registered = min(v.creation_timestamp for v in first.client().search_model_versions(f"name = '{NAME}'"))
+    registered = min(
+        v.creation_timestamp for v in first.client().search_model_versions(f"name = '{NAME}'")
+    )
     for run in first.runs("tags.stage = 'train'"):
         assert run.info.end_time < registered
 
@@ -119,7 +126,9 @@ def test_all_of_ae_answers_by_the_server(first):
         first.run("ae", op, source, "-o", out)
         assert (first.folder / out).stat().st_size > 0
     variational = next(
-        v for v in first.client().search_model_versions(f"name = '{NAME}'") if v.tags["kind"] == KINDS[1]
+        v
+        for v in first.client().search_model_versions(f"name = '{NAME}'")
+        if v.tags["kind"] == KINDS[1]
     )
     uri = f"models:/{NAME}/{variational.version}"
     first.run("ae", "sample", "-n", "3", "-o", "samples.png", "--model", uri)
@@ -131,13 +140,20 @@ def test_all_of_ae_answers_by_the_server(first):
     first.run("ae", "leaderboard")
 
 
-def test_two_clones_have_one_champion_and_one_history_and_a_rollback_is_seen_by_both(first, server, tmp_path):
+def test_two_clones_have_one_champion_and_one_history_and_a_rollback_is_seen_by_both(
+    first, server, tmp_path
+):
     second = clone(tmp_path / "second", server.url)
     before = first.client().get_model_version_by_alias(NAME, "champion").version
-    versions = sorted(int(v.version) for v in first.client().search_model_versions(f"name = '{NAME}'"))
+    versions = sorted(
+        int(v.version) for v in first.client().search_model_versions(f"name = '{NAME}'")
+    )
     other = next(version for version in map(str, versions) if version != str(before))
     first.run("ae", "registry", "promote", other)
-    assert second.run("ae", "registry", "history").stdout == first.run("ae", "registry", "history").stdout
+    assert (
+        second.run("ae", "registry", "history").stdout
+        == first.run("ae", "registry", "history").stdout
+    )
     second.run("ae", "registry", "rollback")
     assert first.client().get_model_version_by_alias(NAME, "champion").version == before
     assert "rolled_back" in first.run("ae", "registry", "history").stdout.splitlines()[-1]
@@ -168,7 +184,9 @@ def test_a_better_experiment_is_promoted_by_the_command_that_its_stage_names(ser
 
 
 def latest(repository: Team) -> str:
-    return str(max(int(v.version) for v in repository.client().search_model_versions(f"name = '{NAME}'")))
+    return str(
+        max(int(v.version) for v in repository.client().search_model_versions(f"name = '{NAME}'"))
+    )
 
 
 def test_a_finished_clone_that_is_pointed_at_a_server_sends_it_everything(server, tmp_path):
@@ -182,7 +200,10 @@ def test_a_finished_clone_that_is_pointed_at_a_server_sends_it_everything(server
     assert "Running stage 'train" not in told
     new = [run for run in repository.runs("tags.stage = 'train'") if run.info.run_id not in before]
     for run in new:
-        assert len(repository.client().get_metric_history(run.info.run_id, CURVE)) == QUICK["train.epochs"]
+        assert (
+            len(repository.client().get_metric_history(run.info.run_id, CURVE))
+            == QUICK["train.epochs"]
+        )
     registered = json.loads((repository.folder / "mlruns/registered.json").read_text())
     assert registered["store"] == server.url
 
@@ -239,7 +260,9 @@ def long(server, tmp_path) -> Iterator[Team]:
 
 
 @pytest.mark.parametrize("outage", ["killed", "frozen"])
-def test_a_training_outlives_its_server_and_the_next_command_completes_its_run(long, server, outage):
+def test_a_training_outlives_its_server_and_the_next_command_completes_its_run(
+    long, server, outage
+):
     long.repro("preprocess")
     stage = Beside(long, "dvc", "repro", "train")
     stage.wait_for("epoch 50/")
@@ -296,7 +319,9 @@ def test_an_outage_fails_no_trial(server, long):
     long.run("ae", "registry", "history")
     assert long.pending() == []
     (study,) = long.runs(f"tags.stage = 'tune' and tags.clone = '{clone_name(long)}'")
-    trials = long.runs(f"tags.stage = 'trial' and tags.`mlflow.parentRunId` = '{study.info.run_id}'")
+    trials = long.runs(
+        f"tags.stage = 'trial' and tags.`mlflow.parentRunId` = '{study.info.run_id}'"
+    )
     assert {run.info.status for run in [study, *trials]} == {"FINISHED"}
     assert len(trials) == 4
     for run in trials:
@@ -314,7 +339,11 @@ def test_register_and_ae_say_in_one_message_that_the_server_does_not_answer(long
         server.kill()
     else:
         server.signal(signal.SIGSTOP)
-    for command in (("dvc", "repro"), ("ae", "registry", "history"), ("ae", "registry", "rollback")):
+    for command in (
+        ("dvc", "repro"),
+        ("ae", "registry", "history"),
+        ("ae", "registry", "rollback"),
+    ):
         done = long.run(*command, check=False)
         assert done.returncode != 0
         errors = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
@@ -332,7 +361,10 @@ def test_a_server_that_dies_while_register_uploads_leaves_nothing_half_registere
     artifacts = server.folder / "artifacts"
     models = len(list(artifacts.rglob("MLmodel"))), len(list(artifacts.rglob("model.safetensors")))
     until = time.monotonic() + 120
-    while len(list(artifacts.rglob("model.safetensors"))) == models[1] and stage.process.poll() is None:
+    while (
+        len(list(artifacts.rglob("model.safetensors"))) == models[1]
+        and stage.process.poll() is None
+    ):
         assert time.monotonic() < until
         time.sleep(0.001)
     server.kill()

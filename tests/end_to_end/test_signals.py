@@ -35,9 +35,18 @@ def run(repository: Repository, stage: str, name: str, at: str) -> subprocess.Co
     for left in (".checkpoints", "studies"):
         shutil.rmtree(repository.folder / left, ignore_errors=True)
     kind = ["undercomplete"] if stage in ("tune", "train") else []
-    script = [sys.executable, ROOT / "tests" / "signalled.py", name, at, f"pipeline/{stage}.py", *kind]
+    script = [
+        sys.executable,
+        ROOT / "tests" / "signalled.py",
+        name,
+        at,
+        f"pipeline/{stage}.py",
+        *kind,
+    ]
     environment = {**repository.environment, "PYTHONPATH": "src"}
-    return subprocess.run(script, cwd=repository.folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        script, cwd=repository.folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def contents(repository: Repository, stage: str) -> dict[str, bytes]:
@@ -48,7 +57,9 @@ def contents(repository: Repository, stage: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("stage", OUTPUTS)
-def test_a_stage_that_is_signalled_at_any_moment_says_so_once_and_leaves_nothing_half_there(finished, stage):
+def test_a_stage_that_is_signalled_at_any_moment_says_so_once_and_leaves_nothing_half_there(
+    finished, stage
+):
     counted = run(finished, stage, "count", "-")
     assert counted.returncode == 0, counted.stderr
     imports, writes = map(int, counted.stdout.split()[-2:])
@@ -74,6 +85,8 @@ def test_ae_answers_a_signal_in_its_imports(finished, name, at):
     script.write_text("from autoencoders.__main__ import main\nmain()\n")
     command = [sys.executable, ROOT / "tests" / "signalled.py", name, at, "ae.py", "leaderboard"]
     environment = {**finished.environment, "PYTHONPATH": "src"}
-    done = subprocess.run(command, cwd=finished.folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=finished.folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == f"interrupted by {name}; the same command goes on from here\n"

@@ -77,11 +77,15 @@ def trials(repository: Repository) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("storage", ["journal", "environment"])
-def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(postgres, tmp_path, monkeypatch, storage):
+def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(
+    postgres, tmp_path, monkeypatch, storage
+):
     environment = {VARIABLE: postgres} if storage == "environment" else {}
     for name, value in {"DVC_ROOT": str(tmp_path), **environment}.items():
         monkeypatch.setenv(name, value)
-    repository = Repository(tmp_path, {**STUDY, "tune.epochs": 300, "tune.storage": storage}, [KIND])
+    repository = Repository(
+        tmp_path, {**STUDY, "tune.epochs": 300, "tune.storage": storage}, [KIND]
+    )
     repository.repro("preprocess")
     stage = Started(repository, "dvc", "repro", f"tune@{KIND}", **environment)
     wait_for(lambda: "new study" in stage.log.read_text(), stage.log)
@@ -93,7 +97,9 @@ def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(postgres, t
     def begun() -> Any:
         running = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING])
         return [
-            t for t in running if len(t.params) == DRAWN and t.user_attrs.get(WORKER, [0, 0])[1] == victim.process.pid
+            t
+            for t in running
+            if len(t.params) == DRAWN and t.user_attrs.get(WORKER, [0, 0])[1] == victim.process.pid
         ]
 
     (killed,) = wait_for(begun, victim.log)
@@ -114,7 +120,11 @@ def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(postgres, t
     if storage == "environment":
         opened.remove_session()
         opened.engine.dispose()
-        files = [p for p in tmp_path.rglob("*") if p.is_file() and not p.is_relative_to(tmp_path / "tests")]
+        files = [
+            p
+            for p in tmp_path.rglob("*")
+            if p.is_file() and not p.is_relative_to(tmp_path / "tests")
+        ]
         assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
     runs = repository.client().search_runs(["1"], "tags.stage = 'trial'", max_results=1000)
     assert sum(run.info.status == "FINISHED" for run in runs) == TRIALS
@@ -122,7 +132,9 @@ def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(postgres, t
 
 
 @pytest.mark.parametrize("victim", ["dvc alone", "all processes"])
-def test_a_killed_study_goes_on_where_it_was_with_the_same_bytes(uninterrupted, tmp_path, monkeypatch, victim):
+def test_a_killed_study_goes_on_where_it_was_with_the_same_bytes(
+    uninterrupted, tmp_path, monkeypatch, victim
+):
     repository = Repository(tmp_path, STUDY, [KIND])
     stage = Started(repository, "dvc", "repro", f"tune@{KIND}")
     wait_for(lambda: f"trial 3/{TRIALS}" in stage.log.read_text(), stage.log)
@@ -164,7 +176,11 @@ def test_two_workers_of_one_stage_give_exactly_n_trials_and_say_that_they_may_no
 
 
 def test_the_rate_distortion_curve_is_drawn_once_and_its_points_are_kept(tmp_path):
-    curve = {"rate_distortion.code_sizes": [2, 8], "rate_distortion.seeds": [1, 2], "train.epochs": 60}
+    curve = {
+        "rate_distortion.code_sizes": [2, 8],
+        "rate_distortion.seeds": [1, 2],
+        "train.epochs": 60,
+    }
     repository = Repository(tmp_path, {**QUICK, **curve}, [KIND])
     repository.repro("preprocess")
     told = repository.run("ae", "rate-distortion").stdout
@@ -177,12 +193,16 @@ def test_the_rate_distortion_curve_is_drawn_once_and_its_points_are_kept(tmp_pat
         assert float(row[f"{KIND}_low"]) < float(row[KIND]) < float(row[f"{KIND}_high"])
     assert float(large[KIND]) < float(small[KIND])
     assert float(large["pca"]) < float(small["pca"])
-    points = {p: p.stat().st_mtime_ns for p in (tmp_path / ".checkpoints/rate_distortion").iterdir()}
+    points = {
+        p: p.stat().st_mtime_ns for p in (tmp_path / ".checkpoints/rate_distortion").iterdir()
+    }
     assert len(points) == 4
     path.unlink()
     repository.run("ae", "rate-distortion")
     assert path.read_bytes() == written
-    assert {p: p.stat().st_mtime_ns for p in (tmp_path / ".checkpoints/rate_distortion").iterdir()} == points
+    assert {
+        p: p.stat().st_mtime_ns for p in (tmp_path / ".checkpoints/rate_distortion").iterdir()
+    } == points
     client = repository.client()
     (parent,) = client.search_runs(["1"], "tags.stage = 'pipeline'")
     assert {a.path for a in client.list_artifacts(parent.info.run_id, "rate_distortion")} == {
@@ -202,7 +222,9 @@ def test_the_dashboard_shows_the_studies_on_this_machine_alone(uninterrupted):
             names = [summary["study_name"] for summary in json.load(answer)["study_summaries"]]
         assert any(name.startswith(f"digits-{KIND}-") for name in names)
         listening = [
-            c.laddr.ip for c in psutil.Process(dashboard.process.pid).net_connections() if c.status == "LISTEN"
+            c.laddr.ip
+            for c in psutil.Process(dashboard.process.pid).net_connections()
+            if c.status == "LISTEN"
         ]
         assert listening == ["127.0.0.1"]
     finally:

@@ -32,7 +32,10 @@ def trainings(repository: Repository) -> list:
 
 
 def ledger(repository: Repository) -> list[dict]:
-    return [json.loads(line) for line in (repository.folder / "mlruns/registry.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line)
+        for line in (repository.folder / "mlruns/registry.jsonl").read_text().splitlines()
+    ]
 
 
 def test_a_second_repro_runs_nothing_though_python_compiled_the_code_meanwhile(two_types):
@@ -66,7 +69,12 @@ def test_a_second_clone_at_another_path_gives_the_same_bytes(two_types, tmp_path
 
 def test_a_bad_parameter_is_refused_by_the_first_stage_and_the_last_model_is_still_there(two_types):
     before = (two_types.folder / "model/sparse/model.safetensors").read_bytes()
-    bad = {"trian": {"epochs": 3}, "network.loss": "huber", "models.sparse.sparsity": 1.4, "network.code_size": 64}
+    bad = {
+        "trian": {"epochs": 3},
+        "network.loss": "huber",
+        "models.sparse.sparsity": 1.4,
+        "network.code_size": 64,
+    }
     for key, value in bad.items():
         two_types.set({key: value})
         done = two_types.run("dvc", "repro", check=False)
@@ -86,18 +94,26 @@ def test_a_bad_parameter_is_refused_by_the_first_stage_and_the_last_model_is_sti
 
 def test_an_experiment_adds_versions_and_changes_no_champion(two_types):
     champion = two_types.client().get_model_version_by_alias(NAME, "champion").version
-    told = two_types.run("dvc", "exp", "run", "-n", "small-code", "-S", "network.code_size=4").stdout
+    told = two_types.run(
+        "dvc", "exp", "run", "-n", "small-code", "-S", "network.code_size=4"
+    ).stdout
     assert "an experiment changes no champion" in told
     assert two_types.client().get_model_version_by_alias(NAME, "champion").version == champion
-    tagged = [run for run in trainings(two_types) if run.data.tags.get("dvc_experiment") == "small-code"]
+    tagged = [
+        run for run in trainings(two_types) if run.data.tags.get("dvc_experiment") == "small-code"
+    ]
     assert {run.data.params["network.code_size"] for run in tagged} == {"4"}
     two_types.git("checkout", "params.yaml", "dvc.lock")
     two_types.run("dvc", "checkout")
 
 
 def test_a_temporary_experiment_lands_in_the_same_store(two_types):
-    two_types.run("dvc", "exp", "run", "--temp", "-n", "elsewhere", "-S", "models.sparse.weight=0.5")
-    (run,) = [run for run in trainings(two_types) if run.data.tags.get("dvc_experiment") == "elsewhere"]
+    two_types.run(
+        "dvc", "exp", "run", "--temp", "-n", "elsewhere", "-S", "models.sparse.weight=0.5"
+    )
+    (run,) = [
+        run for run in trainings(two_types) if run.data.tags.get("dvc_experiment") == "elsewhere"
+    ]
     assert run.data.params["models.sparse.weight"] == "0.5"
     assert run.info.artifact_uri.startswith((two_types.folder / "mlruns").as_uri())
 
@@ -114,11 +130,15 @@ def test_a_queued_experiment_runs_the_code_that_it_was_queued_with(two_types):
         time.sleep(1)
     source.write_text(text)
     assert "Success" in told, two_types.run("dvc", "queue", "logs", "queued").stdout
-    tagged = [run for run in trainings(two_types) if run.data.tags.get("dvc_experiment") == "queued"]
+    tagged = [
+        run for run in trainings(two_types) if run.data.tags.get("dvc_experiment") == "queued"
+    ]
     assert {run.data.params["train.epochs"] for run in tagged} == {"2"}
 
 
-def test_a_worse_winner_becomes_the_challenger_and_a_better_one_the_champion_until_it_is_rolled_back(two_types):
+def test_a_worse_winner_becomes_the_challenger_and_a_better_one_the_champion_until_it_is_rolled_back(
+    two_types,
+):
     first = two_types.client().get_model_version_by_alias(NAME, "champion").version
     two_types.set({"train.epochs": 1})
     assert "does not beat" in two_types.repro()
@@ -128,7 +148,12 @@ def test_a_worse_winner_becomes_the_challenger_and_a_better_one_the_champion_unt
     assert two_types.client().get_model_version_by_alias(NAME, "champion").version != first
     two_types.run("ae", "registry", "rollback")
     assert two_types.client().get_model_version_by_alias(NAME, "champion").version == first
-    assert [line["action"] for line in ledger(two_types)] == ["promoted", "kept", "promoted", "rolled_back"]
+    assert [line["action"] for line in ledger(two_types)] == [
+        "promoted",
+        "kept",
+        "promoted",
+        "rolled_back",
+    ]
     assert "no promotion" not in two_types.run("ae", "registry", "history").stdout
 
 
@@ -150,7 +175,9 @@ def test_a_stage_restored_from_the_cache_leaves_no_hole_in_a_fresh_store(two_typ
     two_types.git("checkout", "mlruns")
     shutil.rmtree(two_types.folder / "model")
     assert stages_that_ran(two_types.repro()) == ["register"]
-    (tmp_path / "link").symlink_to(two_types.folder)  # this process still holds the deleted database by its old name
+    (tmp_path / "link").symlink_to(
+        two_types.folder
+    )  # this process still holds the deleted database by its old name
     check_the_store_is_whole(Repository.at(tmp_path / "link"))
 
 
@@ -190,4 +217,6 @@ def test_moving_the_repository_does_not_break_the_store(two_types, tmp_path):
         assert "moved" in local or local.startswith("models:/")
     for run in trainings(two_types):
         assert run.info.artifact_uri.startswith(two_types.folder.as_uri())
-    assert "now @ch" in two_types.repro("-f", "register") or "already @champion" in two_types.repro("-f", "register")
+    assert "now @ch" in two_types.repro("-f", "register") or "already @champion" in two_types.repro(
+        "-f", "register"
+    )

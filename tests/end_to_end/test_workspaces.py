@@ -32,7 +32,9 @@ def test_an_experiment_runs_the_stages_and_leaves_the_users_files_alone(copy: Re
     assert [row["model"] for row in rows] == ["undercomplete", "pca", "mean"]
     assert rows[0]["code_size"] == 4
     assert copy.git("status", "--porcelain") == ""
-    assert not any((copy.folder / name).exists() for name in ("model", "metrics", "reports", "dvc.lock"))
+    assert not any(
+        (copy.folder / name).exists() for name in ("model", "metrics", "reports", "dvc.lock")
+    )
 
 
 def test_its_runs_are_in_the_users_store_under_its_name(copy: Repository):
@@ -46,7 +48,9 @@ def test_its_runs_are_in_the_users_store_under_its_name(copy: Repository):
 
 
 def test_anchors_tell_ours_beside_the_published_figure_and_keep_what_has_run(copy: Repository):
-    shown = copy.run("make", "-o", ".venv/.ready", "anchors", "SEEDS=1,2", COLUMNS="150", PYTHONPATH="src").stdout
+    shown = copy.run(
+        "make", "-o", ".venv/.ready", "anchors", "SEEDS=1,2", COLUMNS="150", PYTHONPATH="src"
+    ).stdout
     assert "1 of 1 meet their target" in shown
     (entry,) = json.loads((copy.folder / "anchors/results.json").read_text())
     assert entry["pass"]
@@ -60,7 +64,9 @@ def test_anchors_tell_ours_beside_the_published_figure_and_keep_what_has_run(cop
 
 
 def test_a_failed_experiment_names_its_command_and_log(copy: Repository):
-    (copy.folder / "experiments/broken.yaml").write_text("data: {path: nowhere.csv, name: nowhere}\n")
+    (copy.folder / "experiments/broken.yaml").write_text(
+        "data: {path: nowhere.csv, name: nowhere}\n"
+    )
     done = copy.run("ae", "experiment", "broken", check=False)
     assert done.returncode == 1
     assert "data.path = nowhere.csv: no such file" in done.stdout

@@ -13,11 +13,15 @@ ROWS, FEATURES = 200, 12
 def x() -> np.ndarray:
     """Correlated rows with a mean far from 0."""
     rng = np.random.default_rng(0)
-    return rng.normal(size=(ROWS, FEATURES)) @ rng.normal(size=(FEATURES, FEATURES)) + np.arange(FEATURES)
+    return rng.normal(size=(ROWS, FEATURES)) @ rng.normal(size=(FEATURES, FEATURES)) + np.arange(
+        FEATURES
+    )
 
 
 @pytest.mark.parametrize("code_size", range(FEATURES + 1))
-def test_pcas_error_is_the_sum_of_the_discarded_squared_singular_values(x: np.ndarray, code_size: int):
+def test_pcas_error_is_the_sum_of_the_discarded_squared_singular_values(
+    x: np.ndarray, code_size: int
+):
     singular = np.linalg.svd(x - x.mean(0), compute_uv=False)
     x_hat = PrincipalComponents([x]).at(code_size).reconstruct(x)
     expected = (singular[code_size:] ** 2).sum() / ROWS
@@ -50,7 +54,9 @@ def test_no_other_projection_onto_as_many_directions_is_better(x: np.ndarray):
 
 def test_components_are_orthonormal_and_codes_uncorrelated(x: np.ndarray):
     projection = PrincipalComponents([x]).at(5)
-    np.testing.assert_allclose(projection.components @ projection.components.T, np.eye(5), atol=1e-12)
+    np.testing.assert_allclose(
+        projection.components @ projection.components.T, np.eye(5), atol=1e-12
+    )
     codes = projection.encode(x)
     assert codes.shape == (ROWS, 5)
     np.testing.assert_allclose(np.corrcoef(codes.T), np.eye(5), atol=1e-9)
@@ -69,7 +75,9 @@ def test_a_code_larger_than_the_data_has_all_features(x: np.ndarray):
 def test_the_mean_predictor_gives_every_row_the_training_mean(x: np.ndarray):
     train, test = x[:150], x[150:]
     np.testing.assert_allclose(
-        PrincipalComponents([train]).at(0).reconstruct(test), np.tile(train.mean(0), (50, 1)), rtol=1e-12
+        PrincipalComponents([train]).at(0).reconstruct(test),
+        np.tile(train.mean(0), (50, 1)),
+        rtol=1e-12,
     )
     assert PrincipalComponents([train]).at(0).encode(test).shape == (50, 0)
 
@@ -83,7 +91,10 @@ def test_blocks_of_any_size_give_the_same_components(x: np.ndarray, size: int):
 
 
 def test_a_mean_far_above_the_spread_costs_no_digits(x: np.ndarray):
-    near, far = PrincipalComponents([x]).at(5), PrincipalComponents([x[:50] + 1e7, x[50:] + 1e7]).at(5)
+    near, far = (
+        PrincipalComponents([x]).at(5),
+        PrincipalComponents([x[:50] + 1e7, x[50:] + 1e7]).at(5),
+    )
     np.testing.assert_allclose(far.reconstruct(x + 1e7) - 1e7, near.reconstruct(x), atol=1e-5)
 
 

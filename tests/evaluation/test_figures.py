@@ -20,7 +20,10 @@ from autoencoders.params.architecture import Architecture
 
 COLUMNS = 5
 NAMES = {"reconstructions", "worst", "code", "interpolations", "traversal", "scores", "curves"}
-HISTORY = [{"train/reconstruction_loss": 30 / epoch, "val/reconstruction_loss": 32 / epoch} for epoch in (1, 2, 3)]
+HISTORY = [
+    {"train/reconstruction_loss": 30 / epoch, "val/reconstruction_loss": 32 / epoch}
+    for epoch in (1, 2, 3)
+]
 
 Draw = Callable[..., Figures]
 
@@ -39,8 +42,12 @@ def of(untrained: dict[str, TrainedModel], data: Prepared) -> Draw:
 def with_code_size(model: TrainedModel, code_size: int) -> TrainedModel:
     """An untrained undercomplete model with another code size."""
     architecture = Architecture(64, code_size, (16,), "silu", "identity", "bce")
-    description = replace(model.description, kind="undercomplete", architecture=architecture, own={})
-    made = TrainedModel(description, build("undercomplete", architecture, {}), model.shift, model.scale)
+    description = replace(
+        model.description, kind="undercomplete", architecture=architecture, own={}
+    )
+    made = TrainedModel(
+        description, build("undercomplete", architecture, {}), model.shift, model.scale
+    )
     made.calibrate(*2 * [np.eye(64, dtype=np.float32)])  # any rows: no score is looked at
     return made
 
@@ -53,7 +60,10 @@ def tiles(figure: Figure) -> np.ndarray:
     assert sheet.shape == (9 * rows - 1, 9 * columns - 1)
     assert np.isnan(sheet[8::9]).all()
     assert np.isnan(sheet[:, 8::9]).all()
-    cut = [[sheet[9 * r : 9 * r + 8, 9 * c : 9 * c + 8].ravel() for c in range(columns)] for r in range(rows)]
+    cut = [
+        [sheet[9 * r : 9 * r + 8, 9 * c : 9 * c + 8].ravel() for c in range(columns)]
+        for r in range(rows)
+    ]
     return np.array(cut)
 
 
@@ -61,9 +71,13 @@ def tiles(figure: Figure) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", sorted(AUTOENCODERS))
-def test_every_figure_of_a_type_is_a_picture_with_something_on_it(of: Draw, tmp_path: Path, kind: str):
+def test_every_figure_of_a_type_is_a_picture_with_something_on_it(
+    of: Draw, tmp_path: Path, kind: str
+):
     paths = of(kind).save(tmp_path / "figures" / kind)
-    assert {path.stem for path in paths} == NAMES | ({"samples"} if kind == "variational" else set())
+    assert {path.stem for path in paths} == NAMES | (
+        {"samples"} if kind == "variational" else set()
+    )
     assert set(paths) == set((tmp_path / "figures" / kind).iterdir())
     for path in paths:
         with Image.open(path) as image:
@@ -75,7 +89,10 @@ def test_every_figure_of_a_type_is_a_picture_with_something_on_it(of: Draw, tmp_
 
 
 def test_the_same_model_gives_the_same_bytes_again(of: Draw, tmp_path: Path):
-    content = [{p.name: p.read_bytes() for p in of("variational").save(tmp_path / name)} for name in ("a", "b")]
+    content = [
+        {p.name: p.read_bytes() for p in of("variational").save(tmp_path / name)}
+        for name in ("a", "b")
+    ]
     assert content[0] == content[1]
     assert set(content[0]) == {f"{name}.png" for name in NAMES | {"samples"}}
 
@@ -98,7 +115,9 @@ def test_reconstructions_are_the_first_test_images_above_what_the_model_makes_of
     np.testing.assert_allclose(rebuilt, untrained["denoising"].reconstruct(first), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["reconstructions", "worst", "interpolations", "traversal", "samples"])
+@pytest.mark.parametrize(
+    "name", ["reconstructions", "worst", "interpolations", "traversal", "samples"]
+)
 def test_images_run_from_black_at_0_to_white_at_the_brightest_pixel(of: Draw, name: str):
     (image,) = getattr(of("variational"), name)().axes[0].images
     assert image.get_clim() == (0, 16)
@@ -112,7 +131,9 @@ def test_worst_are_the_images_with_the_largest_errors_the_largest_first(
     originals, rebuilt = tiles(of("sparse").worst())
     test = data.sample("test")
     errors = np.sort(((test / 16 - untrained["sparse"].reconstruct(test) / 16) ** 2).sum(1))[::-1]
-    np.testing.assert_allclose(((originals - rebuilt) ** 2).sum(1) / 16**2, errors[:COLUMNS], rtol=1e-5)
+    np.testing.assert_allclose(
+        ((originals - rebuilt) ** 2).sum(1) / 16**2, errors[:COLUMNS], rtol=1e-5
+    )
     assert all((test == original).all(1).any() for original in originals)
 
 
@@ -137,7 +158,9 @@ def test_a_traversal_passes_through_the_mean_code_and_moves_one_unit_by_two_devi
     codes = model.encode(data.sample("test"))
     mean, deviation = codes.mean(0), codes.std(0)
     assert len(grid) == codes.shape[1]
-    np.testing.assert_allclose(grid[:, STEPS // 2], np.tile(model.decode(mean[None]), (len(grid), 1)), rtol=1e-4)
+    np.testing.assert_allclose(
+        grid[:, STEPS // 2], np.tile(model.decode(mean[None]), (len(grid), 1)), rtol=1e-4
+    )
     widest = int(deviation.argmax())
     ends = mean + np.outer([-2, 2], np.eye(len(mean))[widest] * deviation)
     np.testing.assert_allclose(grid[0, [0, -1]], model.decode(ends), rtol=1e-4)
@@ -160,7 +183,9 @@ def test_samples_are_in_raw_scale(untrained: dict[str, TrainedModel], data: Prep
     last.weight.data.zero_()
     last.bias.data.copy_(logits)  # whatever the code, the same image
     grid = tiles(Figures(model, data, HISTORY, COLUMNS).samples())
-    np.testing.assert_allclose(grid, np.broadcast_to(16 * logits.sigmoid().numpy(), grid.shape), rtol=1e-5)
+    np.testing.assert_allclose(
+        grid, np.broadcast_to(16 * logits.sigmoid().numpy(), grid.shape), rtol=1e-5
+    )
 
 
 def test_samples_do_not_depend_on_the_global_random_stream(of: Draw):
@@ -195,13 +220,18 @@ def test_the_code_shows_every_test_row_under_its_label_whatever_its_size(
 def test_curves_show_both_losses_over_the_epochs_and_the_best_one(of: Draw):
     (axes,) = of("undercomplete").curves().axes
     train, validation, best = axes.lines
-    for line, key in ((train, "train/reconstruction_loss"), (validation, "val/reconstruction_loss")):
+    for line, key in (
+        (train, "train/reconstruction_loss"),
+        (validation, "val/reconstruction_loss"),
+    ):
         np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3])
         np.testing.assert_array_equal(line.get_ydata(), [means[key] for means in HISTORY])
     assert set(best.get_xdata()) == {1}  # the untrained models' best_epoch
 
 
-@pytest.mark.parametrize(("rows", "labels"), [(2, [3, 3]), (2, [3, 4]), (3, [0, 0, 1]), (5, [0, 1, 1, 1, 1])])
+@pytest.mark.parametrize(
+    ("rows", "labels"), [(2, [3, 3]), (2, [3, 4]), (3, [0, 0, 1]), (5, [0, 1, 1, 1, 1])]
+)
 def test_a_handful_of_test_rows_is_enough(
     untrained: dict[str, TrainedModel], data: Prepared, tmp_path: Path, rows: int, labels: list[int]
 ):

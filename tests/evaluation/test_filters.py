@@ -50,7 +50,9 @@ def psnr(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return 10 * np.log10(1 / ((x - x_hat.clip(0, 1)) ** 2).mean(1))
 
 
-def normal(rows: int, seed: int, clean: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def normal(
+    rows: int, seed: int, clean: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows x = m + A u and y = B x + c + D v of standard normal u, v; clean: A, noise: D."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, len(clean))) @ clean.T + 0.5
@@ -83,7 +85,9 @@ def test_a_feature_that_never_changes_and_rows_that_tell_nothing_are_no_trouble(
     x = np.random.default_rng(0).random((50, 4))
     x[:, 2] = 0.3
     np.testing.assert_allclose(wiener([(x, x)])(x), x, atol=1e-3)
-    np.testing.assert_allclose(wiener([(x, np.zeros_like(x))])(np.zeros_like(x)), np.tile(x.mean(0), (50, 1)))
+    np.testing.assert_allclose(
+        wiener([(x, np.zeros_like(x))])(np.zeros_like(x)), np.tile(x.mean(0), (50, 1))
+    )
 
 
 @pytest.mark.parametrize("shape", [(5, 4), (5, 4, 3)])
@@ -106,7 +110,9 @@ def test_every_filter_cleans_the_rows_that_the_model_sees(data, pca, untrained):
     found = cleaned(model, data, pca.at(20), SEED)
     assert list(found) == ["denoising", "wiener", "median", "pca denoised"]
     for values in found.values():  # as they are: noise of gaussian corruption leaves [0, 1]
-        np.testing.assert_allclose(values["noisy_psnr"], 10 * np.log10(1 / ((x - y) ** 2).mean(1)), rtol=1e-4)
+        np.testing.assert_allclose(
+            values["noisy_psnr"], 10 * np.log10(1 / ((x - y) ** 2).mean(1)), rtol=1e-4
+        )
     with torch.no_grad():
         outputs = {"denoising": model.autoencoder(torch.from_numpy(y)).numpy()}
     outputs |= {"median": median((8, 8))(y), "pca denoised": pca.at(20).reconstruct(y)}
@@ -121,8 +127,12 @@ def test_the_noise_is_that_of_the_models_own_diagnostics(data, pca, untrained, b
     found = cleaned(model, data, pca.at(20), SEED)["denoising"]
     parts = (torch.from_numpy(data.sample("test")) / 16).split(batch)
     with torch.no_grad():
-        gain = torch.cat([model.autoencoder.diagnostics(x, generator, 1)["psnr_gain"] for x in parts]).numpy()
-    inside = found["denoised_psnr"] - found["noisy_psnr"]  # bce: outputs lie in (0, 1), so that nothing is clipped
+        gain = torch.cat(
+            [model.autoencoder.diagnostics(x, generator, 1)["psnr_gain"] for x in parts]
+        ).numpy()
+    inside = (
+        found["denoised_psnr"] - found["noisy_psnr"]
+    )  # bce: outputs lie in (0, 1), so that nothing is clipped
     np.testing.assert_allclose(inside, gain, atol=1e-3)
 
 
@@ -139,7 +149,9 @@ def test_wieners_filter_is_near_the_best_linear_one_of_gaussian_noise(data, pca,
 
 
 def test_the_noisy_psnr_of_gaussian_corruption_is_that_of_its_level(data, pca, untrained):
-    noisy = cleaned(corrupting(untrained["denoising"], level=0.1), data, pca.at(20), SEED)["wiener"]["noisy_psnr"]
+    noisy = cleaned(corrupting(untrained["denoising"], level=0.1), data, pca.at(20), SEED)[
+        "wiener"
+    ]["noisy_psnr"]
     assert noisy.mean() == pytest.approx(-20 * np.log10(0.1), abs=0.2)
 
 
@@ -147,10 +159,14 @@ def test_rows_that_are_not_corrupted_count_100_decibels(data, pca, untrained):
     model = corrupting(untrained["denoising"], corruption="salt_and_pepper", level=0.0)
     found = cleaned(model, data, pca.at(64), SEED)
     assert (found["median"]["noisy_psnr"] == 100).all()
-    np.testing.assert_allclose(found["pca denoised"]["denoised_psnr"], 100)  # all components: nothing is lost
+    np.testing.assert_allclose(
+        found["pca denoised"]["denoised_psnr"], 100
+    )  # all components: nothing is lost
 
 
-def test_nothing_is_cleaned_without_a_denoising_model_or_outside_the_unit_interval(data, pca, untrained):
+def test_nothing_is_cleaned_without_a_denoising_model_or_outside_the_unit_interval(
+    data, pca, untrained
+):
     assert cleaned(untrained["undercomplete"], data, pca.at(20), SEED) == {}
     standard = replace(data, description=replace(data.description, unit_interval=False))
     assert cleaned(untrained["denoising"], standard, pca.at(20), SEED) == {}
@@ -169,7 +185,9 @@ def test_the_leaderboard_holds_the_means_with_their_intervals(
     leaderboard: list[Row],
     evaluate: Evaluate,
 ):
-    found = cleaned(untrained["denoising"], data, pca.at(64 // 4), evaluate.seed)  # of 64, all would clean nothing
+    found = cleaned(
+        untrained["denoising"], data, pca.at(64 // 4), evaluate.seed
+    )  # of 64, all would clean nothing
     rows = {row["model"]: row for row in leaderboard}
     for name, values in found.items():
         for key, column in values.items():

@@ -34,7 +34,12 @@ EVERY_ROW = {
     "test_rows",
 }
 EVERY_MODEL = {"loss", "epochs", "best_epoch", "active_code_units", "test_reconstruction_loss"}
-EVERY_MODEL |= {"test_jacobian_norm", "scaled_jacobian_norm", "test_false_alarm_rate", "false_alarm_interval"}
+EVERY_MODEL |= {
+    "test_jacobian_norm",
+    "scaled_jacobian_norm",
+    "test_false_alarm_rate",
+    "false_alarm_interval",
+}
 OWN = {
     "undercomplete": set(),
     "sparse": {"test_mean_active_units"},
@@ -42,7 +47,10 @@ OWN = {
     "denoising": {"test_psnr_gain", "test_noisy_psnr", "test_denoised_psnr"},
     "variational": {"test_elbo", "test_nll"},
 }
-CALIBRATION = (np.eye(64, dtype=np.float32), np.eye(64, dtype=np.float32))  # any rows: no score is asked for
+CALIBRATION = (
+    np.eye(64, dtype=np.float32),
+    np.eye(64, dtype=np.float32),
+)  # any rows: no score is asked for
 PROBES = {"test_linear_probe_error", "test_knn_error", "probe_l2"}
 FILTERS = ("wiener", "median", "pca denoised")
 
@@ -79,8 +87,12 @@ def linear(model: TrainedModel, encoder: np.ndarray, mean: np.ndarray) -> Traine
         "decoder.0.weight": encoder.T,
         "decoder.0.bias": mean,
     }
-    autoencoder.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
-    description = replace(model.description, kind="undercomplete", architecture=architecture, own={})
+    autoencoder.load_state_dict(
+        {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
+    )
+    description = replace(
+        model.description, kind="undercomplete", architecture=architecture, own={}
+    )
     made = TrainedModel(description, autoencoder, model.shift, model.scale)
     made.calibrate(*CALIBRATION)
     return made
@@ -89,7 +101,9 @@ def linear(model: TrainedModel, encoder: np.ndarray, mean: np.ndarray) -> Traine
 # --- what is there ---
 
 
-def test_every_model_and_baseline_has_a_row_in_order(leaderboard: list[Row], untrained: dict[str, TrainedModel]):
+def test_every_model_and_baseline_has_a_row_in_order(
+    leaderboard: list[Row], untrained: dict[str, TrainedModel]
+):
     assert [row["model"] for row in leaderboard] == [*untrained, "pca", "mean", *FILTERS]
     assert set(untrained) == set(AUTOENCODERS)
 
@@ -105,7 +119,10 @@ def test_a_models_row_has_what_all_have_and_what_its_type_is_for(leaderboard: li
 def test_a_filters_row_has_what_it_cleans_alone(leaderboard: list[Row]):
     cleaned = {"test_noisy_psnr", "test_denoised_psnr"}
     found = {*cleaned, *(f"{name}_ci95" for name in cleaned)}
-    assert all(set(by_name(leaderboard)[name]) == {"model", "protocol", "test_rows", *found} for name in FILTERS)
+    assert all(
+        set(by_name(leaderboard)[name]) == {"model", "protocol", "test_rows", *found}
+        for name in FILTERS
+    )
 
 
 def test_a_baselines_row_has_what_all_have(leaderboard: list[Row]):
@@ -118,7 +135,11 @@ def test_a_baselines_row_has_what_all_have(leaderboard: list[Row]):
 def test_every_test_metric_lies_in_its_interval(rebuilding: list[Row]):
     for row in rebuilding:
         counts = {"test_rows", "test_false_alarm_rate"}
-        metrics = [key for key in row if key.startswith("test_") and not key.endswith("_ci95") and key not in counts]
+        metrics = [
+            key
+            for key in row
+            if key.startswith("test_") and not key.endswith("_ci95") and key not in counts
+        ]
         assert len(metrics) > 5
         for key in metrics:
             low, high = row[f"{key}_ci95"]
@@ -149,7 +170,9 @@ def test_a_models_errors_are_those_of_its_own_reconstructions(
     leaderboard: list[Row], untrained: dict[str, TrainedModel], data: Prepared, kind: str
 ):
     row, model = by_name(leaderboard)[kind], untrained[kind]
-    assert row["test_squared_error"] == pytest.approx(squared_error_of(model, data.sample("test")), rel=1e-5)
+    assert row["test_squared_error"] == pytest.approx(
+        squared_error_of(model, data.sample("test")), rel=1e-5
+    )
     assert row["validation_squared_error"] == pytest.approx(
         squared_error_of(model, data.sample("validation")), rel=1e-5
     )
@@ -157,7 +180,9 @@ def test_a_models_errors_are_those_of_its_own_reconstructions(
 
 
 @pytest.mark.parametrize("kind", OWN)
-def test_a_models_row_describes_it(leaderboard: list[Row], untrained: dict[str, TrainedModel], kind: str):
+def test_a_models_row_describes_it(
+    leaderboard: list[Row], untrained: dict[str, TrainedModel], kind: str
+):
     row, description = by_name(leaderboard)[kind], untrained[kind].description
     shape = description.architecture
     assert (row["code_size"], row["epochs"], row["best_epoch"]) == (
@@ -168,7 +193,9 @@ def test_a_models_row_describes_it(leaderboard: list[Row], untrained: dict[str, 
     sizes = [shape.n_features, *shape.widths, shape.code_size]
     encoder = sum((i + 1) * o for i, o in zip(sizes, sizes[1:], strict=False))
     decoder = sum((o + 1) * i for i, o in zip(sizes, sizes[1:], strict=False))
-    extra = (sizes[-2] + 1) * shape.code_size if kind == "variational" else 0  # the posterior's log-variances
+    extra = (
+        (sizes[-2] + 1) * shape.code_size if kind == "variational" else 0
+    )  # the posterior's log-variances
     assert row["n_parameters"] == encoder + decoder + extra
     assert row["compression_ratio"] * shape.code_size == shape.n_features
 
@@ -176,12 +203,16 @@ def test_a_models_row_describes_it(leaderboard: list[Row], untrained: dict[str, 
 def test_what_a_type_is_for_lies_where_it_can(leaderboard: list[Row]):
     rows = by_name(leaderboard)
     assert 1 <= rows["sparse"]["test_mean_active_units"] <= rows["sparse"]["code_size"]
-    assert rows["variational"]["test_elbo"] < 0  # the log of a probability of 64 nearly binary pixels
+    assert (
+        rows["variational"]["test_elbo"] < 0
+    )  # the log of a probability of 64 nearly binary pixels
     # log p(x) lies above the ELBO by the posterior's KL to the true one: an untrained posterior is far away.
     assert -rows["variational"]["test_nll"] > rows["variational"]["test_elbo"]
 
 
-def test_pcas_error_at_the_same_code_size_stands_in_every_row(rebuilding: list[Row], data: Prepared):
+def test_pcas_error_at_the_same_code_size_stands_in_every_row(
+    rebuilding: list[Row], data: Prepared
+):
     x = {split: data.sample(split).astype(np.float64) / 16 for split in data.rows}
     mean = x["train"].mean(0)
     directions = np.linalg.svd(x["train"] - mean, full_matrices=False)[2]
@@ -206,7 +237,9 @@ def test_no_alarms_are_counted_where_all_test_rows_are_anomalies(
     data: Prepared, evaluate: Evaluate, untrained: dict[str, TrainedModel]
 ):
     labels = data.labels | {"test": np.ones_like(data.labels["test"])}
-    anomalous = replace(data, labels=labels, description=replace(data.description, anomaly_labels=True))
+    anomalous = replace(
+        data, labels=labels, description=replace(data.description, anomaly_labels=True)
+    )
     row = Evaluation(anomalous, evaluate).model_row(untrained["undercomplete"])
     assert not {key for key in row if "alarm" in key or "anomaly" in key}
     json.dumps(row, allow_nan=False)
@@ -217,7 +250,9 @@ def test_the_mean_predictor_has_the_variance_as_its_error_and_explains_none_of_i
 ):
     row = by_name(leaderboard)["mean"]
     train, test = (data.sample(split).astype(np.float64) / 16 for split in ("train", "test"))
-    assert row["test_squared_error"] == pytest.approx(((test - train.mean(0)) ** 2).sum(1).mean(), rel=1e-5)
+    assert row["test_squared_error"] == pytest.approx(
+        ((test - train.mean(0)) ** 2).sum(1).mean(), rel=1e-5
+    )
     assert row["test_explained_variance"] == pytest.approx(0, abs=1e-6)
     assert row["code_size"] == 0
 
@@ -225,30 +260,42 @@ def test_the_mean_predictor_has_the_variance_as_its_error_and_explains_none_of_i
 def test_explained_variance_is_the_error_below_the_mean_predictors(rebuilding: list[Row]):
     mean = by_name(rebuilding)["mean"]["test_squared_error"]
     for row in rebuilding:
-        assert row["test_explained_variance"] == pytest.approx(1 - row["test_squared_error"] / mean, abs=1e-6)
+        assert row["test_explained_variance"] == pytest.approx(
+            1 - row["test_squared_error"] / mean, abs=1e-6
+        )
 
 
 def test_a_model_that_rebuilds_everything_has_no_error(
     evaluation: Evaluation, untrained: dict[str, TrainedModel], data: Prepared
 ):
-    identity = linear(untrained["undercomplete"], np.eye(64, dtype=np.float32), np.zeros(64, np.float32))
+    identity = linear(
+        untrained["undercomplete"], np.eye(64, dtype=np.float32), np.zeros(64, np.float32)
+    )
     row = evaluation.model_row(identity)
     assert row["test_squared_error"] == row["validation_squared_error"] == 0
     assert (row["test_psnr"], row["test_explained_variance"]) == (100, 1)
     assert row["test_ssim"] == pytest.approx(1)
-    assert row["pca_test_squared_error"] == pytest.approx(0, abs=1e-9)  # as many components as features
+    assert row["pca_test_squared_error"] == pytest.approx(
+        0, abs=1e-9
+    )  # as many components as features
     variances = data.scaled(data.sample("test")).var(0)
     assert row["active_code_units"] == (variances > 0.01).sum() < 64
 
 
-def test_a_linear_model_with_pcas_weights_has_pcas_row(evaluation: Evaluation, untrained: dict[str, TrainedModel]):
+def test_a_linear_model_with_pcas_weights_has_pcas_row(
+    evaluation: Evaluation, untrained: dict[str, TrainedModel]
+):
     pca = evaluation.pca.at(untrained["undercomplete"].description.architecture.code_size)
-    model = linear(untrained["undercomplete"], pca.components.astype(np.float32), pca.mean.astype(np.float32))
+    model = linear(
+        untrained["undercomplete"], pca.components.astype(np.float32), pca.mean.astype(np.float32)
+    )
     rows = by_name(evaluation.rows([model]))
     for key in EVERY_ROW - {"model", "n_parameters", "test_squared_error_ci95", "protocol"}:
         assert rows["undercomplete"][key] == pytest.approx(rows["pca"][key], rel=1e-4)
     np.testing.assert_allclose(
-        rows["undercomplete"]["test_squared_error_ci95"], rows["pca"]["test_squared_error_ci95"], rtol=1e-4
+        rows["undercomplete"]["test_squared_error_ci95"],
+        rows["pca"]["test_squared_error_ci95"],
+        rtol=1e-4,
     )
     one_row = 1 / len(evaluation.data.rows["test"])
     for key in PROBES:
@@ -260,7 +307,9 @@ def test_the_scaled_norm_does_not_change_with_the_codes_scale(
 ):
     weights = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
     rows = [
-        evaluation.model_row(linear(untrained["undercomplete"], factor * weights, np.zeros(64, np.float32)))
+        evaluation.model_row(
+            linear(untrained["undercomplete"], factor * weights, np.zeros(64, np.float32))
+        )
         for factor in (1, 5)
     ]
     norms = [row["test_jacobian_norm"] for row in rows]
@@ -270,14 +319,20 @@ def test_the_scaled_norm_does_not_change_with_the_codes_scale(
     assert rows[0]["scaled_jacobian_norm"] == pytest.approx(norms[0] / np.sqrt(codes.var(0).sum()))
 
 
-def test_a_code_unit_that_never_changes_is_not_active(evaluation: Evaluation, untrained: dict[str, TrainedModel]):
+def test_a_code_unit_that_never_changes_is_not_active(
+    evaluation: Evaluation, untrained: dict[str, TrainedModel]
+):
     weights = np.zeros((3, 64), np.float32)
     weights[0, 27] = weights[1, 35] = 1.0  # two pixels in the middle; the third unit is always 0
-    row = evaluation.model_row(linear(untrained["undercomplete"], weights, np.zeros(64, np.float32)))
+    row = evaluation.model_row(
+        linear(untrained["undercomplete"], weights, np.zeros(64, np.float32))
+    )
     assert row["active_code_units"] == 2
 
 
-def test_nothing_is_fitted_on_test_rows(data: Prepared, evaluate: Evaluate, evaluation: Evaluation, tmp_path: Path):
+def test_nothing_is_fitted_on_test_rows(
+    data: Prepared, evaluate: Evaluate, evaluation: Evaluation, tmp_path: Path
+):
     np.save(tmp_path / "white.npy", np.full(data.rows["test"].shape, 16, np.uint8))
     rows = {**data.rows, "test": Blocks(tmp_path / "white.npy")}
     other = Evaluation(replace(data, rows=rows), evaluate)
@@ -301,7 +356,9 @@ def test_evaluating_changes_neither_the_model_nor_the_global_random_stream(
 def test_flattened_gives_only_numbers_and_the_errors_interval(rebuilding: list[Row]):
     for row in rebuilding:
         numbers = flattened(row)
-        assert all(type(value) in (int, float) and math.isfinite(value) for value in numbers.values())
+        assert all(
+            type(value) in (int, float) and math.isfinite(value) for value in numbers.values()
+        )
         ends = [numbers[f"test_squared_error_ci95_{end}"] for end in ("low", "high")]
         assert ends == row["test_squared_error_ci95"]
         scalars = {key: value for key, value in row.items() if not isinstance(value, str | list)}

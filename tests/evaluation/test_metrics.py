@@ -8,7 +8,12 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from autoencoders.evaluation.bootstrap import Bootstrap
-from autoencoders.evaluation.metrics import bernoulli_cross_entropy, psnr, reconstruction_metrics, ssim
+from autoencoders.evaluation.metrics import (
+    bernoulli_cross_entropy,
+    psnr,
+    reconstruction_metrics,
+    ssim,
+)
 from autoencoders.models.trained.fidelity import squared_error
 
 
@@ -24,7 +29,10 @@ def pair(rows: int, features: int, noise: float = 0.1) -> tuple[np.ndarray, np.n
 
 def test_squared_error_is_summed_over_features_for_each_row():
     x, x_hat = pair(5, 3)
-    expected = [math.fsum((a - b) ** 2 for a, b in zip(*rows, strict=True)) for rows in zip(x, x_hat, strict=True)]
+    expected = [
+        math.fsum((a - b) ** 2 for a, b in zip(*rows, strict=True))
+        for rows in zip(x, x_hat, strict=True)
+    ]
     np.testing.assert_allclose(squared_error(x, x_hat), expected, rtol=1e-14)
 
 
@@ -44,13 +52,17 @@ def test_a_tenth_of_the_error_everywhere_is_20_decibels_more_and_no_error_is_100
 def test_cross_entropy_equals_torchs():
     x, x_hat = pair(6, 64)
     x_hat = np.clip(x_hat, 0.001, 0.999)
-    expected = torch.nn.functional.binary_cross_entropy(*map(torch.from_numpy, (x_hat, x)), reduction="none").sum(1)
+    expected = torch.nn.functional.binary_cross_entropy(
+        *map(torch.from_numpy, (x_hat, x)), reduction="none"
+    ).sum(1)
     np.testing.assert_allclose(bernoulli_cross_entropy(x, x_hat), expected.numpy(), rtol=1e-12)
 
 
 def test_cross_entropy_of_a_coin_is_log_2_a_feature_and_of_certain_errors_finite():
     x = pair(6, 64)[0]
-    np.testing.assert_allclose(bernoulli_cross_entropy(x, np.full_like(x, 0.5)), 64 * math.log(2), rtol=1e-12)
+    np.testing.assert_allclose(
+        bernoulli_cross_entropy(x, np.full_like(x, 0.5)), 64 * math.log(2), rtol=1e-12
+    )
     certain = np.array([[0.0, 1.0]], np.float32)
     assert bernoulli_cross_entropy(certain, certain)[0] == pytest.approx(0, abs=1e-6)
     assert np.isfinite(bernoulli_cross_entropy(certain, 1 - certain)).all()
@@ -60,13 +72,20 @@ def test_cross_entropy_of_a_coin_is_log_2_a_feature_and_of_certain_errors_finite
 
 
 @pytest.mark.parametrize(
-    ("shape", "window"), [((8, 8), 7), ((28, 28), 7), ((8, 28), 7), ((7, 7), 7), ((6, 9), 5), ((5, 5), 5), ((4, 4), 3)]
+    ("shape", "window"),
+    [((8, 8), 7), ((28, 28), 7), ((8, 28), 7), ((7, 7), 7), ((6, 9), 5), ((5, 5), 5), ((4, 4), 3)],
 )
-def test_ssim_equals_scikit_images_with_the_largest_odd_window_up_to_7(shape: tuple[int, int], window: int):
+def test_ssim_equals_scikit_images_with_the_largest_odd_window_up_to_7(
+    shape: tuple[int, int], window: int
+):
     x, x_hat = pair(6, math.prod(shape))
     expected = [
         structural_similarity(
-            a.reshape(shape), b.reshape(shape), win_size=window, data_range=1, use_sample_covariance=False
+            a.reshape(shape),
+            b.reshape(shape),
+            win_size=window,
+            data_range=1,
+            use_sample_covariance=False,
         )
         for a, b in zip(x, x_hat, strict=True)
     ]
@@ -107,9 +126,16 @@ def test_metrics_that_need_values_between_0_and_1_are_left_out_where_there_are_o
     x, x_hat = pair(6, 64)
     names = {"squared_error", "mse_per_feature", "mae_per_feature"}
     assert set(reconstruction_metrics(x, x_hat, (8, 8), unit_interval=False)) == names
-    assert set(reconstruction_metrics(x, x_hat, (8, 8), unit_interval=True)) == names | {"psnr", "ssim", "bce"}
+    assert set(reconstruction_metrics(x, x_hat, (8, 8), unit_interval=True)) == names | {
+        "psnr",
+        "ssim",
+        "bce",
+    }
     for leaving in (x_hat - 1e-3 - x_hat.min(), x_hat + 1e-3 + 1 - x_hat.max()):
-        assert set(reconstruction_metrics(x, leaving, (8, 8), unit_interval=True)) == names | {"psnr", "ssim"}
+        assert set(reconstruction_metrics(x, leaving, (8, 8), unit_interval=True)) == names | {
+            "psnr",
+            "ssim",
+        }
 
 
 # --- explained variance ---
@@ -134,7 +160,9 @@ def test_explained_variance_is_that_of_the_sums_and_lies_in_its_interval():
 def test_explained_variance_draws_errors_and_deviations_of_the_same_rows():
     deviation = np.random.default_rng(0).random(50)
     found = Bootstrap(50, 100, 0).explained_variance(0.25 * deviation, deviation)
-    np.testing.assert_allclose(found, 0.75, rtol=1e-12)  # the same share in every row: an interval of width 0
+    np.testing.assert_allclose(
+        found, 0.75, rtol=1e-12
+    )  # the same share in every row: an interval of width 0
 
 
 # --- bootstrap ---
@@ -148,7 +176,9 @@ def test_a_resample_has_as_many_rows_as_the_data_each_drawn_with_the_same_chance
     # A row's count is binomial(n, 1/n): mean 1, variance 1 - 1/n, fourth central moment of about 4.
     variance = 1 - 1 / n
     np.testing.assert_allclose(counts.mean(0), 1, atol=5 * math.sqrt(variance / samples))
-    np.testing.assert_allclose(counts.var(0), variance, atol=5 * math.sqrt((4 - variance**2) / samples))
+    np.testing.assert_allclose(
+        counts.var(0), variance, atol=5 * math.sqrt((4 - variance**2) / samples)
+    )
 
 
 def test_the_interval_of_many_rows_is_the_normal_one():
@@ -175,7 +205,11 @@ def test_the_interval_holds_the_true_mean_about_95_times_in_100():
 def test_the_same_seed_gives_the_same_interval_and_another_another():
     values = {"a": np.random.default_rng(0).random(30)}
     first = Bootstrap(30, 100, 1)
-    assert first.intervals(values) == first.intervals(values) == Bootstrap(30, 100, 1).intervals(values)
+    assert (
+        first.intervals(values)
+        == first.intervals(values)
+        == Bootstrap(30, 100, 1).intervals(values)
+    )
     assert first.intervals(values) != Bootstrap(30, 100, 2).intervals(values)
 
 

@@ -48,7 +48,10 @@ def scores_and_labels(n: int, seed: int, apart: float) -> tuple[np.ndarray, np.n
 def test_metrics_are_scikit_learns_and_lie_in_their_intervals(n, apart):
     scores, labels = scores_and_labels(n, 0, apart)
     row = anomaly_metrics(scores, labels, seed=1)
-    expected = {"auroc": roc_auc_score(labels, scores), "average_precision": average_precision_score(labels, scores)}
+    expected = {
+        "auroc": roc_auc_score(labels, scores),
+        "average_precision": average_precision_score(labels, scores),
+    }
     for name, value in expected.items():
         assert row[f"anomaly_{name}"] == pytest.approx(value)
         low, high = row[f"anomaly_{name}_ci95"]
@@ -59,7 +62,9 @@ def test_metrics_are_scikit_learns_and_lie_in_their_intervals(n, apart):
 def test_the_auroc_is_the_chance_that_an_anomaly_scores_above_a_normal_row():
     scores, labels = scores_and_labels(200, 1, 1.0)
     pairs = scores[labels == 1][:, None] - scores[labels == 0]
-    assert anomaly_metrics(scores, labels, seed=1)["anomaly_auroc"] == pytest.approx((pairs > 0).mean())
+    assert anomaly_metrics(scores, labels, seed=1)["anomaly_auroc"] == pytest.approx(
+        (pairs > 0).mean()
+    )
 
 
 def test_more_rows_make_the_interval_narrower():
@@ -78,8 +83,12 @@ def test_of_one_class_alone_nothing_is_told(label):
 # --- false alarms
 
 
-@pytest.mark.parametrize(("rate", "calibration", "rows"), [(0.05, 200, 300), (0.2, 30, 50), (0.01, 1000, 5000)])
-def test_the_interval_holds_99_of_100_shares_of_alarms_among_exchangeable_rows(rate, calibration, rows):
+@pytest.mark.parametrize(
+    ("rate", "calibration", "rows"), [(0.05, 200, 300), (0.2, 30, 50), (0.01, 1000, 5000)]
+)
+def test_the_interval_holds_99_of_100_shares_of_alarms_among_exchangeable_rows(
+    rate, calibration, rows
+):
     rng, repeats = np.random.default_rng(0), 2000
     low, high = alarm_interval(rate, calibration, rows)
     shares = []
@@ -88,7 +97,9 @@ def test_the_interval_holds_99_of_100_shares_of_alarms_among_exchangeable_rows(r
         p_values = (1 + calibration - np.searchsorted(clean, new, "left")) / (1 + calibration)
         shares.append((p_values <= rate).mean())
     inside = np.mean([(low <= share <= high) for share in shares])
-    assert inside == pytest.approx(0.99, abs=4 * np.sqrt(0.99 * 0.01 / repeats) + 0.005)  # counts are whole numbers
+    assert inside == pytest.approx(
+        0.99, abs=4 * np.sqrt(0.99 * 0.01 / repeats) + 0.005
+    )  # counts are whole numbers
     assert low < rate < high
 
 
@@ -122,7 +133,9 @@ def test_the_share_of_false_alarms_on_clean_rows_lies_in_the_stated_interval(
     rng = np.random.default_rng(list(TABLES).index(name))
     values = TABLES[name](rng)
     frame = pd.DataFrame(values, columns=[f"c{i}" for i in range(values.shape[1])])
-    changed, data = prepared_table(params.override({**QUICK, "data.test_fraction": 0.4}), frame, tmp_path)
+    changed, data = prepared_table(
+        params.override({**QUICK, "data.test_fraction": 0.4}), frame, tmp_path
+    )
     model = fit(changed.plan("undercomplete", data.description.facts), data).model
     row = Evaluation(data, evaluate).model_row(model)
     share = (model.score(data.sample("test")).p_value <= evaluate.false_alarm_rate).mean()
@@ -138,23 +151,36 @@ def test_the_share_of_false_alarms_on_clean_rows_lies_in_the_stated_interval(
 
 
 @pytest.fixture(scope="module")
-def anomalous(params: Params, evaluate: Evaluate, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], str]:
+def anomalous(
+    params: Params, evaluate: Evaluate, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[Row], str]:
     """Leaderboard and report of a table in which every tenth row lies off the plane of the others."""
     rng = np.random.default_rng(0)
     values, labels = correlated(rng, 1000, 6), (np.arange(1000) % 10 == 0).astype(int)
     values[labels == 1] += 3 * rng.normal(size=(100, 6))
     frame = pd.DataFrame(values, columns=list("abcdef")).assign(bad=labels)
     given = {**QUICK, "train.epochs": 20, "data.label": "bad", "data.label_means": "anomaly"}
-    changed, data = prepared_table(params.override(given), frame, tmp_path_factory.mktemp("anomalous"))
-    assert load_prepared(tmp_path_factory.getbasetemp() / "anomalous0" / "prepared").description == data.description
-    rows = Evaluation(data, evaluate).rows([fit(changed.plan("undercomplete", data.description.facts), data).model])
-    return rows, html(rows, {}, data.description, read_json(data.rows["train"].path.with_name(REPORT)))
+    changed, data = prepared_table(
+        params.override(given), frame, tmp_path_factory.mktemp("anomalous")
+    )
+    assert (
+        load_prepared(tmp_path_factory.getbasetemp() / "anomalous0" / "prepared").description
+        == data.description
+    )
+    rows = Evaluation(data, evaluate).rows(
+        [fit(changed.plan("undercomplete", data.description.facts), data).model]
+    )
+    return rows, html(
+        rows, {}, data.description, read_json(data.rows["train"].path.with_name(REPORT))
+    )
 
 
 def test_models_pca_and_an_isolation_forest_are_judged_by_how_they_tell_anomalies(anomalous):
     rows = {row["model"]: row for row in anomalous[0]}
     assert list(rows) == ["undercomplete", "pca", "mean", "iforest"]
-    assert all(0.6 < rows[name]["anomaly_auroc"] <= 1 for name in ("undercomplete", "pca", "iforest"))
+    assert all(
+        0.6 < rows[name]["anomaly_auroc"] <= 1 for name in ("undercomplete", "pca", "iforest")
+    )
     assert "anomaly_auroc" not in rows["mean"]
     assert not any("probe" in key for row in anomalous[0] for key in row)
     assert json.loads(json.dumps(anomalous[0])) == anomalous[0]
@@ -205,7 +231,9 @@ def test_labels_that_have_nothing_to_do_with_the_code_are_found_by_chance():
     train, test = ((rng.normal(size=(n, 4)), rng.integers(0, CLASSES, n)) for n in (500, 1000))
     chance = 1 - 1 / CLASSES
     for values in probe_errors(train, test).values():
-        assert values.mean() == pytest.approx(chance, abs=4 * math.sqrt(chance * (1 - chance) / 1000))
+        assert values.mean() == pytest.approx(
+            chance, abs=4 * math.sqrt(chance * (1 - chance) / 1000)
+        )
 
 
 def test_a_ring_around_a_ring_is_hidden_from_the_linear_probe_and_not_from_the_neighbours():
@@ -220,7 +248,9 @@ def test_a_ring_around_a_ring_is_hidden_from_the_linear_probe_and_not_from_the_n
 def test_the_scale_of_a_code_unit_does_not_matter_and_the_probes_repeat():
     rng = np.random.default_rng(0)
     train, test = separable(200, 0), separable(100, 1)
-    train, test = ((codes + 60 * rng.normal(size=codes.shape), labels) for codes, labels in (train, test))
+    train, test = (
+        (codes + 60 * rng.normal(size=codes.shape), labels) for codes, labels in (train, test)
+    )
     scale, shift = 2.0 ** rng.integers(-9, 10, CLASSES), rng.normal(size=CLASSES)
     first = probe_errors(train, test)
     assert 0 < first["linear_probe_error"].mean() < 0.9
@@ -251,7 +281,10 @@ def test_the_linear_probe_is_the_minimum_of_its_equation():
     z = (codes - codes.mean(0)) / codes.std(0)
 
     def objective(w: np.ndarray) -> float:
-        return float(np.logaddexp(0, -(2 * labels - 1) * (z @ w[:-1] + w[-1])).sum() + l2 / 2 * (w[:-1] ** 2).sum())
+        return float(
+            np.logaddexp(0, -(2 * labels - 1) * (z @ w[:-1] + w[-1])).sum()
+            + l2 / 2 * (w[:-1] ** 2).sum()
+        )
 
     w = minimize(objective, np.zeros(4)).x
     test, answers = noisy_classes(1000, 1, units=3)
@@ -262,16 +295,22 @@ def test_the_linear_probe_is_the_minimum_of_its_equation():
 
 def test_the_best_strength_has_the_fewest_validation_errors_and_is_the_strongest_of_these():
     train, validation = noisy_classes(80, 0), noisy_classes(1000, 1)
-    by_strength = {l2: probe_errors(train, validation, l2)["linear_probe_error"].sum() for l2 in STRENGTHS}
+    by_strength = {
+        l2: probe_errors(train, validation, l2)["linear_probe_error"].sum() for l2 in STRENGTHS
+    }
     fewest = min(by_strength.values())
     assert Probes(train, standardised=True).best_l2(validation) == max(
         l2 for l2, errors in by_strength.items() if errors == fewest
     )
     assert fewest < by_strength[1e-3]
-    assert Probes(separable(200, 0), standardised=True).best_l2(separable(100, 1)) == 1e3  # all find everything
+    assert (
+        Probes(separable(200, 0), standardised=True).best_l2(separable(100, 1)) == 1e3
+    )  # all find everything
 
 
-def test_codes_that_are_mostly_zero_are_told_apart_as_they_would_be_in_full(monkeypatch: pytest.MonkeyPatch):
+def test_codes_that_are_mostly_zero_are_told_apart_as_they_would_be_in_full(
+    monkeypatch: pytest.MonkeyPatch,
+):
     rng = np.random.default_rng(0)
     labels = rng.integers(3, size=600)
     active = rng.random((600, 40)) < 0.1 + 0.2 * (np.arange(40) % 3 == labels[:, None])
@@ -289,19 +328,29 @@ def test_auto_takes_what_validation_says_and_never_looks_at_test_labels(
     params: Params, evaluate: Evaluate, untrained: dict[str, TrainedModel], digits: Path
 ):
     data, model = load_prepared(digits), untrained["undercomplete"]
-    auto = params.override({**{f"evaluate.{k}": v for k, v in evaluate}, "evaluate.probe_l2": "auto"}).evaluate
+    auto = params.override(
+        {**{f"evaluate.{k}": v for k, v in evaluate}, "evaluate.probe_l2": "auto"}
+    ).evaluate
     row = Evaluation(data, auto).model_row(model)
     most = evaluate.probe_rows
-    train = model.encode(data.sample("train", most)), data.labels["train"][data.chosen("train", most)]
+    train = (
+        model.encode(data.sample("train", most)),
+        data.labels["train"][data.chosen("train", most)],
+    )
     chosen = Probes(train, standardised=True).best_l2(
         (model.encode(data.sample("validation")), data.labels["validation"])
     )
     assert row["probe_l2"] == chosen
     test = model.encode(data.sample("test")), data.labels["test"]
-    assert row["test_linear_probe_error"] == probe_errors(train, test, chosen)["linear_probe_error"].mean()
+    assert (
+        row["test_linear_probe_error"]
+        == probe_errors(train, test, chosen)["linear_probe_error"].mean()
+    )
 
     shuffled = np.random.default_rng(0).permutation(data.labels["test"])
-    other = Evaluation(replace(data, labels={**data.labels, "test": shuffled}), auto).model_row(model)
+    other = Evaluation(replace(data, labels={**data.labels, "test": shuffled}), auto).model_row(
+        model
+    )
     assert other["probe_l2"] == chosen
     assert other["test_linear_probe_error"] > row["test_linear_probe_error"]
     assert Evaluation(data, evaluate).model_row(model)["probe_l2"] == evaluate.probe_l2 == 1.0
@@ -311,8 +360,13 @@ def test_probes_that_divide_all_units_by_one_number_see_their_proportions():
     codes = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32) * [1.0, 1e-3]
     labels = (codes[:, 1] > 0).astype(int)
     train, test = (codes[:200], labels[:200]), (codes[200:], labels[200:])
-    errors = {each: probe_errors(train, test, standardised=each)["knn_error"].mean() for each in (True, False)}
+    errors = {
+        each: probe_errors(train, test, standardised=each)["knn_error"].mean()
+        for each in (True, False)
+    }
     assert errors[True] < 0.1 < 0.3 < errors[False]
     for name, values in probe_errors(train, test, standardised=False).items():
-        scaled = probe_errors((codes[:200] * 50, labels[:200]), (codes[200:] * 50, labels[200:]), standardised=False)
+        scaled = probe_errors(
+            (codes[:200] * 50, labels[:200]), (codes[200:] * 50, labels[200:]), standardised=False
+        )
         np.testing.assert_array_equal(values, scaled[name])

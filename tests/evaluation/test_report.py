@@ -14,7 +14,13 @@ from rich.console import Console
 
 from autoencoders.core.files import read_json
 from autoencoders.data.preparation.prepare import prepare
-from autoencoders.data.prepared.prepared import REPORT, Description, Prepared, load_description, load_prepared
+from autoencoders.data.prepared.prepared import (
+    REPORT,
+    Description,
+    Prepared,
+    load_description,
+    load_prepared,
+)
 from autoencoders.data.sources.source import download
 from autoencoders.evaluation import report
 from autoencoders.evaluation.leaderboard import Evaluation, Row
@@ -24,7 +30,9 @@ from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.params import Params
 from autoencoders.params.sections import Evaluate
 
-PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+)
 VOID = {"meta", "img"}
 
 
@@ -89,7 +97,10 @@ def figures(tmp_path: Path, leaderboard: list[Row]) -> dict[str, list[Path]]:
 
 @pytest.fixture
 def page(
-    leaderboard: list[Row], figures: dict[str, list[Path]], description: Description, source: dict[str, Any]
+    leaderboard: list[Row],
+    figures: dict[str, list[Path]],
+    description: Description,
+    source: dict[str, Any],
 ) -> str:
     return html(leaderboard, figures, description, source)
 
@@ -102,7 +113,10 @@ def test_the_page_needs_nothing_from_elsewhere(page: str):
     assert found.values("src")
     assert all(source.startswith("data:image/png;base64,") for source in found.values("src"))
     assert all(link.startswith("#") for link in found.values("href"))
-    assert not any(word in page.lower() for word in ("http:", "https:", "//", "@import", "url(", "<script", "<link"))
+    assert not any(
+        word in page.lower()
+        for word in ("http:", "https:", "//", "@import", "url(", "<script", "<link")
+    )
 
 
 def test_every_link_leads_to_a_place_on_the_page(page: str, figures: dict[str, list[Path]]):
@@ -111,17 +125,26 @@ def test_every_link_leads_to_a_place_on_the_page(page: str, figures: dict[str, l
     assert sorted(found.values("id")) == sorted(["data", *figures])
 
 
-def test_every_picture_is_on_the_page_byte_for_byte_with_its_name(page: str, figures: dict[str, list[Path]]):
+def test_every_picture_is_on_the_page_byte_for_byte_with_its_name(
+    page: str, figures: dict[str, list[Path]]
+):
     found = Page(page)
-    expected = {f"{kind}: {path.stem}": path.read_bytes() for kind, paths in figures.items() for path in paths}
-    content = [base64.b64decode(source.partition(",")[2], validate=True) for source in found.values("src")]
+    expected = {
+        f"{kind}: {path.stem}": path.read_bytes()
+        for kind, paths in figures.items()
+        for path in paths
+    }
+    content = [
+        base64.b64decode(source.partition(",")[2], validate=True) for source in found.values("src")
+    ]
     assert dict(zip(found.values("alt"), content, strict=True)) == expected
 
 
 def test_the_table_has_a_row_for_every_model_the_best_first(page: str, leaderboard: list[Row]):
     header, *rows = Page(page).cells
     assert [row[0] for row in rows] == [
-        row["model"] for row in sorted(leaderboard, key=lambda row: row.get("test_squared_error", math.inf))
+        row["model"]
+        for row in sorted(leaderboard, key=lambda row: row.get("test_squared_error", math.inf))
     ]
     assert {len(row) for row in rows} == {len(header)}
     column = header.index("squared error")
@@ -134,17 +157,27 @@ def test_the_table_has_a_row_for_every_model_the_best_first(page: str, leaderboa
 def test_a_metric_that_a_row_lacks_leaves_its_cell_empty(page: str):
     header, *rows = Page(page).cells
     mean = next(row for row in rows if row[0] == "mean")
-    assert [mean[header.index(name)] for name in ("linear probe error", "k-NN error", "below PCA")] == ["", "", ""]
+    assert [
+        mean[header.index(name)] for name in ("linear probe error", "k-NN error", "below PCA")
+    ] == ["", "", ""]
     assert mean[header.index("squared error")]
 
 
 def test_the_page_says_how_many_rows_it_judges(page: str, description: Description):
     words = " ".join(page.split())
-    assert f"{description.rows['train']} training, {description.rows['validation']} validation" in words
-    assert f"{description.rows['test']} test rows of 8 × 8 pixels, scaling: {description.scaling}" in words
+    assert (
+        f"{description.rows['train']} training, {description.rows['validation']} validation"
+        in words
+    )
+    assert (
+        f"{description.rows['test']} test rows of 8 × 8 pixels, scaling: {description.scaling}"
+        in words
+    )
 
 
-def test_names_are_escaped(leaderboard: list[Row], description: Description, source: dict[str, Any], tmp_path: Path):
+def test_names_are_escaped(
+    leaderboard: list[Row], description: Description, source: dict[str, Any], tmp_path: Path
+):
     name = """<script>alert("&1")</script>'"""
     path = tmp_path / '"><img src=x>.png'
     path.write_bytes(PIXEL)
@@ -157,7 +190,11 @@ def test_names_are_escaped(leaderboard: list[Row], description: Description, sou
 
 
 def test_the_page_is_the_same_twice_and_from_rows_read_back_from_json(
-    page: str, leaderboard: list[Row], figures: dict[str, list[Path]], description: Description, source: dict[str, Any]
+    page: str,
+    leaderboard: list[Row],
+    figures: dict[str, list[Path]],
+    description: Description,
+    source: dict[str, Any],
 ):
     assert html(json.loads(json.dumps(leaderboard)), figures, description, source) == page
 
@@ -170,7 +207,9 @@ def test_the_page_is_drawn_for_data_without_a_unit_interval(
     prepare(tmp_path / "raw", tmp_path / "prepared", data)
     prepared = load_prepared(tmp_path / "prepared")
     rows = Evaluation(prepared, evaluate).rows([untrained["undercomplete"]])
-    header, *cells = Page(html(rows, {}, prepared.description, read_json(tmp_path / "prepared" / REPORT))).cells
+    header, *cells = Page(
+        html(rows, {}, prepared.description, read_json(tmp_path / "prepared" / REPORT))
+    ).cells
     assert sorted(row[0] for row in cells) == ["mean", "pca", "undercomplete"]
     assert "PSNR (dB)" not in header
     assert "squared error" in header
@@ -178,7 +217,9 @@ def test_the_page_is_drawn_for_data_without_a_unit_interval(
 
 def test_the_page_tells_what_the_data_is(page: str, source: dict[str, Any]):
     words = " ".join(page.split())
-    assert f"<p>{source['rows']} rows, values from 0 to 16; {source['duplicates']} duplicates" in words
+    assert (
+        f"<p>{source['rows']} rows, values from 0 to 16; {source['duplicates']} duplicates" in words
+    )
     assert f"Labels: 0 ({source['labels']['0']}), 1 " in words
 
 
@@ -209,9 +250,19 @@ def test_a_row_that_lacks_what_every_row_has_is_refused(
 
 @pytest.mark.parametrize(
     ("error", "pca", "told"),
-    [(2, 2, "0.0 %"), (1, 2, "50.0 %"), (0, 2, "100.0 %"), (3, 2, "-50.0 %"), (1, 0, ""), (1, 1e-30, ""), (0, 0, "")],
+    [
+        (2, 2, "0.0 %"),
+        (1, 2, "50.0 %"),
+        (0, 2, "100.0 %"),
+        (3, 2, "-50.0 %"),
+        (1, 0, ""),
+        (1, 1e-30, ""),
+        (0, 0, ""),
+    ],
 )
-def test_below_pca_is_the_share_of_pcas_error_that_is_gone_where_it_has_one(error: float, pca: float, told: str):
+def test_below_pca_is_the_share_of_pcas_error_that_is_gone_where_it_has_one(
+    error: float, pca: float, told: str
+):
     assert below_pca({"test_squared_error": error, "pca_test_squared_error": pca}) == told
 
 
@@ -232,11 +283,15 @@ def test_purpose_names_what_a_type_is_for_and_nothing_else():
 @pytest.mark.parametrize("key", [key for key in COLUMNS if not key.startswith("anomaly_")])
 def test_every_column_of_the_page_is_a_metric_of_the_leaderboard(leaderboard: list[Row], key: str):
     cleaners = key == "test_denoised_psnr"
-    expected = ("denoising", "wiener", "median", "pca denoised") if cleaners else (*AUTOENCODERS, "pca")
+    expected = (
+        ("denoising", "wiener", "median", "pca denoised") if cleaners else (*AUTOENCODERS, "pca")
+    )
     assert all(key in row for row in leaderboard if row["model"] in expected)
 
 
-def test_the_table_fits_a_terminal_of_80_columns_whole(leaderboard: list[Row], capsys: pytest.CaptureFixture[str]):
+def test_the_table_fits_a_terminal_of_80_columns_whole(
+    leaderboard: list[Row], capsys: pytest.CaptureFixture[str]
+):
     console = Console(width=80, force_terminal=False)
     console.print(report.table(leaderboard, "digits"))
     text = capsys.readouterr().out
@@ -253,11 +308,16 @@ def test_the_tables_column_of_cleaned_inputs_is_there_where_a_row_has_them(
     rebuilding: list[Row], leaderboard: list[Row]
 ):
     plain = [row for row in rebuilding if row["model"] != "denoising"]
-    headers = [[column.header for column in report.table(rows, "").columns] for rows in (leaderboard, plain)]
+    headers = [
+        [column.header for column in report.table(rows, "").columns]
+        for rows in (leaderboard, plain)
+    ]
     assert headers[0] == [*headers[1], "PSNR"]
 
 
-def test_the_file_of_the_plot_holds_what_has_a_squared_error(leaderboard: list[Row], rebuilding: list[Row]):
+def test_the_file_of_the_plot_holds_what_has_a_squared_error(
+    leaderboard: list[Row], rebuilding: list[Row]
+):
     header, *lines = report.csv(leaderboard).splitlines()
     assert header == "model,test_squared_error,low,high"
     assert [line.split(",")[0] for line in lines] == [row["model"] for row in ranked(rebuilding)]

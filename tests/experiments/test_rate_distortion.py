@@ -14,7 +14,9 @@ from autoencoders.experiments.rate_distortion import curves, knee, table
 from repository import PATIENCE
 
 
-@pytest.mark.parametrize(("at", "errors"), [(2, [10, 2, 1, 0]), (4, [10, 9, 1, 0]), (8, [8, 7, 6, 1, 0])])
+@pytest.mark.parametrize(
+    ("at", "errors"), [(2, [10, 2, 1, 0]), (4, [10, 9, 1, 0]), (8, [8, 7, 6, 1, 0])]
+)
 def test_the_knee_is_where_a_steep_fall_ends(at, errors):
     sizes = [1, 2, 4, 8, 16][: len(errors)]
     assert knee(sizes, np.array(errors, float)) == at
@@ -23,7 +25,11 @@ def test_the_knee_is_where_a_steep_fall_ends(at, errors):
 def test_neither_the_unit_of_the_error_nor_of_the_code_size_moves_the_knee():
     errors = np.array([9.0, 4.0, 2.0, 1.5, 1.4])
     sizes = [2, 4, 8, 16, 32]
-    assert knee(sizes, errors) == knee(sizes, 7 * errors + 3) == knee([10 * size for size in sizes], errors) / 10
+    assert (
+        knee(sizes, errors)
+        == knee(sizes, 7 * errors + 3)
+        == knee([10 * size for size in sizes], errors) / 10
+    )
 
 
 def test_a_curve_that_does_not_fall_has_its_knee_at_the_smallest_code():
@@ -56,7 +62,9 @@ with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin_worker)
 
 
 def test_a_worker_ends_with_its_parent_that_was_killed():
-    with subprocess.Popen([sys.executable, "-c", WORKERS], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKERS], stdout=subprocess.PIPE, text=True
+    ) as parent:
         worker = psutil.Process(int(parent.stdout.readline()))
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()

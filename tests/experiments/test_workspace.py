@@ -29,7 +29,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    write("tiny", "train: {epochs: 3}\nnetwork: {nodes_per_layer: [9, 5]}\nmodels: {sparse: {k: 2}}\n")
+    write(
+        "tiny", "train: {epochs: 3}\nnetwork: {nodes_per_layer: [9, 5]}\nmodels: {sparse: {k: 2}}\n"
+    )
     subprocess.run(["git", "init", "-q"], check=True)
     return tmp_path
 
@@ -39,8 +41,12 @@ def write(name: str, text: str) -> None:
     Path(f"experiments/{name}.yaml").write_text(text)
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "experiments").glob("*.yaml"))])
-def test_every_experiment_of_the_repository_is_valid_and_trains_what_fits_its_data(name, monkeypatch):
+@pytest.mark.parametrize(
+    "name", [path.stem for path in sorted((ROOT / "experiments").glob("*.yaml"))]
+)
+def test_every_experiment_of_the_repository_is_valid_and_trains_what_fits_its_data(
+    name, monkeypatch
+):
     from autoencoders.data.sources.source import facts
     from autoencoders.experiments.workspace import text
     from autoencoders.params.params import parse_params
@@ -50,8 +56,13 @@ def test_every_experiment_of_the_repository_is_valid_and_trains_what_fits_its_da
     params.check(facts(params.data))
 
 
-def test_an_experiments_values_stand_over_params_yaml_and_its_models_are_the_types_to_train(repository):
-    before, tree = YAML(typ="safe").load(Path("params.yaml")), merged("tiny", {"seed": 7, "train.patience": 0})
+def test_an_experiments_values_stand_over_params_yaml_and_its_models_are_the_types_to_train(
+    repository,
+):
+    before, tree = (
+        YAML(typ="safe").load(Path("params.yaml")),
+        merged("tiny", {"seed": 7, "train.patience": 0}),
+    )
     assert tree["models"] == {"sparse": {**before["models"]["sparse"], "k": 2}}
     assert tree["network"] == {**before["network"], "nodes_per_layer": [9, 5]}
     assert tree["train"] == {**before["train"], "epochs": 3, "patience": 0}
@@ -66,13 +77,16 @@ def test_an_experiment_without_models_trains_those_of_params_yaml(repository):
 def test_a_wrong_value_is_told_with_its_file_and_key(repository):
     write("wrong", "train: {epoks: 3}\n")
     with pytest.raises(
-        ParameterError, match=r"experiments/wrong.yaml: train.epoks: unknown key; .*did you mean epochs"
+        ParameterError,
+        match=r"experiments/wrong.yaml: train.epoks: unknown key; .*did you mean epochs",
     ):
         merged("wrong")
 
 
 def test_an_experiment_that_is_not_there_is_told_with_those_that_are(repository):
-    with pytest.raises(UserError, match=r"experiments/tinny.yaml: no such experiment: tiny; did you mean tiny\?"):
+    with pytest.raises(
+        UserError, match=r"experiments/tinny.yaml: no such experiment: tiny; did you mean tiny\?"
+    ):
         merged("tinny")
 
 
@@ -137,7 +151,9 @@ def test_a_workspace_follows_the_repository_and_keeps_its_outputs(repository):
 
 
 def test_a_users_own_cache_and_remote_are_kept(repository):
-    Path(".dvc/config.local").write_text("[cache]\n    dir = /somewhere\n['remote \"x\"']\n    url = /there\n")
+    Path(".dvc/config.local").write_text(
+        "[cache]\n    dir = /somewhere\n['remote \"x\"']\n    url = /there\n"
+    )
     config = ConfigParser()
     config.read(workspace("tiny", merged("tiny")) / ".dvc/config.local")
     assert config["cache"]["dir"] == "/somewhere"

@@ -25,7 +25,9 @@ every_loss = pytest.mark.parametrize("loss", RECONSTRUCTION_LOSSES)
 def built(kind: str, net: str = "mlp", *, seed: int = 0, **network: Any) -> Autoencoder:
     """A type with its values from params.yaml, its network of a kind (convolutions: few channels) and changed."""
     network = {"kind": net, **({"nodes_per_layer": 6} if net == "conv" else {}), **network}
-    params = PARAMS.override({f"models.{kind}.network.{name}": value for name, value in network.items()})
+    params = PARAMS.override(
+        {f"models.{kind}.network.{name}": value for name, value in network.items()}
+    )
     torch.manual_seed(seed)
     return build(kind, params.plan(kind, FACTS).architecture, params.plan(kind, FACTS).type_values)
 
@@ -189,7 +191,9 @@ def test_the_loss_is_the_same_without_gradients_and_in_evaluation_mode(kind, net
     training = model.loss(x, noise())
     with torch.no_grad():
         validation = model.eval().loss(x, noise())
-    torch.testing.assert_close(validation, Loss(*(term.detach() for term in training)), rtol=0, atol=0)
+    torch.testing.assert_close(
+        validation, Loss(*(term.detach() for term in training)), rtol=0, atol=0
+    )
 
 
 @every_kind
@@ -259,7 +263,11 @@ def test_diagnostics_are_one_finite_value_a_sample(kind, net, batch):
 
 CODE, FEATURES = 4, 12
 NO_PENALTY: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-    ("sparse", {"penalty": "kl", "weight": 0.0, "sparsity": 0.2, "k": 1}, {"code_activation": "sigmoid"}),
+    (
+        "sparse",
+        {"penalty": "kl", "weight": 0.0, "sparsity": 0.2, "k": 1},
+        {"code_activation": "sigmoid"},
+    ),
     ("sparse", {"penalty": "l1", "weight": 0.0, "sparsity": 0.2, "k": 1}, {}),
     ("sparse", {"penalty": "top_k", "weight": 0.0, "sparsity": 0.2, "k": CODE}, {}),
     ("contractive", {"weight": 0.0, "jacobian": "closed_form"}, {"widths": ()}),
@@ -273,8 +281,15 @@ NO_PENALTY: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("kind", "own", "network"), NO_PENALTY)
 @every_loss
-def test_without_its_penalty_a_type_is_the_undercomplete_one_to_the_last_bit(kind, own, network, loss):
-    shape: dict[str, Any] = {"widths": (9, 6), "activation": "silu", "code_activation": "tanh", **network}
+def test_without_its_penalty_a_type_is_the_undercomplete_one_to_the_last_bit(
+    kind, own, network, loss
+):
+    shape: dict[str, Any] = {
+        "widths": (9, 6),
+        "activation": "silu",
+        "code_activation": "tanh",
+        **network,
+    }
     architecture = Architecture(n_features=FEATURES, code_size=CODE, loss=loss, **shape)
     x = torch.rand(7, FEATURES, generator=noise())
     models = []

@@ -25,12 +25,18 @@ every_kind = pytest.mark.parametrize("kind", OWN)
 
 
 def built(
-    kind: str, widths: tuple[int, ...] = (), hidden: str = "silu", code: str = "identity", shape: tuple[int, ...] = ()
+    kind: str,
+    widths: tuple[int, ...] = (),
+    hidden: str = "silu",
+    code: str = "identity",
+    shape: tuple[int, ...] = (),
 ) -> Autoencoder:
     """In float64, with weights large enough that activations bend; of images of a shape, convolutions."""
     torch.manual_seed(0)
     code = "identity" if kind == "variational" else code
-    network = Architecture(FEATURES, CODE, widths, hidden, code, "mse", "conv" if shape else "mlp", shape)
+    network = Architecture(
+        FEATURES, CODE, widths, hidden, code, "mse", "conv" if shape else "mlp", shape
+    )
     model = build(kind, network, OWN[kind]).double()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -44,7 +50,9 @@ def rows(n: int) -> Tensor:
 
 def torchs_norm(model: Autoencoder, x: Tensor) -> Tensor:
     """||dz/dx||_F of each row, from the whole Jacobian of the code that `encode` gives."""
-    return torch.stack([torch.autograd.functional.jacobian(model.encode, row[None]).norm() for row in x])
+    return torch.stack(
+        [torch.autograd.functional.jacobian(model.encode, row[None]).norm() for row in x]
+    )
 
 
 def test_every_type_is_tested():
@@ -89,8 +97,12 @@ def test_of_one_layer_no_jacobian_is_held(monkeypatch):
     model = build("undercomplete", Architecture(features, code, (), "silu", "identity", "mse"), {})
     monkeypatch.setattr(base, "PART_VALUES", 2**40)
     norm = model.jacobian_norm(torch.zeros(1000, features))
-    assert norm[0].item() == pytest.approx(math.sqrt(model.encoder[0].weight.square().sum().item()), rel=1e-5)
+    assert norm[0].item() == pytest.approx(
+        math.sqrt(model.encoder[0].weight.square().sum().item()), rel=1e-5
+    )
 
 
 def test_the_encoders_linear_layers_come_input_side_first():
-    assert [layer.in_features for layer in linear_layers(built("undercomplete", (9, 4)).encoder)] == [FEATURES, 9, 4]
+    assert [
+        layer.in_features for layer in linear_layers(built("undercomplete", (9, 4)).encoder)
+    ] == [FEATURES, 9, 4]

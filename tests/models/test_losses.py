@@ -21,12 +21,16 @@ ROWS, FEATURES = 7, 5
 FORMULAS = {
     "mse": lambda output, x: (output - x) ** 2,
     "l1": lambda output, x: abs(output - x),
-    "bce": lambda output, x: -x * math.log(sigmoid(output)) - (1 - x) * math.log(1 - sigmoid(output)),
+    "bce": lambda output, x: (
+        -x * math.log(sigmoid(output)) - (1 - x) * math.log(1 - sigmoid(output))
+    ),
 }
 DISTRIBUTIONS = {
     "mse": lambda output: Normal(output, math.sqrt(0.5)),
     "l1": lambda output: Laplace(output, 1.0),
-    "bce": lambda output: Bernoulli(logits=output, validate_args=False),  # which would refuse 0 < x < 1
+    "bce": lambda output: Bernoulli(
+        logits=output, validate_args=False
+    ),  # which would refuse 0 < x < 1
 }
 every_loss = pytest.mark.parametrize("loss", RECONSTRUCTION_LOSSES)
 
@@ -56,7 +60,9 @@ def test_reconstruction_loss_sums_the_formula_over_the_features_of_each_row(loss
     output, x = pair()
     rows = zip(output.tolist(), x.tolist(), strict=True)
     expected = [sum(FORMULAS[loss](o, t) for o, t in zip(*row, strict=True)) for row in rows]
-    torch.testing.assert_close(reconstruction_loss(loss, output, x), torch.tensor(expected, dtype=torch.float64))
+    torch.testing.assert_close(
+        reconstruction_loss(loss, output, x), torch.tensor(expected, dtype=torch.float64)
+    )
 
 
 @pytest.mark.parametrize("loss", ["mse", "l1"])
@@ -76,7 +82,9 @@ def test_bce_is_least_where_the_sigmoid_of_the_output_is_x_and_there_it_is_the_e
 def test_bce_of_logits_beyond_the_reach_of_a_float32_sigmoid_is_their_size():
     logits = torch.tensor([[200.0], [-200.0]])  # wrong by 200 nats: log(1 + exp(200)) = 200
     opposite = torch.tensor([[0.0], [1.0]])
-    torch.testing.assert_close(reconstruction_loss("bce", logits, opposite), torch.tensor([200.0, 200.0]))
+    torch.testing.assert_close(
+        reconstruction_loss("bce", logits, opposite), torch.tensor([200.0, 200.0])
+    )
     torch.testing.assert_close(reconstruction_loss("bce", logits, 1 - opposite), torch.zeros(2))
 
 
@@ -99,7 +107,9 @@ def test_many_outputs_for_one_x_give_each_output_its_own_loss(loss):
 @every_loss
 def test_log_likelihood_is_the_summed_log_density_of_torch_distributions(loss):
     output, x = pair()
-    torch.testing.assert_close(log_likelihood(loss, output, x), DISTRIBUTIONS[loss](output).log_prob(x).sum(-1))
+    torch.testing.assert_close(
+        log_likelihood(loss, output, x), DISTRIBUTIONS[loss](output).log_prob(x).sum(-1)
+    )
 
 
 @pytest.mark.parametrize("loss", ["mse", "l1"])
@@ -111,13 +121,18 @@ def test_the_density_of_one_feature_integrates_to_one(loss):
 
 def test_the_bernoulli_probabilities_of_one_feature_add_up_to_one():
     output = normal(ROWS, 1)
-    both = [log_likelihood("bce", output, torch.full_like(output, value)).exp() for value in (0.0, 1.0)]
+    both = [
+        log_likelihood("bce", output, torch.full_like(output, value)).exp() for value in (0.0, 1.0)
+    ]
     torch.testing.assert_close(sum(both), torch.ones(ROWS, dtype=torch.float64))
 
 
 @every_loss
 def test_log_likelihood_and_reconstruction_loss_differ_by_a_constant(loss):
-    sums = [log_likelihood(loss, *pair(seed)) + reconstruction_loss(loss, *pair(seed)) for seed in range(3)]
+    sums = [
+        log_likelihood(loss, *pair(seed)) + reconstruction_loss(loss, *pair(seed))
+        for seed in range(3)
+    ]
     torch.testing.assert_close(torch.stack(sums), sums[0][0].expand(3, ROWS))
 
 
@@ -133,7 +148,9 @@ def test_gaussian_kl_is_the_closed_form_of_torch_distributions():
 def test_gaussian_kl_is_the_mean_log_ratio_of_the_densities():
     mean, log_var = normal(1, FEATURES), normal(1, FEATURES, seed=1)
     z = mean + (0.5 * log_var).exp() * normal(100_000, FEATURES, seed=2)
-    ratio = gaussian_log_density(z, mean, log_var) - gaussian_log_density(z, torch.zeros_like(z), torch.zeros_like(z))
+    ratio = gaussian_log_density(z, mean, log_var) - gaussian_log_density(
+        z, torch.zeros_like(z), torch.zeros_like(z)
+    )
     four_errors = 4 * ratio.std().item() / math.sqrt(len(z))
     assert ratio.mean().item() == pytest.approx(gaussian_kl(mean, log_var).item(), abs=four_errors)
 
@@ -155,7 +172,9 @@ def test_gaussian_kl_of_a_shifted_prior_is_half_the_squared_mean_however_small_i
 
 @pytest.mark.parametrize("log_var", [1e-1, 1e-2, 1e-3, -1e-3, -1e-2, -1e-1])
 def test_gaussian_kl_of_a_widened_prior_keeps_its_digits_in_float32(log_var):
-    expected = sum(log_var**n / math.factorial(n) for n in range(2, 8)) / 2  # of (exp(v) - 1 - v) / 2
+    expected = (
+        sum(log_var**n / math.factorial(n) for n in range(2, 8)) / 2
+    )  # of (exp(v) - 1 - v) / 2
     kl = gaussian_kl(torch.zeros(1, 1), torch.full((1, 1), log_var))
     assert kl.item() == pytest.approx(expected, rel=1e-2, abs=0)
 
@@ -182,7 +201,9 @@ def test_gaussian_log_density_is_the_summed_log_density_of_torch_distributions_a
 @pytest.mark.parametrize("target", [0.01, 0.2, 0.5, 0.9])
 def test_bernoulli_kl_is_the_closed_form_of_torch_distributions(target):
     activation = uniform(20)
-    expected = kl_divergence(Bernoulli(torch.tensor(target, dtype=torch.float64)), Bernoulli(activation)).sum()
+    expected = kl_divergence(
+        Bernoulli(torch.tensor(target, dtype=torch.float64)), Bernoulli(activation)
+    ).sum()
     torch.testing.assert_close(bernoulli_kl(target, activation), expected)
 
 
@@ -190,7 +211,9 @@ def test_bernoulli_kl_is_the_closed_form_of_torch_distributions(target):
 def test_bernoulli_kl_is_zero_at_the_target_and_grows_away_from_it_on_both_sides(target):
     step = min(target, 1 - target) / 10
     for direction in (-step, step):
-        kl = [bernoulli_kl(target, torch.tensor([target + i * direction])).item() for i in range(10)]
+        kl = [
+            bernoulli_kl(target, torch.tensor([target + i * direction])).item() for i in range(10)
+        ]
         assert kl[0] == pytest.approx(0, abs=1e-6)
         assert all(nearer < farther for nearer, farther in zip(kl, kl[1:], strict=False))
 
@@ -221,20 +244,30 @@ def one_value_a_sample(quantity: str, features: int = 1, batches: int = 1) -> Te
     values = {
         "gaussian_kl": lambda: gaussian_kl(output, x),
         "gaussian_log_density": lambda: gaussian_log_density(output, x, output),
-        **{f"{loss} loss": lambda loss=loss: reconstruction_loss(loss, output, x) for loss in RECONSTRUCTION_LOSSES},
-        **{f"{loss} likelihood": lambda loss=loss: log_likelihood(loss, output, x) for loss in RECONSTRUCTION_LOSSES},
+        **{
+            f"{loss} loss": lambda loss=loss: reconstruction_loss(loss, output, x)
+            for loss in RECONSTRUCTION_LOSSES
+        },
+        **{
+            f"{loss} likelihood": lambda loss=loss: log_likelihood(loss, output, x)
+            for loss in RECONSTRUCTION_LOSSES
+        },
     }
     return values[quantity]()
 
 
 QUANTITIES = ["gaussian_kl", "gaussian_log_density"]
-QUANTITIES += [f"{loss} {kind}" for kind in ("loss", "likelihood") for loss in RECONSTRUCTION_LOSSES]
+QUANTITIES += [
+    f"{loss} {kind}" for kind in ("loss", "likelihood") for loss in RECONSTRUCTION_LOSSES
+]
 every_quantity = pytest.mark.parametrize("quantity", QUANTITIES)
 
 
 @every_quantity
 def test_repeating_the_features_doubles_a_quantity(quantity):
-    torch.testing.assert_close(one_value_a_sample(quantity, features=2), 2 * one_value_a_sample(quantity))
+    torch.testing.assert_close(
+        one_value_a_sample(quantity, features=2), 2 * one_value_a_sample(quantity)
+    )
 
 
 @every_quantity
@@ -246,7 +279,9 @@ def test_repeating_the_batch_leaves_the_mean_of_a_quantity_as_it_is(quantity):
 
 def test_repeating_the_code_units_doubles_the_bernoulli_kl():
     activation = uniform(FEATURES)
-    torch.testing.assert_close(bernoulli_kl(0.2, activation.repeat(2)), 2 * bernoulli_kl(0.2, activation))
+    torch.testing.assert_close(
+        bernoulli_kl(0.2, activation.repeat(2)), 2 * bernoulli_kl(0.2, activation)
+    )
 
 
 # importance weights
@@ -260,12 +295,16 @@ def test_one_importance_sample_gives_its_log_weight():
 @pytest.mark.parametrize("samples", [1, 5, 1000])
 def test_equal_weights_give_their_logarithm_exactly(samples):
     log_p = -50 * uniform(ROWS)
-    torch.testing.assert_close(importance_weighted_log_likelihood(log_p.expand(samples, ROWS)), log_p)
+    torch.testing.assert_close(
+        importance_weighted_log_likelihood(log_p.expand(samples, ROWS)), log_p
+    )
 
 
 def test_the_bound_is_the_logarithm_of_the_mean_weight_and_not_of_their_sum_nor_the_mean_logarithm():
     weights = [0.5, 2.0, 3.5]
-    bound = importance_weighted_log_likelihood(torch.tensor(weights, dtype=torch.float64).log()[:, None])
+    bound = importance_weighted_log_likelihood(
+        torch.tensor(weights, dtype=torch.float64).log()[:, None]
+    )
     assert bound.item() == pytest.approx(math.log(sum(weights) / 3))
 
 

@@ -22,19 +22,27 @@ FORMULAS = {
 
 
 def linear_sizes(network: nn.Sequential) -> list[tuple[int, int]]:
-    return [(layer.in_features, layer.out_features) for layer in network if isinstance(layer, nn.Linear)]
+    return [
+        (layer.in_features, layer.out_features) for layer in network if isinstance(layer, nn.Linear)
+    ]
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_an_activation_computes_its_formula(name):
     values = [-5.0, -1.5, -0.25, 0.0, 0.25, 1.5, 5.0]
     expected = torch.tensor([FORMULAS[name](a) for a in values], dtype=torch.float64)
-    torch.testing.assert_close(ACTIVATIONS[name]()(torch.tensor(values, dtype=torch.float64)), expected)
+    torch.testing.assert_close(
+        ACTIVATIONS[name]()(torch.tensor(values, dtype=torch.float64)), expected
+    )
 
 
 def test_the_activations_are_those_that_params_yaml_may_name():
     fields: dict[str, Any] = Network.model_fields
-    named = {name for field in ("activation", "code_activation") for name in get_args(fields[field].annotation)}
+    named = {
+        name
+        for field in ("activation", "code_activation")
+        for name in get_args(fields[field].annotation)
+    }
     assert named == set(ACTIVATIONS)
 
 
@@ -66,7 +74,9 @@ def test_an_unknown_activation_is_refused_by_name():
 
 
 def conv(shape: tuple[int, ...], widths: tuple[int, ...], code_size: int = 3) -> Architecture:
-    return Architecture(math.prod(shape), code_size, widths, "silu", "identity", "mse", "conv", shape)
+    return Architecture(
+        math.prod(shape), code_size, widths, "silu", "identity", "mse", "conv", shape
+    )
 
 
 def sizes_between(network: nn.Sequential, x: Tensor) -> list[tuple[int, ...]]:
@@ -100,7 +110,9 @@ def test_the_decoders_convolutions_mirror_the_encoders(shape):
     assert back == there[::-1]
     inner, outer = (layer for layer in (*encoder, *decoder) if isinstance(layer, nn.Linear))
     assert (
-        (inner.in_features, inner.out_features) == (outer.out_features, outer.in_features) == (math.prod(there[-1]), 3)
+        (inner.in_features, inner.out_features)
+        == (outer.out_features, outer.in_features)
+        == (math.prod(there[-1]), 3)
     )
 
 

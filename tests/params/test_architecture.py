@@ -21,7 +21,9 @@ def test_an_odd_width_is_halved_downwards():
 
 
 def test_halving_stops_at_the_code_size():
-    assert layer_widths(5, 128, code_size=30) == tuple(max(128 // 2**layer, 30) for layer in range(5))
+    assert layer_widths(5, 128, code_size=30) == tuple(
+        max(128 // 2**layer, 30) for layer in range(5)
+    )
 
 
 def test_layers_narrower_than_the_code_stay_as_wide_as_the_first():
@@ -69,14 +71,18 @@ def test_a_layer_is_half_the_one_before_or_at_the_floor(n_layers, first, code_si
 
 @anything
 @given(layers, nodes, codes, st.integers(1, 100))
-def test_a_deeper_network_begins_with_the_layers_of_a_shallower_one(n_layers, first, code_size, more):
+def test_a_deeper_network_begins_with_the_layers_of_a_shallower_one(
+    n_layers, first, code_size, more
+):
     shallow = layer_widths(n_layers, first, code_size)
     assert layer_widths(n_layers + more, first, code_size)[:n_layers] == shallow
 
 
 @anything
 @given(layers, nodes, codes)
-def test_a_convolution_doubles_its_channels_towards_the_code_up_to_the_given_ones(n_layers, last, code_size):
+def test_a_convolution_doubles_its_channels_towards_the_code_up_to_the_given_ones(
+    n_layers, last, code_size
+):
     widths = layer_widths(n_layers, last, code_size, "conv")
     assert len(widths) == n_layers
     assert widths[-1:] == (last,) * min(n_layers, 1)

@@ -41,7 +41,9 @@ def test_the_automatic_code_is_the_whole_number_nearest_to_the_root(n_features):
 
 
 @pytest.mark.parametrize(("unit_interval", "loss"), [(True, "bce"), (False, "mse")])
-def test_the_automatic_loss_is_cross_entropy_for_data_in_the_unit_interval_alone(unit_interval, loss):
+def test_the_automatic_loss_is_cross_entropy_for_data_in_the_unit_interval_alone(
+    unit_interval, loss
+):
     assert network(DataFacts(64, unit_interval))["loss"] == loss
 
 
@@ -64,9 +66,14 @@ def test_a_training_takes_the_steps_of_its_kind_within_the_bounds_on_epochs(shap
 
 @anything
 @given(shapes, rows, rows)
-def test_more_rows_never_make_smaller_batches_nor_more_epochs_of_one_batch_size(shape, first, second):
+def test_more_rows_never_make_smaller_batches_nor_more_epochs_of_one_batch_size(
+    shape, first, second
+):
     fewer, more = sorted([first, second])
-    assert train(of(shape, fewer), "auto")["batch_size"] <= train(of(shape, more), "auto")["batch_size"]
+    assert (
+        train(of(shape, fewer), "auto")["batch_size"]
+        <= train(of(shape, more), "auto")["batch_size"]
+    )
     assert train(of(shape, fewer), 64)["epochs"] >= train(of(shape, more), 64)["epochs"]
 
 
@@ -75,7 +82,9 @@ def test_the_epochs_follow_from_the_batch_size_that_is_given(batch_size):
     found = train(of((8, 8), 10_000), batch_size)
     steps_an_epoch = 10_000 / batch_size
     assert found["batch_size"] == batch_size
-    assert found["epochs"] == min(max(round(STEPS["image"] / steps_an_epoch), FEWEST["image"]), MOST_EPOCHS)
+    assert found["epochs"] == min(
+        max(round(STEPS["image"] / steps_an_epoch), FEWEST["image"]), MOST_EPOCHS
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +114,10 @@ def test_only_auto_is_resolved_and_only_where_there_is_a_rule():
 
 
 def test_every_rule_is_for_a_value_that_may_be_auto_and_leaves_none_open():
-    for rules, section, fixed in ((network(of(())), Network, FixedNetwork), (train(of(()), "auto"), Train, FixedTrain)):
+    for rules, section, fixed in (
+        (network(of(())), Network, FixedNetwork),
+        (train(of(()), "auto"), Train, FixedTrain),
+    ):
         open_fields = {
             name for name, field in section.model_fields.items() if "auto" in str(field.annotation)
         } - MACHINES
@@ -128,11 +140,17 @@ TABLE = DataFacts(12, unit_interval=False, rows=3000)
 @pytest.mark.parametrize("kind", Models.model_fields)
 @pytest.mark.parametrize("known", [IMAGES, TABLE], ids=["images", "table"])
 def test_nothing_is_auto_any_more_once_the_data_is_known(kind, known, params: Params):
-    values = {"network.n_layers": "auto", "network.nodes_per_layer": "auto", "network.code_size": "auto"}
+    values = {
+        "network.n_layers": "auto",
+        "network.nodes_per_layer": "auto",
+        "network.code_size": "auto",
+    }
     values |= {"train.epochs": "auto", "train.batch_size": "auto", "train.trim": "auto"}
     flat = params.override(values).plan(kind, known).flat()
     left = {name for name, value in flat.items() if value == "auto"}
-    assert left - {"models.contractive.jacobian"} == {f"train.{name}" for name in (*MACHINES, "strategy")}
+    assert left - {"models.contractive.jacobian"} == {
+        f"train.{name}" for name in (*MACHINES, "strategy")
+    }
     assert flat["network.code_size"] == round(math.sqrt(known.n_features))
     layers = {"image": (2, 128), "table": (1, 64)}[known.kind]
     assert (flat["network.n_layers"], flat["network.nodes_per_layer"]) == layers

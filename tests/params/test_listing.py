@@ -13,7 +13,9 @@ def by_key(lines: list[Line]) -> dict[str, Line]:
     return {line.key: line for line in lines}
 
 
-@pytest.mark.parametrize("kind", ["undercomplete", "sparse", "contractive", "denoising", "variational"])
+@pytest.mark.parametrize(
+    "kind", ["undercomplete", "sparse", "contractive", "denoising", "variational"]
+)
 def test_the_values_are_those_of_the_plan(params, kind):
     flat = params.plan(kind, IMAGES).flat()
     lines = by_key(listed(params, kind, IMAGES, {}))
@@ -23,7 +25,9 @@ def test_the_values_are_those_of_the_plan(params, kind):
 
 
 def test_each_value_says_where_it_comes_from(params):
-    params = params.override({"train.learning_rate": 0.01, "models.sparse.train": {"batch_size": 32}})
+    params = params.override(
+        {"train.learning_rate": 0.01, "models.sparse.train": {"batch_size": 32}}
+    )
     lines = by_key(listed(params, "sparse", IMAGES, {"network.code_size": 5}))
     assert lines["network.code_size"] == ("network.code_size", "5", "tuned/sparse/tuned.yaml")
     assert lines["network.n_layers"].source == "auto: the data decides"

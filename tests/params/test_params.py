@@ -110,11 +110,19 @@ def test_every_value_of_the_file_arrives_unchanged_and_nothing_is_added():
 
 def test_the_schema_names_the_data_sets_and_losses_that_the_code_knows():
     assert set(BUILT_IN) == set(SOURCES)
-    assert set(get_args(Network.model_fields["loss"].annotation)) == {"auto", *RECONSTRUCTION_LOSSES}
+    assert set(get_args(Network.model_fields["loss"].annotation)) == {
+        "auto",
+        *RECONSTRUCTION_LOSSES,
+    }
 
 
 def test_the_readers_are_strict_about_yaml_1_2():
-    assert parse_params(TEXT.replace("learning_rate: 3.0e-3", "learning_rate: 1e-3")).train.learning_rate == 0.001
+    assert (
+        parse_params(
+            TEXT.replace("learning_rate: 3.0e-3", "learning_rate: 1e-3")
+        ).train.learning_rate
+        == 0.001
+    )
 
 
 # the data's name in MLflow
@@ -269,7 +277,11 @@ PATTERNS = [
     ("data.split", "time:"),
     ("data.split", "column:"),
 ]
-SHORT_LISTS = [("tune.space", [], 1), ("rate_distortion.code_sizes", [8], 2), ("rate_distortion.seeds", [], 1)]
+SHORT_LISTS = [
+    ("tune.space", [], 1),
+    ("rate_distortion.code_sizes", [8], 2),
+    ("rate_distortion.seeds", [], 1),
+]
 NOT_FINITE = [
     ("train.learning_rate", math.nan, "a finite number"),
     ("train.weight_decay", math.inf, "a finite number"),
@@ -283,7 +295,11 @@ IN_AN_OVERRIDE = [
     ("models.denoising.network.n_layers", 33, "less than or equal to 32"),
     ("models.contractive.train.epochs", 0, "greater than or equal to 1"),
     ("models.variational.train.learning_rate", "fast", "a number"),
-    ("models.undercomplete.network.activation", "swish", "'silu', 'gelu', 'relu', 'tanh' or 'sigmoid'"),
+    (
+        "models.undercomplete.network.activation",
+        "swish",
+        "'silu', 'gelu', 'relu', 'tanh' or 'sigmoid'",
+    ),
 ]
 NOT_A_SECTION = [
     ("train", 3, "a dictionary"),
@@ -311,10 +327,18 @@ def test_a_text_of_another_form_is_refused_with_its_key_and_the_form(key, value)
 
 
 @pytest.mark.parametrize(
-    "key", ["models.undercomplete", "models.sparse.network", "models.denoising.train", "models.sparse.network.loss"]
+    "key",
+    [
+        "models.undercomplete",
+        "models.sparse.network",
+        "models.denoising.train",
+        "models.sparse.network.loss",
+    ],
 )
 def test_an_optional_key_without_a_value_is_refused_instead_of_ignored(key):
-    assert refusal({key: None}).startswith(f"params.yaml: {key} = None: must not be null; leave the key out")
+    assert refusal({key: None}).startswith(
+        f"params.yaml: {key} = None: must not be null; leave the key out"
+    )
 
 
 @pytest.mark.parametrize(
@@ -333,7 +357,9 @@ def test_a_bad_member_of_a_list_is_refused_with_its_position(key, value, index, 
 
 @pytest.mark.parametrize(("key", "value", "least"), SHORT_LISTS)
 def test_a_list_that_is_too_short_is_refused_with_its_key(key, value, least):
-    assert refusal({key: value}).startswith(f"params.yaml: {key} = {value!r}: List should have at least {least} item")
+    assert refusal({key: value}).startswith(
+        f"params.yaml: {key} = {value!r}: List should have at least {least} item"
+    )
 
 
 # a line of the search space
@@ -348,13 +374,18 @@ def test_a_list_that_is_too_short_is_refused_with_its_key(key, value, least):
         ({"low": 4, "high": 4}, "low must be below high"),
         ({"low": 4, "high": 3.5}, "low must be below high"),
         ({"low": 0, "high": 8, "log": True}, "with log, low must be above 0 and there is no step"),
-        ({"low": 1, "high": 8, "log": True, "step": 1}, "with log, low must be above 0 and there is no step"),
+        (
+            {"low": 1, "high": 8, "log": True, "step": 1},
+            "with log, low must be above 0 and there is no step",
+        ),
         ({"low": 1, "high": 8, "choices": [4]}, "choices don't go with low, high"),
         ({"choices": [4, 8], "log": False}, "choices don't go with log"),
         ({"choices": [4, 8], "step": 1}, "choices don't go with step"),
     ],
 )
-def test_a_line_of_the_space_that_is_neither_range_nor_choices_is_refused_with_its_place(line, rule):
+def test_a_line_of_the_space_that_is_neither_range_nor_choices_is_refused_with_its_place(
+    line, rule
+):
     good = TREE["tune"]["space"][0]
     message = refusal({"tune.space": [good, {"param": "network.n_layers", **line}]})
     assert message.startswith("params.yaml: tune.space[1] = {")
@@ -364,19 +395,30 @@ def test_a_line_of_the_space_that_is_neither_range_nor_choices_is_refused_with_i
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ({"low": "a", "high": 8}, "tune.space[0].low = 'a': must be a whole number or must be a number"),
-        ({"low": 1, "high": math.inf}, "tune.space[0].high = inf: must be a whole number or must be a finite number"),
+        (
+            {"low": "a", "high": 8},
+            "tune.space[0].low = 'a': must be a whole number or must be a number",
+        ),
+        (
+            {"low": 1, "high": math.inf},
+            "tune.space[0].high = inf: must be a whole number or must be a finite number",
+        ),
         ({"low": 1, "high": None}, "tune.space[0].high = None: must not be null"),
         ({"low": 1, "high": 8, "step": 0}, "tune.space[0].step = 0: must be greater than 0"),
         ({"choices": []}, "tune.space[0].choices = []: List should have at least 1 item"),
         ({"choices": [8, [4]]}, "tune.space[0].choices.1 = [4]: must be "),
-        ({"lo": 1, "high": 8}, "tune.space[0].lo: unknown key; allowed here: param, low, high, log, step, choices"),
+        (
+            {"lo": 1, "high": 8},
+            "tune.space[0].lo: unknown key; allowed here: param, low, high, log, step, choices",
+        ),
         ({"param": MISSING, "low": 1, "high": 8}, "tune.space[0].param: missing"),
     ],
 )
 def test_a_bad_value_in_a_line_of_the_space_is_refused_with_its_place(line, message):
     values = {"param": "network.n_layers", **line}
-    told = refusal({"tune.space": [{key: value for key, value in values.items() if value is not MISSING}]})
+    told = refusal(
+        {"tune.space": [{key: value for key, value in values.items() if value is not MISSING}]}
+    )
     assert told.startswith(f"params.yaml: {message}")
 
 
@@ -385,8 +427,16 @@ def dimension(**values: Any) -> Dimension:
 
 
 def test_a_range_holds_both_ends_and_what_lies_between_and_choices_hold_themselves():
-    whole, real, choices = dimension(low=2, high=4), dimension(low=0.5, high=2.0), dimension(choices=[8, "auto"])
-    assert [whole.holds(value) for value in (1, 2, 3, 4, 5, "auto", [3])] == [False, *[True] * 3, *[False] * 3]
+    whole, real, choices = (
+        dimension(low=2, high=4),
+        dimension(low=0.5, high=2.0),
+        dimension(choices=[8, "auto"]),
+    )
+    assert [whole.holds(value) for value in (1, 2, 3, 4, 5, "auto", [3])] == [
+        False,
+        *[True] * 3,
+        *[False] * 3,
+    ]
     assert [real.holds(value) for value in (0.4, 0.5, 1, 2.0, 2.1)] == [False, *[True] * 3, False]
     assert [choices.holds(value) for value in (8, "auto", 9)] == [True, True, False]
     assert (whole.ends, real.ends, choices.ends) == ([2, 4], [0.5, 2.0], [8, "auto"])
@@ -413,7 +463,10 @@ ALLOWED_BOUNDS = [
     *[("registry.promote", value) for value in ("auto", True, False)],
     *[("train.trim", value) for value in ("auto", 0, 0.5)],
     *[("data.image_side", value) for value in ("auto", 2, 4096)],
-    *[("data.split", value) for value in ("random", "time:when", "column:part", "column:with: colon")],
+    *[
+        ("data.split", value)
+        for value in ("random", "time:when", "column:part", "column:with: colon")
+    ],
     *[("data.sha256", value) for value in ("", "0" * 64)],
 ]
 
@@ -467,27 +520,49 @@ def test_a_misspelt_key_is_refused_with_the_likely_one_and_the_gap_that_it_leave
         value = value[part]
     lines = refusal({right: MISSING, misspelt: value}).splitlines()
     assert f"params.yaml: {right}: missing; params.yaml holds every value" in lines
-    (unknown,) = [line for line in lines if line.startswith(f"params.yaml: {misspelt}: unknown key; allowed here: ")]
+    (unknown,) = [
+        line
+        for line in lines
+        if line.startswith(f"params.yaml: {misspelt}: unknown key; allowed here: ")
+    ]
     assert unknown.endswith(f"; did you mean {name}?")
 
 
 def test_a_misspelt_type_is_refused_with_the_likely_one():
     section = TREE["models"]["contractive"]
     (line,) = refusal({"models.contractive": MISSING, "models.contractiv": section}).splitlines()
-    assert line.startswith("params.yaml: models.contractiv: unknown key; allowed here: undercomplete, ")
+    assert line.startswith(
+        "params.yaml: models.contractiv: unknown key; allowed here: undercomplete, "
+    )
     assert line.endswith("; did you mean contractive?")
 
 
 @pytest.mark.parametrize(
     "key",
     [
-        *("seed", "data", "network", "models", "registry", "data.name", "network.loss", "train.epochs"),
+        *(
+            "seed",
+            "data",
+            "network",
+            "models",
+            "registry",
+            "data.name",
+            "network.loss",
+            "train.epochs",
+        ),
         *("tune", "tune.n_trials", "tune.space", "rate_distortion", "rate_distortion.seeds"),
-        *("models.sparse.k", "models.contractive.jacobian", "models.denoising.level", "models.variational.beta"),
+        *(
+            "models.sparse.k",
+            "models.contractive.jacobian",
+            "models.denoising.level",
+            "models.variational.beta",
+        ),
     ],
 )
 def test_a_missing_key_is_refused_by_name(key):
-    assert refusal({key: MISSING}).splitlines() == [f"params.yaml: {key}: missing; params.yaml holds every value"]
+    assert refusal({key: MISSING}).splitlines() == [
+        f"params.yaml: {key}: missing; params.yaml holds every value"
+    ]
 
 
 def test_a_key_that_is_no_text_is_refused():
@@ -513,18 +588,27 @@ MISFITS = [
         {"network.code_size": N_FEATURES},
         ["network.code_size = 64: must be below the data's 64 features for undercomplete"],
     ),
-    ({"network.code_size": 1000}, ["network.code_size = 1000: must be below the data's 64 features"]),
+    (
+        {"network.code_size": 1000},
+        ["network.code_size = 1000: must be below the data's 64 features"],
+    ),
     (
         {"models.undercomplete.network.code_size": N_FEATURES},
         ["models.undercomplete.network.code_size = 64: must be below the data's 64 features"],
     ),
     (
         {"network.loss": "bce", "data.scaling": "standard"},
-        ["network.loss = bce: needs data in [0, 1], but data.scaling = standard", "choose mse, l1 or auto"],
+        [
+            "network.loss = bce: needs data in [0, 1], but data.scaling = standard",
+            "choose mse, l1 or auto",
+        ],
     ),
     (
         {"network.loss": "bce", "data.scaling": "none"},
-        ["network.loss = bce: needs data in [0, 1], but data.scaling = none", "data.scaling: pixels"],
+        [
+            "network.loss = bce: needs data in [0, 1], but data.scaling = none",
+            "data.scaling: pixels",
+        ],
     ),
     (
         {"models.variational.network.loss": "bce", "data.scaling": "none"},
@@ -532,7 +616,10 @@ MISFITS = [
     ),
     (
         {"network.nodes_per_layer": [64, 32, 16], "network.n_layers": 2},
-        ["network.nodes_per_layer = [64, 32, 16]: has 3 numbers, but network.n_layers = 2", "one number a layer"],
+        [
+            "network.nodes_per_layer = [64, 32, 16]: has 3 numbers, but network.n_layers = 2",
+            "one number a layer",
+        ],
     ),
     (
         {"network.nodes_per_layer": [], "network.n_layers": 1},
@@ -540,18 +627,30 @@ MISFITS = [
     ),
     (
         {"models.denoising.network.nodes_per_layer": [64], "network.n_layers": 2},
-        ["models.denoising.network.nodes_per_layer = [64]: has 1 numbers, but network.n_layers = 2"],
+        [
+            "models.denoising.network.nodes_per_layer = [64]: has 1 numbers, but network.n_layers = 2"
+        ],
     ),
     (
-        {"network.nodes_per_layer": [64, 32], "network.n_layers": 2, "models.sparse.network.n_layers": 3},
-        ["network.nodes_per_layer = [64, 32]: has 2 numbers, but models.sparse.network.n_layers = 3"],
+        {
+            "network.nodes_per_layer": [64, 32],
+            "network.n_layers": 2,
+            "models.sparse.network.n_layers": 3,
+        },
+        [
+            "network.nodes_per_layer = [64, 32]: has 2 numbers, but models.sparse.network.n_layers = 3"
+        ],
     ),
     (
         {"network.nodes_per_layer": [32, 64], "network.n_layers": 2},
         ["network.nodes_per_layer = [32, 64]: must not rise towards the code"],
     ),
     (
-        {"models.sparse.penalty": "top_k", "models.sparse.k": 9, "models.sparse.network.code_size": 8},
+        {
+            "models.sparse.penalty": "top_k",
+            "models.sparse.k": 9,
+            "models.sparse.network.code_size": 8,
+        },
         ["models.sparse.k = 9: must be at most the code size, 8"],
     ),
     (
@@ -559,15 +658,25 @@ MISFITS = [
         ["models.sparse.k = 9: must be at most the code size, 8"],
     ),
     (
-        {"models.sparse.encoding": "top_k", "models.sparse.encoding_k": 9, "models.sparse.network.code_size": 8},
+        {
+            "models.sparse.encoding": "top_k",
+            "models.sparse.encoding_k": 9,
+            "models.sparse.network.code_size": 8,
+        },
         ["models.sparse.encoding_k = 9: must be at most the code size, 8"],
     ),
     (
         {"models.sparse.penalty": "kl", "models.sparse.network.code_activation": "relu"},
-        ["models.sparse.network.code_activation = relu: must be sigmoid where models.sparse.penalty = kl"],
+        [
+            "models.sparse.network.code_activation = relu: must be sigmoid where models.sparse.penalty = kl"
+        ],
     ),
     (
-        {"models.sparse.penalty": "kl", "models.sparse.network": MISSING, "network.code_activation": "identity"},
+        {
+            "models.sparse.penalty": "kl",
+            "models.sparse.network": MISSING,
+            "network.code_activation": "identity",
+        },
         ["network.code_activation = identity: must be sigmoid where models.sparse.penalty = kl"],
     ),
     (
@@ -594,16 +703,24 @@ MISFITS = [
     ),
     (
         {"models.denoising.clip": True, "data.scaling": "standard"},
-        ["models.denoising.clip = True: needs data in [0, 1], but data.scaling = standard", "; choose false, or data"],
+        [
+            "models.denoising.clip = True: needs data in [0, 1], but data.scaling = standard",
+            "; choose false, or data",
+        ],
     ),
     (
         {"network.tied": True, "network.kind": "conv"},
         ["network.tied = True: needs network.kind: mlp, and a type with one number a code unit"],
     ),
-    ({"network.tied": True}, ["network.tied = True: needs network.kind: mlp, and a type with one"]),  # variational
+    (
+        {"network.tied": True},
+        ["network.tied = True: needs network.kind: mlp, and a type with one"],
+    ),  # variational
     (
         {"models.variational.importance_samples": 5},
-        ["models.variational.importance_samples = 5: needs a bound with beta = 1, but models.variational.beta = auto"],
+        [
+            "models.variational.importance_samples = 5: needs a bound with beta = 1, but models.variational.beta = auto"
+        ],
     ),
     ({"models": {}}, [f"models: no type to train; name some of {', '.join(KINDS)}"]),
 ]
@@ -647,10 +764,16 @@ BROKEN_TEXT = [
     (TEXT.replace("seed: 1", "seed: [1", 1), ["not valid YAML", "line"]),
     (TEXT.replace("seed: 1", 'seed: "1', 1), ["not valid YAML", "line"]),
     (f"{TEXT}\nseed: 2\n", ['duplicate key "seed"', "line"]),
-    (TEXT.replace("  epochs:", "  patience: 3\n  epochs:", 1), ['duplicate key "patience"', "line"]),
+    (
+        TEXT.replace("  epochs:", "  patience: 3\n  epochs:", 1),
+        ['duplicate key "patience"', "line"],
+    ),
     (f"{TEXT}---\nseed: 1\n", ["not valid YAML", "another document"]),
     (TEXT.replace("seed: 1", "seed: *missing", 1), ["undefined alias 'missing'", "line"]),
-    (TEXT.replace("seed: 1", "seed: !!python/name:os.system x", 1), ["not valid YAML", "os.system", "line"]),
+    (
+        TEXT.replace("seed: 1", "seed: !!python/name:os.system x", 1),
+        ["not valid YAML", "os.system", "line"],
+    ),
     (TEXT.replace("seed: 1", "seed: 2024-99-99", 1), ["not valid YAML", "month"]),
     (TEXT.replace("seed: 1", f"seed: {'1' * 5000}", 1), ["not valid YAML", "5000 digits"]),
     ("seed: \x00\n", ["not valid YAML", "#x0000"]),
@@ -682,7 +805,9 @@ def test_a_file_in_another_encoding_is_refused_with_the_first_bad_byte(tmp_path,
     text = f"# größe\n{TEXT}"
     path.write_bytes(text.encode(encoding))
     first_bad = {"utf-16": 0, "latin-1": text.index("ö")}[encoding]
-    with pytest.raises(ParameterError, match=f"params.yaml: not UTF-8 text .* at byte {first_bad}") as caught:
+    with pytest.raises(
+        ParameterError, match=f"params.yaml: not UTF-8 text .* at byte {first_bad}"
+    ) as caught:
         load_params(path)
     assert str(caught.value).startswith(str(path))
 
@@ -722,14 +847,18 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake(tmp_path):
 def test_override_replaces_one_value_and_leaves_the_original():
     params = load_params(FILE)
     changed = params.override({"train.patience": TREE["train"]["patience"] + 1})
-    assert changed.model_dump(exclude_unset=True) == edited({"train.patience": TREE["train"]["patience"] + 1})
+    assert changed.model_dump(exclude_unset=True) == edited(
+        {"train.patience": TREE["train"]["patience"] + 1}
+    )
     assert params.model_dump(exclude_unset=True) == TREE
 
 
 def test_override_reaches_into_a_section_that_the_file_does_not_have():
     without = parsed({"models.variational.network": MISSING})
     changed = without.override({"models.variational.network.code_size": 3})
-    assert changed.model_dump(exclude_unset=True) == edited({"models.variational.network": {"code_size": 3}})
+    assert changed.model_dump(exclude_unset=True) == edited(
+        {"models.variational.network": {"code_size": 3}}
+    )
 
 
 def test_overriding_nothing_gives_equal_parameters():
@@ -739,12 +868,20 @@ def test_overriding_nothing_gives_equal_parameters():
 @pytest.mark.parametrize(
     ("key", "value", "parts"),
     [
-        ("train.epochs", 0, ["train.epochs = 0: must be 'auto' or must be greater than or equal to 1"]),
+        (
+            "train.epochs",
+            0,
+            ["train.epochs = 0: must be 'auto' or must be greater than or equal to 1"],
+        ),
         ("train.epochs", 1.5, ["train.epochs = 1.5: must be 'auto' or must be a whole number"]),
         ("train.epoch", 5, ["train.epoch: unknown key", "did you mean epochs?"]),
         ("trian.epochs", 5, ["trian: unknown key", "did you mean train?"]),
         ("models.sparse.network.code_size", 0, ["models.sparse.network.code_size = 0"]),
-        ("models.adversarial.weight", 1, ["models.adversarial: unknown key", "undercomplete, sparse"]),
+        (
+            "models.adversarial.weight",
+            1,
+            ["models.adversarial: unknown key", "undercomplete, sparse"],
+        ),
         ("seed.value", 1, ["seed.value: seed = ", "is a value, not a section"]),
         ("train.epochs.first", 1, ["train.epochs.first: epochs = ", "is a value, not a section"]),
     ],
@@ -762,7 +899,9 @@ def test_a_studys_values_win_over_the_types_own_and_leave_the_other_types(kind):
     )
     values = {"network.activation": "tanh", "network.code_size": 5, "train.learning_rate": 0.01}
     tuned = params.tuned(kind, values)
-    assert tuned.network_of(kind) == params.network_of(kind).model_copy(update={"activation": "tanh", "code_size": 5})
+    assert tuned.network_of(kind) == params.network_of(kind).model_copy(
+        update={"activation": "tanh", "code_size": 5}
+    )
     assert tuned.train_of(kind) == params.train_of(kind).model_copy(update={"learning_rate": 0.01})
     for other in set(KINDS) - {kind}:
         assert tuned.kind(other) == params.kind(other)
@@ -772,7 +911,9 @@ def test_a_studys_values_win_over_the_types_own_and_leave_the_other_types(kind):
 def test_a_studys_values_of_the_type_itself_are_taken_and_none_change_nothing():
     params = load_params(FILE)
     tuned = params.tuned("variational", {"models.variational.warmup": 0.25})
-    assert tuned.models.variational == params.kind("variational").model_copy(update={"warmup": 0.25})
+    assert tuned.models.variational == params.kind("variational").model_copy(
+        update={"warmup": 0.25}
+    )
     assert params.tuned("variational", {}) == params
 
 
@@ -780,7 +921,10 @@ def test_a_studys_values_of_the_type_itself_are_taken_and_none_change_nothing():
     ("values", "message"),
     [
         ({"network.code_size": 0}, "models.sparse: network.code_size = 0: must be "),
-        ({"train.learning_rate": "fast"}, "models.sparse: train.learning_rate = 'fast': must be a number"),
+        (
+            {"train.learning_rate": "fast"},
+            "models.sparse: train.learning_rate = 'fast': must be a number",
+        ),
         ({"network.dropout": 1}, "models.sparse: network.dropout: unknown key"),
         ({"models.variational.warmup": 0.5}, "models.sparse: models: unknown key"),
         ({"seed": 2}, "models.sparse: seed: unknown key"),
@@ -795,8 +939,12 @@ def test_a_studys_values_are_validated_like_the_file(values, message):
 @every_kind
 def test_a_types_sections_replace_the_common_values_for_that_type_alone(kind):
     params = load_params(FILE)
-    changed = params.override({f"models.{kind}.network.activation": "gelu", f"models.{kind}.train.epochs": 7})
-    assert changed.network_of(kind) == params.network_of(kind).model_copy(update={"activation": "gelu"})
+    changed = params.override(
+        {f"models.{kind}.network.activation": "gelu", f"models.{kind}.train.epochs": 7}
+    )
+    assert changed.network_of(kind) == params.network_of(kind).model_copy(
+        update={"activation": "gelu"}
+    )
     assert changed.train_of(kind) == params.train_of(kind).model_copy(update={"epochs": 7})
     for other in set(KINDS) - {kind}:
         assert changed.network_of(other) == params.network_of(other)
@@ -807,7 +955,9 @@ def test_a_type_without_a_section_is_not_trained_and_is_refused_by_name():
     params = parsed({"models.sparse": MISSING})
     rest = [kind for kind in KINDS if kind != "sparse"]
     assert params.kinds == rest
-    with pytest.raises(ParameterError, match=f"^models.sparse: not in params.yaml; it has {', '.join(rest)}$"):
+    with pytest.raises(
+        ParameterError, match=f"^models.sparse: not in params.yaml; it has {', '.join(rest)}$"
+    ):
         params.kind("sparse")
 
 
@@ -839,20 +989,32 @@ def test_the_automatic_code_size_is_the_root_of_the_data_sets_features(name):
 
 
 @pytest.mark.parametrize(("unit_interval", "loss"), [(True, "bce"), (False, "mse")])
-def test_the_automatic_loss_is_cross_entropy_for_data_in_the_unit_interval_alone(unit_interval, loss):
+def test_the_automatic_loss_is_cross_entropy_for_data_in_the_unit_interval_alone(
+    unit_interval, loss
+):
     params = parsed({"network.loss": "auto"})
     assert params.plan("denoising", DataFacts(N_FEATURES, unit_interval)).architecture.loss == loss
 
 
 @pytest.mark.parametrize("scaling", get_args(Data.model_fields["scaling"].annotation))
 def test_only_pixels_scaling_promises_data_in_the_unit_interval(scaling):
-    assert facts(parsed({"data.scaling": scaling}).data).unit_interval == (scaling in ("auto", "pixels"))
+    assert facts(parsed({"data.scaling": scaling}).data).unit_interval == (
+        scaling in ("auto", "pixels")
+    )
 
 
 @every_kind
 def test_the_architecture_is_the_types_network(kind):
-    network = {"code_size": 5, "n_layers": 3, "nodes_per_layer": 40, "loss": "l1", "activation": "tanh"}
-    params = load_params(FILE).override({f"models.{kind}.network.{key}": value for key, value in network.items()})
+    network = {
+        "code_size": 5,
+        "n_layers": 3,
+        "nodes_per_layer": 40,
+        "loss": "l1",
+        "activation": "tanh",
+    }
+    params = load_params(FILE).override(
+        {f"models.{kind}.network.{key}": value for key, value in network.items()}
+    )
     architecture = params.plan(kind, DataFacts(50, unit_interval=True)).architecture
     assert (architecture.n_features, architecture.code_size) == (50, 5)
     assert architecture.widths == layer_widths(3, 40, 5)
@@ -863,26 +1025,50 @@ def test_the_architecture_is_the_types_network(kind):
 @every_kind
 def test_flattened_parameters_hold_each_value_of_the_type_once_by_its_dotted_name(kind):
     params = load_params(FILE)
-    own = {f"models.{kind}.{key}" for key in TREE["models"][kind] if key not in ("network", "train")}
+    own = {
+        f"models.{kind}.{key}" for key in TREE["models"][kind] if key not in ("network", "train")
+    }
     common = {f"{section}.{key}" for section in ("network", "train") for key in TREE[section]}
-    assert set(params.plan(kind, facts(params.data)).flat()) == {"kind", "seed", "widths"} | common | own
+    assert (
+        set(params.plan(kind, facts(params.data)).flat())
+        == {"kind", "seed", "widths"} | common | own
+    )
 
 
 @every_kind
 def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
-    overrides = {"train.batch_size": 17, "network.n_layers": 5, "network.code_size": "auto", "network.loss": "auto"}
-    params = load_params(FILE).override({f"models.{kind}.{key}": value for key, value in overrides.items()})
+    overrides = {
+        "train.batch_size": 17,
+        "network.n_layers": 5,
+        "network.code_size": "auto",
+        "network.loss": "auto",
+    }
+    params = load_params(FILE).override(
+        {f"models.{kind}.{key}": value for key, value in overrides.items()}
+    )
     flat = params.plan(kind, facts(params.data)).flat()
     architecture = params.plan(kind, facts(params.data)).architecture
     assert (flat["kind"], flat["seed"]) == (kind, params.seed)
-    assert (flat["train.batch_size"], flat["network.n_layers"], len(architecture.widths)) == (17, 5, 5)
-    assert (flat["network.code_size"], flat["network.loss"]) == (architecture.code_size, architecture.loss)
+    assert (flat["train.batch_size"], flat["network.n_layers"], len(architecture.widths)) == (
+        17,
+        5,
+        5,
+    )
+    assert (flat["network.code_size"], flat["network.loss"]) == (
+        architecture.code_size,
+        architecture.loss,
+    )
     assert flat["widths"] == list(architecture.widths)
     assert flat["network.activation"] == architecture.activation
     own = params.plan(kind, facts(params.data)).type_values
     assert {name: flat[f"models.{kind}.{name}"] for name in own} == own
-    machine = {f"train.{name}" for name in ("precision", "threads", "strategy")}  # where the training runs decides
-    assert {key for key, value in flat.items() if value == "auto"} <= {"models.contractive.jacobian", *machine}
+    machine = {
+        f"train.{name}" for name in ("precision", "threads", "strategy")
+    }  # where the training runs decides
+    assert {key for key, value in flat.items() if value == "auto"} <= {
+        "models.contractive.jacobian",
+        *machine,
+    }
     assert json.loads(json.dumps(flat)) == flat
 
 
@@ -892,4 +1078,7 @@ def test_flattened_parameters_of_a_type_do_not_change_with_another_types(kind):
     others = {f"models.{other}.train.epochs": 3 for other in KINDS if other != kind}
     fit = facts(params.data)
     assert params.override(others).plan(kind, fit).flat() == params.plan(kind, fit).flat()
-    assert params.override({f"models.{kind}.train.epochs": 3}).plan(kind, fit).flat() != params.plan(kind, fit).flat()
+    assert (
+        params.override({f"models.{kind}.train.epochs": 3}).plan(kind, fit).flat()
+        != params.plan(kind, fit).flat()
+    )

@@ -18,7 +18,9 @@ RATE = {"param": "train.learning_rate", "low": 1e-3, "high": 1e-2, "log": True}
 
 def with_space(params: Params, *lines: dict[str, Any], **others: Any) -> Params:
     """The parameters with another search space; others: more values, by dotted name with __ for each dot."""
-    return params.override({"tune.space": list(lines)} | {key.replace("__", "."): v for key, v in others.items()})
+    return params.override(
+        {"tune.space": list(lines)} | {key.replace("__", "."): v for key, v in others.items()}
+    )
 
 
 def refusal(params: Params) -> str:
@@ -29,16 +31,27 @@ def refusal(params: Params) -> str:
 
 def without(params: Params, kinds: Sequence[str]) -> Params:
     """The parameters of a file that lacks the sections of some types."""
-    return params.model_copy(update={"models": params.models.model_copy(update=dict.fromkeys(kinds))})
+    return params.model_copy(
+        update={"models": params.models.model_copy(update=dict.fromkeys(kinds))}
+    )
 
 
 def test_the_ends_of_a_space_are_tried_before_the_data_is_read(params):
     bad = with_space(
-        params, {"param": "network.n_layers", "low": 0, "high": 2}, models__contractive__jacobian="closed_form"
+        params,
+        {"param": "network.n_layers", "low": 0, "high": 2},
+        models__contractive__jacobian="closed_form",
     )
-    with pytest.raises(ParameterError, match=r"^tune.space: network.n_layers = 2 does not fit contractive"):
+    with pytest.raises(
+        ParameterError, match=r"^tune.space: network.n_layers = 2 does not fit contractive"
+    ):
         check_space(bad, None)
-    check_space(with_space(params, {"param": "network.kind", "choices": ["mlp", "conv"]}, network__n_layers=1), None)
+    check_space(
+        with_space(
+            params, {"param": "network.kind", "choices": ["mlp", "conv"]}, network__n_layers=1
+        ),
+        None,
+    )
 
 
 # the file as it is
@@ -53,7 +66,9 @@ def test_of_the_repositorys_space_reconstruct_refuses_the_code_size_alone(params
     rest = [line for line in lines if line["param"] != CODE["param"]]
     place = [line["param"] for line in lines].index(CODE["param"])
     told = refusal(params.override({"tune.goal": "reconstruct"}))
-    assert told.startswith(f"tune.space[{place}].param = network.code_size: the largest code would always win")
+    assert told.startswith(
+        f"tune.space[{place}].param = network.code_size: the largest code would always win"
+    )
     assert "choose tune.goal: compress" in told
     check_space(with_space(params, *rest, tune__goal="reconstruct"), DIGITS)
 
@@ -78,12 +93,16 @@ def test_every_parameter_of_a_type_that_weakens_its_constraint_is_refused_by_nam
     }
     for name in refused:
         told = refusal(with_space(params, CODE, {"param": name, "choices": [1]}))
-        assert told.startswith(f"tune.space[1].param = {name}: says how strong the type's own constraint is")
+        assert told.startswith(
+            f"tune.space[1].param = {name}: says how strong the type's own constraint is"
+        )
 
 
 def test_the_epochs_are_no_part_of_a_space(params):
     told = refusal(with_space(params, {"param": "train.epochs", "low": 1, "high": 9}))
-    assert told.startswith("tune.space[0].param = train.epochs: is no part of a space; tune.epochs says")
+    assert told.startswith(
+        "tune.space[0].param = train.epochs: is no part of a space; tune.epochs says"
+    )
 
 
 LOSS = {"param": "network.loss", "choices": ["mse", "bce"]}
@@ -93,7 +112,8 @@ LOSS = {"param": "network.loss", "choices": ["mse", "bce"]}
 def test_losses_are_not_compared_by_a_pruner(params, pruner):
     told = refusal(with_space(params, LOSS, tune__goal="reconstruct", tune__pruner=pruner))
     assert (
-        told == "tune.space[0].param = network.loss: pruning would compare different losses; choose tune.pruner: none"
+        told
+        == "tune.space[0].param = network.loss: pruning would compare different losses; choose tune.pruner: none"
     )
 
 
@@ -122,31 +142,59 @@ def test_a_line_that_stands_twice_is_refused_with_both_places(params):
         ("", None),
     ],
 )
-def test_what_is_no_value_to_tune_is_refused_with_what_may_be_tuned_and_the_likely_one(params, name, likely):
+def test_what_is_no_value_to_tune_is_refused_with_what_may_be_tuned_and_the_likely_one(
+    params, name, likely
+):
     told = refusal(with_space(params, {"param": name, "low": 1, "high": 2}))
-    assert told.startswith(f"tune.space[0].param = {name}: can't be tuned; allowed: {', '.join(TUNABLE)}")
+    assert told.startswith(
+        f"tune.space[0].param = {name}: can't be tuned; allowed: {', '.join(TUNABLE)}"
+    )
     assert likely is None or told.endswith(f"; did you mean {likely}?")
 
 
 # values that a type can't use
 
 REFUSED = [
-    ({"param": "network.code_size", "low": 0, "high": 24}, "network.code_size = 0", "undercomplete"),
-    ({"param": "train.learning_rate", "low": 0.001, "high": 20.0}, "train.learning_rate = 20.0", "undercomplete"),
-    ({"param": "train.batch_size", "low": 8.0, "high": 64}, "train.batch_size = 8.0", "undercomplete"),
+    (
+        {"param": "network.code_size", "low": 0, "high": 24},
+        "network.code_size = 0",
+        "undercomplete",
+    ),
+    (
+        {"param": "train.learning_rate", "low": 0.001, "high": 20.0},
+        "train.learning_rate = 20.0",
+        "undercomplete",
+    ),
+    (
+        {"param": "train.batch_size", "low": 8.0, "high": 64},
+        "train.batch_size = 8.0",
+        "undercomplete",
+    ),
     (
         {"param": "network.activation", "choices": ["silu", "swish", "relu"]},
         "network.activation = swish",
         "undercomplete",
     ),
-    ({"param": "network.n_layers", "choices": [1, 2, 33]}, "network.n_layers = 33", "undercomplete"),
-    ({"param": "models.variational.warmup", "low": 0.0, "high": 1.0}, "models.variational.warmup = 1.0", "variational"),
+    (
+        {"param": "network.n_layers", "choices": [1, 2, 33]},
+        "network.n_layers = 33",
+        "undercomplete",
+    ),
+    (
+        {"param": "models.variational.warmup", "low": 0.0, "high": 1.0},
+        "models.variational.warmup = 1.0",
+        "variational",
+    ),
     (
         {"param": "network.code_activation", "choices": ["sigmoid", "identity"]},
         "network.code_activation = identity",
         "sparse",
     ),
-    ({"param": "network.code_activation", "choices": ["sigmoid"]}, "network.code_activation = sigmoid", "variational"),
+    (
+        {"param": "network.code_activation", "choices": ["sigmoid"]},
+        "network.code_activation = sigmoid",
+        "variational",
+    ),
     (
         {"param": "models.contractive.jacobian", "choices": ["auto", "closed_form"]},
         "models.contractive.jacobian = closed_form",
@@ -157,7 +205,9 @@ REFUSED = [
 
 @pytest.mark.parametrize(("line", "value", "kind"), REFUSED)
 def test_both_ends_and_every_choice_must_fit_each_type_that_they_concern(params, line, value, kind):
-    assert refusal(with_space(params, line)).startswith(f"tune.space: {value} does not fit {kind}: ")
+    assert refusal(with_space(params, line)).startswith(
+        f"tune.space: {value} does not fit {kind}: "
+    )
 
 
 @pytest.mark.parametrize(("line", "value", "kind"), REFUSED)
@@ -175,31 +225,41 @@ def test_ends_that_fit_alone_must_fit_together(params):
     for line in (layers, jacobian):
         check_space(with_space(params, line, **shallow), DIGITS)
     told = refusal(with_space(params, layers, jacobian, **shallow))
-    assert told.startswith("tune.space: network.n_layers = 1, models.contractive.jacobian = closed_form does not fit")
+    assert told.startswith(
+        "tune.space: network.n_layers = 1, models.contractive.jacobian = closed_form does not fit"
+    )
 
 
 def test_a_types_own_line_concerns_that_type_alone(params):
     lines = [CODE, {"param": "models.variational.warmup", "low": 0.0, "high": 0.5}]
     space = with_space(params, *lines)
-    assert [d.param for d in dimensions(space.tune, "variational")] == [line["param"] for line in lines]
+    assert [d.param for d in dimensions(space.tune, "variational")] == [
+        line["param"] for line in lines
+    ]
     for kind in set(params.kinds) - {"variational"}:
         assert [d.param for d in dimensions(space.tune, kind)] == [CODE["param"]]
 
 
 def code_sizes(params: Params, line: dict[str, Any], facts: DataFacts | None) -> Dimension:
     """The code sizes that a study of the undercomplete type tries where the space has this line."""
-    (found,) = dimensions(with_space(params, {"param": "network.code_size", **line}).tune, "undercomplete", facts)
+    (found,) = dimensions(
+        with_space(params, {"param": "network.code_size", **line}).tune, "undercomplete", facts
+    )
     return found
 
 
-@pytest.mark.parametrize("line", [{"low": 4, "high": 63}, {"low": 4, "high": 63, "log": True}, {"choices": [2, 63]}])
+@pytest.mark.parametrize(
+    "line", [{"low": 4, "high": 63}, {"low": 4, "high": 63, "log": True}, {"choices": [2, 63]}]
+)
 def test_codes_below_the_number_of_features_are_tried_as_given(params, line):
     given = Dimension(param="network.code_size", **line)
     assert code_sizes(params, line, DIGITS) == code_sizes(params, line, None) == given
 
 
 @pytest.mark.parametrize("n_features", [2, 3, 5, 64])
-@pytest.mark.parametrize("line", [{"low": 4, "high": 64}, {"low": 100, "high": 200}, {"choices": [2, 64, 100]}])
+@pytest.mark.parametrize(
+    "line", [{"low": 4, "high": 64}, {"low": 100, "high": 200}, {"choices": [2, 64, 100]}]
+)
 def test_codes_of_a_small_table_are_kept_below_its_number_of_features(params, line, n_features):
     facts = DataFacts(n_features, unit_interval=False)
     ends = code_sizes(params, line, facts).ends
@@ -229,12 +289,20 @@ def test_what_fits_of_a_range_of_codes_stays(params, line, n_features, kept):
 def test_shares_of_a_batch_are_not_compared_by_a_pruner(params):
     line = {"param": "train.trim", "low": 0.0, "high": 0.5}
     told = refusal(with_space(params, line, tune__goal="reconstruct", tune__pruner="median"))
-    assert told == "tune.space[0].param = train.trim: pruning would compare different losses; choose tune.pruner: none"
+    assert (
+        told
+        == "tune.space[0].param = train.trim: pruning would compare different losses; choose tune.pruner: none"
+    )
     check_space(with_space(params, line, tune__goal="reconstruct", tune__pruner="none"), DIGITS)
 
 
 def test_counts_are_drawn_whole_and_measures_are_not():
-    assert {"network.code_size", "network.n_layers", "network.nodes_per_layer", "train.batch_size"} < set(WHOLE)
+    assert {
+        "network.code_size",
+        "network.n_layers",
+        "network.nodes_per_layer",
+        "train.batch_size",
+    } < set(WHOLE)
     assert not {
         "train.learning_rate",
         "train.warmup",

@@ -14,7 +14,9 @@ from repository import ROOT, Repository
 TRACER = Path(__file__).with_name("tracer.py")
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 WRITE_ONLY = "src/autoencoders/tracking"  # see test_write_only.py
-READ_OF_OTHER_DATA = {"download": ("data.sha256",)}  # by stage: what is read where the data comes from a URL
+READ_OF_OTHER_DATA = {
+    "download": ("data.sha256",)
+}  # by stage: what is read where the data comes from a URL
 
 
 def covered(name: str, declared: list[str], separator: str) -> bool:
@@ -23,7 +25,9 @@ def covered(name: str, declared: list[str], separator: str) -> bool:
 
 def is_docstring_only(path: Path) -> bool:
     body = ast.parse(path.read_text()).body
-    return len(body) == 1 and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    return (
+        len(body) == 1 and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +37,24 @@ def traces(shrunk_repository: Path) -> dict[str, dict[str, list[str]]]:
     kinds = list(YAML(typ="safe").load(shrunk_repository / "params.yaml")["models"])
     for stage, body in STAGES.items():
         for arguments in [[kind] for kind in kinds] if "foreach" in body else [[]]:
-            found["@".join([stage, *arguments])] = trace(shrunk_repository, f"pipeline/{stage}.py", *arguments)
+            found["@".join([stage, *arguments])] = trace(
+                shrunk_repository, f"pipeline/{stage}.py", *arguments
+            )
     promote_another(Repository.at(shrunk_repository))
-    again = trace(shrunk_repository, "pipeline/register.py")  # now there is a champion to compare with
-    found["register"] = {key: sorted({*values, *again[key]}) for key, values in found["register"].items()}
+    again = trace(
+        shrunk_repository, "pipeline/register.py"
+    )  # now there is a champion to compare with
+    found["register"] = {
+        key: sorted({*values, *again[key]}) for key, values in found["register"].items()
+    }
     return found
 
 
 def promote_another(repository: Repository) -> None:
     """Makes a version the champion that was not the winner."""
-    winner = repository.client().get_model_version_by_alias("autoencoder-digits", "champion").version
+    winner = (
+        repository.client().get_model_version_by_alias("autoencoder-digits", "champion").version
+    )
     repository.run("ae", "registry", "promote", "1" if str(winner) != "1" else "2")
 
 
@@ -75,7 +87,9 @@ def test_every_stage_declares_the_code_that_it_imports(traces):
         if stage != "register":
             imported = [file for file in imported if not file.startswith(WRITE_ONLY)]
         assert [file for file in imported if not covered(file, code, "/")] == [], stage
-        assert [path for path in code if not any(covered(file, [path], "/") for file in imported)] == [], stage
+        assert [
+            path for path in code if not any(covered(file, [path], "/") for file in imported)
+        ] == [], stage
 
 
 def test_every_stage_declares_the_parameters_that_it_reads(traces):
@@ -85,11 +99,16 @@ def test_every_stage_declares_the_parameters_that_it_reads(traces):
         if stage == "check":
             continue
         keys, _ = declared(stage)
-        sections = {name.rsplit(".", 1)[0] for name in used["params"] if "." in name} | {"data", "models"}
+        sections = {name.rsplit(".", 1)[0] for name in used["params"] if "." in name} | {
+            "data",
+            "models",
+        }
         leaves = [name for name in used["params"] if name not in sections]
         undeclared[stage] = [name for name in leaves if not covered(name, keys, ".")]
         keys = [key for key in keys if key not in READ_OF_OTHER_DATA.get(stage, ())]
-        unread[stage] = [key for key in keys if not any(covered(name, [key], ".") for name in used["params"])]
+        unread[stage] = [
+            key for key in keys if not any(covered(name, [key], ".") for name in used["params"])
+        ]
     assert {stage: names for stage, names in undeclared.items() if names} == {}
     assert {stage: names for stage, names in unread.items() if names} == {}
 
@@ -117,7 +136,9 @@ def test_the_tracer_takes_a_copy_for_the_original(tmp_path, line, read):
 
 
 def test_the_tracer_sees_what_is_read_beside_a_studys_values(tmp_path):
-    read = reads(tmp_path, "p.tuned('denoising', {'train.epochs': 5}).train_of('denoising').patience")
+    read = reads(
+        tmp_path, "p.tuned('denoising', {'train.epochs': 5}).train_of('denoising').patience"
+    )
     assert {"train.patience", "models.denoising.train", "models.denoising.level"} <= read
     assert {name.split(".")[0] for name in read} == {"train", "models"}
     assert {name.split(".")[1] for name in read if name.startswith("models.")} == {"denoising"}

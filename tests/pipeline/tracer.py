@@ -76,5 +76,7 @@ if __name__ == "__main__":
     runpy.run_path(script, run_name="__main__")
     here = Path.cwd()
     loaded = [Path(m.__file__) for m in list(sys.modules.values()) if getattr(m, "__file__", None)]
-    files = sorted({p.relative_to(here).as_posix() for p in loaded if p.is_relative_to(here / "src")})
+    files = sorted(
+        {p.relative_to(here).as_posix() for p in loaded if p.is_relative_to(here / "src")}
+    )
     print(json.dumps({"files": [*files, script], "params": sorted(reads)}))

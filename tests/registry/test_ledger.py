@@ -43,7 +43,10 @@ def promoted(ledger, version):
 
 
 def actions(ledger):
-    return [(decision.action, decision.version, decision.before, decision.after) for decision in ledger.decisions()]
+    return [
+        (decision.action, decision.version, decision.before, decision.after)
+        for decision in ledger.decisions()
+    ]
 
 
 def test_a_decision_of_one_clone_is_seen_and_undone_by_another(client, ledger, colleague):
@@ -61,7 +64,11 @@ def test_all_of_it_is_one_request(ledger, client, monkeypatch):
     calls = []
     for name in ("get_registered_model", "search_registered_models", "search_model_versions"):
         real = getattr(client, name)
-        monkeypatch.setattr(client, name, lambda *a, real=real, name=name, **k: (calls.append(name), real(*a, **k))[1])
+        monkeypatch.setattr(
+            client,
+            name,
+            lambda *a, real=real, name=name, **k: (calls.append(name), real(*a, **k))[1],
+        )
     state = ledger.read()
     assert (state.champion, len(state.decisions)) == ("1", 1)
     assert calls == ["get_registered_model"]
@@ -92,7 +99,9 @@ class Mortal:
 
 
 @pytest.mark.parametrize(("calls", "after"), [(0, "1"), (1, "2"), (2, "2"), (3, "2")])
-def test_a_decision_of_a_killed_process_is_completed_by_the_next_command(client, ledger, calls, after):
+def test_a_decision_of_a_killed_process_is_completed_by_the_next_command(
+    client, ledger, calls, after
+):
     promoted(ledger, "1")
     doomed = Ledger(Mortal(client, calls), NAME)
     if calls < 3:  # pending tag, alias, done tag
@@ -103,7 +112,9 @@ def test_a_decision_of_a_killed_process_is_completed_by_the_next_command(client,
     state = ledger.read()
     assert state.champion == champion(client) == after
     assert {decision.state for decision in ledger.read().decisions} == {DONE}
-    assert [decision.version for decision in state.decisions] == (["1"] if after == "1" else ["1", "2"])
+    assert [decision.version for decision in state.decisions] == (
+        ["1"] if after == "1" else ["1", "2"]
+    )
 
 
 def interleaved(client, first, second, order):
@@ -124,7 +135,10 @@ def interleaved(client, first, second, order):
 
             def call(*arguments):
                 with turn:
-                    turn.wait_for(lambda: not left or left[0] == self.name or self.name not in left, timeout=60)
+                    turn.wait_for(
+                        lambda: not left or left[0] == self.name or self.name not in left,
+                        timeout=60,
+                    )
                     result = real(*arguments)
                     if left and left[0] == self.name:
                         left.pop(0)
@@ -143,8 +157,12 @@ def interleaved(client, first, second, order):
         thread.join()
 
 
-@pytest.mark.parametrize("order", ["aaabbb", "ababab", "abbbaa", "abbaab", "baabba", "bbaaab", "aabbba"])
-def test_two_clones_that_decide_at_once_end_with_the_champion_of_the_last_decision(client, ledger, order):
+@pytest.mark.parametrize(
+    "order", ["aaabbb", "ababab", "abbbaa", "abbaab", "baabba", "bbaaab", "aabbba"]
+)
+def test_two_clones_that_decide_at_once_end_with_the_champion_of_the_last_decision(
+    client, ledger, order
+):
     promoted(ledger, "1")
     interleaved(client, "2", "3", order)
     state = ledger.read()
@@ -154,8 +172,17 @@ def test_two_clones_that_decide_at_once_end_with_the_champion_of_the_last_decisi
 
 
 def test_equal_numbers_are_ordered_by_their_random_part_not_by_time(client, ledger):
-    for key, version, time in (("decision.1.b", "1", "2026-01-01"), ("decision.1.a", "2", "2026-12-31")):
-        values = {"time": time, "user": "u", "action": "promoted", "version": version, "before": None}
+    for key, version, time in (
+        ("decision.1.b", "1", "2026-01-01"),
+        ("decision.1.a", "2", "2026-12-31"),
+    ):
+        values = {
+            "time": time,
+            "user": "u",
+            "action": "promoted",
+            "version": version,
+            "before": None,
+        }
         values |= {"after": version, "reason": "r", "state": DONE}
         client.set_registered_model_tag(NAME, key, json.dumps(values))
     client.set_registered_model_alias(NAME, CHAMPION, "2")  # set last by the one that has lost
@@ -214,10 +241,19 @@ def test_a_decision_that_rests_on_another_champion_is_not_taken(ledger, colleagu
     assert ledger.read().champion == "2"
 
 
-def test_two_rollbacks_at_the_same_moment_undo_one_promotion_and_the_next_one_another(client, ledger):
+def test_two_rollbacks_at_the_same_moment_undo_one_promotion_and_the_next_one_another(
+    client, ledger
+):
     for version in ("1", "2", "3"):
         promoted(ledger, version)
-    values = {"time": "t", "user": "u", "action": "rolled_back", "version": "3", "before": "3", "after": "2"}
+    values = {
+        "time": "t",
+        "user": "u",
+        "action": "rolled_back",
+        "version": "3",
+        "before": "3",
+        "after": "2",
+    }
     for rival in "ab":
         client.set_registered_model_tag(
             NAME, f"decision.4.{rival}", json.dumps({**values, "reason": "", "state": DONE})
@@ -237,7 +273,14 @@ def test_a_killed_decision_for_a_version_that_was_deleted_since_counts_no_more(c
 
 
 OLD = [
-    {"time": "2026-01-01", "user": "u", "name": NAME, "action": "promoted", "version": "1", "before": None},
+    {
+        "time": "2026-01-01",
+        "user": "u",
+        "name": NAME,
+        "action": "promoted",
+        "version": "1",
+        "before": None,
+    },
     {
         "time": "2026-01-02",
         "user": "u",
@@ -246,7 +289,14 @@ OLD = [
         "version": "1",
         "before": None,
     },
-    {"time": "2026-01-03", "user": "u", "name": NAME, "action": "promoted", "version": "2", "before": "1"},
+    {
+        "time": "2026-01-03",
+        "user": "u",
+        "name": NAME,
+        "action": "promoted",
+        "version": "2",
+        "before": "1",
+    },
 ]
 
 
@@ -255,12 +305,17 @@ def old_file(tracked_root):
     """The ledger of an earlier version."""
     path = tracked_root / "mlruns/registry.jsonl"
     path.parent.mkdir(exist_ok=True)
-    lines = [{**line, "user": "u", "action": "promoted", "after": line["version"], "reason": "r"} for line in OLD]
+    lines = [
+        {**line, "user": "u", "action": "promoted", "after": line["version"], "reason": "r"}
+        for line in OLD
+    ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
 
-def test_an_earlier_versions_file_is_taken_over_once_and_is_a_copy_from_then_on(client, ledger, colleague, old_file):
+def test_an_earlier_versions_file_is_taken_over_once_and_is_a_copy_from_then_on(
+    client, ledger, colleague, old_file
+):
     client.set_registered_model_alias(NAME, CHAMPION, "2")
     assert actions(ledger) == [("promoted", "1", None, "1"), ("promoted", "2", "1", "2")]
     promoted(ledger, "3")

@@ -57,7 +57,9 @@ def test_the_commands_that_make_it_again_name_commit_and_experiment(workshop, mo
         ["-c", "user.name=t", "-c", "user.email=t@e.st", "commit", "-qm", "x", "--allow-empty"],
     ):
         subprocess.run(["git", *command], check=True)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     monkeypatch.setenv("DVC_EXP_NAME", "longer")
     version = workshop.add("variational")
     told = lineage(workshop.runs.client, f"models:/autoencoder-table/{version}")
@@ -106,7 +108,8 @@ def test_a_source_that_is_gone_is_named(workshop, uri, restored):
 
 
 @pytest.mark.parametrize(
-    "wrong", ["models:/autoencoder-table/99", "models:/autoencoder-table@none", "models:/none/1", "x"]
+    "wrong",
+    ["models:/autoencoder-table/99", "models:/autoencoder-table@none", "models:/none/1", "x"],
 )
 def test_a_version_that_is_not_there_is_refused(workshop, uri, wrong):
     for ask in (lineage, verify):

@@ -9,7 +9,9 @@ from autoencoders.registry.promotion import register
 @pytest.fixture
 def one_kind(params: Params) -> Params:
     """Parameters in which one type is trained."""
-    return params.model_copy(update={"models": params.models.model_copy(update=dict.fromkeys(others(params)))})
+    return params.model_copy(
+        update={"models": params.models.model_copy(update=dict.fromkeys(others(params)))}
+    )
 
 
 def others(params: Params) -> list[str]:
@@ -18,13 +20,19 @@ def others(params: Params) -> list[str]:
 
 def two_kinds(params: Params) -> Params:
     left = [kind for kind in others(params) if kind != "variational"]
-    return params.model_copy(update={"models": params.models.model_copy(update=dict.fromkeys(left))})
+    return params.model_copy(
+        update={"models": params.models.model_copy(update=dict.fromkeys(left))}
+    )
 
 
-def test_an_experiment_makes_the_first_champion_and_changes_no_later_one(workshop, one_kind, params, monkeypatch):
+def test_an_experiment_makes_the_first_champion_and_changes_no_later_one(
+    workshop, one_kind, params, monkeypatch
+):
     assert workshop.registry.champion() is None
     monkeypatch.setenv("DVC_EXP_NAME", "tried")
-    first, second = register(workshop.runs, [workshop.row("undercomplete")], workshop.data, one_kind)
+    first, second = register(
+        workshop.runs, [workshop.row("undercomplete")], workshop.data, one_kind
+    )
     version = workshop.registry.champion()
     assert first == f"autoencoder-table: undercomplete is version {version}"
     assert "now @champion" in second
@@ -40,7 +48,10 @@ def test_an_experiment_makes_the_first_champion_and_changes_no_later_one(worksho
 
     monkeypatch.delenv("DVC_EXP_NAME")
     *_, told = register(workshop.runs, rows, workshop.data, both)
-    assert [decision.action for decision in workshop.registry.history()] in (["promoted"] * 2, ["promoted", "kept"])
+    assert [decision.action for decision in workshop.registry.history()] in (
+        ["promoted"] * 2,
+        ["promoted", "kept"],
+    )
     assert workshop.registry.history()[-1].reason in told
 
 
@@ -49,5 +60,7 @@ def test_the_champion_challenges_nobody(workshop, one_kind):
     workshop.registry.promote_by_hand(version, "a test")
     before = workshop.registry.history()
     *_, told = register(workshop.runs, [workshop.row("undercomplete")], workshop.data, one_kind)
-    assert told == f"undercomplete is the best on validation and already @champion: version {version}"
+    assert (
+        told == f"undercomplete is the best on validation and already @champion: version {version}"
+    )
     assert workshop.registry.history() == before

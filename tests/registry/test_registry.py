@@ -14,7 +14,12 @@ from autoencoders.registry.promotion import may_promote, winner
 from autoencoders.registry.registry import Registry
 from autoencoders.tracking.runs import Runs
 
-ROW = {"model": "undercomplete", "code_size": 8, "pca_test_squared_error": 1.0, "test_squared_error": 1.0}
+ROW = {
+    "model": "undercomplete",
+    "code_size": 8,
+    "pca_test_squared_error": 1.0,
+    "test_squared_error": 1.0,
+}
 ROW |= {"test_squared_error_ci95": [0.9, 1.1]}
 
 
@@ -43,10 +48,14 @@ def add(registry, tracked_root, description):
             epochs=1,
             best_epoch=1,
         )
-        model = TrainedModel(told, build("undercomplete", architecture, {}), torch.zeros(64), torch.ones(64))
+        model = TrainedModel(
+            told, build("undercomplete", architecture, {}), torch.zeros(64), torch.ones(64)
+        )
         save(model, [{"val/reconstruction_loss": 1.0}], tracked_root / f"{seed}" / "undercomplete")
         run_id = runs.trained(tracked_root / f"{seed}" / "undercomplete")
-        return registry.add(tracked_root / f"{seed}" / "undercomplete", run_id, ROW, {"data": "digits"}, 0.05)
+        return registry.add(
+            tracked_root / f"{seed}" / "undercomplete", run_id, ROW, {"data": "digits"}, 0.05
+        )
 
     return added
 
@@ -62,7 +71,9 @@ def test_the_page_of_a_logged_model_names_its_version(registry, add):
     logged = registry.client.get_logged_model(version.source.removeprefix("models:/"))
     assert logged.experiment_id == registry.client.get_run(version.run_id).info.experiment_id
     assert logged.source_run_id == version.run_id
-    assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": registry.name, "version": version.version}]
+    assert json.loads(logged.tags["mlflow.modelVersions"]) == [
+        {"name": registry.name, "version": version.version}
+    ]
 
 
 def test_rollback_undoes_promotions_one_by_one_and_the_ledger_keeps_every_decision(registry, add):
@@ -76,7 +87,9 @@ def test_rollback_undoes_promotions_one_by_one_and_the_ledger_keeps_every_decisi
     assert registry.champion() is None
     with pytest.raises(UserError, match="no promotion to roll back"):
         registry.rollback()
-    assert [decision.action for decision in registry.history()] == ["promoted"] * 3 + ["rolled_back"] * 3
+    assert [decision.action for decision in registry.history()] == ["promoted"] * 3 + [
+        "rolled_back"
+    ] * 3
     registry.promote_by_hand(second, "again")
     assert registry.rollback().after is None
 
@@ -112,9 +125,15 @@ RANKED = [  # model, code size, error and share of the variance kept on validati
 
 @pytest.mark.parametrize(
     ("goal", "kept", "best"),
-    [("reconstruct", 0.9, "variational"), ("compress", 0.9, "sparse"), ("compress", 0.99, "variational")],
+    [
+        ("reconstruct", 0.9, "variational"),
+        ("compress", 0.9, "sparse"),
+        ("compress", 0.99, "variational"),
+    ],
 )
-def test_the_winner_is_the_best_on_validation_as_the_goal_ranks_it_and_no_baseline_wins(goal, kept, best):
+def test_the_winner_is_the_best_on_validation_as_the_goal_ranks_it_and_no_baseline_wins(
+    goal, kept, best
+):
     names = ("model", "code_size", "validation_squared_error", "validation_explained_variance")
     rows = [dict(zip(names, row, strict=True)) for row in RANKED]
     params = load_params().override({"tune.goal": goal, "tune.explained_variance": kept})

@@ -32,7 +32,9 @@ def images(digits: Path) -> np.ndarray:
 
 
 def saved(frame: pd.DataFrame, path: Path) -> Path:
-    frame.to_parquet(path, index=False) if path.suffix == ".parquet" else frame.to_csv(path, index=False)
+    frame.to_parquet(path, index=False) if path.suffix == ".parquet" else frame.to_csv(
+        path, index=False
+    )
     return path
 
 
@@ -43,16 +45,31 @@ def read(path: Path) -> pd.DataFrame:
 # --- tables
 
 
-def test_pairs_of_rows_are_told_apart_by_the_file_and_not_by_its_batches(untrained, images, tmp_path, monkeypatch):
+def test_pairs_of_rows_are_told_apart_by_the_file_and_not_by_its_batches(
+    untrained, images, tmp_path, monkeypatch
+):
     np.save(tmp_path / "in.npy", images)
     monkeypatch.setattr(reader, "BATCH_BYTES", 7 * 64)
-    assert [len(batch) for batch, _ in opening.open_reader(tmp_path / "in.npy").batches()] == [7, 7, 7, 7, 2]
-    assert answer_file(untrained["sparse"], "interpolate", tmp_path / "in.npy", tmp_path / "out.npy", RATE) == 30
+    assert [len(batch) for batch, _ in opening.open_reader(tmp_path / "in.npy").batches()] == [
+        7,
+        7,
+        7,
+        7,
+        2,
+    ]
+    assert (
+        answer_file(
+            untrained["sparse"], "interpolate", tmp_path / "in.npy", tmp_path / "out.npy", RATE
+        )
+        == 30
+    )
     expected = answer(untrained["sparse"], "interpolate", images)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-5, atol=1e-5)
     np.save(tmp_path / "odd.npy", images[:29])
     with pytest.raises(DataError, match="needs pairs of rows"):
-        answer_file(untrained["sparse"], "interpolate", tmp_path / "odd.npy", tmp_path / "odd-out.npy", RATE)
+        answer_file(
+            untrained["sparse"], "interpolate", tmp_path / "odd.npy", tmp_path / "odd-out.npy", RATE
+        )
 
 
 @pytest.mark.parametrize("op", ["score", "encode", "reconstruct", "denoise", "interpolate"])
@@ -74,7 +91,9 @@ def test_codes_go_through_files_back_to_rows(model, frame, tmp_path, codes):
     answer_file(model, "encode", saved(frame, tmp_path / "in.csv"), tmp_path / codes, RATE)
     answer_file(model, "decode", tmp_path / codes, tmp_path / "rows.csv", RATE)
     expected = answer(model, "reconstruct", frame)
-    pd.testing.assert_frame_equal(read(tmp_path / "rows.csv"), expected, check_dtype=False, rtol=1e-5, atol=1e-5)
+    pd.testing.assert_frame_equal(
+        read(tmp_path / "rows.csv"), expected, check_dtype=False, rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("out", [".csv", ".parquet"])
@@ -85,11 +104,19 @@ def test_many_batches_give_the_same_file_as_one(model, frame, tmp_path, monkeypa
     monkeypatch.setattr(reader, "BATCH_BYTES", 1000)
     assert len(list(opening.open_reader(source).batches())) > 5
     assert answer_file(model, op, source, tmp_path / f"parts{out}", RATE) == len(frame)
-    pd.testing.assert_frame_equal(read(tmp_path / f"parts{out}"), read(tmp_path / f"whole{out}"), rtol=1e-5, atol=1e-5)
+    pd.testing.assert_frame_equal(
+        read(tmp_path / f"parts{out}"), read(tmp_path / f"whole{out}"), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_columns_that_the_model_does_not_know_are_told(model, frame, tmp_path, capsys):
-    answer_file(model, "encode", saved(frame.assign(note=1), tmp_path / "in.csv"), tmp_path / "out.csv", RATE)
+    answer_file(
+        model,
+        "encode",
+        saved(frame.assign(note=1), tmp_path / "in.csv"),
+        tmp_path / "out.csv",
+        RATE,
+    )
     assert "left out, as the model does not know them: note" in capsys.readouterr().out
 
 
@@ -97,25 +124,35 @@ def test_columns_that_the_model_does_not_know_are_told(model, frame, tmp_path, c
 
 
 @pytest.mark.parametrize("op", ["encode", "reconstruct"])
-def test_an_array_goes_in_and_an_array_comes_out_in_any_number_of_batches(untrained, images, tmp_path, monkeypatch, op):
+def test_an_array_goes_in_and_an_array_comes_out_in_any_number_of_batches(
+    untrained, images, tmp_path, monkeypatch, op
+):
     np.save(tmp_path / "in.npy", images)
     expected = answer(untrained["sparse"], op, images)
     for size in (2**23, 300):
         monkeypatch.setattr(reader, "BATCH_BYTES", size)
-        assert answer_file(untrained["sparse"], op, tmp_path / "in.npy", tmp_path / "out.npy", RATE) == len(images)
+        assert answer_file(
+            untrained["sparse"], op, tmp_path / "in.npy", tmp_path / "out.npy", RATE
+        ) == len(images)
         np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-5, atol=1e-5)
     assert np.load(tmp_path / "out.npy").shape[1:] == ((8, 8) if op == "reconstruct" else (8,))
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 30])
-def test_a_picture_holds_every_image_eight_side_by_side_at_least_32_pixels_high(untrained, images, tmp_path, n):
+def test_a_picture_holds_every_image_eight_side_by_side_at_least_32_pixels_high(
+    untrained, images, tmp_path, n
+):
     np.save(tmp_path / "in.npy", images[:n])
     answer_file(untrained["sparse"], "reconstruct", tmp_path / "in.npy", tmp_path / "out.png", RATE)
     with Image.open(tmp_path / "out.png") as picture:
         assert picture.size == (32 * min(n, COLUMNS), 32 * -(-n // COLUMNS))
-        sheet = np.asarray(picture.resize((picture.width // 4, picture.height // 4), Image.Resampling.NEAREST))
+        sheet = np.asarray(
+            picture.resize((picture.width // 4, picture.height // 4), Image.Resampling.NEAREST)
+        )
     tiles = sheet.reshape(-1, 8, sheet.shape[1] // 8, 8).swapaxes(1, 2).reshape(-1, 8, 8)
-    expected = untrained["sparse"].reconstruct(images[:n].reshape(n, 64)).reshape(n, 8, 8) / 16 * 255
+    expected = (
+        untrained["sparse"].reconstruct(images[:n].reshape(n, 64)).reshape(n, 8, 8) / 16 * 255
+    )
     np.testing.assert_allclose(tiles[:n], expected, atol=1)
     assert not tiles[n:].any()
 
@@ -137,7 +174,10 @@ def test_images_go_in_as_a_file_a_folder_or_an_archive(untrained, images, tmp_pa
         for path in sorted((tmp_path / "in").iterdir()):
             archive.write(path, path.name)
     source, n = {"a file": ("in/0.png", 1), "a folder": ("in", 3), "a zip": ("in.zip", 3)}[form]
-    assert answer_file(untrained["sparse"], "encode", tmp_path / source, tmp_path / "out.npy", RATE) == n
+    assert (
+        answer_file(untrained["sparse"], "encode", tmp_path / source, tmp_path / "out.npy", RATE)
+        == n
+    )
     expected = untrained["sparse"].encode((images[:n] * 15).reshape(n, 64))
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-5, atol=1e-5)
 
@@ -153,7 +193,9 @@ def test_samples_are_written_as_a_picture(untrained, tmp_path):
 
 
 @pytest.mark.parametrize("out", [".csv", ".parquet"])
-def test_an_error_in_the_last_batch_leaves_what_was_there_before(model, frame, tmp_path, monkeypatch, out):
+def test_an_error_in_the_last_batch_leaves_what_was_there_before(
+    model, frame, tmp_path, monkeypatch, out
+):
     monkeypatch.setattr(reader, "BATCH_BYTES", 1000)
     bad = saved(frame.assign(width=[*frame["width"][:-1], None]), tmp_path / "bad.csv")
     with pytest.raises(DataError, match=r"width \(1: row 400\)"):
@@ -202,7 +244,9 @@ def test_what_can_not_be_answered_is_refused_and_writes_nothing(
 
 def test_a_picture_of_codes_is_refused(untrained, images, tmp_path):
     np.save(tmp_path / "in.npy", images)
-    with pytest.raises(UserError, match="a picture needs images of 64 values, but the answers have 8"):
+    with pytest.raises(
+        UserError, match="a picture needs images of 64 values, but the answers have 8"
+    ):
         answer_file(untrained["sparse"], "encode", tmp_path / "in.npy", tmp_path / "out.png", RATE)
     with pytest.raises(UserError, match="picture"):
         answer_file(untrained["sparse"], "score", tmp_path / "in.npy", tmp_path / "out.png", RATE)

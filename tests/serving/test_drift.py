@@ -32,7 +32,14 @@ def test_of_the_same_data_nothing_moved(model, table, frame, tmp_path):
     assert found.rows == len(frame)
     assert (found.table["p_value"] > 0.01).all()
     assert 0 < found.alarms < 0.12
-    names = {"score", "column length", "column width", "column colour=red", "code unit 0", "code unit 1"}
+    names = {
+        "score",
+        "column length",
+        "column width",
+        "column colour=red",
+        "code unit 0",
+        "code unit 1",
+    }
     assert names <= set(found.table["what"])
 
 
@@ -53,9 +60,13 @@ def test_a_column_that_moved_is_named_and_the_others_are_not(model, table, frame
 
 
 def test_rows_unlike_the_clean_ones_raise_alarms_and_move_the_score(model, table, frame, tmp_path):
-    found = drift(model, saved(frame.assign(width=frame["width"].to_numpy()[::-1]), tmp_path), table, 0.05)
+    found = drift(
+        model, saved(frame.assign(width=frame["width"].to_numpy()[::-1]), tmp_path), table, 0.05
+    )
     assert "score" in found.moved
-    assert not {"column length", "column width"} & set(found.moved)  # only what hangs together has changed
+    assert not {"column length", "column width"} & set(
+        found.moved
+    )  # only what hangs together has changed
     assert found.alarms > 0.2
 
 
@@ -63,7 +74,10 @@ def test_the_distances_are_those_of_kolmogorov_and_smirnov(model, table, frame, 
     found = drift(model, saved(frame.assign(width=frame["width"] + 3), tmp_path), table, 0.05)
     old, new = np.sort(table.sample("train")[:, -1]), np.sort(frame["width"].to_numpy() + 3)
     at = np.concatenate([old, new.astype(np.float32)])
-    below = [np.searchsorted(values, at, "right") / len(values) for values in (old, new.astype(np.float32))]
+    below = [
+        np.searchsorted(values, at, "right") / len(values)
+        for values in (old, new.astype(np.float32))
+    ]
     (row,) = found.table[found.table["what"] == "column width"].itertuples()
     assert row.statistic == pytest.approx(np.abs(below[0] - below[1]).max())
 

@@ -48,7 +48,9 @@ def test_operations_on_images_are_the_models_own_methods(kind, untrained, images
     np.testing.assert_array_equal(answer(model, "decode", codes), model.decode(codes))
     for op in ("reconstruct", "denoise"):
         np.testing.assert_array_equal(answer(model, op, images), model.reconstruct(images))
-    np.testing.assert_array_equal(answer(model, "score", images)["score"], model.score(images).score)
+    np.testing.assert_array_equal(
+        answer(model, "score", images)["score"], model.score(images).score
+    )
 
 
 def test_images_come_back_in_the_shape_that_they_came_in(untrained, images):
@@ -87,7 +89,9 @@ def test_the_order_of_columns_and_columns_beside_them_do_not_matter(model, frame
 
 
 @pytest.mark.parametrize("op", ["reconstruct", "denoise"])
-def test_a_reconstruction_has_the_raw_columns_with_categories_and_constants(model, frame, features, op):
+def test_a_reconstruction_has_the_raw_columns_with_categories_and_constants(
+    model, frame, features, op
+):
     found = answer(model, op, frame)
     assert list(found.columns) == list(frame.columns)
     assert len(found) == len(frame)
@@ -147,7 +151,9 @@ def test_a_row_with_a_value_that_is_out_of_place_is_an_anomaly(model, frame, col
     assert set(found["percentile"]) == {100}
 
 
-def test_reasons_are_the_columns_shares_of_the_score_of_a_category_all_its_places(model, frame, features):
+def test_reasons_are_the_columns_shares_of_the_score_of_a_category_all_its_places(
+    model, frame, features
+):
     scores, names = model.score(features), model.description.schema.features
     for i, reasons in enumerate(answer(model, "score", frame)["reasons"].head(50)):
         parts = dict(reason.rsplit(" ", 1) for reason in reasons.split("; "))
@@ -161,7 +167,11 @@ def test_reasons_are_shares_of_the_score_the_largest_first(model, frame):
         parts = [reason.rsplit(" ", 1) for reason in reasons.split("; ")]
         shares = [float(share.rstrip("%")) for _, share in parts]
         assert shares == sorted(shares, reverse=True)
-        assert len(parts) == REASONS == len({"length", "colour", "width"} & {name for name, _ in parts})
+        assert (
+            len(parts)
+            == REASONS
+            == len({"length", "colour", "width"} & {name for name, _ in parts})
+        )
         assert sum(shares) == pytest.approx(100, abs=2)  # all three columns; each share is rounded
 
 
@@ -195,7 +205,9 @@ def test_an_interpolation_starts_at_the_reconstruction_where_users_get_another_c
     rows = np.random.default_rng(0).integers(0, 17, (4, 64))
     rebuilt = answer(model, "reconstruct", rows)
     np.testing.assert_allclose(answer(model, "interpolate", rows, steps=2), rebuilt, rtol=1e-5)
-    assert not np.allclose(answer(model, "decode", answer(model, "encode", rows)), rebuilt, rtol=1e-2)
+    assert not np.allclose(
+        answer(model, "decode", answer(model, "encode", rows)), rebuilt, rtol=1e-2
+    )
 
 
 # --- errors
@@ -224,7 +236,16 @@ def test_a_request_that_can_not_be_answered_is_refused_by_name(model, frame, op,
 
 
 @pytest.mark.parametrize(
-    "codes", [[[1.0]], [[1.0, 2.0, 3.0]], [1.0, 2.0], [[1.0, np.nan]], [["a", "b"]], [[1.0], [1.0, 2.0]], None]
+    "codes",
+    [
+        [[1.0]],
+        [[1.0, 2.0, 3.0]],
+        [1.0, 2.0],
+        [[1.0, np.nan]],
+        [["a", "b"]],
+        [[1.0], [1.0, 2.0]],
+        None,
+    ],
 )
 def test_codes_that_are_none_are_refused(model, codes):
     with pytest.raises(DataError, match="op = decode: "):
@@ -243,7 +264,9 @@ def test_images_of_another_size_are_refused_with_both_shapes(untrained, width):
         answer(untrained["sparse"], "reconstruct", np.zeros((2, width)))
 
 
-@pytest.mark.parametrize("rows", [{"length": [1.0, 2.0], "width": [1.0]}, [[1.0], [1.0, 2.0]], {"length": [object()]}])
+@pytest.mark.parametrize(
+    "rows", [{"length": [1.0, 2.0], "width": [1.0]}, [[1.0], [1.0, 2.0]], {"length": [object()]}]
+)
 def test_rows_that_are_no_table_are_refused(model, rows):
     with pytest.raises(DataError):
         answer(model, "encode", rows)
@@ -271,10 +294,17 @@ def test_no_rows_are_refused(model, untrained, frame, op):
 def test_an_ensembles_score_is_the_mean_and_its_p_value_twice_the_mean():
     """Vovk & Wang 2020: the mean of p-values alone would not be one."""
     found = [
-        Scores(np.array([score]), np.full((1, 2), score), np.array([percentile]), np.array([p_value]))
+        Scores(
+            np.array([score]), np.full((1, 2), score), np.array([percentile]), np.array([p_value])
+        )
         for score, percentile, p_value in ((2.0, 50.0, 0.1), (4.0, 90.0, 0.3))
     ]
     score, contributions, percentile, p_value = mean_scores(found)
-    assert (score[0], contributions.tolist(), percentile[0], p_value[0]) == (3.0, [[3.0, 3.0]], 70.0, 0.4)
+    assert (score[0], contributions.tolist(), percentile[0], p_value[0]) == (
+        3.0,
+        [[3.0, 3.0]],
+        70.0,
+        0.4,
+    )
     assert mean_scores([found[0], found[0]._replace(p_value=np.array([0.9]))]).p_value[0] == 1.0
     assert mean_scores(found[:1]) is found[0]

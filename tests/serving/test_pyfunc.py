@@ -25,7 +25,9 @@ Ask = Callable[[Any], tuple[int, Any]]
 
 
 def environment() -> dict[str, str]:
-    outer = {name: value for name, value in os.environ.items() if not name.startswith(("DVC", "MLFLOW"))}
+    outer = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DVC", "MLFLOW"))
+    }
     return {**outer, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "OMP_NUM_THREADS": "1"}
 
 
@@ -43,7 +45,16 @@ def server(workshop, champion) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "autoencoders", "serve", "--model", champion, "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "autoencoders",
+        "serve",
+        "--model",
+        champion,
+        "--port",
+        str(port),
+    ]
     with (workshop.folder / "serve.log").open("w") as log:
         process = subprocess.Popen(
             command, env=environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -97,7 +108,9 @@ def split(frame: pd.DataFrame, op: str, **params: Any) -> dict[str, Any]:
 def assert_same(found: Any, expected: Any) -> None:
     """Equal but for rounding."""
     if isinstance(expected, pd.DataFrame):
-        pd.testing.assert_frame_equal(pd.DataFrame(found), expected, check_dtype=False, rtol=1e-5, atol=1e-5)
+        pd.testing.assert_frame_equal(
+            pd.DataFrame(found), expected, check_dtype=False, rtol=1e-5, atol=1e-5
+        )
     else:
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
@@ -114,33 +127,60 @@ def test_codes_samples_and_settings_answer_as_in_python(ask, workshop, frame):
     model = workshop.models["variational"]
     codes = answer(model, "encode", frame.head(5))
     assert_same(
-        ask({"inputs": codes.tolist(), "params": {"op": "decode"}})[1]["predictions"], answer(model, "decode", codes)
+        ask({"inputs": codes.tolist(), "params": {"op": "decode"}})[1]["predictions"],
+        answer(model, "decode", codes),
     )
     status, told = ask({"inputs": [0], "params": {"op": "sample", "n": 7, "seed": 3}})
     assert status == 200, told
     assert_same(told["predictions"], answer(model, "sample", None, n=7, seed=3))
     for rate in (0.01, 0.5):
-        verdicts = [row["anomaly"] for row in ask(records(frame, "score", false_alarm_rate=rate))[1]["predictions"]]
+        verdicts = [
+            row["anomaly"]
+            for row in ask(records(frame, "score", false_alarm_rate=rate))[1]["predictions"]
+        ]
         assert verdicts == list(answer(model, "score", frame, rate=rate)["anomaly"])
 
 
 def test_without_params_rows_are_reconstructed(ask, workshop, frame):
     status, told = ask({"dataframe_records": frame.head(3).to_dict("records")})
     assert status == 200, told
-    assert_same(told["predictions"], answer(workshop.models["variational"], "reconstruct", frame.head(3)))
+    assert_same(
+        told["predictions"], answer(workshop.models["variational"], "reconstruct", frame.head(3))
+    )
 
 
 BAD: dict[str, tuple[Callable[[pd.DataFrame], Any], str]] = {
-    "an unknown operation": (lambda frame: records(frame, "paint"), "must be one of reconstruct, encode"),
-    "a missing column": (lambda frame: records(frame.drop(columns="width"), "encode"), "missing columns: width"),
-    "text in a column of numbers": (lambda frame: records(frame.assign(width="wide"), "encode"), "column width"),
+    "an unknown operation": (
+        lambda frame: records(frame, "paint"),
+        "must be one of reconstruct, encode",
+    ),
+    "a missing column": (
+        lambda frame: records(frame.drop(columns="width"), "encode"),
+        "missing columns: width",
+    ),
+    "text in a column of numbers": (
+        lambda frame: records(frame.assign(width="wide"), "encode"),
+        "column width",
+    ),
     "a missing value": (lambda frame: split(frame.assign(width=None), "score"), "width"),
-    "codes of a wrong width": (lambda frame: {"inputs": [[1.0]], "params": {"op": "decode"}}, "(-1, 2)"),
+    "codes of a wrong width": (
+        lambda frame: {"inputs": [[1.0]], "params": {"op": "decode"}},
+        "(-1, 2)",
+    ),
     "rows of a wrong width": (lambda frame: {"inputs": [[1.0, 2.0]]}, "expected (5,)"),
     "no rows": (lambda frame: split(frame.head(0), "encode"), "no rows"),
-    "an odd number of rows": (lambda frame: records(frame.head(3), "interpolate"), "needs pairs of rows"),
-    "too many samples": (lambda frame: {"inputs": [0], "params": {"op": "sample", "n": 10**9}}, "n = 1000000000"),
-    "a number that is none": (lambda frame: {"inputs": [0], "params": {"op": "sample", "n": "x"}}, "n"),
+    "an odd number of rows": (
+        lambda frame: records(frame.head(3), "interpolate"),
+        "needs pairs of rows",
+    ),
+    "too many samples": (
+        lambda frame: {"inputs": [0], "params": {"op": "sample", "n": 10**9}},
+        "n = 1000000000",
+    ),
+    "a number that is none": (
+        lambda frame: {"inputs": [0], "params": {"op": "sample", "n": "x"}},
+        "n",
+    ),
     "an unknown key": (lambda frame: {"rows": [1]}, "dataframe_split"),
     "no JSON": (lambda frame: b'{"inputs": [', "JSON"),
     "nothing": (lambda frame: b"", "JSON"),

@@ -17,7 +17,10 @@ from autoencoders.params.sections import Data
 
 def everything(folder: Path) -> dict[str, bytes | None]:
     """All below a folder: files with their content, folders with None."""
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
 
 
 class Intake:
@@ -65,7 +68,11 @@ class Intake:
         source, before = everything(self.source), everything(self.data)
         with pytest.raises(UserError) as caught:
             self.stages(self.section(path, **values))
-        left = {name: content for name, content in everything(self.data).items() if name.split("/")[0] != "raw"}
+        left = {
+            name: content
+            for name, content in everything(self.data).items()
+            if name.split("/")[0] != "raw"
+        }
         assert left == before  # nor any temporary file beside it
         assert everything(self.source) == source
         assert everything(Path(tempfile.gettempdir())) == {}

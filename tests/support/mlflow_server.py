@@ -27,7 +27,9 @@ def free_port() -> int:
 class Server:
     """A server that can be stopped, killed, frozen and started again at the same address."""
 
-    def __init__(self, folder: Path, database: str, port: int, *options: str, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, database: str, port: int, *options: str, **environment: str
+    ) -> None:
         self.folder, self.port, self.options, self.environment = folder, port, options, environment
         self.database = database
         self.url = f"http://127.0.0.1:{port}"
@@ -36,10 +38,32 @@ class Server:
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--workers", "1", "--serve-artifacts", "--artifacts-destination", str(self.folder / "artifacts")]
-        outer = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC"))}
-        own = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": self.database}
+        command = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+        ]
+        command += [
+            "--workers",
+            "1",
+            "--serve-artifacts",
+            "--artifacts-destination",
+            str(self.folder / "artifacts"),
+        ]
+        outer = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("MLFLOW", "DVC"))
+        }
+        own = {
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_BACKEND_STORE_URI": self.database,
+        }
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -80,7 +104,9 @@ class Server:
 
 
 @contextmanager
-def server(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def server(
+    folder: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """A server that is running, with a database of its own."""
     with postgres.server() as url:
         database = url.replace("postgresql://", "postgresql+psycopg://")

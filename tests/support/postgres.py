@@ -17,9 +17,13 @@ PASSWORD = "s3cret-w0rd"
 @contextmanager
 def server() -> Iterator[str]:
     """Gives the server's URL. Where PostgreSQL is not installed, the test is skipped, or fails where CI is set."""
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "missing")]
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [
+        Path(shutil.which("initdb") or "missing")
+    ]
     if not installed[-1].exists():
-        pytest.fail("PostgreSQL is missing") if os.environ.get("CI") else pytest.skip("PostgreSQL is not installed")
+        pytest.fail("PostgreSQL is missing") if os.environ.get("CI") else pytest.skip(
+            "PostgreSQL is not installed"
+        )
     folder = Path(tempfile.mkdtemp(dir="/tmp"))  # short: a socket's path has 107 characters at most
     (folder / "password").write_text(PASSWORD)
     with socket.socket() as free:
@@ -32,10 +36,18 @@ def server() -> Iterator[str]:
             shutil.chown(path, "postgres", "postgres")
 
     def run(program: str, *arguments: str) -> None:
-        command = [*user, str(installed[-1].with_name(program)), "-D", str(folder / "data"), *arguments]
+        command = [
+            *user,
+            str(installed[-1].with_name(program)),
+            "-D",
+            str(folder / "data"),
+            *arguments,
+        ]
         log = folder / "log"
         with log.open("a") as file:
-            done = subprocess.run(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, check=False)
+            done = subprocess.run(
+                command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, check=False
+            )
         assert done.returncode == 0, log.read_text()
 
     run("initdb", "-U", "studies", "-A", "scram-sha-256", f"--pwfile={folder / 'password'}")

@@ -21,7 +21,16 @@ QUICK = {
     "evaluate.figure_columns": 4,
 }
 # what a bare environment holds: where things are, and what pip needs to reach its index; .ci/run says the same
-BARE = ("HOME", "PATH", "LANG", "CI", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+BARE = (
+    "HOME",
+    "PATH",
+    "LANG",
+    "CI",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+)
 BARE_PREFIXES = ("PIP_", "OPENBLAS_")
 PATIENCE = 900  # seconds until what a test waits for has failed: no machine is so slow
 yaml = YAML()
@@ -40,7 +49,9 @@ def stages_that_ran(told: str) -> list[str]:
 class Repository:
     """A copy to run commands in; its git history has one commit, with all files."""
 
-    def __init__(self, folder: Path, values: Mapping[str, Any], kinds: list[str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, values: Mapping[str, Any], kinds: list[str] | None = None
+    ) -> None:
         self.folder = folder
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -89,15 +100,26 @@ class Repository:
     def environment(self) -> dict[str, str]:
         """The bare environment of a user who activated this Python's virtual environment."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        author = {f"GIT_{who}_{what}": "t@e.st" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        author = {
+            f"GIT_{who}_{what}": "t@e.st"
+            for who in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        }
         git = {
             **author,
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
         }  # no hooks or signatures of the user
-        return {**bare_environment(), **git, "PATH": path, "OMP_NUM_THREADS": "1"}  # tests run side by side
+        return {
+            **bare_environment(),
+            **git,
+            "PATH": path,
+            "OMP_NUM_THREADS": "1",
+        }  # tests run side by side
 
-    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a command in the copy; its two outputs come as one."""
         done = subprocess.run(
             command,

@@ -55,14 +55,18 @@ class Workshop:
 
     def row(self, kind: str) -> dict[str, object]:
         """What a model's card and the ranking need of its leaderboard row."""
-        numbers = dict.fromkeys(("pca_test_squared_error", "test_squared_error", "validation_squared_error"), 1.0)
+        numbers = dict.fromkeys(
+            ("pca_test_squared_error", "test_squared_error", "validation_squared_error"), 1.0
+        )
         intervals = {"test_squared_error_ci95": [0.9, 1.1], "validation_explained_variance": 0.95}
         return {"model": kind, "code_size": 2, **numbers, **intervals}
 
     def add(self, kind: str) -> str:
         """Registers a type's model, as the stage does it."""
         folder = self.folder / "model" / kind
-        return self.registry.add(folder, self.runs.trained(folder), self.row(kind), self.runs.lineage(), 0.05)
+        return self.registry.add(
+            folder, self.runs.trained(folder), self.row(kind), self.runs.lineage(), 0.05
+        )
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +74,9 @@ def workshop(
     table: Prepared, table_models: dict[str, TrainedModel], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Workshop]:
     folder = tmp_path_factory.mktemp("workshop")
-    for path in (ROOT / name for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml")):
+    for path in (
+        ROOT / name for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml")
+    ):
         (folder / path.name).symlink_to(path)
     prepared = table.rows["train"].path.parent
     shutil.copytree(prepared, folder / "data/prepared")
@@ -88,4 +94,6 @@ def workshop(
         patch.setenv("MLFLOW_TRACKING_URI", "")
         runs = Runs(description)
         registry = Registry(runs.client, "table")
-        yield Workshop(folder, replace(table, description=description), table_models, runs, registry)
+        yield Workshop(
+            folder, replace(table, description=description), table_models, runs, registry
+        )

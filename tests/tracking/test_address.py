@@ -14,9 +14,17 @@ PASSWORD = "s3cret-w0rd"
     [
         (f"http://ann:{PASSWORD}@host:5000", "http://ann:***@host:5000", "http://host:5000"),
         (f"https://ann:{PASSWORD}@host/team", "https://ann:***@host/team", "https://host/team"),
-        (f"postgresql://ann:{PASSWORD}@host/db", "postgresql://ann:***@host/db", "postgresql://host/db"),
+        (
+            f"postgresql://ann:{PASSWORD}@host/db",
+            "postgresql://ann:***@host/db",
+            "postgresql://host/db",
+        ),
         ("http://host:5000", "http://host:5000", "http://host:5000"),
-        ("sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db"),
+        (
+            "sqlite:////elsewhere/mlflow.db",
+            "sqlite:////elsewhere/mlflow.db",
+            "sqlite:////elsewhere/mlflow.db",
+        ),
         ("http://[::1]:5000", "http://[::1]:5000", "http://[::1]:5000"),
         ("foo bar", "foo bar", "foo bar"),
         (
@@ -30,14 +38,18 @@ PASSWORD = "s3cret-w0rd"
         ("http://ann:pass@word@host:5000/", "http://ann:***@host:5000/", "http://host:5000"),
     ],
 )
-def test_messages_and_files_name_the_store_without_its_password(store_root, monkeypatch, uri, shown, named):
+def test_messages_and_files_name_the_store_without_its_password(
+    store_root, monkeypatch, uri, shown, named
+):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert address.uri() == uri
     assert address.hidden(uri) == shown
     assert address.destination() == named
 
 
-def test_the_local_store_has_the_same_name_in_every_clone(store_root, monkeypatch, tmp_path_factory):
+def test_the_local_store_has_the_same_name_in_every_clone(
+    store_root, monkeypatch, tmp_path_factory
+):
     assert address.destination() == "local"
     monkeypatch.setenv("DVC_ROOT", str(tmp_path_factory.mktemp("other")))
     assert address.destination() == "local"

@@ -74,7 +74,9 @@ def test_a_failed_training_says_failed_and_why(runs, recorder):
     assert status_and_reason(runs, "f2") == ("FAILED", "DivergedError: train/penalty became nan")
 
 
-def test_an_interrupted_training_says_killed_and_a_resumed_one_goes_on_in_the_same_run(runs, recorder):
+def test_an_interrupted_training_says_killed_and_a_resumed_one_goes_on_in_the_same_run(
+    runs, recorder
+):
     interrupt(recorder, "f3")
     assert status_and_reason(runs, "f3") == ("KILLED", "interrupted by SIGINT")
     first = runs.find("f3")
@@ -152,7 +154,9 @@ def test_a_half_written_last_line_of_a_killed_process_is_left_out(runs, recorder
 
 def gone() -> psutil.Process:
     """A process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
     known = psutil.Process(process.pid)
     known.create_time()
     process.communicate()
@@ -168,9 +172,16 @@ def gone() -> psutil.Process:
         ({"host": "another name"}, "KILLED"),
     ],
 )
-def test_only_a_run_of_a_gone_process_of_this_machine_and_clone_is_marked_killed(runs, description, changed, status):
+def test_only_a_run_of_a_gone_process_of_this_machine_and_clone_is_marked_killed(
+    runs, description, changed, status
+):
     process = gone()
-    tags = {**clone.process(), "pid": str(process.pid), "process_started": str(process.create_time()), **changed}
+    tags = {
+        **clone.process(),
+        "pid": str(process.pid),
+        "process_started": str(process.create_time()),
+        **changed,
+    }
     run = runs.client.create_run(runs.experiment, tags={"fingerprint": "f4", **tags})
     assert Runs(description).client.get_run(run.info.run_id).info.status == status
 
@@ -212,7 +223,11 @@ def test_of_two_parents_that_were_made_at_once_the_oldest_stays(runs, descriptio
         found = search(self, experiment, query, order)
         if not rival:
             tags = {**begin.tags, "fingerprint": begin.fingerprint}
-            rival.append(self.client.create_run(experiment, start_time=begin.start - 1, tags=tags).info.run_id)
+            rival.append(
+                self.client.create_run(
+                    experiment, start_time=begin.start - 1, tags=tags
+                ).info.run_id
+            )
         return found
 
     monkeypatch.setattr(type(runs.sender), "search", blind)
@@ -241,7 +256,9 @@ def test_more_metrics_than_one_call_may_hold_are_all_logged(runs, recorder):
     assert [step for step, _ in curve(runs, found.info.run_id)] == list(range(1, 601))
 
 
-def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(runs, tracked_root, monkeypatch):
+def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(
+    runs, tracked_root, monkeypatch
+):
     for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml"):
         (tracked_root / name).symlink_to(Path(name).resolve())
     monkeypatch.chdir(tracked_root)
@@ -261,7 +278,9 @@ def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(runs, t
     }
 
 
-def test_a_record_for_another_store_waits_for_that_store(runs, recorder, description, monkeypatch, tmp_path):
+def test_a_record_for_another_store_waits_for_that_store(
+    runs, recorder, description, monkeypatch, tmp_path
+):
     with recorder.training(PARAMS, "f7", resumed=False):
         pass
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
@@ -272,7 +291,9 @@ def test_a_record_for_another_store_waits_for_that_store(runs, recorder, descrip
     assert waiting() == []
 
 
-def test_a_record_that_the_store_refuses_is_moved_aside_and_holds_up_no_other(runs, recorder, tracked_root, capsys):
+def test_a_record_that_the_store_refuses_is_moved_aside_and_holds_up_no_other(
+    runs, recorder, tracked_root, capsys
+):
     with recorder.training({**PARAMS, "a name with = and ( )": 1}, "f8", resumed=False):
         pass
     with recorder.training(PARAMS, "f9", resumed=False):

@@ -28,7 +28,10 @@ def test_four_processes_that_come_first_at_once_create_one_whole_store(store_roo
     import time
 
     start = str(time.time() + 3)
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, start], stderr=subprocess.PIPE) for _ in range(4)]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, start], stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
     told = [writer.communicate()[1].decode() for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 4, told
     client = store.open_store()
@@ -41,7 +44,9 @@ def test_four_processes_that_come_first_at_once_create_one_whole_store(store_roo
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_a_moved_store_finds_its_artifacts_and_writes_to_the_new_place(store_root, tmp_path_factory, monkeypatch):
+def test_a_moved_store_finds_its_artifacts_and_writes_to_the_new_place(
+    store_root, tmp_path_factory, monkeypatch
+):
     client = store.open_store()
     run = client.create_run(store.experiment(client, "autoencoder-digits"))
     client.log_text(run.info.run_id, "before", "note.txt")
@@ -64,7 +69,10 @@ def test_a_half_made_database_of_a_killed_process_is_replaced(store_root):
     (store_root / "mlruns").mkdir()
     (store_root / "mlruns/mlflow.db.new").write_bytes(b"SQLite format 3\0 and no more")
     client = store.open_store()
-    assert client.get_experiment(store.experiment(client, "autoencoder-digits")).name == "autoencoder-digits"
+    assert (
+        client.get_experiment(store.experiment(client, "autoencoder-digits")).name
+        == "autoencoder-digits"
+    )
 
 
 def test_the_users_own_tracking_server_wins(store_root, monkeypatch):

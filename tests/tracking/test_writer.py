@@ -79,7 +79,9 @@ def test_a_server_that_does_not_answer_is_told_in_one_line_and_nothing_is_lost(
     assert b"FINISHED" in path.read_bytes()
 
 
-def test_a_locked_database_stops_no_training_and_gets_its_run_later(tracked_root, description, capfd):
+def test_a_locked_database_stops_no_training_and_gets_its_run_later(
+    tracked_root, description, capfd
+):
     with closing(sqlite3.connect(tracked_root / "mlruns/mlflow.db")) as other:
         other.execute("BEGIN EXCLUSIVE")
         train(description)

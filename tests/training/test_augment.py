@@ -25,12 +25,20 @@ def test_maps_are_those_of_torch(shape):
     x = torch.rand(4, math.prod(shape), generator=noise())
     right, down, turn, wide, tall, shear = (2 * torch.rand(4, 6, generator=noise(1)) - 1).T
     angle = TURN * turn
-    across = [angle.cos() * (1 + STRETCH * wide), STRETCH * shear - angle.sin(), 2 * SHIFT / width * right]
+    across = [
+        angle.cos() * (1 + STRETCH * wide),
+        STRETCH * shear - angle.sin(),
+        2 * SHIFT / width * right,
+    ]
     along = [angle.sin(), angle.cos() * (1 + STRETCH * tall), 2 * SHIFT / height * down]
     theta = torch.stack([torch.stack(across, 1), torch.stack(along, 1)], 1)
     images = x.reshape(4, height, width, colours).permute(0, 3, 1, 2)
     grid = affine_grid(theta, list(images.shape), align_corners=False)
-    wanted = grid_sample(images, grid, padding_mode="border", align_corners=False).permute(0, 2, 3, 1).reshape(4, -1)
+    wanted = (
+        grid_sample(images, grid, padding_mode="border", align_corners=False)
+        .permute(0, 2, 3, 1)
+        .reshape(4, -1)
+    )
     torch.testing.assert_close(moved(x, shape, 1.0, noise(1)), wanted)
 
 

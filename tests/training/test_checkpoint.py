@@ -16,7 +16,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "last.ckpt"
 
 
-@pytest.mark.parametrize("content", [b"second", b"first"], ids=["new", "old: the writer was killed between"])
+@pytest.mark.parametrize(
+    "content", [b"second", b"first"], ids=["new", "old: the writer was killed between"]
+)
 def test_a_checkpoint_that_was_written_is_whole(path, content):
     path.write_bytes(content)
     assert broken_checkpoint(path) is None

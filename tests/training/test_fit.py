@@ -40,14 +40,18 @@ def data(digits: Path) -> Prepared:
     return load_prepared(digits)
 
 
-def trained(kind: str, params: Params, data: Prepared, folder: Path, *, until: int | None = None) -> Fitted:
+def trained(
+    kind: str, params: Params, data: Prepared, folder: Path, *, until: int | None = None
+) -> Fitted:
     def log(epoch: int, means: dict[str, float]) -> None:
         if epoch == until:
             raise StopError
 
     with ResumePoint(folder / "resume") as resume:
         resume.every = 0.0  # seconds: a checkpoint each epoch
-        return fit(params.plan(kind, data.description.facts), data, fingerprint="f", resume=resume, log=log)
+        return fit(
+            params.plan(kind, data.description.facts), data, fingerprint="f", resume=resume, log=log
+        )
 
 
 def same(a: Fitted, b: Fitted) -> bool:
@@ -73,7 +77,8 @@ def test_a_training_that_was_stopped_in_any_epoch_ends_with_the_same_weights_and
 def test_a_training_without_log_or_resume_point_is_the_same_training(params, data, tmp_path):
     params = params.override({**QUICK, "train.epochs": 2})
     assert same(
-        fit(params.plan("denoising", data.description.facts), data), trained("denoising", params, data, tmp_path)
+        fit(params.plan("denoising", data.description.facts), data),
+        trained("denoising", params, data, tmp_path),
     )
 
 
@@ -89,9 +94,14 @@ def test_each_epoch_is_logged_once_with_what_the_history_keeps(params, data):
 
 def test_a_log_tells_each_epoch_in_a_line(params, data, capsys):
     params = params.override({**QUICK, "train.epochs": 2})
-    history = fit(params.plan("sparse", data.description.facts), data, callbacks=[Progress("sparse")]).history
+    history = fit(
+        params.plan("sparse", data.description.facts), data, callbacks=[Progress("sparse")]
+    ).history
     parts = [(means["train/reconstruction_loss"], means[CRITERION]) for means in history]
-    lines = [f"epoch {n}/2 sparse train {train:.4f} val {val:.4f}" for n, (train, val) in enumerate(parts, 1)]
+    lines = [
+        f"epoch {n}/2 sparse train {train:.4f} val {val:.4f}"
+        for n, (train, val) in enumerate(parts, 1)
+    ]
     assert capsys.readouterr().out.splitlines() == lines
 
 
@@ -122,12 +132,18 @@ def test_the_seed_decides_everything(params, data, tmp_path):
         ("sparse", {"models.sparse.weight": 0.0}),
     ],
 )
-def test_with_weight_0_a_whole_training_equals_undercomplete_exactly(kind, own, params, data, tmp_path):
+def test_with_weight_0_a_whole_training_equals_undercomplete_exactly(
+    kind, own, params, data, tmp_path
+):
     params = params.override({**QUICK, **own, "network.code_activation": "sigmoid"}).override({})
-    params = params.model_copy(update={"models": params.models.model_copy(update={"variational": None})})
+    params = params.model_copy(
+        update={"models": params.models.model_copy(update={"variational": None})}
+    )
     plain = trained("undercomplete", params, data, tmp_path / "plain")
     limit = trained(kind, params, data, tmp_path / "limit")
-    assert all(torch.equal(v, limit.model.state_dict()[k]) for k, v in plain.model.state_dict().items())
+    assert all(
+        torch.equal(v, limit.model.state_dict()[k]) for k, v in plain.model.state_dict().items()
+    )
     assert [e[CRITERION] for e in plain.history] == [e[CRITERION] for e in limit.history]
 
 
@@ -142,7 +158,9 @@ def test_a_loss_that_becomes_nan_or_inf_stops_with_causes_and_keeps_the_last_goo
     original = Variational.loss
     monkeypatch.setattr(Variational, "loss", loss)
     with pytest.raises(DivergedError) as told:
-        trained("variational", params.override({**QUICK, "train.learning_rate": 0.01}), data, tmp_path)
+        trained(
+            "variational", params.override({**QUICK, "train.learning_rate": 0.01}), data, tmp_path
+        )
     assert f"train/reconstruction_loss became {value} in epoch 3. Likely causes:" in str(told.value)
     assert "train.learning_rate = 0.01 is too high" in str(told.value)
     kept = tmp_path / "resume/last.ckpt"
@@ -154,8 +172,15 @@ def test_a_loss_that_becomes_nan_or_inf_stops_with_causes_and_keeps_the_last_goo
 
 def test_weights_that_overflow_stop_the_training(params, data, tmp_path):
     """A step multiplies each weight by 1 - rate * decay: by less than 1 in the first epoch, by -39 in the last ones."""
-    wild = {"train.learning_rate": 1.0, "train.weight_decay": 40.0, "train.epochs": 30, "train.warmup": 0.9}
-    with pytest.raises(DivergedError, match=r"became (nan|inf) in epoch \d+.*the last good checkpoint is kept"):
+    wild = {
+        "train.learning_rate": 1.0,
+        "train.weight_decay": 40.0,
+        "train.epochs": 30,
+        "train.warmup": 0.9,
+    }
+    with pytest.raises(
+        DivergedError, match=r"became (nan|inf) in epoch \d+.*the last good checkpoint is kept"
+    ):
         trained("variational", params.override({**QUICK, **wild}), data, tmp_path)
     kept = torch.load(tmp_path / "resume/last.ckpt", weights_only=True)
     assert all(torch.isfinite(v).all() for v in kept["state_dict"].values())
@@ -168,7 +193,9 @@ def test_a_loss_that_is_nan_at_once_says_that_there_is_no_checkpoint(params, dat
 
 
 def test_training_stops_when_patience_is_over_and_gives_the_best_weights(params, data, tmp_path):
-    params = params.override({**QUICK, "train.epochs": 200, "train.patience": 3, "train.learning_rate": 0.3})
+    params = params.override(
+        {**QUICK, "train.epochs": 200, "train.patience": 3, "train.learning_rate": 0.3}
+    )
     fitted = trained("undercomplete", params, data, tmp_path)
     errors = [means[CRITERION] for means in fitted.history]
     best = errors.index(min(errors)) + 1
@@ -176,7 +203,9 @@ def test_training_stops_when_patience_is_over_and_gives_the_best_weights(params,
     assert fitted.model.description.epochs == len(errors) == best + 3
 
 
-def test_binarised_rows_are_0_or_1_with_their_values_chance_and_drawn_anew_in_each_epoch(params, data, monkeypatch):
+def test_binarised_rows_are_0_or_1_with_their_values_chance_and_drawn_anew_in_each_epoch(
+    params, data, monkeypatch
+):
     seen: list[torch.Tensor] = []
 
     def loss(self: Undercomplete, x: torch.Tensor, generator: torch.Generator) -> Loss:
@@ -187,21 +216,37 @@ def test_binarised_rows_are_0_or_1_with_their_values_chance_and_drawn_anew_in_ea
     original = Undercomplete.loss
     monkeypatch.setattr(Undercomplete, "loss", loss)
     drawn = replace(data, description=replace(data.description, binarise=True))
-    fit(params.override({**QUICK, "train.epochs": 40}).plan("undercomplete", drawn.description.facts), drawn)
+    fit(
+        params.override({**QUICK, "train.epochs": 40}).plan(
+            "undercomplete", drawn.description.facts
+        ),
+        drawn,
+    )
     epochs = torch.cat(seen).unflatten(0, (40, -1))
     assert set(epochs.unique().tolist()) == {0.0, 1.0}
-    assert len({tuple(epoch.mean(0).tolist()) for epoch in epochs}) == 40  # the rows' order alone changes no mean
+    assert (
+        len({tuple(epoch.mean(0).tolist()) for epoch in epochs}) == 40
+    )  # the rows' order alone changes no mean
     rows = data.scaled(data.sample("train"))
     deviation = np.sqrt((rows * (1 - rows)).mean(0) / len(rows) / 40)
     assert (np.abs(epochs.mean((0, 1)).numpy() - rows.mean(0)) < 5 * deviation + 1e-6).all()
 
 
 def test_epochs_in_which_the_kl_warms_up_are_never_the_best(params, data, tmp_path):
-    params = params.override({**QUICK, "models.variational.warmup": 0.95, "models.variational.beta": 8.0})
-    fitted = trained("variational", params.override({"train.epochs": 60, "train.learning_rate": 0.02}), data, tmp_path)
+    params = params.override(
+        {**QUICK, "models.variational.warmup": 0.95, "models.variational.beta": 8.0}
+    )
+    fitted = trained(
+        "variational",
+        params.override({"train.epochs": 60, "train.learning_rate": 0.02}),
+        data,
+        tmp_path,
+    )
     assert fitted.model.description.best_epoch > 57
     errors = [means[CRITERION] for means in fitted.history]
-    assert min(errors) < min(errors[57:])  # the test means something: a warm-up epoch had the lower error
+    assert min(errors) < min(
+        errors[57:]
+    )  # the test means something: a warm-up epoch had the lower error
 
 
 def test_validation_error_is_the_clean_error_of_the_saved_weights(params, data, tmp_path):
@@ -209,12 +254,19 @@ def test_validation_error_is_the_clean_error_of_the_saved_weights(params, data, 
     model = fitted.model.eval()
     x = model.scaled(torch.from_numpy(data.sample("validation")))
     clean = model.autoencoder.reconstruction_loss(model.autoencoder.encode(x), x).mean().item()
-    assert math.isclose(clean, fitted.history[model.description.best_epoch - 1][CRITERION], rel_tol=1e-5)
+    assert math.isclose(
+        clean, fitted.history[model.description.best_epoch - 1][CRITERION], rel_tol=1e-5
+    )
 
 
 def test_clipping_bounds_what_a_step_may_change(params, data, tmp_path):
     free, clipped = (
-        trained("undercomplete", params.override({**QUICK, "train.gradient_clip": clip}), data, tmp_path / str(clip))
+        trained(
+            "undercomplete",
+            params.override({**QUICK, "train.gradient_clip": clip}),
+            data,
+            tmp_path / str(clip),
+        )
         for clip in (0.0, 1e-3)
     )
     assert not same(free, clipped)
@@ -255,7 +307,9 @@ def test_an_epoch_holds_every_row_once_in_batches_of_the_same_size(where, tmp_pa
 
 def test_rows_are_shuffled_by_the_generator_alone(where, tmp_path):
     rows = numbered(tmp_path, 100)
-    first, again, other = (torch.cat(list(Batches(rows, 16, seeded(seed))))[:, 0] for seed in (1, 1, 2))
+    first, again, other = (
+        torch.cat(list(Batches(rows, 16, seeded(seed))))[:, 0] for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert not torch.equal(first, torch.arange(100.0))
@@ -281,9 +335,16 @@ def test_devices_share_each_chunk_and_leave_out_a_last_one_with_too_few_rows(whe
 
 @pytest.mark.parametrize(
     ("asked", "width", "precision"),
-    [("auto", 32, "32-true"), ("32-true", 4096, "32-true"), ("bf16-mixed", 32, "bf16-mixed"), ("auto", 4096, "fast")],
+    [
+        ("auto", 32, "32-true"),
+        ("32-true", 4096, "32-true"),
+        ("bf16-mixed", 32, "bf16-mixed"),
+        ("auto", 4096, "fast"),
+    ],
 )
-def test_bf16_is_taken_where_it_is_asked_for_or_the_network_is_wide(asked, width, precision, params, data):
+def test_bf16_is_taken_where_it_is_asked_for_or_the_network_is_wide(
+    asked, width, precision, params, data
+):
     values = {"network.nodes_per_layer": [width, width], "train.precision": asked}
     params, facts = params.override({**QUICK, **values}), data.description.facts
     pair = build("undercomplete", params.plan("undercomplete", facts).architecture, {})
@@ -299,15 +360,23 @@ def test_with_bf16_products_weights_and_evaluation_stay_fp32_and_the_error_is_as
 ):
     params = params.override({**QUICK, "train.epochs": 8, "train.trim": trim})
     full = trained(kind, params, data, tmp_path / "full")
-    mixed = trained(kind, params.override({"train.precision": "bf16-mixed"}), data, tmp_path / "mixed")
+    mixed = trained(
+        kind, params.override({"train.precision": "bf16-mixed"}), data, tmp_path / "mixed"
+    )
     assert mixed.model.description.params["train.precision"] == "bf16-mixed"
     assert {weight.dtype for weight in mixed.model.autoencoder.parameters()} == {torch.float32}
     assert not same(full, mixed)
     assert mixed.history[-1][CRITERION] == pytest.approx(full.history[-1][CRITERION], rel=0.05)
     if not trim:
         x = mixed.model.scaled(torch.from_numpy(data.sample("validation")))
-        clean = mixed.model.autoencoder.reconstruction_loss(mixed.model.autoencoder.encode(x), x).mean().item()
-        assert clean == pytest.approx(mixed.history[mixed.model.description.best_epoch - 1][CRITERION], rel=1e-5)
+        clean = (
+            mixed.model.autoencoder.reconstruction_loss(mixed.model.autoencoder.encode(x), x)
+            .mean()
+            .item()
+        )
+        assert clean == pytest.approx(
+            mixed.history[mixed.model.description.best_epoch - 1][CRITERION], rel=1e-5
+        )
 
 
 class Threads(pl.Callback):
@@ -332,7 +401,9 @@ def test_a_single_epoch_has_no_warm_up_of_beta(params, data):
     given = {**QUICK, "train.epochs": 1, "models.variational.warmup": 0.5}
     with_beta, without = (
         fit(
-            params.override({**given, "models.variational.beta": beta}).plan("variational", data.description.facts),
+            params.override({**given, "models.variational.beta": beta}).plan(
+                "variational", data.description.facts
+            ),
             data,
         ).history[0]
         for beta in (10.0, 0.0)
@@ -354,7 +425,10 @@ def module(params: Params, kind: str, data: Prepared, trim: float) -> TrainingMo
 @pytest.mark.parametrize("trim", [0.1, 0.25, 0.5])
 def test_the_rows_left_out_of_a_batch_are_the_ones_that_are_rebuilt_worst(kind, trim, params, data):
     shell = module(params, kind, data, trim)
-    autoencoder, x = shell.model.autoencoder, shell.model.scaled(torch.from_numpy(data.sample("test", 50)))
+    autoencoder, x = (
+        shell.model.autoencoder,
+        shell.model.scaled(torch.from_numpy(data.sample("test", 50))),
+    )
     kept = {tuple(row) for row in shell.trimmed(x).tolist()}
     with torch.no_grad():
         error = autoencoder.reconstruction_loss(autoencoder.encode(x), x)
@@ -387,7 +461,9 @@ def test_nothing_is_left_out_before_a_fifth_of_the_training(kind, params, data):
     trims, epochs = Trims(), 10
     runs = [
         fit(
-            params.override({**QUICK, "train.epochs": epochs, "train.trim": trim}).plan(kind, data.description.facts),
+            params.override({**QUICK, "train.epochs": epochs, "train.trim": trim}).plan(
+                kind, data.description.facts
+            ),
             data,
             callbacks=callbacks,
         )
@@ -410,7 +486,9 @@ def test_trimming_keeps_a_training_from_learning_its_anomalies(params, data, tmp
     for trim in (0.0, 0.2):
         changed = params.override({**QUICK, "train.epochs": 8, "train.trim": trim})
         model = fit(changed.plan("undercomplete", data.description.facts), contaminated).model
-        errors = [np.square(model.reconstruct(rows) - rows).sum(1).mean() for rows in (spoilt[bad], clean)]
+        errors = [
+            np.square(model.reconstruct(rows) - rows).sum(1).mean() for rows in (spoilt[bad], clean)
+        ]
         told.append(errors[0] / errors[1])
     assert told[1] > 2 * told[0]
 
@@ -432,12 +510,16 @@ def test_the_learning_rate_rises_linearly_and_falls_to_0_along_a_cosine():
 def test_every_step_takes_its_own_place_in_the_schedule(batches_a_step, params, data, monkeypatch):
     rates = []
     update = LeanAdamW.update
-    monkeypatch.setattr(LeanAdamW, "update", lambda self, rate, clip: (rates.append(rate), update(self, rate, clip)))
+    monkeypatch.setattr(
+        LeanAdamW, "update", lambda self, rate, clip: (rates.append(rate), update(self, rate, clip))
+    )
     monkeypatch.setattr(machine, "BATCHES_A_STEP", batches_a_step)
     fit(params.override(QUICK).plan("undercomplete", data.description.facts), data)
     train = params.plan("undercomplete", data.description.facts).train
     steps = QUICK["train.epochs"] * math.ceil(len(data.rows["train"]) / train.batch_size)
-    assert rates == [train.learning_rate * warmup_cosine(step, steps, train.warmup) for step in range(steps)]
+    assert rates == [
+        train.learning_rate * warmup_cosine(step, steps, train.warmup) for step in range(steps)
+    ]
 
 
 def test_the_process_of_another_device_leaves_the_new_checkpoint_to_the_first(tmp_path):

@@ -32,7 +32,9 @@ def test_updates_are_those_of_torch_bit_for_bit():
         gradients(usual)
         theirs.param_groups[0]["lr"] = rate
         theirs.step()
-    assert all(torch.equal(a, b) for a, b in zip(lean.parameters(), usual.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(lean.parameters(), usual.parameters(), strict=True)
+    )
 
 
 def test_an_optimizer_goes_on_from_its_saved_state():
@@ -50,7 +52,9 @@ def test_an_optimizer_goes_on_from_its_saved_state():
         for model, optimizer in ((whole, first), (part, second)):
             gradients(model)
             optimizer.update(rate)
-    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), part.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(whole.parameters(), part.parameters(), strict=True)
+    )
 
 
 def test_gradients_are_forgotten():
@@ -74,7 +78,9 @@ def test_bf16_copies_train_as_autocast_does_bit_for_bit():
         usual.param_groups[0]["lr"] = rate
         usual.step()
     assert {weight.dtype for weight in ours.parameters()} == {torch.float32}
-    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True)
+    )
 
 
 def test_gradients_are_clipped_as_torch_clips_them():
@@ -88,4 +94,6 @@ def test_gradients_are_clipped_as_torch_clips_them():
         norm = nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
         usual.update(rate)
         assert norm > 0.5
-    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True)
+    )

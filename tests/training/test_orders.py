@@ -33,7 +33,9 @@ def test_a_linear_undercomplete_model_finds_pcas_subspace_and_error(params: Para
     model = fit(params.override(LINEAR).plan("undercomplete", data.description.facts), data).model
     x = data.scaled(data.sample("train"))
     pca = PrincipalComponents([x]).at(3)
-    weights = model.autoencoder.decoder[0].weight.detach().numpy()  # its columns span the reconstructions
+    weights = (
+        model.autoencoder.decoder[0].weight.detach().numpy()
+    )  # its columns span the reconstructions
     assert np.rad2deg(subspace_angles(weights, pca.components.T)).max() < 5
     error = squared_error(x, data.scaled(model.reconstruct(data.sample("train")))).mean()
     least = squared_error(x, pca.reconstruct(x)).mean()
@@ -50,8 +52,15 @@ def test_a_larger_penalty_makes_flatter_encoders(params: Params, data: Prepared)
 
 
 def test_sparse_codes_are_sparser_than_others(params: Params, data: Prepared):
-    values = {**QUICK, "network.code_size": 16, "models.sparse.sparsity": 0.05, "models.sparse.weight": 0.3}
-    values |= {f"models.{kind}.network.code_activation": "sigmoid" for kind in ("undercomplete", "sparse")}
+    values = {
+        **QUICK,
+        "network.code_size": 16,
+        "models.sparse.sparsity": 0.05,
+        "models.sparse.weight": 0.3,
+    }
+    values |= {
+        f"models.{kind}.network.code_activation": "sigmoid" for kind in ("undercomplete", "sparse")
+    }
     active = {}
     for kind in ("undercomplete", "sparse"):
         active[kind] = (

@@ -13,7 +13,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`open_storage` switches Optuna's ExperimentalWarning off for its process; pytest switches it on again."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.filterwarnings(f"ignore::{ExperimentalWarning.__module__}.ExperimentalWarning"))
+            item.add_marker(
+                pytest.mark.filterwarnings(
+                    f"ignore::{ExperimentalWarning.__module__}.ExperimentalWarning"
+                )
+            )
 
 
 @pytest.fixture

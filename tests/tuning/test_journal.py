@@ -57,7 +57,9 @@ def write(path: Path, content: list[bytes]) -> bytes:
 
 def number_of(path: Path, operation: int, nth: int = 0) -> int:
     """Where the n-th line with this op_code stands."""
-    return [n for n, line in enumerate(lines(path)) if json.loads(line)["op_code"] == operation][nth]
+    return [n for n, line in enumerate(lines(path)) if json.loads(line)["op_code"] == operation][
+        nth
+    ]
 
 
 def test_a_journal_that_is_whole_cut_or_missing_is_nothing_to_tell(path):
@@ -75,7 +77,9 @@ def test_the_first_broken_line_is_named_with_its_place_and_the_way_out(path, gar
     write(path, [*content[:at], garbage, *content[at:], garbage])
     told = broken_journal(path)
     offset = sum(len(line) + 1 for line in content[:at])
-    assert told.startswith(f"{path}: line {at + 1} (from byte {offset} on) can't be read: {garbage[:40]!r}; ")
+    assert told.startswith(
+        f"{path}: line {at + 1} (from byte {offset} on) can't be read: {garbage[:40]!r}; "
+    )
     assert "`ae doctor --fix`" in told
     if at < len(content) or garbage[:1] != b"{":
         with pytest.raises(UserError) as caught:

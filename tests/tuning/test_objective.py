@@ -65,7 +65,9 @@ def runs(data: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 
 @pytest.fixture
-def tried(spaced: Params, data: Prepared, runs: Runs) -> Callable[..., tuple[FrozenTrial, MlflowRun]]:
+def tried(
+    spaced: Params, data: Prepared, runs: Runs
+) -> Callable[..., tuple[FrozenTrial, MlflowRun]]:
     """Runs one trial with given values; gives it as the study and as MLflow has it."""
 
     def run(
@@ -104,9 +106,16 @@ def study_of(params: Params, pruner: optuna.pruners.BasePruner | None = None) ->
 def test_a_trials_result_is_that_of_an_ordinary_training_with_its_values(tried, spaced, data, kind):
     own = {"models.variational.warmup": 0.25} if kind == "variational" else {}
     trial, _ = tried(kind, {**VALUES, **own})
-    fitted = fit(spaced.override({**VALUES, **own, "train.epochs": EPOCHS}).plan(kind, data.description.facts), data)
+    fitted = fit(
+        spaced.override({**VALUES, **own, "train.epochs": EPOCHS}).plan(
+            kind, data.description.facts
+        ),
+        data,
+    )
     x = data.sample("validation") / data.scale
-    errors = np.square(x - fitted.model.reconstruct(data.sample("validation")) / data.scale, dtype=np.float64)
+    errors = np.square(
+        x - fitted.model.reconstruct(data.sample("validation")) / data.scale, dtype=np.float64
+    )
     deviations = np.square(x - (data.sample("train") / data.scale).mean(0), dtype=np.float64)
     assert trial.user_attrs[RESULT] == {
         "squared_error": errors.sum(1).mean(),
@@ -135,10 +144,15 @@ def test_reconstruct_minimises_the_error_alone_and_reports_each_epochs(tried, sp
     spaced = spaced.override({"tune.goal": "reconstruct"})
     trial, _ = tried("undercomplete", params=spaced)
     history = fit(
-        spaced.override({**VALUES, "train.epochs": EPOCHS}).plan("undercomplete", data.description.facts), data
+        spaced.override({**VALUES, "train.epochs": EPOCHS}).plan(
+            "undercomplete", data.description.facts
+        ),
+        data,
     ).history
     assert trial.values == [trial.user_attrs[RESULT]["squared_error"]]
-    assert trial.intermediate_values == {epoch: means[CRITERION] for epoch, means in enumerate(history, 1)}
+    assert trial.intermediate_values == {
+        epoch: means[CRITERION] for epoch, means in enumerate(history, 1)
+    }
 
 
 def test_mlflow_has_a_finished_trials_values_result_and_curve(tried):
@@ -154,7 +168,9 @@ def test_mlflow_has_a_finished_trials_values_result_and_curve(tried):
 
 def test_a_pruned_trial_ends_well_and_says_so(tried, spaced):
     params = spaced.override({"tune.goal": "reconstruct"})
-    trial, run = tried("undercomplete", params=params, pruner=optuna.pruners.ThresholdPruner(upper=0.0))
+    trial, run = tried(
+        "undercomplete", params=params, pruner=optuna.pruners.ThresholdPruner(upper=0.0)
+    )
     assert trial.state == TrialState.PRUNED
     assert list(trial.intermediate_values) == [1]
     assert not {RESULT, REASON} & trial.user_attrs.keys()
@@ -182,7 +198,9 @@ def test_values_that_do_not_fit_fail_their_trial_alone(tried, spaced):
     params = spaced.override({"models.sparse.penalty": "top_k", "models.sparse.k": 4})
     trial, run = tried("sparse", {**VALUES, "network.code_size": 3}, params=params)
     assert trial.state == TrialState.FAIL
-    assert trial.user_attrs[REASON].startswith("ParameterError: models.sparse.k = 4: must be at most the code size, 3")
+    assert trial.user_attrs[REASON].startswith(
+        "ParameterError: models.sparse.k = 4: must be at most the code size, 3"
+    )
     assert run.info.status == "FAILED"
 
 
@@ -202,7 +220,10 @@ def test_an_interrupted_trial_is_left_to_be_tried_again(tried):
     trial, run = tried("undercomplete", each_epoch=interrupt)
     assert trial.state == TrialState.RUNNING
     assert not {RESULT, REASON} & trial.user_attrs.keys()
-    assert (run.info.status, run.data.tags["reason"]) == ("KILLED", "the dvc that started this stage is gone")
+    assert (run.info.status, run.data.tags["reason"]) == (
+        "KILLED",
+        "the dvc that started this stage is gone",
+    )
 
 
 def test_drawn_values_are_of_the_parameters_own_kind_and_inside_of_the_space(spaced):

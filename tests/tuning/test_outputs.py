@@ -8,7 +8,12 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoencoders.core.errors import UserError
@@ -37,11 +42,22 @@ def tune(params: Params) -> Callable[[str], Tune]:
 def values(code_size: int) -> dict[str, Any]:
     """A trial's values, different ones for each code size."""
     activation = ["silu", "relu"][code_size % 2]
-    return {"network.code_size": code_size, "network.activation": activation, "train.learning_rate": code_size / 1e3}
+    return {
+        "network.code_size": code_size,
+        "network.activation": activation,
+        "train.learning_rate": code_size / 1e3,
+    }
 
 
-def complete(code_size: int, error: float, kept: float, goal: str = "compress", **attributes: Any) -> FrozenTrial:
-    result = {"squared_error": error, "explained_variance": kept, "code_size": code_size, "epochs": 3}
+def complete(
+    code_size: int, error: float, kept: float, goal: str = "compress", **attributes: Any
+) -> FrozenTrial:
+    result = {
+        "squared_error": error,
+        "explained_variance": kept,
+        "code_size": code_size,
+        "epochs": 3,
+    }
     return create_trial(
         values=[error, code_size] if goal == "compress" else [error],
         params=values(code_size),
@@ -54,7 +70,11 @@ def ended(state: TrialState, *, epochs: int = 0, **attributes: Any) -> FrozenTri
     """A trial that was pruned or failed."""
     reports = {epoch: 1.0 / epoch for epoch in range(1, epochs + 1)}
     return create_trial(
-        state=state, params=values(9), distributions=SPACE, user_attrs=attributes, intermediate_values=reports
+        state=state,
+        params=values(9),
+        distributions=SPACE,
+        user_attrs=attributes,
+        intermediate_values=reports,
     )
 
 
@@ -63,13 +83,19 @@ FAILED = {REASON: 'DivergedError: it said "no", twice\nand again'}
 
 def study(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The trials as a study numbers and dates them."""
-    made = optuna.create_study(directions=["minimize"] * max(len(trial.values or [0.0]) for trial in trials))
+    made = optuna.create_study(
+        directions=["minimize"] * max(len(trial.values or [0.0]) for trial in trials)
+    )
     made.add_trials(trials)
     return made.trials
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 # the trial that is taken
@@ -78,14 +104,19 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("trials", "best"),
     [
-        ([(8, 1.0, 0.95), (4, 2.0, 0.91), (3, 3.0, 0.89)], 1),  # the smallest of those that keep enough
+        (
+            [(8, 1.0, 0.95), (4, 2.0, 0.91), (3, 3.0, 0.89)],
+            1,
+        ),  # the smallest of those that keep enough
         ([(8, 1.0, 0.95), (4, 2.0, KEPT)], 1),  # just enough is enough
         ([(4, 2.0, 0.91), (4, 1.5, 0.93), (4, 1.7, 0.99)], 1),  # of equal codes the least error
         ([(2, 3.0, 0.5), (8, 1.0, 0.89), (4, 2.0, 0.7)], 1),  # none keeps enough: the least error
         ([(4, 1.0, 0.95), (4, 1.0, 0.95)], 0),  # of equal ones the first
     ],
 )
-def test_compress_takes_the_smallest_code_that_keeps_the_variance_and_else_the_least_error(tune, trials, best):
+def test_compress_takes_the_smallest_code_that_keeps_the_variance_and_else_the_least_error(
+    tune, trials, best
+):
     made = study([complete(*trial) for trial in trials])
     assert taken(made, tune("compress")).number == best
 
@@ -96,15 +127,29 @@ def test_reconstruct_takes_the_least_error_whatever_the_code_and_the_variance(tu
 
 
 def test_only_complete_trials_are_taken(tune):
-    made = study([ended(TrialState.PRUNED, epochs=2), ended(TrialState.FAIL, **FAILED), complete(8, 5.0, 0.1)])
+    made = study(
+        [
+            ended(TrialState.PRUNED, epochs=2),
+            ended(TrialState.FAIL, **FAILED),
+            complete(8, 5.0, 0.1),
+        ]
+    )
     assert taken(made, tune("compress")).number == 2
 
 
 def test_without_a_complete_trial_the_reasons_are_told_and_the_folder_stays(tune, tmp_path):
-    made = study([ended(TrialState.FAIL, reason="it diverged"), ended(TrialState.PRUNED), ended(TrialState.PRUNED)])
+    made = study(
+        [
+            ended(TrialState.FAIL, reason="it diverged"),
+            ended(TrialState.PRUNED),
+            ended(TrialState.PRUNED),
+        ]
+    )
     (tmp_path / "sparse").mkdir()
     (tmp_path / "sparse" / "old").touch()
-    with pytest.raises(UserError, match=r"^none of 3 trials is complete: it diverged; pruned; raise tune.n_trials"):
+    with pytest.raises(
+        UserError, match=r"^none of 3 trials is complete: it diverged; pruned; raise tune.n_trials"
+    ):
         write_study(tmp_path / "sparse", "s", made, tune("reconstruct"))
     assert list(contents(tmp_path)) == ["sparse/old"]
 
@@ -113,14 +158,20 @@ def test_without_a_complete_trial_the_reasons_are_told_and_the_folder_stays(tune
 
 
 def test_the_table_has_a_line_a_trial_with_state_values_results_and_reason():
-    trials = [complete(4, 2.0, 0.95), ended(TrialState.FAIL, epochs=2, **FAILED), ended(TrialState.PRUNED, epochs=1)]
+    trials = [
+        complete(4, 2.0, 0.95),
+        ended(TrialState.FAIL, epochs=2, **FAILED),
+        ended(TrialState.PRUNED, epochs=1),
+    ]
     rows = list(csv.DictReader(io.StringIO(table(study(trials)))))
     assert list(rows[0]) == ["trial", "state", *RESULTS, *SPACE, "reason"]
     assert [row["trial"] for row in rows] == ["0", "1", "2"]
     assert [row["state"] for row in rows] == ["complete", "fail", "pruned"]
     assert [row["epochs"] for row in rows] == ["3", "2", "1"]
     assert [row["reason"] for row in rows] == ["", FAILED[REASON], ""]
-    assert rows[0] == rows[0] | {name: str(value) for name, value in trials[0].user_attrs[RESULT].items()}
+    assert rows[0] == rows[0] | {
+        name: str(value) for name, value in trials[0].user_attrs[RESULT].items()
+    }
     for row, trial in zip(rows, trials, strict=True):
         assert row == row | {name: str(value) for name, value in trial.params.items()}
 
@@ -146,7 +197,12 @@ MANY = [(4, 2.0, 0.91), (8, 1.0, 0.95), (3, 3.0, 0.89), (16, 0.5, 0.98), (9, 0.9
 
 
 def many(goal: str) -> list[FrozenTrial]:
-    return study([*(complete(*trial, goal) for trial in (MANY * ENOUGH)[:ENOUGH]), ended(TrialState.FAIL, **FAILED)])
+    return study(
+        [
+            *(complete(*trial, goal) for trial in (MANY * ENOUGH)[:ENOUGH]),
+            ended(TrialState.FAIL, **FAILED),
+        ]
+    )
 
 
 @pytest.mark.parametrize("goal", ["compress", "reconstruct"])
@@ -165,7 +221,9 @@ def test_values_table_and_figures_are_written_and_nothing_is_left_of_before(tune
     written = contents(tmp_path / "sparse")
     pictures = ["history", "importances", "slice", *(["pareto"] if goal == "compress" else [])]
     assert set(written) == {TUNED_VALUES, TRIALS, *(f"figures/{name}.png" for name in pictures)}
-    assert all(content.startswith(b"\x89PNG") for name, content in written.items() if name.endswith(".png"))
+    assert all(
+        content.startswith(b"\x89PNG") for name, content in written.items() if name.endswith(".png")
+    )
     assert best == taken(made, tune(goal))
     assert yaml.load(written[TUNED_VALUES].decode()) == best.params
     assert written[TRIALS].decode() == table(made)
@@ -178,7 +236,10 @@ def test_one_complete_trial_is_enough(tune, tmp_path, goal):
     best = write_study(tmp_path / "sparse", "s", made, tune(goal))
     assert best.number == 1
     pictures = {name for name in contents(tmp_path / "sparse") if name.endswith(".png")}
-    assert pictures - {"figures/pareto.png"} == {"figures/history.png", "figures/slice.png"}  # no importances of so few
+    assert pictures - {"figures/pareto.png"} == {
+        "figures/history.png",
+        "figures/slice.png",
+    }  # no importances of so few
 
 
 def test_trials_that_share_a_value_are_drawn_without_a_warning(tune, tmp_path):
@@ -186,7 +247,9 @@ def test_trials_that_share_a_value_are_drawn_without_a_warning(tune, tmp_path):
 
 
 @pytest.mark.parametrize("n_trials", [1, 3])
-def test_a_study_of_a_type_that_no_line_of_the_space_concerns_is_written_too(tune, tmp_path, n_trials):
+def test_a_study_of_a_type_that_no_line_of_the_space_concerns_is_written_too(
+    tune, tmp_path, n_trials
+):
     result = {"squared_error": 2.0, "explained_variance": 0.95, "code_size": 4, "epochs": 3}
     made = study([create_trial(values=[2.0, 4], user_attrs={RESULT: result})] * n_trials)
     write_study(tmp_path / "sparse", "s", made, tune("compress"))
@@ -198,9 +261,18 @@ def test_a_study_of_a_type_that_no_line_of_the_space_concerns_is_written_too(tun
 
 def test_the_summary_compares_with_the_untuned_parameters(tune):
     untuned = complete(8, 2.0, 0.95, **{UNTUNED: True})
-    made = study([untuned, complete(4, 3.0, 0.91), ended(TrialState.FAIL, **FAILED), ended(TrialState.PRUNED)])
+    made = study(
+        [
+            untuned,
+            complete(4, 3.0, 0.91),
+            ended(TrialState.FAIL, **FAILED),
+            ended(TrialState.PRUNED),
+        ]
+    )
     first, second = summary(made, made[1], tune("compress")).splitlines()
-    assert first.startswith("taken: trial 1 of 4 (1 pruned, 1 failed): code size 4 keeps 91.0%, squared error 3.0000")
+    assert first.startswith(
+        "taken: trial 1 of 4 (1 pruned, 1 failed): code size 4 keeps 91.0%, squared error 3.0000"
+    )
     assert first.endswith("the smallest code that keeps 90% of the variance")
     assert (
         second

@@ -12,7 +12,12 @@ from autoencoders.core.errors import UserError
 from autoencoders.tuning.storage import EXAMPLE, VARIABLE, open_storage, reporting_database
 
 PASSWORD = "s3cret-w0rd"
-TORN = [b"{", b'{"op_code":4,"worker_id":"a', b'{"op_code":8,"study_id":0}', b"\xff\x00"]  # without an end of line
+TORN = [
+    b"{",
+    b'{"op_code":4,"worker_id":"a',
+    b'{"op_code":8,"study_id":0}',
+    b"\xff\x00",
+]  # without an end of line
 
 
 @pytest.fixture
@@ -119,7 +124,9 @@ def test_a_server_that_is_not_there_is_told_with_its_place_and_without_its_passw
 def test_a_server_that_goes_away_is_told_without_the_password_that_its_driver_repeats(monkeypatch):
     monkeypatch.setenv(VARIABLE, f"postgresql://studies:{PASSWORD}@host/studies")
     with pytest.raises(UserError) as caught, reporting_database("environment"):
-        raise OperationalError("SELECT 1", {}, ConnectionError(f"lost host with password={PASSWORD}\nand more"))
+        raise OperationalError(
+            "SELECT 1", {}, ConnectionError(f"lost host with password={PASSWORD}\nand more")
+        )
     assert "lost host with password=***" in str(caught.value)
     assert PASSWORD not in str(caught.value)
 

@@ -40,7 +40,9 @@ def data(digits: Path) -> Description:
 
 
 @pytest.fixture
-def name(spaced: Params, data: Description, journal: object, capsys: pytest.CaptureFixture[str]) -> str:
+def name(
+    spaced: Params, data: Description, journal: object, capsys: pytest.CaptureFixture[str]
+) -> str:
     """The name of the study of these parameters and data, which is there."""
     opened = open_study(open_storage("journal"), spaced.plan(KIND, data.facts), spaced.tune, data)
     assert capsys.readouterr().out == f"new study {opened.study_name}\n"
@@ -81,7 +83,10 @@ def test_another_space_or_other_parameters_make_another_study_that_says_what_cha
 ):
     other = reopened(spaced.override(values), data).study_name
     assert other != name
-    assert capsys.readouterr().out == f"new study {other}: {part} changed; the earlier studies are kept\n"
+    assert (
+        capsys.readouterr().out
+        == f"new study {other}: {part} changed; the earlier studies are kept\n"
+    )
     assert set(optuna.get_all_study_names(storage=open_storage("journal"))) == {name, other}
 
 
@@ -92,7 +97,9 @@ def test_other_data_make_another_study(spaced, data, name, capsys):
 
 
 def test_other_code_makes_another_study(spaced, data, journal, tmp_path, monkeypatch, capsys):
-    (tmp_path / "dvc.yaml").write_text("stages: {tune: {foreach: [], do: {deps: [src/model.py, data/prepared]}}}\n")
+    (tmp_path / "dvc.yaml").write_text(
+        "stages: {tune: {foreach: [], do: {deps: [src/model.py, data/prepared]}}}\n"
+    )
     (tmp_path / "src").mkdir()
     monkeypatch.chdir(tmp_path)
     names = []
@@ -121,7 +128,9 @@ def test_what_no_trial_depends_on_leaves_the_study(spaced, data, name, capsys, v
     assert capsys.readouterr().out == ""
 
 
-def test_reconstruct_depends_on_the_pruner_and_full_trials_on_the_trainings_epochs(spaced, data, journal):
+def test_reconstruct_depends_on_the_pruner_and_full_trials_on_the_trainings_epochs(
+    spaced, data, journal
+):
     for values, more in (
         ({"tune.goal": "reconstruct"}, {"tune.pruner": "hyperband"}),
         ({"tune.epochs": "full"}, {"train.epochs": 7}),
@@ -130,7 +139,9 @@ def test_reconstruct_depends_on_the_pruner_and_full_trials_on_the_trainings_epoc
         assert reopened(before, data).study_name != reopened(before.override(more), data).study_name
 
 
-def test_each_type_has_a_study_of_its_own_and_no_interest_in_the_others_lines(spaced, data, journal):
+def test_each_type_has_a_study_of_its_own_and_no_interest_in_the_others_lines(
+    spaced, data, journal
+):
     names = {kind: reopened(spaced, data, kind).study_name for kind in spaced.kinds}
     assert all(name.startswith(f"digits-{kind}-") for kind, name in names.items())
     less = spaced.override({"tune.space": SPACE[:-1]})
@@ -230,7 +241,9 @@ PRUNERS: Mapping[str, type[optuna.pruners.BasePruner]] = {
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_only_reconstruct_prunes_and_only_compress_has_two_goals(spaced, data, journal, pruner):
     spaced = spaced.override({"tune.pruner": pruner})
-    compress, reconstruct = (reopened(spaced.override({"tune.goal": g}), data) for g in ("compress", "reconstruct"))
+    compress, reconstruct = (
+        reopened(spaced.override({"tune.goal": g}), data) for g in ("compress", "reconstruct")
+    )
     assert (len(compress.directions), len(reconstruct.directions)) == (2, 1)
     assert type(compress.pruner) is optuna.pruners.NopPruner
     assert type(reconstruct.pruner) is PRUNERS[pruner]
@@ -246,7 +259,8 @@ def joined(params: Params, data: Description) -> Study:
 def test_a_study_that_is_not_there_can_not_be_joined(spaced, data, journal):
     for _ in range(2):  # nor is it made by the attempt
         with pytest.raises(
-            UserError, match=r"^digits-variational-\w+: no such study to join; start it with `dvc repro"
+            UserError,
+            match=r"^digits-variational-\w+: no such study to join; start it with `dvc repro",
         ):
             joined(spaced, data)
 

@@ -51,7 +51,11 @@ def test_no_trials_leave_no_values_and_import_nothing_heavy(tmp_path):
 
 
 def test_what_a_study_found_reaches_the_training_unchanged(folder, params):
-    values = {"network.code_size": 5, "network.activation": "relu", "train.learning_rate": 0.1 + 0.2}
+    values = {
+        "network.code_size": 5,
+        "network.activation": "relu",
+        "train.learning_rate": 0.1 + 0.2,
+    }
     write_tuned(folder, values)
     assert tuned(params, "sparse") == params.tuned("sparse", values)
     flat = tuned(params, "sparse").plan("sparse", DataFacts(64, unit_interval=True)).flat()
@@ -59,7 +63,10 @@ def test_what_a_study_found_reaches_the_training_unchanged(folder, params):
 
 
 def test_a_missing_file_is_refused_with_the_stage_that_makes_it(folder, params):
-    with pytest.raises(DataError, match=r"^tuned/sparse/tuned.yaml: no such file; `dvc repro tune@sparse` makes it$"):
+    with pytest.raises(
+        DataError,
+        match=r"^tuned/sparse/tuned.yaml: no such file; `dvc repro tune@sparse` makes it$",
+    ):
         tuned(params, "sparse")
 
 
@@ -95,7 +102,9 @@ def test_a_damaged_file_is_refused_with_its_name_and_what_to_do(folder, params, 
         ("models.variational.warmup: 0.5", "models.sparse: models: unknown key; "),
     ],
 )
-def test_a_value_that_no_study_can_have_written_is_refused_like_one_of_the_file(folder, params, text, message):
+def test_a_value_that_no_study_can_have_written_is_refused_like_one_of_the_file(
+    folder, params, text, message
+):
     folder.mkdir(parents=True)
     (folder / TUNED_VALUES).write_text(text)
     with pytest.raises(ParameterError) as caught:

@@ -140,7 +140,9 @@ def test_after_each_trial_the_caller_is_told(study):
 
 def test_a_trial_that_began_too_late_does_not_count(study):
     for _ in range(3):
-        study.ask().set_user_attr(WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()])
+        study.ask().set_user_attr(
+            WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()]
+        )
     module._try(study, squares, 3)
     assert study.trials[3].state == TrialState.FAIL
     assert [trial.number for trial in attempts(study)] == [0, 1, 2]
@@ -162,12 +164,20 @@ def test_a_study_whose_first_ten_trials_fail_is_hopeless_and_says_why(study, n_t
 
 def test_a_study_with_one_good_trial_among_the_first_ten_goes_on(study):
     good = HOPELESS - 1
-    trials = worked(study, HOPELESS + 2, lambda trial: squares(trial) if trial.number == good else failing(trial))
-    assert [state == "COMPLETE" for state, _, _ in trials] == [number == good for number in range(HOPELESS + 2)]
+    trials = worked(
+        study,
+        HOPELESS + 2,
+        lambda trial: squares(trial) if trial.number == good else failing(trial),
+    )
+    assert [state == "COMPLETE" for state, _, _ in trials] == [
+        number == good for number in range(HOPELESS + 2)
+    ]
 
 
 def test_nine_failures_of_nine_trials_are_the_callers_to_judge(study):
-    assert [state for state, _, _ in worked(study, HOPELESS - 1, failing)] == ["FAIL"] * (HOPELESS - 1)
+    assert [state for state, _, _ in worked(study, HOPELESS - 1, failing)] == ["FAIL"] * (
+        HOPELESS - 1
+    )
 
 
 def test_an_objective_that_fails_before_it_can_say_why_does_not_go_on_forever(study):
@@ -207,7 +217,9 @@ def test_a_worker_that_dies_again_and_again_loses_nothing(study):
 
 
 def test_the_trial_of_a_live_worker_is_left_alone(study):
-    study.ask().set_user_attr(WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()])
+    study.ask().set_user_attr(
+        WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()]
+    )
     retry_the_dead(study)
     assert [t.state for t in study.trials] == [TrialState.RUNNING]
 
@@ -215,12 +227,16 @@ def test_the_trial_of_a_live_worker_is_left_alone(study):
 def test_a_worker_of_another_machine_is_not_judged_by_the_processes_of_this_one(study):
     _, *process = gone()
     study.ask().set_user_attr(WORKER, ["elsewhere", *process])
-    study.ask().set_user_attr(WORKER, [socket.gethostname(), *process, "another container with the same host name"])
+    study.ask().set_user_attr(
+        WORKER, [socket.gethostname(), *process, "another container with the same host name"]
+    )
     retry_the_dead(study)
     assert [t.state for t in study.trials] == [TrialState.RUNNING] * 2
 
 
-def test_who_is_waited_for_on_another_machine_is_told_once_with_a_way_to_give_the_trial_up(study, monkeypatch, capsys):
+def test_who_is_waited_for_on_another_machine_is_told_once_with_a_way_to_give_the_trial_up(
+    study, monkeypatch, capsys
+):
     _, pid, created = gone()
     study.ask().set_user_attr(WORKER, ["elsewhere", pid, created])
     waits = []
@@ -238,13 +254,16 @@ def test_who_is_waited_for_on_another_machine_is_told_once_with_a_way_to_give_th
 
 
 def test_another_process_with_the_dead_ones_number_is_not_taken_for_it(study):
-    study.ask().set_user_attr(WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time() - 100])
+    study.ask().set_user_attr(
+        WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time() - 100]
+    )
     retry_the_dead(study)
     assert [t.state for t in study.trials] == [TrialState.FAIL, TrialState.WAITING]
 
 
 @pytest.mark.parametrize(
-    ("age", "states"), [(GRACE / 2, [TrialState.RUNNING]), (GRACE + 1, [TrialState.FAIL, TrialState.WAITING])]
+    ("age", "states"),
+    [(GRACE / 2, [TrialState.RUNNING]), (GRACE + 1, [TrialState.FAIL, TrialState.WAITING])],
 )
 def test_a_trial_whose_worker_never_said_who_it_is_is_retried_after_a_grace(study, age, states):
     trial = create_trial(state=TrialState.RUNNING)
@@ -275,9 +294,13 @@ def test_a_worker_that_is_wrongly_taken_for_dead_says_so_and_goes_on(study, caps
 
 
 def test_a_clock_that_is_set_kills_no_worker(study, monkeypatch):
-    study.ask().set_user_attr(WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()])
+    study.ask().set_user_attr(
+        WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()]
+    )
     booted = psutil._pslinux.boot_time()
-    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: booted + 1)  # what /proc/stat says after a step by 1 s
+    monkeypatch.setattr(
+        psutil._pslinux, "boot_time", lambda: booted + 1
+    )  # what /proc/stat says after a step by 1 s
     retry_the_dead(study)
     assert [t.state for t in study.trials] == [TrialState.RUNNING]
 
@@ -293,7 +316,9 @@ def test_a_retried_trial_that_succeeds_has_no_reason(study):
 # real processes on one journal
 
 
-def start(folder: Path, n_trials: int, *, held: int = 0, stop: str = "never") -> subprocess.Popen[str]:
+def start(
+    folder: Path, n_trials: int, *, held: int = 0, stop: str = "never"
+) -> subprocess.Popen[str]:
     """A worker in a process of its own."""
     arguments = [Path(__file__).parent, n_trials, held, stop]
     return subprocess.Popen(
@@ -356,7 +381,11 @@ def test_other_workers_take_over_the_trial_of_one_that_is_killed(store_root):
     study = opened(open_storage("journal"))
     assert [state for state, _, _ in told(attempts(study))] == ["COMPLETE"] * N_TRIALS
     (killed,) = [trial for trial in study.trials if trial.state == TrialState.FAIL and trial.params]
-    (retried,) = [trial for trial in attempts(study) if trial.system_attrs.get("retry_history") == [killed.number]]
+    (retried,) = [
+        trial
+        for trial in attempts(study)
+        if trial.system_attrs.get("retry_history") == [killed.number]
+    ]
     assert retried.params == killed.params
     assert retried.user_attrs[WORKER][1] == other.pid
 
@@ -366,7 +395,9 @@ def test_other_workers_take_over_the_trial_of_one_that_is_killed(store_root):
 
 @pytest.mark.parametrize("name", ["tpe", "random"])
 def test_the_seed_decides_every_draw(name):
-    first, again, other = (worked(opened(InMemoryStorage(), name, seed), N_TRIALS) for seed in (1, 1, 2))
+    first, again, other = (
+        worked(opened(InMemoryStorage(), name, seed), N_TRIALS) for seed in (1, 1, 2)
+    )
     assert first == again
     assert first != other
 
@@ -394,7 +425,9 @@ PRUNERS = {
 }
 
 
-@pytest.mark.parametrize("pruner", ["none", "median"])  # Hyperband's brackets hang on trial numbers and on its process
+@pytest.mark.parametrize(
+    "pruner", ["none", "median"]
+)  # Hyperband's brackets hang on trial numbers and on its process
 @pytest.mark.parametrize("name", ["tpe", "random"])
 def test_five_trials_and_then_ten_equal_ten_at_once(journal, name, pruner):
     whole = opened(InMemoryStorage(), name)

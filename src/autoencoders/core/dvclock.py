@@ -16,9 +16,23 @@ LOCK = Path("dvc.lock")
 KEPT = Path(".dvc/tmp/autoencoders/dvc.lock")  # neither git nor DVC looks below .dvc/tmp
 LOCK_WAITS = (0.0, 0.1, 0.2, 0.4, 0.8)  # seconds before each look at dvc.lock
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
-FILE_KEYS = {"path": str, "hash": str, "size": int, "nfiles": int, "isexec": bool, "version_id": str}
+FILE_KEYS = {
+    "path": str,
+    "hash": str,
+    "size": int,
+    "nfiles": int,
+    "isexec": bool,
+    "version_id": str,
+}
 CHECKSUMS = ("md5", "checksum", "etag")
-HASHES = ("md5", "md5-dos2unix", "checksum", "etag", "sha256", "blake3")  # DVC ends in a traceback with others
+HASHES = (
+    "md5",
+    "md5-dos2unix",
+    "checksum",
+    "etag",
+    "sha256",
+    "blake3",
+)  # DVC ends in a traceback with others
 OTHER_FILE_KEYS = ("cloud", "files", "dataset")  # of imports from clouds, which no stage here has
 
 
@@ -82,8 +96,14 @@ def parsed(text: str) -> dict[str, Any]:
         tree = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        raise BrokenLockError(f"no YAML from line {mark.line + 1} on" if mark else "no YAML") from error
-    if not isinstance(tree, dict) or tree.get("schema") != "2.0" or tree.keys() - {"schema", "stages", "datasets"}:
+        raise BrokenLockError(
+            f"no YAML from line {mark.line + 1} on" if mark else "no YAML"
+        ) from error
+    if (
+        not isinstance(tree, dict)
+        or tree.get("schema") != "2.0"
+        or tree.keys() - {"schema", "stages", "datasets"}
+    ):
         raise BrokenLockError("without DVC's first lines" if text.strip() else "empty")
     stages = tree.get("stages", {})
     if not isinstance(stages, dict):
@@ -125,7 +145,9 @@ def _is_stage(stage: Any) -> bool:
     if not isinstance(stage, dict) or stage.keys() - {"cmd", "deps", "params", "outs"}:
         return False
     params = stage.get("params", {})
-    sections = isinstance(params, dict) and all(isinstance(values, dict) for values in params.values())
+    sections = isinstance(params, dict) and all(
+        isinstance(values, dict) for values in params.values()
+    )
     lists = [stage.get(name, []) for name in ("deps", "outs")]
     files = all(isinstance(files, list) and all(map(_is_file, files)) for files in lists)
     return isinstance(stage.get("cmd"), str | list) and sections and files
@@ -137,7 +159,9 @@ def _is_file(file: Any) -> bool:
         return False
     if file.keys() - FILE_KEYS.keys() - {*CHECKSUMS, *OTHER_FILE_KEYS}:
         return False
-    return _right_types(file) and all(_is_checksum(file[name]) for name in CHECKSUMS if name in file)
+    return _right_types(file) and all(
+        _is_checksum(file[name]) for name in CHECKSUMS if name in file
+    )
 
 
 def _right_types(file: Mapping[str, Any]) -> bool:

@@ -34,7 +34,9 @@ TEXTS = {  # of errors without a number: Rust's and SQLite's, numpy's, torch's
     "Input/output error": FAILING,
     "disk I/O error": FAILING,
 }
-ROOM = "`dvc gc -w` frees what DVC's cache holds of earlier states, and .experiments/ may be deleted"
+ROOM = (
+    "`dvc gc -w` frees what DVC's cache holds of earlier states, and .experiments/ may be deleted"
+)
 WAYS_OUT = {
     FULL: f"make room ({ROOM}) and run the same command again",
     FORBIDDEN: "let your user write there, or mount it writable, and run the same command again",
@@ -77,28 +79,47 @@ def _in_repository(error: BaseException) -> bool:
 
 def _written(error: BaseException) -> Path | None:
     """The file that was being written, as `files.beside` noted it: the last note, as the others are of parts of it."""
-    notes = [note for cause in _chain(error) for note in getattr(cause, "__notes__", ()) if note.startswith(NOTE)]
+    notes = [
+        note
+        for cause in _chain(error)
+        for note in getattr(cause, "__notes__", ())
+        if note.startswith(NOTE)
+    ]
     return Path(notes[-1].removeprefix(NOTE)) if notes else None
 
 
 def _message(kind: str, error: BaseException, written: Path | None) -> str:
     name = getattr(error, "filename", None)
     path = written or (Path(name) if isinstance(name, str) else None)
-    found = (error.strerror if isinstance(error, OSError) else None) or str(error).strip().splitlines()[0]
+    found = (error.strerror if isinstance(error, OSError) else None) or str(
+        error
+    ).strip().splitlines()[0]
     if kind == FULL:
-        found = f"no space left on its disk ({_free(path)} free)" if path else f"a disk is full: {_fullest()}"
+        found = (
+            f"no space left on its disk ({_free(path)} free)"
+            if path
+            else f"a disk is full: {_fullest()}"
+        )
     return f"{path}: {found}; {WAYS_OUT[kind]}" if path else f"{found}; {WAYS_OUT[kind]}"
 
 
 def _free(path: Path) -> str:
     """Megabytes free on the disk of a path, which may not be there."""
-    there = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    there = next(
+        folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists()
+    )
     return f"{shutil.disk_usage(there).free / 2**20:.1f} MB"
 
 
 def _fullest() -> str:
     """The folder with the least room among those that the pipeline writes to."""
-    repository = Path(os.environ.get("AUTOENCODERS_ROOT") or os.environ.get("DVC_ROOT") or ".").resolve()
-    places = [Path(tempfile.gettempdir()), repository, *(path for path in repository.iterdir() if path.is_dir())]
+    repository = Path(
+        os.environ.get("AUTOENCODERS_ROOT") or os.environ.get("DVC_ROOT") or "."
+    ).resolve()
+    places = [
+        Path(tempfile.gettempdir()),
+        repository,
+        *(path for path in repository.iterdir() if path.is_dir()),
+    ]
     fullest = min(places, key=lambda place: shutil.disk_usage(place).free)
     return f"{fullest} has {_free(fullest)} free"

@@ -55,7 +55,9 @@ def beside(path: Path) -> Iterator[Path]:
     with Writing(path), _scratch(path) as new:
         yield new
         if new.is_dir() and path.is_dir():
-            path.replace(new.with_name(f"{path.name}.old"))  # deleted with the scratch folder: never half there
+            path.replace(
+                new.with_name(f"{path.name}.old")
+            )  # deleted with the scratch folder: never half there
         new.replace(path)
 
 

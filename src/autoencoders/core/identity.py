@@ -59,7 +59,11 @@ def syntax(source: str | bytes) -> str:
 def _as_text(value: Any) -> str:
     """A node with its fields that are not empty, a list of nodes, or a constant."""
     if isinstance(value, ast.AST):
-        fields = [f"{name}={_as_text(field)}" for name, field in ast.iter_fields(value) if not _is_empty(field)]
+        fields = [
+            f"{name}={_as_text(field)}"
+            for name, field in ast.iter_fields(value)
+            if not _is_empty(field)
+        ]
         return f"{type(value).__name__}({', '.join(fields)})"
     if isinstance(value, list):
         return f"[{', '.join(_as_text(item) for item in value)}]"

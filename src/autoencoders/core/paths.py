@@ -5,12 +5,24 @@ from pathlib import Path
 
 PARAMS_FILE = Path("params.yaml")
 CHECKED, RAW, DATA = Path("data/checked.txt"), Path("data/raw"), Path("data/prepared")
-TUNED, TUNED_VALUES, TRIALS = Path("tuned"), "tuned.yaml", "trials.csv"  # by type: what its study found
-MODELS, METRICS, REPORTS, FIGURES = Path("model"), Path("metrics"), Path("reports"), Path("reports/figures")
+TUNED, TUNED_VALUES, TRIALS = (
+    Path("tuned"),
+    "tuned.yaml",
+    "trials.csv",
+)  # by type: what its study found
+MODELS, METRICS, REPORTS, FIGURES = (
+    Path("model"),
+    Path("metrics"),
+    Path("reports"),
+    Path("reports/figures"),
+)
 REGISTERED = Path("mlruns/registered.json")
 STUDIES = "studies"  # outside DVC: Optuna's journal
 RESUME = ".checkpoints"  # outside DVC: what a killed training goes on from
-ROOT_VARIABLE, EXPERIMENT_VARIABLE = "AUTOENCODERS_ROOT", "AUTOENCODERS_EXPERIMENT"  # of an experiment's workspace
+ROOT_VARIABLE, EXPERIMENT_VARIABLE = (
+    "AUTOENCODERS_ROOT",
+    "AUTOENCODERS_EXPERIMENT",
+)  # of an experiment's workspace
 
 
 def repository() -> Path:

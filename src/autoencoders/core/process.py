@@ -22,7 +22,9 @@ class Starter:
 
     def __init__(self) -> None:
         parents = psutil.Process().parents()
-        self.dvc = next((p for p in parents if "dvc" in (Path(part).name for part in _command(p)[:3])), None)
+        self.dvc = next(
+            (p for p in parents if "dvc" in (Path(part).name for part in _command(p)[:3])), None
+        )
 
     @property
     def gone(self) -> bool:
@@ -45,7 +47,10 @@ def one_process(path: Path, work: str) -> AbstractContextManager[object]:
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        print(f"waiting: an earlier process still {work}; it stops soon if its dvc is gone", flush=True)
+        print(
+            f"waiting: an earlier process still {work}; it stops soon if its dvc is gone",
+            flush=True,
+        )
         return lock.acquire()
 
 

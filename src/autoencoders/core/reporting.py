@@ -12,7 +12,9 @@ from autoencoders.core.errors import Interrupted, UserError
 
 ANSWERED = {_signal.SIGINT: "SIGINT", _signal.SIGTERM: "SIGTERM"}
 AGAIN = 0.001  # seconds until a signal that was swallowed comes again: not where it was swallowed
-ONCE = 2.0  # seconds in which another signal means the same: from the terminal, and from the dvc above
+ONCE = (
+    2.0  # seconds in which another signal means the same: from the terminal, and from the dvc above
+)
 
 
 class Asked(Interrupted):
@@ -31,7 +33,11 @@ class Reporting:
 
     def __init__(self, command: str) -> None:
         self.command, self.over = command, False
-        self.reason, self.unwinding, self.asked = "", False, 0.0  # of the last signal: told, on its way up, and when
+        self.reason, self.unwinding, self.asked = (
+            "",
+            False,
+            0.0,
+        )  # of the last signal: told, on its way up, and when
 
     def __enter__(self) -> None:
         sys.unraisablehook = self._unraisable
@@ -61,7 +67,9 @@ class Reporting:
         now = time.monotonic()
         if self.unwinding and now - self.asked < ONCE:
             return
-        self.reason = self.reason if number == _signal.SIGALRM else f"interrupted by {ANSWERED[number]}"
+        self.reason = (
+            self.reason if number == _signal.SIGALRM else f"interrupted by {ANSWERED[number]}"
+        )
         self.unwinding, self.asked = True, now
         raise Asked(self.reason, self)
 

@@ -53,7 +53,9 @@ def before_repro() -> str:
     """
     problem = broken_lock()
     if problem:
-        raise UserError(f"{LOCK}: {problem}; no dvc command can read it. `ae doctor --fix` mends it")
+        raise UserError(
+            f"{LOCK}: {problem}; no dvc command can read it. `ae doctor --fix` mends it"
+        )
     missing = mlflow_store.registered_problem()
     if missing is None:
         return ""

@@ -15,13 +15,17 @@ class Finding:
     problem: str = ""  # nothing: all is well
     mend: str = ""  # the exact command, or what to do
     note: str = ""  # what is worth knowing although nothing is wrong
-    fix: Callable[[], str] | None = None  # for --fix: mends, deletes nothing, and gives a line on what it did
+    fix: Callable[[], str] | None = (
+        None  # for --fix: mends, deletes nothing, and gives a line on what it did
+    )
 
     def line(self) -> str:
         """The finding as a line of text."""
         if not self.problem:
             return f"{self.name:15} ok" + (f": {self.note}" if self.note else "")
-        return f"{self.name:15} WRONG: {self.problem}" + (f"; mend: {self.mend}" if self.mend else "")
+        return f"{self.name:15} WRONG: {self.problem}" + (
+            f"; mend: {self.mend}" if self.mend else ""
+        )
 
 
 def listed(names: list[str]) -> str:

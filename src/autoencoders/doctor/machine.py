@@ -16,7 +16,9 @@ from packaging.specifiers import SpecifierSet
 
 from autoencoders.doctor.finding import Finding, listed
 
-FREE = 2**30  # bytes: MNIST as numbers takes 220 MB, in data/ and in DVC's cache, and so do models and their copies
+FREE = (
+    2**30
+)  # bytes: MNIST as numbers takes 220 MB, in data/ and in DVC's cache, and so do models and their copies
 GIB = 2**30
 REQUIREMENTS, PROJECT = Path("requirements.lock"), Path("pyproject.toml")
 
@@ -26,14 +28,23 @@ def disk() -> Finding:
     temporary = Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
     folders = {"the repository": Path.cwd(), "DVC's cache": dvc_cache(), "TMPDIR": temporary}
     free = {name: shutil.disk_usage(_existing(folder)).free for name, folder in folders.items()}
-    scarce = [f"{name} ({folders[name]}) {room / GIB:.2f} GiB" for name, room in free.items() if room < FREE]
+    scarce = [
+        f"{name} ({folders[name]}) {room / GIB:.2f} GiB"
+        for name, room in free.items()
+        if room < FREE
+    ]
     if scarce:
         mend = (
-            "make room: `dvc gc -w` empties DVC's cache of what no commit and no workspace needs; TMPDIR may be another"
+            "make room: `dvc gc -w` empties DVC's cache of what no commit and no workspace needs; "
         )
+        mend += "TMPDIR may be another"
         return Finding("disk", f"less than {FREE / GIB:.0f} GiB free: {', '.join(scarce)}", mend)
     if not os.access(temporary, os.W_OK):
-        return Finding("disk", f"TMPDIR = {temporary} can't be written", "export TMPDIR=FOLDER, of a folder that can")
+        return Finding(
+            "disk",
+            f"TMPDIR = {temporary} can't be written",
+            "export TMPDIR=FOLDER, of a folder that can",
+        )
     return Finding("disk", note=f"{min(free.values()) / GIB:.1f} GiB free")
 
 
@@ -76,4 +87,8 @@ def _difference(name: str, version: str) -> list[str]:
         present = installed(name)
     except PackageNotFoundError:
         return [f"{name} is missing"]
-    return [] if present.split("+")[0] == version.split("+")[0] else [f"{name} {present} instead of {version}"]
+    return (
+        []
+        if present.split("+")[0] == version.split("+")[0]
+        else [f"{name} {present} instead of {version}"]
+    )

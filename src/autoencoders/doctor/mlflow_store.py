@@ -40,14 +40,20 @@ def store() -> Finding:
     if _named():
         return Finding(name, note=f"MLFLOW_TRACKING_URI = {destination()}")
     if path.parent.is_dir() and not os.access(path.parent, os.W_OK):
-        return Finding(name, f"{path.parent} can't be written", f"chmod u+w {path.parent}, or mount it writable")
+        return Finding(
+            name,
+            f"{path.parent} can't be written",
+            f"chmod u+w {path.parent}, or mount it writable",
+        )
     if not path.exists():
         return Finding(name, note="none yet; the first run makes it")
     if not os.access(path, os.W_OK):
         return Finding(name, f"{path} can't be written", f"chmod u+w {path}")
     holder = _holder(path)
     if holder is not None:
-        return Finding(name, f"{path} is locked by {name_of(holder)}", f"wait for it, or end it: kill {holder}")
+        return Finding(
+            name, f"{path} is locked by {name_of(holder)}", f"wait for it, or end it: kill {holder}"
+        )
     problem = _broken(path)
     if problem is None:
         return Finding(name)
@@ -58,7 +64,11 @@ def store() -> Finding:
 
 def _parts(path: Path) -> list[Path]:
     """The database's files, and the one for whose lack DVC runs `register`, which fills a new store."""
-    return [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm")), repository() / REGISTERED]
+    return [
+        path,
+        *(path.with_name(path.name + end) for end in ("-wal", "-shm")),
+        repository() / REGISTERED,
+    ]
 
 
 def _move_store() -> str:
@@ -97,9 +107,13 @@ def _broken(path: Path) -> str | None:
 
 def _quick_check(path: Path, mode: str) -> str | None:
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=1)) as connection:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=1)
+        ) as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'experiments'").fetchall()
+            tables = connection.execute(
+                "SELECT name FROM sqlite_master WHERE name = 'experiments'"
+            ).fetchall()
     except sqlite3.Error as error:
         return str(error)
     if answer != "ok":
@@ -111,10 +125,17 @@ def registered() -> Finding:
     """Checks that registered.json tells what the present store holds; DVC can't see that the store is another one."""
     path, problem = repository() / REGISTERED, registered_problem()
     if problem is None:
-        return Finding(REGISTERED.name, note="" if path.exists() else "none yet; `register` makes it")
+        return Finding(
+            REGISTERED.name, note="" if path.exists() else "none yet; `register` makes it"
+        )
     told = f"{problem}, which plain `dvc repro` can't see"
     mend = f"mv {path} {path}.broken && dvc repro"
-    return Finding(REGISTERED.name, told, mend, fix=lambda: f"{moved([move_aside(path)])}; `dvc repro` registers anew")
+    return Finding(
+        REGISTERED.name,
+        told,
+        mend,
+        fix=lambda: f"{moved([move_aside(path)])}; `dvc repro` registers anew",
+    )
 
 
 def registered_problem() -> str | None:
@@ -152,8 +173,12 @@ def _held_locally(hashes: Iterable[str]) -> set[str] | None:
     """Those models of which the local store has a version; None where it can't be asked, which is its own finding."""
     query = "SELECT count(*) FROM model_version_tags WHERE key = 'model_sha256' AND value = ?"
     try:
-        with closing(sqlite3.connect(f"{database().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
-            return {sha256 for sha256 in hashes if connection.execute(query, (sha256,)).fetchone()[0]}
+        with closing(
+            sqlite3.connect(f"{database().as_uri()}?mode=ro", uri=True, timeout=1)
+        ) as connection:
+            return {
+                sha256 for sha256 in hashes if connection.execute(query, (sha256,)).fetchone()[0]
+            }
     except sqlite3.Error:
         return None
 
@@ -167,7 +192,11 @@ def _held_on_server(hashes: Iterable[str]) -> set[str] | None:
     try:
         with store.reporting():
             client = store.open_store(seconds=SECONDS)
-            return {sha256 for sha256 in hashes if client.search_model_versions(f"tags.model_sha256 = '{sha256}'")}
+            return {
+                sha256
+                for sha256 in hashes
+                if client.search_model_versions(f"tags.model_sha256 = '{sha256}'")
+            }
     except UserError:
         return None
 
@@ -221,8 +250,12 @@ def pending() -> Finding:
     notes = []
     closed = [path for path in waiting() if not is_open(path)]
     if closed:
-        notes.append(f"{len(closed)} runs wait; the next stage or `ae` command that reaches their store completes them")
+        notes.append(
+            f"{len(closed)} runs wait; the next stage or `ae` command that reaches their store completes them"
+        )
     refused = list((folder() / "pending" / "refused").glob("*.jsonl"))
     if refused:
-        notes.append(f"{len(refused)} records that the store refused are in {folder() / 'pending/refused'}")
+        notes.append(
+            f"{len(refused)} records that the store refused are in {folder() / 'pending/refused'}"
+        )
     return Finding("pending", note="; ".join(notes))

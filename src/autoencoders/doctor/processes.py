@@ -10,7 +10,10 @@ from typing import Any
 import psutil
 
 DVC_LOCK = Path(".dvc/tmp/lock")
-RUN_LOCKS = (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock"))  # JSON: which process reads and writes what
+RUN_LOCKS = (
+    Path(".dvc/tmp/rwlock"),
+    Path(".dvc/tmp/exps/rwlock"),
+)  # JSON: which process reads and writes what
 ANOTHER_USERS = "a process of another user"
 LONGEST = 120  # characters of a command in a message
 FLOCK = "hhqqi"  # struct flock: type, whence, start, length, process
@@ -35,7 +38,9 @@ def dvc_at_work() -> str:
     """The dvc processes that work in this repository, as a message names them; nothing where there are none."""
     running = {entry["pid"] for path in RUN_LOCKS for entry in entries(path) or () if _holds(entry)}
     if DVC_LOCK.exists() and _is_held(DVC_LOCK):
-        running |= {int(word) for word in DVC_LOCK.read_text(encoding="utf-8").split() if word.isdecimal()}
+        running |= {
+            int(word) for word in DVC_LOCK.read_text(encoding="utf-8").split() if word.isdecimal()
+        }
     return ", ".join(name_of(process) for process in sorted(running))
 
 

@@ -30,7 +30,9 @@ def checkpoints() -> Finding:
         return Finding("checkpoints")
     problem = ", ".join(broken.values())
     mend = " && ".join(f"mv {path} {path}.broken" for path in broken)
-    return Finding("checkpoints", problem, f"{mend}; the training starts anew", fix=lambda: _move(list(broken)))
+    return Finding(
+        "checkpoints", problem, f"{mend}; the training starts anew", fix=lambda: _move(list(broken))
+    )
 
 
 def _move(paths: list[Path]) -> str:

@@ -14,7 +14,11 @@ from autoencoders.doctor.processes import RUN_LOCKS, blocking_lock, command_of, 
 
 PARAMS = Path("params.yaml")
 RESTORE = ("restore", "--staged", "--worktree", str(PARAMS))
-LEFT = ("exec/EXEC_BASELINE", "exec/EXEC_MERGE", "stash")  # below refs/exps: of an experiment that runs
+LEFT = (
+    "exec/EXEC_BASELINE",
+    "exec/EXEC_MERGE",
+    "stash",
+)  # below refs/exps: of an experiment that runs
 BROKEN_REFS = "refs/broken"  # where refs are moved aside
 
 
@@ -22,7 +26,9 @@ def git(*arguments: str) -> str | None:
     """A git command's output without the last line's end; None where it fails. Git refreshes no file of its own."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, env=environment)
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True, env=environment
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.removesuffix("\n")
@@ -45,7 +51,9 @@ def dvc_work() -> Finding:
     if path is None:
         return Finding("dvc")
     problem = f"{path} is left of a dvc that is gone, and stops every other"
-    return Finding("dvc", problem, f"mv {path} {path}.broken", fix=lambda: moved([move_aside(path)]))
+    return Finding(
+        "dvc", problem, f"mv {path} {path}.broken", fix=lambda: moved([move_aside(path)])
+    )
 
 
 def lock_file() -> Finding:
@@ -55,7 +63,12 @@ def lock_file() -> Finding:
         return Finding(str(LOCK), note="" if LOCK.exists() else "none yet; `dvc repro` makes it")
     mend = f"mv {LOCK} {LOCK}.broken" + (f" && cp {KEPT} {LOCK}" if KEPT.exists() else "")
     told = f"no dvc command works: {problem}; an interrupted dvc leaves half of it"
-    return Finding(str(LOCK), told, f"{mend}; DVC's run cache restores the rest", fix=lambda: moved([mend_lock()]))
+    return Finding(
+        str(LOCK),
+        told,
+        f"{mend}; DVC's run cache restores the rest",
+        fix=lambda: moved([mend_lock()]),
+    )
 
 
 def parameters() -> Finding:
@@ -63,7 +76,9 @@ def parameters() -> Finding:
     lines = _changes("--cached")
     if not lines:
         edited = _changes()
-        return Finding(str(PARAMS), note=f"edited, not committed: {listed(edited)}" if edited else "")
+        return Finding(
+            str(PARAMS), note=f"edited, not committed: {listed(edited)}" if edited else ""
+        )
     told = f"staged in git, as an interrupted `dvc exp run` leaves it: {listed(lines)}"
     if dvc_at_work():
         return Finding(str(PARAMS), note=f"staged by the dvc that is at work: {listed(lines)}")
@@ -72,7 +87,16 @@ def parameters() -> Finding:
 
 def _changes(*options: str) -> list[str]:
     """The new lines of a params.yaml that git knows and that was changed; a deleted line alone is told with a minus."""
-    shown = git("diff", "--no-color", "--no-ext-diff", "--unified=0", "--diff-filter=MD", *options, "--", str(PARAMS))
+    shown = git(
+        "diff",
+        "--no-color",
+        "--no-ext-diff",
+        "--unified=0",
+        "--diff-filter=MD",
+        *options,
+        "--",
+        str(PARAMS),
+    )
     body = [line for line in (shown or "").splitlines() if not line.startswith(("+++", "---"))]
     added = [line[1:].strip() for line in body if line.startswith("+")]
     return added or [f"- {line[1:].strip()}" for line in body if line.startswith("-")]
@@ -94,8 +118,14 @@ def _restore_parameters() -> str:
 
 def experiment() -> Finding:
     """Checks that no killed `dvc exp run` left HEAD detached, or an experiment that the next one would run as well."""
-    name, left = "experiment", [ref for ref in LEFT if git("rev-parse", "-q", "--verify", f"refs/exps/{ref}")]
-    detached = git("rev-parse", "-q", "--verify", "HEAD") is not None and git("symbolic-ref", "-q", "HEAD") is None
+    name, left = (
+        "experiment",
+        [ref for ref in LEFT if git("rev-parse", "-q", "--verify", f"refs/exps/{ref}")],
+    )
+    detached = (
+        git("rev-parse", "-q", "--verify", "HEAD") is not None
+        and git("symbolic-ref", "-q", "HEAD") is None
+    )
     prepared = _was_preparing()
     if not left and not (detached and prepared):
         return Finding(name)
@@ -106,13 +136,18 @@ def experiment() -> Finding:
     drop = " && ".join(["git reset -q", *(f"git update-ref -d refs/exps/{ref}" for ref in left)])
     if not detached:
         return Finding(
-            name, f"a killed `dvc exp run` left {', '.join(left)}{told}", drop, fix=partial(_end, None, left)
+            name,
+            f"a killed `dvc exp run` left {', '.join(left)}{told}",
+            drop,
+            fix=partial(_end, None, left),
         )
     branch = (git("rev-parse", "--symbolic-full-name", "@{-1}") or "").removeprefix("refs/heads/")
     problem = f"a killed `dvc exp run` left git's HEAD detached{told}"
     if not branch or git("rev-parse", branch) != git("rev-parse", "HEAD"):
         return Finding(
-            name, problem, "git switch -c BRANCH, with a name of yours: there are commits that no branch has"
+            name,
+            problem,
+            "git switch -c BRANCH, with a name of yours: there are commits that no branch has",
         )
     return Finding(name, problem, f"git switch {branch} && {drop}", fix=partial(_end, branch, left))
 
@@ -120,7 +155,9 @@ def experiment() -> Finding:
 def _was_preparing() -> bool:
     """Whether a `dvc exp run` was killed while it set the user's changes aside."""
     held = entries(RUN_LOCKS[1]) or []
-    return any(entry["resource"] == "workspace" and command_of(entry["pid"]) is None for entry in held)
+    return any(
+        entry["resource"] == "workspace" and command_of(entry["pid"]) is None for entry in held
+    )
 
 
 def _end(branch: str | None, left: list[str]) -> str:

@@ -16,7 +16,9 @@ def anomaly_metrics(scores: np.ndarray, labels: np.ndarray, seed: int) -> dict[s
     if not all(map(len, classes)):
         return {}
     rng = np.random.default_rng(seed)
-    drawn = [np.concatenate([rng.choice(rows, len(rows)) for rows in classes]) for _ in range(RESAMPLES)]
+    drawn = [
+        np.concatenate([rng.choice(rows, len(rows)) for rows in classes]) for _ in range(RESAMPLES)
+    ]
     row: dict[str, object] = {}
     for name, metric in (("auroc", roc_auc_score), ("average_precision", average_precision_score)):
         resampled = [metric(labels[rows], scores[rows]) for rows in drawn]

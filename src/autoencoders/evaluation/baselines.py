@@ -30,7 +30,9 @@ class PrincipalComponents:
         """blocks: (rows, features) each, the training split in model scale."""
         n, rows = 0, iter(blocks)
         first = next(rows)
-        origin = first.mean(0, dtype=np.float64)  # near the mean, so that subtracting it loses no digits
+        origin = first.mean(
+            0, dtype=np.float64
+        )  # near the mean, so that subtracting it loses no digits
         total, products = np.zeros_like(origin), np.zeros((origin.size, origin.size))
         for block in chain([first], rows):
             x = block - origin

@@ -23,9 +23,13 @@ class Bootstrap:
         """By name: mean, and the 2.5 and 97.5 percentiles of the resampled means (Efron 1979, percentile method)."""
         resampled = self.means(np.stack(list(values.values()), axis=1))
         low, high = np.percentile(resampled, [2.5, 97.5], axis=0).tolist()
-        return {name: (float(values[name].mean()), low[i], high[i]) for i, name in enumerate(values)}
+        return {
+            name: (float(values[name].mean()), low[i], high[i]) for i, name in enumerate(values)
+        }
 
-    def explained_variance(self, error: np.ndarray, deviation: np.ndarray) -> tuple[float, float, float]:
+    def explained_variance(
+        self, error: np.ndarray, deviation: np.ndarray
+    ) -> tuple[float, float, float]:
         """The explained variance, with its interval."""
         resampled = self.means(np.stack([error, deviation], axis=1))
         low, high = np.percentile(1 - resampled[:, 0] / resampled[:, 1], [2.5, 97.5])

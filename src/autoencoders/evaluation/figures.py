@@ -33,10 +33,15 @@ def drawing(size: tuple[float, float], title: str, **settings: Any) -> tuple[Fig
 class Figures:
     """Draws a model's figures. Images in raw scale, from the test split."""
 
-    def __init__(self, model: TrainedModel, data: Prepared, history: list[dict[str, float]], columns: int) -> None:
+    def __init__(
+        self, model: TrainedModel, data: Prepared, history: list[dict[str, float]], columns: int
+    ) -> None:
         self.model, self.history, self.columns = model, history, columns
         self.kind = model.description.kind
-        self.shape, most = data.description.schema.shape, VALUES // data.description.schema.n_features
+        self.shape, most = (
+            data.description.schema.shape,
+            VALUES // data.description.schema.n_features,
+        )
         self.labels = data.labels["test"][data.chosen("test", most)]
         self.names = data.description.labels or ("rows",)
         self.anomalous = data.description.anomaly_labels
@@ -53,13 +58,19 @@ class Figures:
         names += ["code", "scores", "curves"]
         with replacing(folder) as new:
             for name in names:
-                with mpl.rc_context({**mpl.rcParamsDefault, "font.size": 9}):  # not the user's own settings
-                    getattr(self, name)().savefig(new / f"{name}.png", dpi=DPI, metadata={"Software": None})
+                with mpl.rc_context(
+                    {**mpl.rcParamsDefault, "font.size": 9}
+                ):  # not the user's own settings
+                    getattr(self, name)().savefig(
+                        new / f"{name}.png", dpi=DPI, metadata={"Software": None}
+                    )
         return [folder / f"{name}.png" for name in names]
 
     def reconstructions(self) -> Figure:
         """The first test images above their reconstructions."""
-        return self._pairs(np.arange(min(self.columns, len(self.x))), "originals above reconstructions")
+        return self._pairs(
+            np.arange(min(self.columns, len(self.x))), "originals above reconstructions"
+        )
 
     def worst(self) -> Figure:
         """The test images with the largest error above their reconstructions."""
@@ -73,10 +84,17 @@ class Figures:
         """Decoded codes on the lines between pairs of test images of different labels."""
         starts = np.arange(min(4, len(self.labels)))
         rows = np.arange(len(self.labels))
-        unlike = [np.flatnonzero((self.labels != self.labels[i]) if len(self.names) > 1 else rows != i) for i in starts]
-        others = [int(np.resize(rows, i + 1)[i]) for i, rows in enumerate(unlike)]  # again from the start where too few
+        unlike = [
+            np.flatnonzero((self.labels != self.labels[i]) if len(self.names) > 1 else rows != i)
+            for i in starts
+        ]
+        others = [
+            int(np.resize(rows, i + 1)[i]) for i, rows in enumerate(unlike)
+        ]  # again from the start where too few
         pairs = np.stack([self.x[starts], self.x[others]], 1).reshape(2 * len(starts), -1)
-        return self._images(interpolated(self.model, pairs, STEPS), "between two codes, left to right", len(starts))
+        return self._images(
+            interpolated(self.model, pairs, STEPS), "between two codes, left to right", len(starts)
+        )
 
     def traversal(self) -> Figure:
         """Each code unit moved around the mean code, the others held."""
@@ -91,19 +109,29 @@ class Figures:
 
     def samples(self) -> Figure:
         """Draws from the prior, decoded."""
-        return self._images(samples(self.model, 6 * self.columns, seed=0), "samples from the prior", 6)
+        return self._images(
+            samples(self.model, 6 * self.columns, seed=0), "samples from the prior", 6
+        )
 
     def _images(self, images: np.ndarray, title: str, rows: int) -> Figure:
         """A grid of so many rows of images, with a gap of one pixel. images: (rows * columns, features), raw scale."""
         (height, width, *colours), columns = self.shape, len(images) // rows
         gap = self.white if colours else np.nan
         tiles = images.reshape(rows, columns, *self.shape).astype(float)
-        tiles = np.pad(tiles, [(0, 0), (0, 0), (0, 1), (0, 1), *((0, 0) for _ in colours)], constant_values=gap)
-        sheet = tiles.swapaxes(1, 2).reshape(rows * (height + 1), columns * (width + 1), *colours)[:-1, :-1]
+        tiles = np.pad(
+            tiles, [(0, 0), (0, 0), (0, 1), (0, 1), *((0, 0) for _ in colours)], constant_values=gap
+        )
+        sheet = tiles.swapaxes(1, 2).reshape(rows * (height + 1), columns * (width + 1), *colours)[
+            :-1, :-1
+        ]
         size = 0.6 * columns + 0.2, 0.6 * rows * height / width + 0.5
         figure, axes = drawing(size, f"{self.kind}: {title}")
-        shown = np.clip((sheet - self.black) / (self.white - self.black), 0, 1) if colours else sheet
-        axes.imshow(shown, cmap="gray", vmin=self.black, vmax=self.white, interpolation="nearest")  # of colours: as is
+        shown = (
+            np.clip((sheet - self.black) / (self.white - self.black), 0, 1) if colours else sheet
+        )
+        axes.imshow(
+            shown, cmap="gray", vmin=self.black, vmax=self.white, interpolation="nearest"
+        )  # of colours: as is
         axes.set_axis_off()
         return figure
 
@@ -114,10 +142,18 @@ class Figures:
         plane = PCA(2, svd_solver="full").fit_transform(codes) if many else codes
         plane = np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
         kind = "principal component" if many else "code unit"
-        figure, axes = drawing((6, 5), f"{self.kind}: test codes by label", xlabel=f"{kind} 1", ylabel=f"{kind} 2")
+        figure, axes = drawing(
+            (6, 5), f"{self.kind}: test codes by label", xlabel=f"{kind} 1", ylabel=f"{kind} 2"
+        )
         for label, name in enumerate(self.names):
             points = plane[labels == label]
-            axes.scatter(points[:, 0], points[:, 1], s=6, label=name, color=mpl.colormaps["tab10"](label % 10))
+            axes.scatter(
+                points[:, 0],
+                points[:, 1],
+                s=6,
+                label=name,
+                color=mpl.colormaps["tab10"](label % 10),
+            )
         figure.legend(loc="outside right upper", markerscale=2)
         return figure
 
@@ -125,7 +161,9 @@ class Figures:
         """How the test rows' scores are distributed, of anomalies apart where labels tell them."""
         scores = self.model.score(self.x).score
         labels = {"xlabel": "anomaly score, nats", "ylabel": "rows"}
-        figure, axes = drawing((6, 3.5), f"{self.kind}: scores of test rows", **labels, xscale="log")
+        figure, axes = drawing(
+            (6, 3.5), f"{self.kind}: scores of test rows", **labels, xscale="log"
+        )
         edges = np.geomspace(max(1e-6, scores.min()), max(1e-5, scores.max()), 60)
         for label, name in enumerate(("normal", "anomaly") if self.anomalous else ("test rows",)):
             chosen = self.labels == label if self.anomalous else slice(None)
@@ -137,10 +175,18 @@ class Figures:
     def curves(self) -> Figure:
         """Training and clean validation error by epoch."""
         loss = f"{self.model.description.architecture.loss}, sum over features"
-        figure, axes = drawing((6, 3.5), f"{self.kind}: learning curves", xlabel="epoch", ylabel=loss, yscale="log")
+        figure, axes = drawing(
+            (6, 3.5), f"{self.kind}: learning curves", xlabel="epoch", ylabel=loss, yscale="log"
+        )
         epochs = range(1, len(self.history) + 1)
         for key in ("train/reconstruction_loss", "val/reconstruction_loss"):
             axes.plot(epochs, [means[key] for means in self.history], label=key)
-        axes.axvline(self.model.description.best_epoch, color="grey", linewidth=0.8, linestyle=":", label="best")
+        axes.axvline(
+            self.model.description.best_epoch,
+            color="grey",
+            linewidth=0.8,
+            linestyle=":",
+            label="best",
+        )
         axes.legend()
         return figure

@@ -11,7 +11,9 @@ from autoencoders.evaluation.baselines import Projection
 from autoencoders.evaluation.metrics import Values, psnr
 from autoencoders.models.trained.model import BATCH_ROWS, TrainedModel
 
-Filter = Callable[[np.ndarray], np.ndarray]  # corrupted rows in, clean ones out: (rows, features), model scale
+Filter = Callable[
+    [np.ndarray], np.ndarray
+]  # corrupted rows in, clean ones out: (rows, features), model scale
 RIDGE = 1e-6  # added to the variances, of data in [0, 1]: a feature that never changes has none
 
 
@@ -23,7 +25,11 @@ def wiener(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Filter:
     n, total, products = 0, np.zeros(()), np.zeros(())
     for x, y in pairs:
         both = np.hstack([x, y], dtype=np.float64)
-        n, total, products = n + len(x), total + both.sum(0), products + both[:, x.shape[1] :].T @ both
+        n, total, products = (
+            n + len(x),
+            total + both.sum(0),
+            products + both[:, x.shape[1] :].T @ both,
+        )
     mean, size = total / n, total.size // 2
     clean, noisy = mean[:size], mean[size:]
     covariance = products / n - np.outer(noisy, mean)  # (features, 2 features): of y with x, of y
@@ -53,8 +59,12 @@ def cleaned(model: TrainedModel, data: Prepared, pca: Projection, seed: int) -> 
         for x in map(data.scaled, blocks):
             yield x, autoencoder.corrupt(torch.from_numpy(x), generator).numpy()
 
-    test = list(pairs(raw[i : i + BATCH_ROWS] for i in range(0, len(raw), BATCH_ROWS)))  # before any training row
-    filters: dict[str, Filter] = {model.description.kind: lambda y: autoencoder(torch.from_numpy(y)).numpy()}
+    test = list(
+        pairs(raw[i : i + BATCH_ROWS] for i in range(0, len(raw), BATCH_ROWS))
+    )  # before any training row
+    filters: dict[str, Filter] = {
+        model.description.kind: lambda y: autoencoder(torch.from_numpy(y)).numpy()
+    }
     filters["wiener"] = wiener(pairs(data.rows["train"]))
     filters |= {"median": median(facts.schema.shape)} if facts.schema.shape else {}
     filters["pca denoised"] = pca.reconstruct

@@ -39,7 +39,11 @@ class Evaluation:
     def rows(self, models: Sequence[TrainedModel]) -> list[Row]:
         """Every model's row, PCA's (at the first model's code size), the mean's, an Isolation Forest's, filters'."""
         code_size = models[0].description.architecture.code_size
-        rows = [*map(self.model_row, models), self._linear_row("pca", code_size), self._linear_row("mean", 0)]
+        rows = [
+            *map(self.model_row, models),
+            self._linear_row("pca", code_size),
+            self._linear_row("mean", 0),
+        ]
         if self.anomalous:
             train, test = (self.data.scaled(self.data.sample(split)) for split in ("train", "test"))
             scores = isolation_scores(train, test, self.params.seed)
@@ -50,7 +54,9 @@ class Evaluation:
             kept = min(COMPONENTS, max(1, self.data.description.schema.n_features // 4))
             filters |= cleaned(model, self.data, self.pca.at(kept), self.params.seed)
         new = filters.keys() - {row["model"] for row in rows}
-        rows += [self._facts(name, len(self.data.chosen("test"))) for name in filters if name in new]
+        rows += [
+            self._facts(name, len(self.data.chosen("test"))) for name in filters if name in new
+        ]
         return [row | self._intervals(filters.get(row["model"], {})) for row in rows]
 
     def _facts(self, name: str, test_rows: int) -> Row:
@@ -77,10 +83,14 @@ class Evaluation:
         }
         own, (probes, strength) = self._own_values(model), self._probes(model.encode, codes)
         jacobian = self._jacobian_norm(model)
-        if jacobian and (spread := float(np.linalg.norm(model.latent(self.data.sample("test")).std(0)))):
+        if jacobian and (
+            spread := float(np.linalg.norm(model.latent(self.data.sample("test")).std(0)))
+        ):
             row["scaled_jacobian_norm"] = float(jacobian["jacobian_norm"].mean()) / spread
         found = (own, probes, jacobian)
-        judged = self._judged(shape.code_size, lambda raw: self.data.scaled(model.reconstruct(raw)), *found)
+        judged = self._judged(
+            shape.code_size, lambda raw: self.data.scaled(model.reconstruct(raw)), *found
+        )
         if "test_nll_variance" in judged:  # of a row; of the mean over rows
             row["nll_standard_error"] = math.sqrt(judged["test_nll_variance"] / len(own["nll"]))
         return {**row, **judged, **strength, **self._anomalies(model)}
@@ -88,7 +98,11 @@ class Evaluation:
     def _linear_row(self, name: str, code_size: int) -> Row:
         linear, scaled = self.pca.at(code_size), self.data.scaled
         size, parameters = len(linear.components), linear.mean.size + linear.components.size
-        row = {**self._facts(name, len(self.data.rows["test"])), "code_size": size, "n_parameters": parameters}
+        row = {
+            **self._facts(name, len(self.data.rows["test"])),
+            "code_size": size,
+            "n_parameters": parameters,
+        }
         probes: Values = {}
         if size:
             row["compression_ratio"] = linear.mean.size / size
@@ -100,7 +114,9 @@ class Evaluation:
             row |= strength
         row |= self._judged(size, lambda raw: linear.reconstruct(scaled(raw)), probes)
         if self.anomalous and size:
-            row |= anomaly_metrics(self._pca_error(size), self.data.labels["test"], self.params.seed)
+            row |= anomaly_metrics(
+                self._pca_error(size), self.data.labels["test"], self.params.seed
+            )
         return row
 
     def _judged(self, code_size: int, rebuilt: Operation, *found: Values) -> Row:
@@ -133,12 +149,21 @@ class Evaluation:
 
     def _values(self, split: str, rebuilt: Operation) -> dict[str, np.ndarray]:
         """Every metric of all rows of a split, one value a row, and the squared deviation from the training mean."""
-        facts, rows, first, values = self.data.description, self.data.rows[split], 0, dict[str, np.ndarray]()
+        facts, rows, first, values = (
+            self.data.description,
+            self.data.rows[split],
+            0,
+            dict[str, np.ndarray](),
+        )
         for raw in rows:
             x = self.data.scaled(raw)
-            metrics = reconstruction_metrics(x, rebuilt(raw), facts.schema.shape, unit_interval=facts.unit_interval)
+            metrics = reconstruction_metrics(
+                x, rebuilt(raw), facts.schema.shape, unit_interval=facts.unit_interval
+            )
             found = {**metrics, "deviation": squared_error(x, self.pca.mean)}
-            values = values or dict(zip(found, np.empty((len(found), len(rows))), strict=True))  # freed as one
+            values = values or dict(
+                zip(found, np.empty((len(found), len(rows))), strict=True)
+            )  # freed as one
             values = {name: column for name, column in values.items() if name in found}
             for name, column in values.items():
                 column[first : first + len(raw)] = found[name]
@@ -167,10 +192,14 @@ class Evaluation:
         l2 = probes.best_l2(self._labelled("validation", encode, room)) if l2 == "auto" else l2
         return probes.errors(test, l2), {"probe_l2": l2}
 
-    def _labelled(self, split: str, encode: Operation, room: int = 0, most: int | None = None) -> Labelled:
+    def _labelled(
+        self, split: str, encode: Operation, room: int = 0, most: int | None = None
+    ) -> Labelled:
         """Codes and labels of rows of a split, which are read in parts: only their codes are in memory together."""
         chosen = self.data.chosen(split, most, room)
-        codes = [encode(np.asarray(part, np.float32)) for part in self.data.rows[split].parts(chosen)]
+        codes = [
+            encode(np.asarray(part, np.float32)) for part in self.data.rows[split].parts(chosen)
+        ]
         return np.concatenate(codes), self.data.labels[split][chosen]
 
     def _labels(self, split: str) -> np.ndarray:
@@ -179,13 +208,18 @@ class Evaluation:
 
     def _own_values(self, model: TrainedModel) -> Values:
         """The model's own loss, and what its type is for."""
-        generator, parts = torch.Generator().manual_seed(self.params.seed), list[dict[str, np.ndarray]]()
+        generator, parts = (
+            torch.Generator().manual_seed(self.params.seed),
+            list[dict[str, np.ndarray]](),
+        )
         for rows in torch.from_numpy(self.data.sample("test")).split(BATCH_ROWS):
             x = model.scaled(rows)
             with torch.no_grad():
                 loss = model.autoencoder.reconstruction_loss(model.autoencoder.encode(x), x)
                 own = model.autoencoder.diagnostics(x, generator, self.params.importance_samples)
-            parts.append({k: v.double().numpy() for k, v in {"reconstruction_loss": loss, **own}.items()})
+            parts.append(
+                {k: v.double().numpy() for k, v in {"reconstruction_loss": loss, **own}.items()}
+            )
         names = [name for name in parts[0] if all(name in part for part in parts)]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
@@ -198,19 +232,31 @@ class Evaluation:
 
     def _anomalies(self, model: TrainedModel) -> Row:
         """The share of clean test rows that raise an alarm; where labels mean anomalies, how well scores tell them."""
-        scored = [(found.p_value, found.score) for found in map(model.score, self.data.rows["test"])]
+        scored = [
+            (found.p_value, found.score) for found in map(model.score, self.data.rows["test"])
+        ]
         p_value, score = map(np.concatenate, zip(*scored, strict=True))
         labels = self.data.labels["test"]
         clean = p_value[labels == 0] if self.anomalous else p_value
         rate, alarms = self.params.false_alarm_rate, Row()
         if len(clean):
             low, high = alarm_interval(rate, model.description.calibration_rows, len(clean))
-            alarms = {"test_false_alarm_rate": float((clean <= rate).mean()), "false_alarm_interval": [low, high]}
-        return {**alarms, **(anomaly_metrics(score, labels, self.params.seed) if self.anomalous else {})}
+            alarms = {
+                "test_false_alarm_rate": float((clean <= rate).mean()),
+                "false_alarm_interval": [low, high],
+            }
+        return {
+            **alarms,
+            **(anomaly_metrics(score, labels, self.params.seed) if self.anomalous else {}),
+        }
 
 
 def flattened(row: Row) -> dict[str, float]:
     """A row's numbers for DVC and MLflow alike; of the intervals, the squared error's `..._low` and `..._high`."""
     low, high = row.get("test_squared_error_ci95", (None, None))
     numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
-    return {**numbers, "test_squared_error_ci95_low": low, "test_squared_error_ci95_high": high} if low else numbers
+    return (
+        {**numbers, "test_squared_error_ci95_low": low, "test_squared_error_ci95_high": high}
+        if low
+        else numbers
+    )

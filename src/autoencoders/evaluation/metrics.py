@@ -31,7 +31,10 @@ def ssim(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
     K1 = 0.01, K2 = 0.03. Wang et al. 2004, equation 13.
     """
     window = min(SSIM_WINDOW, *(side - 1 + side % 2 for side in shape[:2]))
-    images = (torch.from_numpy(np.asarray(rows, np.float64).reshape(len(rows), *shape[:2], -1)) for rows in (x, x_hat))
+    images = (
+        torch.from_numpy(np.asarray(rows, np.float64).reshape(len(rows), *shape[:2], -1))
+        for rows in (x, x_hat)
+    )
     a, b = (channels_last.permute(0, 3, 1, 2) for channels_last in images)
 
     def mean(images: torch.Tensor) -> torch.Tensor:
@@ -50,7 +53,9 @@ def ssim(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
     return (luminance * structure).mean((1, 2, 3)).numpy()
 
 
-def reconstruction_metrics(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, ...], *, unit_interval: bool) -> Values:
+def reconstruction_metrics(
+    x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, ...], *, unit_interval: bool
+) -> Values:
     """Every metric of a reconstruction, one value a row. x, x_hat: (rows, features); shape: of an image."""
     values = {
         "squared_error": squared_error(x, x_hat),
@@ -59,6 +64,8 @@ def reconstruction_metrics(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, .
     }
     if unit_interval:
         values |= {"psnr": psnr(x, x_hat), "ssim": ssim(x, x_hat, shape)} if shape else {}
-        if x_hat.min() >= 0 and x_hat.max() <= 1:  # PCA's reconstructions leave [0, 1] and have no cross-entropy
+        if (
+            x_hat.min() >= 0 and x_hat.max() <= 1
+        ):  # PCA's reconstructions leave [0, 1] and have no cross-entropy
             values["bce"] = bernoulli_cross_entropy(x, x_hat)
     return values

@@ -9,8 +9,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 NEIGHBOURS = 5
-STRENGTHS = (1e3, 1e2, 10.0, 1.0, 0.1, 1e-2, 1e-3)  # of the probe's L2 penalty, among which `auto` chooses
-MOSTLY_ZERO = 0.2  # share of a code's values that differ from 0, below which probes are given these alone
+STRENGTHS = (
+    1e3,
+    1e2,
+    10.0,
+    1.0,
+    0.1,
+    1e-2,
+    1e-3,
+)  # of the probe's L2 penalty, among which `auto` chooses
+MOSTLY_ZERO = (
+    0.2  # share of a code's values that differ from 0, below which probes are given these alone
+)
 Labelled = tuple[np.ndarray, np.ndarray]  # codes (rows, code) and labels (rows,)
 
 
@@ -33,16 +43,23 @@ class Probes:
         Linear probe: logistic regression, which minimises sum_i -log p(y_i | z_i) + l2 / 2 ||W||_F^2: scikit-learn's C
         is 1 / l2. One that `best_l2` has fitted is taken as it is.
         """
-        linear = self.linear.get(l2) or LogisticRegression(C=1 / l2, max_iter=2000).fit(self.codes, self.labels)
+        linear = self.linear.get(l2) or LogisticRegression(C=1 / l2, max_iter=2000).fit(
+            self.codes, self.labels
+        )
         neighbours = KNeighborsClassifier(NEIGHBOURS).fit(self.codes, self.labels)
-        return {"linear_probe_error": self._errors(linear, rows), "knn_error": self._errors(neighbours, rows)}
+        return {
+            "linear_probe_error": self._errors(linear, rows),
+            "knn_error": self._errors(neighbours, rows),
+        }
 
     def best_l2(self, validation: Labelled) -> float:
         """Of STRENGTHS, the one with which the linear probe errs least; of several, the strongest.
 
         Weaker ones take longer and are left out after two in a row that err more often than the best.
         """
-        probe = LogisticRegression(max_iter=2000, warm_start=True)  # from strong to weak, each starts near its end
+        probe = LogisticRegression(
+            max_iter=2000, warm_start=True
+        )  # from strong to weak, each starts near its end
         errors = dict[float, float]()
         for l2 in STRENGTHS:
             probe.set_params(C=1 / l2).fit(self.codes, self.labels)

@@ -70,7 +70,10 @@ def table(rows: Sequence[Row], title: str) -> Table:
             f"{row['test_squared_error']:.3f}" if low else "",
             f"{low:.3f}-{high:.3f}" if low else "",
             "" if row["model"] in BASELINES else below_pca(row),
-            *(f"{row[key]:.{1 if name == 'PSNR' else 3}f}" if key in row else "" for name, key in last.items()),
+            *(
+                f"{row[key]:.{1 if name == 'PSNR' else 3}f}" if key in row else ""
+                for name, key in last.items()
+            ),
         )
     return result
 
@@ -84,7 +87,9 @@ def csv(rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def html(rows: Sequence[Row], figures: dict[str, list[Path]], data: Description, source: dict[str, Any]) -> str:
+def html(
+    rows: Sequence[Row], figures: dict[str, list[Path]], data: Description, source: dict[str, Any]
+) -> str:
     """The page. figures: paths of PNG files by model; source: the report on the data."""
     templates = PackageLoader("autoencoders", "evaluation")
     environment = Environment(loader=templates, autoescape=True, undefined=StrictUndefined)

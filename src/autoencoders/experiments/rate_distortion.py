@@ -27,8 +27,12 @@ from autoencoders.training.fit import fit
 
 SPLITS = ("validation", "test")
 CURVE, PICTURE = REPORTS / "rate_distortion.csv", REPORTS / "rate_distortion.png"
-Point = dict[str, Any]  # model, code_size and error by split: sum over features, mean over rows, model scale
-Curves = Mapping[str, pd.DataFrame]  # by model: test, low, high and validation error, one line a code size
+Point = dict[
+    str, Any
+]  # model, code_size and error by split: sum over features, mean over rows, model scale
+Curves = Mapping[
+    str, pd.DataFrame
+]  # by model: test, low, high and validation error, one line a code size
 
 
 def rate_distortion(params: Params) -> None:
@@ -50,8 +54,12 @@ def rate_distortion(params: Params) -> None:
         run.artifacts([CURVE, PICTURE], "rate_distortion")
     for name, curve in found.items():
         test = " ".join(f"{size}: {error:.3f}" for size, error in curve["test"].items())
-        print(f"{name:14} knee at {knee(sizes, curve['validation'].to_numpy()):3}; test error by code size: {test}")
-    print(f"{PICTURE} and {CURVE}; `dvc plots show` draws it too, the MLflow UI has it under the parent run")
+        print(
+            f"{name:14} knee at {knee(sizes, curve['validation'].to_numpy()):3}; test error by code size: {test}"
+        )
+    print(
+        f"{PICTURE} and {CURVE}; `dvc plots show` draws it too, the MLflow UI has it under the parent run"
+    )
 
 
 def _trained(params: Params, sizes: Sequence[int]) -> list[Point]:
@@ -63,7 +71,9 @@ def _trained(params: Params, sizes: Sequence[int]) -> list[Point]:
         try:
             return list(tqdm(results, total=len(points), desc="rate-distortion", unit="training"))
         finally:
-            pool.shutdown(cancel_futures=True)  # an interrupted curve ends with the points that have begun
+            pool.shutdown(
+                cancel_futures=True
+            )  # an interrupted curve ends with the points that have begun
 
 
 def _begin_worker() -> None:
@@ -84,7 +94,12 @@ def _point(params: Params, code: str, point: tuple[int, str, int]) -> Point:
     changed = params.tuned(kind, {"network.code_size": code_size}).model_copy(update={"seed": seed})
     plan = changed.plan(kind, data.description.facts)
     values = [plan.flat(), data.description.content_sha256, code]
-    path = repository() / RESUME / "rate_distortion" / f"{sha256(json.dumps(values).encode())[:32]}.json"
+    path = (
+        repository()
+        / RESUME
+        / "rate_distortion"
+        / f"{sha256(json.dumps(values).encode())[:32]}.json"
+    )
     if not path.exists():
         model = fit(plan, data, trial=True).model
         write_json(path, {s: float(fidelity(model.reconstruct, data, s)[0].mean()) for s in SPLITS})
@@ -96,7 +111,9 @@ def _pca(data: Prepared, sizes: Sequence[int]) -> list[Point]:
     x = {s: data.scaled(data.sample(s)) for s in SPLITS}
     fitted = PrincipalComponents(map(data.scaled, data.rows["train"]))
     best = {n: fitted.at(n) for n in sizes}
-    errors = {n: {s: squared_error(x[s], best[n].reconstruct(x[s])).mean() for s in SPLITS} for n in sizes}
+    errors = {
+        n: {s: squared_error(x[s], best[n].reconstruct(x[s])).mean() for s in SPLITS} for n in sizes
+    }
     return [{"model": "pca", "code_size": n, **errors[n]} for n in sizes]
 
 
@@ -118,7 +135,9 @@ def knee(sizes: Sequence[int], errors: np.ndarray) -> int:
 
 def table(found: Curves) -> str:
     """One line a code size: mean test error of each model, and validation, lowest and highest over seeds beside it."""
-    wide = pd.concat([curve.add_prefix(f"{name}_") for name, curve in found.items()], axis="columns")
+    wide = pd.concat(
+        [curve.add_prefix(f"{name}_") for name, curve in found.items()], axis="columns"
+    )
     return str(wide.rename(columns=lambda column: column.removesuffix("_test")).to_csv())
 
 
@@ -127,13 +146,19 @@ def _draw(found: Curves, data: Prepared) -> None:
     from autoencoders.evaluation.figures import drawing
 
     title = f"{data.description.name}: test error by code size (ring: knee, found on validation)"
-    figure, axes = drawing((8, 5), title, xlabel="code size", ylabel="squared error, sum over features", yscale="log")
+    figure, axes = drawing(
+        (8, 5), title, xlabel="code size", ylabel="squared error, sum over features", yscale="log"
+    )
     for name, curve in found.items():
         style: dict[str, Any] = {"color": "black", "linestyle": "--"} if name == "pca" else {}
         line = axes.plot(curve["test"], marker=".", label=name, **style)[0]
-        axes.fill_between(curve.index, curve["low"], curve["high"], alpha=0.2, color=line.get_color())
+        axes.fill_between(
+            curve.index, curve["low"], curve["high"], alpha=0.2, color=line.get_color()
+        )
         at = knee(list(curve.index), curve["validation"].to_numpy())
-        axes.plot(at, curve["test"][at], "o", markersize=11, fillstyle="none", color=line.get_color())
+        axes.plot(
+            at, curve["test"][at], "o", markersize=11, fillstyle="none", color=line.get_color()
+        )
     axes.set_xscale("log", base=2)
     axes.set_xticks(curve.index, curve.index.astype(str))
     axes.legend()

@@ -68,9 +68,13 @@ def workspace(name: str, tree: Mapping[str, Any]) -> Path:
         capture_output=True,
         check=True,
     )
-    files = {file for file in listed.stdout.decode().split("\0") if file and (root / file).is_file()}
+    files = {
+        file for file in listed.stdout.decode().split("\0") if file and (root / file).is_file()
+    }
     marker = folder / ".dvc" / "copied"
-    for gone in set(marker.read_text(encoding="utf-8").split("\0") if marker.exists() else ()) - files:
+    for gone in (
+        set(marker.read_text(encoding="utf-8").split("\0") if marker.exists() else ()) - files
+    ):
         (folder / gone).unlink(missing_ok=True)
     for file in files - {str(PARAMS_FILE)}:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +83,10 @@ def workspace(name: str, tree: Mapping[str, Any]) -> Path:
     write_text(folder / PARAMS_FILE, text(tree))
     config = ConfigParser(interpolation=None)
     config.read(root / ".dvc/config.local", encoding="utf-8")
-    for section, option, value in (("core", "no_scm", "true"), ("cache", "dir", str(root / ".dvc/cache"))):
+    for section, option, value in (
+        ("core", "no_scm", "true"),
+        ("cache", "dir", str(root / ".dvc/cache")),
+    ):
         if not config.has_section(section):
             config.add_section(section)
         if option == "no_scm" or not config.has_option(section, option):
@@ -109,13 +116,22 @@ def run(
         return _run(name, workspace(name + variant, tree), commands, log, threads)
 
 
-def _run(name: str, folder: Path, commands: Sequence[str], log: Path | None, threads: int | None) -> Path:
+def _run(
+    name: str, folder: Path, commands: Sequence[str], log: Path | None, threads: int | None
+) -> Path:
     environment = {**os.environ, ROOT_VARIABLE: str(repository()), EXPERIMENT_VARIABLE: name}
     environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment |= {"OMP_NUM_THREADS": str(threads)} if threads else {}
     for command in commands:
         with log.open("ab") if log else nullcontext() as output:
-            run = partial(subprocess.run, cwd=folder, env=environment, stdout=output, stderr=output, check=False)
+            run = partial(
+                subprocess.run,
+                cwd=folder,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                check=False,
+            )
             if run(command.split()).returncode:
                 told = f"; its output: {log}" if log else ""
                 raise UserError(f"experiment {name}: `{command}` failed in {folder}{told}")

@@ -11,7 +11,8 @@ from autoencoders.models.types.variational import Variational
 from autoencoders.params.architecture import Architecture
 
 AUTOENCODERS: dict[str, type[Autoencoder]] = {
-    cls.__name__.lower(): cls for cls in (Undercomplete, Sparse, Contractive, Denoising, Variational)
+    cls.__name__.lower(): cls
+    for cls in (Undercomplete, Sparse, Contractive, Denoising, Variational)
 }
 
 

@@ -29,7 +29,9 @@ class Autoencoder(nn.Module, ABC):
     corrupts: ClassVar[bool] = False  # whether `corrupt` spoils rows, which the type cleans
     weight = 0.0  # of the penalty
     progress = 1.0  # of training: types with a schedule look at it; a trained model's is over
-    input_gradients = False  # whether the loss makes gradients at x, which are of no use to the training step
+    input_gradients = (
+        False  # whether the loss makes gradients at x, which are of no use to the training step
+    )
 
     def __init__(self, architecture: Architecture, *, code_outputs: int = 1) -> None:
         """code_outputs: how many numbers the encoder gives for each code unit."""
@@ -40,7 +42,9 @@ class Autoencoder(nn.Module, ABC):
 
     def encode(self, x: Tensor) -> Tensor:
         """The code z of x: deterministic, for every type."""
-        return self.code_activation(self.encoder(x).to(x.dtype))  # bf16 products, full precision around them
+        return self.code_activation(
+            self.encoder(x).to(x.dtype)
+        )  # bf16 products, full precision around them
 
     def decode(self, z: Tensor) -> Tensor:
         """The reconstruction x_hat from a code, in model scale; within (0, 1) where the loss is "bce"."""
@@ -84,7 +88,9 @@ class Autoencoder(nn.Module, ABC):
         """||dz/dx||_F^2 of the deterministic code, one value a sample; of convolutions, by a backward pass a unit."""
         if self.architecture.kind == "conv":
             z = self.encode(x)
-            units = [torch.autograd.grad(unit.sum(), x, create_graph=True)[0] for unit in z.unbind(-1)]
+            units = [
+                torch.autograd.grad(unit.sum(), x, create_graph=True)[0] for unit in z.unbind(-1)
+            ]
             return torch.stack(units).square().sum((0, -1))
         first, *others = linear_layers(self.encoder)
         slopes, a = [], first(x)
@@ -100,7 +106,10 @@ class Autoencoder(nn.Module, ABC):
         a = self.architecture
         rows = max(1, PART_VALUES // (a.code_size * max(a.n_features, *a.widths, 1)))
         with torch.enable_grad():
-            parts = [self.exact_squared_norm(part.detach().requires_grad_()).detach() for part in x.split(rows)]
+            parts = [
+                self.exact_squared_norm(part.detach().requires_grad_()).detach()
+                for part in x.split(rows)
+            ]
         return torch.cat(parts).sqrt()
 
     @abstractmethod
@@ -119,6 +128,11 @@ class Autoencoder(nn.Module, ABC):
         """What a model's user gets as the code of x: for most types what the decoder gets."""
         return self.encode(x)
 
-    def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:  # noqa: ARG002
+    def diagnostics(
+        self,
+        x: Tensor,  # noqa: ARG002
+        generator: torch.Generator,  # noqa: ARG002
+        n_samples: int,  # noqa: ARG002  (other types read them)
+    ) -> dict[str, Tensor]:
         """What this type is for, by name, one value a sample; n_samples: draws for Monte-Carlo estimates."""
         return {}

@@ -19,7 +19,9 @@ def reconstruction_loss(loss: str, output: Tensor, x: Tensor) -> Tensor:
     if loss == "l1":
         return (output - x).abs().sum(-1)
     if loss == "bce":
-        return functional.binary_cross_entropy_with_logits(output, x.expand_as(output), reduction="none").sum(-1)
+        return functional.binary_cross_entropy_with_logits(
+            output, x.expand_as(output), reduction="none"
+        ).sum(-1)
     raise ValueError(f"loss = {loss!r}: must be one of {', '.join(RECONSTRUCTION_LOSSES)}")
 
 
@@ -54,7 +56,9 @@ def bernoulli_kl(target: float, activation: Tensor) -> Tensor:
 
     activation: (code,), mean activations in (0, 1). Ng 2011, "Sparse autoencoder", section 3.
     """
-    limits = torch.finfo(activation.dtype)  # sigmoids reach 0 and 1, where the divergence is infinite
+    limits = torch.finfo(
+        activation.dtype
+    )  # sigmoids reach 0 and 1, where the divergence is infinite
     activation = activation.clamp(limits.tiny, 1 - limits.eps)
     on = target * (math.log(target) - activation.log())
     off = (1 - target) * (math.log1p(-target) - (-activation).log1p())

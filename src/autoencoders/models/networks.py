@@ -32,7 +32,9 @@ def pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequenti
     encoder, decoder = conv_pair(a, code_outputs) if a.kind == "conv" else mlp_pair(a, code_outputs)
     for module in (*encoder, *decoder):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.xavier_uniform_(module.weight)  # Glorot & Bengio 2010: torch's own lets deep networks' signals fade
+            nn.init.xavier_uniform_(
+                module.weight
+            )  # Glorot & Bengio 2010: torch's own lets deep networks' signals fade
             nn.init.zeros_(cast(Tensor, module.bias))
     return encoder, decoder
 
@@ -41,7 +43,9 @@ def mlp_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequ
     """Linear layers; the decoder mirrors the encoder."""
     encoder = mlp([a.n_features, *a.widths, a.code_size * code_outputs], a.activation)
     decoder = mlp([a.code_size, *reversed(a.widths), a.n_features], a.activation)
-    layers = [Transposed(layer) if isinstance(layer, nn.Linear) else layer for layer in reversed(encoder)]
+    layers = [
+        Transposed(layer) if isinstance(layer, nn.Linear) else layer for layer in reversed(encoder)
+    ]
     return encoder, nn.Sequential(*layers) if a.tied else decoder
 
 
@@ -57,8 +61,13 @@ def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Seq
     decoder: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(zip(channels, channels[1:], strict=False)):
         encoder += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), ACTIVATIONS[a.activation]()]
-        missing = (1 - sides[i][0] % 2, 1 - sides[i][1] % 2)  # an even side comes from one pixel more than an odd one
-        deconvolution = nn.ConvTranspose2d(outputs, inputs, 3, stride=2, padding=1, output_padding=missing)
+        missing = (
+            1 - sides[i][0] % 2,
+            1 - sides[i][1] % 2,
+        )  # an even side comes from one pixel more than an odd one
+        deconvolution = nn.ConvTranspose2d(
+            outputs, inputs, 3, stride=2, padding=1, output_padding=missing
+        )
         decoder = [ACTIVATIONS[a.activation](), deconvolution, *decoder]
     nodes = channels[-1] * sides[-1][0] * sides[-1][1]
     encoder += [nn.Flatten(), nn.Linear(nodes, a.code_size * code_outputs)]

@@ -20,7 +20,9 @@ class Architecture:
     tied: bool = False  # mlp: the decoder's weights are the encoder's, transposed
 
 
-def layer_widths(n_layers: int, nodes: int | Sequence[int], code_size: int, kind: str = "mlp") -> tuple[int, ...]:
+def layer_widths(
+    n_layers: int, nodes: int | Sequence[int], code_size: int, kind: str = "mlp"
+) -> tuple[int, ...]:
     """Nodes (conv: channels) of each hidden layer of the encoder, input side first.
 
     mlp: a single number is the first layer's width; each further layer has half the nodes of the one before it, though
@@ -41,7 +43,9 @@ class DataFacts(NamedTuple):
 
     n_features: int
     unit_interval: bool  # all values in model scale lie in [0, 1]
-    shape: tuple[int, ...] = ()  # of one image: rows, columns and, where there are several, channels; else nothing
+    shape: tuple[
+        int, ...
+    ] = ()  # of one image: rows, columns and, where there are several, channels; else nothing
     rows: int = 1000  # of the training split
 
     @property

@@ -19,7 +19,9 @@ class Line(NamedTuple):
     source: str  # where it comes from
 
 
-def listed(params: Params, model_type: str, facts: DataFacts | None, tuned: Mapping[str, object]) -> list[Line]:
+def listed(
+    params: Params, model_type: str, facts: DataFacts | None, tuned: Mapping[str, object]
+) -> list[Line]:
     """Every value of a type's training.
 
     facts: of the data, where it is known; tuned: what the type's study has found, by dotted name.
@@ -30,7 +32,11 @@ def listed(params: Params, model_type: str, facts: DataFacts | None, tuned: Mapp
     resolved = changed.plan(model_type, facts).flat() if facts else {}
     lines = [Line("seed", str(params.seed), str(PARAMS_FILE))]
     for key, value in _written(changed, model_type):
-        source = str(TUNED / model_type / TUNED_VALUES) if key in tuned else _place(section, model_type, key)
+        source = (
+            str(TUNED / model_type / TUNED_VALUES)
+            if key in tuned
+            else _place(section, model_type, key)
+        )
         if value != AUTO:
             lines.append(Line(key, str(value), source))
         elif facts is None:

@@ -48,12 +48,16 @@ class Params(Section):
         """A type's section. Raises ParameterError where params.yaml has none."""
         section: TypeSection | None = getattr(self.models, kind, None)
         if section is None:
-            raise ParameterError(f"models.{kind}: not in params.yaml; it has {', '.join(self.kinds)}")
+            raise ParameterError(
+                f"models.{kind}: not in params.yaml; it has {', '.join(self.kinds)}"
+            )
         return section
 
     def network_of(self, kind: str) -> Network:
         """`network` with the type's overrides."""
-        return self.network.model_copy(update=self.kind(kind).network.model_dump(exclude_unset=True))
+        return self.network.model_copy(
+            update=self.kind(kind).network.model_dump(exclude_unset=True)
+        )
 
     def train_of(self, kind: str) -> Train:
         """`train` with the type's overrides."""
@@ -78,12 +82,18 @@ class Params(Section):
         section = self.kind(kind)
         if name in section.own():
             return f"models.{kind}.{name}"
-        return f"models.{kind}.network.{name}" if name in section.network.model_fields_set else f"network.{name}"
+        return (
+            f"models.{kind}.network.{name}"
+            if name in section.network.model_fields_set
+            else f"network.{name}"
+        )
 
     def check(self, facts: DataFacts | None) -> None:
         """Raises ParameterError where a type's values don't fit together or don't fit the data, where it is known."""
         if not self.kinds:
-            raise ParameterError(f"models: no type to train; name some of {', '.join(Models.model_fields)}")
+            raise ParameterError(
+                f"models: no type to train; name some of {', '.join(Models.model_fields)}"
+            )
         for_some(facts, self._fits)
 
     def _fits(self, facts: DataFacts) -> None:

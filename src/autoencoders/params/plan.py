@@ -33,7 +33,9 @@ class Plan:
         Raises ParameterError where the values fit neither each other, nor the type, nor the data.
         """
         section = params.kind(model_type)
-        network_values = defaults.resolved(params.network_of(model_type).model_dump(), defaults.network(facts))
+        network_values = defaults.resolved(
+            params.network_of(model_type).model_dump(), defaults.network(facts)
+        )
         network = FixedNetwork(**network_values)
         _check_rules(params, model_type, network, facts)
         return cls(
@@ -57,23 +59,33 @@ class Plan:
         values["widths"] = list(self.architecture.widths)
         for section, fields in (("network", self.network), ("train", self.train)):
             values |= {f"{section}.{name}": value for name, value in fields}
-        values |= {f"models.{self.model_type}.{name}": value for name, value in self.type_values.items()}
+        values |= {
+            f"models.{self.model_type}.{name}": value for name, value in self.type_values.items()
+        }
         return values
 
 
 def _architecture(network: FixedNetwork, facts: DataFacts) -> Architecture:
-    widths = layer_widths(network.n_layers, network.nodes_per_layer, network.code_size, network.kind)
+    widths = layer_widths(
+        network.n_layers, network.nodes_per_layer, network.code_size, network.kind
+    )
     others = network.model_dump(exclude={"n_layers", "nodes_per_layer"})
     return Architecture(n_features=facts.n_features, widths=widths, shape=facts.shape, **others)
 
 
 def _train(train: Train, facts: DataFacts) -> FixedTrain:
     if train.augment and not facts.shape:
-        raise ParameterError(f"train.augment = {train.augment:g}: needs images, but the data has none; give 0")
-    return FixedTrain(**defaults.resolved(train.model_dump(), defaults.train(facts, train.batch_size)))
+        raise ParameterError(
+            f"train.augment = {train.augment:g}: needs images, but the data has none; give 0"
+        )
+    return FixedTrain(
+        **defaults.resolved(train.model_dump(), defaults.train(facts, train.batch_size))
+    )
 
 
-def _check_rules(params: "Params", model_type: str, network: FixedNetwork, facts: DataFacts) -> None:
+def _check_rules(
+    params: "Params", model_type: str, network: FixedNetwork, facts: DataFacts
+) -> None:
     """Raises ParameterError where a rule that joins several values refuses one."""
     section = params.kind(model_type)
 

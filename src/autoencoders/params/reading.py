@@ -20,19 +20,28 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ParameterError(f"{path}: {str(error.strerror).lower()}; run from the repository's root") from error
+        raise ParameterError(
+            f"{path}: {str(error.strerror).lower()}; run from the repository's root"
+        ) from error
     except UnicodeDecodeError as error:
-        raise ParameterError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise ParameterError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start})"
+        ) from error
 
 
 def yaml_tree(text: str, name: str, sections: Iterable[str]) -> dict[str, Any]:
     """The values of a YAML text, not validated; its name and the sections stand in messages. Raises ParameterError."""
     try:
         tree = YAML(typ="safe", pure=True).load(io.StringIO(text))  # YAML 1.2, as DVC reads it
-    except (YAMLError, ValueError) as error:  # ValueError: a date that isn't one, a number of thousands of digits
+    except (
+        YAMLError,
+        ValueError,
+    ) as error:  # ValueError: a date that isn't one, a number of thousands of digits
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ParameterError(f"{name}: not valid YAML: {getattr(error, 'problem', error)}{place}") from error
+        raise ParameterError(
+            f"{name}: not valid YAML: {getattr(error, 'problem', error)}{place}"
+        ) from error
     if not isinstance(tree, dict):
         raise ParameterError(f"{name}: must be a mapping of sections ({', '.join(sections)})")
     return tree
@@ -59,7 +68,10 @@ def validated(schema: type[S], tree: object, name: str) -> S:
         for details in error.errors():
             found, rule = _found_and_rule(schema, details)
             rules.setdefault(found, []).append(rule)
-        lines = [f"{name}: {found}: {' or '.join(dict.fromkeys(allowed))}" for found, allowed in rules.items()]
+        lines = [
+            f"{name}: {found}: {' or '.join(dict.fromkeys(allowed))}"
+            for found, allowed in rules.items()
+        ]
         raise ParameterError("\n".join(lines)) from None
 
 
@@ -74,12 +86,18 @@ def _found_and_rule(schema: type[Section], details: ErrorDetails) -> tuple[str, 
             key, allowed = f"{key}.{part}".removeprefix("."), list(section.model_fields)
             field = section.model_fields.get(str(part))
             members = (field.annotation, *get_args(field.annotation)) if field else ()
-            section = next((m for m in members if isinstance(m, type) and issubclass(m, Section)), None)
+            section = next(
+                (m for m in members if isinstance(m, type) and issubclass(m, Section)), None
+            )
     if details["type"] == "extra_forbidden":
         return key, f"unknown key; allowed here: {likely(key.rpartition('.')[2], allowed)}"
     if details["type"] == "missing":
         return key, "missing; params.yaml holds every value"
-    rule = details["msg"].replace("Input should be", "must be").replace("a valid integer", "a whole number")
+    rule = (
+        details["msg"]
+        .replace("Input should be", "must be")
+        .replace("a valid integer", "a whole number")
+    )
     return f"{key} = {details['input']!r}", rule.replace("a valid ", "a ")
 
 

@@ -19,8 +19,15 @@ TUNABLE = (*(name for name in FIELDS if name != "train.epochs"), *tunable_by_typ
 
 def dimensions(tune: Tune, model_type: str, facts: DataFacts | None = None) -> list[Dimension]:
     """The lines of the search space that concern a type; codes are kept below the number of features, where known."""
-    lines = [d for d in tune.space if not d.param.startswith("models.") or d.param.split(".")[1] == model_type]
-    return [_below(d, facts.n_features) if facts and d.param == "network.code_size" else d for d in lines]
+    lines = [
+        d
+        for d in tune.space
+        if not d.param.startswith("models.") or d.param.split(".")[1] == model_type
+    ]
+    return [
+        _below(d, facts.n_features) if facts and d.param == "network.code_size" else d
+        for d in lines
+    ]
 
 
 def _below(dimension: Dimension, n_features: int) -> Dimension:
@@ -33,7 +40,9 @@ def _below(dimension: Dimension, n_features: int) -> Dimension:
         return dimension
     if dimension.low < largest and (steps := (largest - dimension.low) // (dimension.step or 1)):
         return dimension.model_copy(update={"high": dimension.low + steps * (dimension.step or 1)})
-    return Dimension(param=dimension.param, **({"low": 1, "high": largest} if largest > 1 else {"choices": [1]}))
+    return Dimension(
+        param=dimension.param, **({"low": 1, "high": largest} if largest > 1 else {"choices": [1]})
+    )
 
 
 def check_space(params: Params, facts: DataFacts | None) -> None:
@@ -70,7 +79,10 @@ def _try_ends(params: Params, facts: DataFacts) -> None:
     for kind in params.kinds:
         space = dimensions(params.tune, kind, facts)
         alone = [{dimension.param: value} for dimension in space for value in dimension.ends]
-        for values in (*alone, *({dimension.param: dimension.ends[end] for dimension in space} for end in (0, -1))):
+        for values in (
+            *alone,
+            *({dimension.param: dimension.ends[end] for dimension in space} for end in (0, -1)),
+        ):
             try:
                 params.tuned(kind, values).plan(kind, facts)
             except ParameterError as error:

@@ -101,16 +101,22 @@ class Ledger:
             if store.is_outage(error):
                 raise
             return State([], None)
-        decisions = [self._decision(key, value) for key, value in model.tags.items() if KEY.fullmatch(key)]
+        decisions = [
+            self._decision(key, value) for key, value in model.tags.items() if KEY.fullmatch(key)
+        ]
         champion = model.aliases.get(CHAMPION)
-        return State(sorted(decisions, key=lambda d: d.order), None if champion is None else str(champion))
+        return State(
+            sorted(decisions, key=lambda d: d.order), None if champion is None else str(champion)
+        )
 
     def _decision(self, key: str, value: str) -> Decision:
         """A decision from its tag. Raises UserError."""
         try:
             return Decision(**json.loads(value), key=key, name=self.name)
         except (ValueError, TypeError) as error:
-            raise UserError(f"{self.name}: its tag {key} is no decision ({error}); delete it in MLflow") from error
+            raise UserError(
+                f"{self.name}: its tag {key} is no decision ({error}); delete it in MLflow"
+            ) from error
 
     def _settled(self, state: State) -> State:
         """Alias and last decision agree: a killed decision is completed, a champion set by hand becomes a decision."""
@@ -134,7 +140,9 @@ class Ledger:
 
     def _is_beaten(self, state: State, last: Decision) -> bool:
         """Whether the alias is what another decision of the same moment set, which the last one overrides."""
-        others = [d for d in state.decisions if d != last and d.action != KEPT and last.order[0] > OLD]
+        others = [
+            d for d in state.decisions if d != last and d.action != KEPT and last.order[0] > OLD
+        ]
         rivals = [d for d in others if d.order[0] == last.order[0] or d.state == PENDING]
         return any(rival.after == state.champion for rival in rivals)
 
@@ -147,7 +155,9 @@ class Ledger:
             self._write(replace(state.last, state=DONE))
         self._write(self._new(state, "set_by_hand", version, before, state.champion, reason))
 
-    def decide(self, action: str, version: str, after: str | None, reason: str, expected: State) -> Decision | None:
+    def decide(
+        self, action: str, version: str, after: str | None, reason: str, expected: State
+    ) -> Decision | None:
         """Makes a version the champion, or leaves none, writes why, and returns the decision.
 
         expected: what the decision rests on; None where another champion or another decision stands by now.
@@ -176,7 +186,13 @@ class Ledger:
         return decision
 
     def _new(
-        self, state: State, action: str, version: str, before: str | None, after: str | None, reason: str
+        self,
+        state: State,
+        action: str,
+        version: str,
+        before: str | None,
+        after: str | None,
+        reason: str,
     ) -> Decision:
         """A decision with the next number."""
         key = f"decision.{state.number}.{uuid.uuid4().hex[:12]}"
@@ -201,8 +217,12 @@ class Ledger:
             self.client.set_registered_model_alias(self.name, CHAMPION, version)
 
     def _write(self, decision: Decision) -> None:
-        values = {key: value for key, value in asdict(decision).items() if key not in ("key", "name")}
-        self.client.set_registered_model_tag(self.name, decision.key, json.dumps(values, ensure_ascii=False))
+        values = {
+            key: value for key, value in asdict(decision).items() if key not in ("key", "name")
+        }
+        self.client.set_registered_model_tag(
+            self.name, decision.key, json.dumps(values, ensure_ascii=False)
+        )
 
     def promote(self, version: str, reason: str) -> Decision:
         """Makes a version the champion, whoever else decides meanwhile."""
@@ -221,8 +241,12 @@ class Ledger:
                 raise UserError(f"{self.name}: no promotion to roll back")
             undone, before = standing[-1]
             if before not in (None, *versions):
-                raise UserError(f"{self.name}: version {before}, the champion before, was deleted; promote another one")
-            decision = self.decide("rolled_back", undone.version, before, "`ae registry rollback`", state)
+                raise UserError(
+                    f"{self.name}: version {before}, the champion before, was deleted; promote another one"
+                )
+            decision = self.decide(
+                "rolled_back", undone.version, before, "`ae registry rollback`", state
+            )
         return decision
 
     # the file of earlier versions
@@ -236,7 +260,11 @@ class Ledger:
             return False
         known = {decision.key for decision in state.decisions}
         old = [line for line in self._lines() if "key" not in line and line["name"] == self.name]
-        new = [decision for decision in map(_old_decision, range(len(old)), old) if decision.key not in known]
+        new = [
+            decision
+            for decision in map(_old_decision, range(len(old)), old)
+            if decision.key not in known
+        ]
         for decision in new:
             try:
                 self._write(decision)
@@ -251,9 +279,13 @@ class Ledger:
         if not path.exists():
             return []
         try:
-            return [dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+            return [
+                dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()
+            ]
         except (ValueError, TypeError) as error:
-            raise UserError(f"{path}: no ledger ({error}); move it away: the decisions are kept in MLflow") from error
+            raise UserError(
+                f"{path}: no ledger ({error}); move it away: the decisions are kept in MLflow"
+            ) from error
 
     def copy(self, state: State) -> None:
         """Copies the decisions to `mlruns/registry.jsonl`, for people; nothing reads them there."""

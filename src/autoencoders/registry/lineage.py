@@ -31,9 +31,14 @@ def lineage(client: MlflowClient, uri: str) -> dict[str, str]:
         "git commit": f"{commit}{dirty}",
         "experiment": experiment or "none: a plain `dvc repro`",
         "data": f"{tags['data']}, {tags['source']}, SHA-256 {tags['source_sha256']}, DVC {tags['data_hash']}",
-        "parameters": ", ".join(f"{name} = {value}" for name, value in sorted(run.data.params.items())),
-        "study": ", ".join(f"{study.info.run_name}, run {study.info.run_id}" for study in studies) or "none",
-        "metrics": ", ".join(f"{name} = {run.data.metrics[name]:.6g}" for name in SHOWN if name in run.data.metrics),
+        "parameters": ", ".join(
+            f"{name} = {value}" for name, value in sorted(run.data.params.items())
+        ),
+        "study": ", ".join(f"{study.info.run_name}, run {study.info.run_id}" for study in studies)
+        or "none",
+        "metrics": ", ".join(
+            f"{name} = {run.data.metrics[name]:.6g}" for name in SHOWN if name in run.data.metrics
+        ),
         "MLflow run": version.run_id,
         "make it again": " && ".join([*again, "dvc repro"]),
     }
@@ -48,4 +53,8 @@ def verify(client: MlflowClient, uri: str) -> list[str]:
         ("source", tags["source_sha256"], tree_sha256(*sources[:1])),
         ("prepared data", tags["content_sha256"], content_sha256(DATA)),
     )
-    return [f"{what}: {found}, but {before} when it was made" for what, before, found in hashes if found != before]
+    return [
+        f"{what}: {found}, but {before} when it was made"
+        for what, before, found in hashes
+        if found != before
+    ]

@@ -16,7 +16,9 @@ from autoencoders.tracking.runs import Runs
 RANKED = ("code_size", "validation_squared_error", "validation_explained_variance")
 
 
-def register(runs: Runs, rows: Sequence[Mapping[str, Any]], data: Prepared, params: Params) -> list[str]:
+def register(
+    runs: Runs, rows: Sequence[Mapping[str, Any]], data: Prepared, params: Params
+) -> list[str]:
     """Registers every trained model, lets the best one challenge the champion, and returns what was decided."""
     registry = Registry(runs.client, data.description.name)
     versions = registered(registry, runs, rows, params)
@@ -26,11 +28,15 @@ def register(runs: Runs, rows: Sequence[Mapping[str, Any]], data: Prepared, para
     if registry.champion() is not None and not may_promote(params):
         message += "; an experiment changes no champion (registry.promote); `ae registry promote --best` compares it"
     else:
-        message += decided(registry.decide(versions[best], MODELS / best, data, params), versions[best])
+        message += decided(
+            registry.decide(versions[best], MODELS / best, data, params), versions[best]
+        )
     return [f"{registry.name}: {listed}", message]
 
 
-def registered(registry: Registry, runs: Runs, rows: Sequence[Mapping[str, Any]], params: Params) -> dict[str, str]:
+def registered(
+    registry: Registry, runs: Runs, rows: Sequence[Mapping[str, Any]], params: Params
+) -> dict[str, str]:
     """Returns each trained type's version, registered where it is not yet."""
     versions = {}
     for row in rows:
@@ -63,7 +69,9 @@ def promote_best() -> str:
     registry = Registry(runs.client, data.description.name)
     versions = registered(registry, runs, rows, params)
     if not versions:
-        raise UserError(f"{path}: holds none of the types in params.yaml; `dvc repro` evaluates them")
+        raise UserError(
+            f"{path}: holds none of the types in params.yaml; `dvc repro` evaluates them"
+        )
     best = winner(rows, params)
     decision = registry.decide(versions[best], MODELS / best, data, params)
     return f"{registry.name}: {best} is the best on validation" + decided(decision, versions[best])
@@ -72,7 +80,9 @@ def promote_best() -> str:
 def winner(rows: Sequence[Mapping[str, Any]], params: Params) -> str:
     """The type that is the best on validation, by `Tune.rank`."""
     trained = [row for row in rows if row["model"] in params.kinds]
-    return min((params.tune.rank(*(row[name] for name in RANKED)), str(row["model"])) for row in trained)[1]
+    return min(
+        (params.tune.rank(*(row[name] for name in RANKED)), str(row["model"])) for row in trained
+    )[1]
 
 
 def may_promote(params: Params) -> bool:

@@ -59,7 +59,9 @@ class Registry:
         order = ["version_number DESC"]
         return list(self.client.search_model_versions(query, max_results=10_000, order_by=order))
 
-    def add(self, folder: Path, run_id: str, row: Mapping[str, Any], tags: dict[str, str], rate: float) -> str:
+    def add(
+        self, folder: Path, run_id: str, row: Mapping[str, Any], tags: dict[str, str], rate: float
+    ) -> str:
         """The version of the model in a folder: the one that there is, else a new one, logged to the training's run.
 
         row: its leaderboard row. rate: of false alarms, the default of its scores' verdict.
@@ -73,14 +75,26 @@ class Registry:
         description = model.description
         tags = {**tags, "model_sha256": sha256, "split_sha256": description.split_sha256}
         tags |= {"kind": description.kind, "fingerprint": description.fingerprint}
-        templates = Environment(loader=PackageLoader("autoencoders", "registry"), undefined=StrictUndefined)  # noqa: S701  (Markdown)
-        card = templates.get_template("model_card.md.j2").render(name=self.name, row=row, model=model, tags=tags)
-        mlflow.set_experiment(experiment_id=self.client.get_run(run_id).info.experiment_id)  # where the model belongs
+        loader = PackageLoader("autoencoders", "registry")
+        templates = Environment(loader=loader, undefined=StrictUndefined)  # noqa: S701  (Markdown)
+        card = templates.get_template("model_card.md.j2").render(
+            name=self.name, row=row, model=model, tags=tags
+        )
+        mlflow.set_experiment(
+            experiment_id=self.client.get_run(run_id).info.experiment_id
+        )  # where the model belongs
         logged = log_model(folder, run_id, description.kind, card, tags, rate)
-        with suppress(MlflowException):  # it is there already; of any other reason the next call tells
+        with suppress(
+            MlflowException
+        ):  # it is there already; of any other reason the next call tells
             self.client.create_registered_model(self.name)
         created = self.client.create_model_version(
-            self.name, logged.model_uri, run_id, tags=tags, description=card, model_id=logged.model_id
+            self.name,
+            logged.model_uri,
+            run_id,
+            tags=tags,
+            description=card,
+            model_id=logged.model_id,
         )
         if not address.is_server(address.uri()):  # a server does so itself
             versions = json.dumps([{"name": self.name, "version": int(created.version)}])
@@ -101,19 +115,26 @@ class Registry:
         if champion == version:
             return None
         if champion is None:
-            return self._promoted(version, "the first champion", state) or self.decide(version, folder, data, params)
+            return self._promoted(version, "the first champion", state) or self.decide(
+                version, folder, data, params
+            )
         tags = self.client.get_model_version(self.name, champion).tags
         if tags.get("split_sha256") != data.description.split_sha256:
             reason = f"the champion, version {champion}, was trained on another split or other columns and may have "
             reason += "seen these test rows, so it is not scored on them; "
-            return self.keep(version, f"{reason}`ae registry promote {version}` makes version {version} the champion")
+            return self.keep(
+                version,
+                f"{reason}`ae registry promote {version}` makes version {version} the champion",
+            )
         better, reason = self._compare(champion, folder, data, params)
         if not better:
             return self.keep(version, reason)
         # a comparison takes seconds: where someone else has decided meanwhile, there is another champion to beat
         return self._promoted(version, reason, state) or self.decide(version, folder, data, params)
 
-    def _compare(self, champion: str, folder: Path, data: Prepared, params: Params) -> tuple[bool, str]:
+    def _compare(
+        self, champion: str, folder: Path, data: Prepared, params: Params
+    ) -> tuple[bool, str]:
         """Whether the folder's model beats the champion, and why: by the code, as the goal ranks it, then by error.
 
         Raises DataError where this code can't read the champion.
@@ -121,14 +142,22 @@ class Registry:
         uri = f"models:/{self.name}/{champion}"
         models = [load(folder), loaded(uri, fetched(uri))]
         sizes = [model.description.architecture.code_size for model in models]
-        found = [(n, fidelity(m.reconstruct, data, "validation")[1]) for n, m in zip(sizes, models, strict=True)]
+        found = [
+            (n, fidelity(m.reconstruct, data, "validation")[1])
+            for n, m in zip(sizes, models, strict=True)
+        ]
         ranks = [params.tune.rank(size, 0, kept)[0] for size, kept in found]
         if ranks[0] != ranks[1]:
-            better, told = ranks[0] < ranks[1], [f"code size {size}, which keeps {kept:.1%}" for size, kept in found]
+            better, told = (
+                ranks[0] < ranks[1],
+                [f"code size {size}, which keeps {kept:.1%}" for size, kept in found],
+            )
             asked = f"(of the validation variance; tune.explained_variance = {params.tune.explained_variance})"
             return better, f"{told[0]}, {VERDICT[better]} version {champion}'s {told[1]} {asked}"
         errors = [fidelity(model.reconstruct, data, "test")[0] for model in models]
-        bootstrap = Bootstrap(len(errors[0]), params.evaluate.bootstrap_samples, params.evaluate.seed)
+        bootstrap = Bootstrap(
+            len(errors[0]), params.evaluate.bootstrap_samples, params.evaluate.seed
+        )
         mean, low, high = bootstrap.intervals({"difference": errors[0] - errors[1]})["difference"]
         return high < 0, (
             f"test squared error {errors[0].mean():.4f} {VERDICT[high < 0]} version {champion}'s {errors[1].mean():.4f}"
@@ -144,7 +173,9 @@ class Registry:
         """Makes a version the champion because someone said so. Raises UserError where there is no such version."""
         known = self._known()
         if version not in known:
-            raise UserError(f"{self.name}: no version {version}; there are {', '.join(known) or 'none'}")
+            raise UserError(
+                f"{self.name}: no version {version}; there are {', '.join(known) or 'none'}"
+            )
         return self._no_challenger(self.ledger.promote(version, reason))
 
     def _known(self) -> list[str]:

@@ -24,9 +24,13 @@ REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch")
 model_sha256 = tree_sha256  # the identity of a saved model: the hash of its files
 
 
-def log_model(folder: Path, run_id: str, kind: str, card: str, tags: Mapping[str, str], rate: float) -> Any:
+def log_model(
+    folder: Path, run_id: str, kind: str, card: str, tags: Mapping[str, str], rate: float
+) -> Any:
     """Logs a model's folder to the run of its training, whose state and times stay as they are."""
-    quiet = warnings.catch_warnings(record=True, action="ignore")  # mlflow wants hints, and warns of them
+    quiet = warnings.catch_warnings(
+        record=True, action="ignore"
+    )  # mlflow wants hints, and warns of them
     with tempfile.TemporaryDirectory() as scratch, quiet:
         path = Path(scratch, "model_card.md")
         path.write_text(card, encoding="utf-8")
@@ -38,7 +42,9 @@ def log_model(folder: Path, run_id: str, kind: str, card: str, tags: Mapping[str
             python_model=str(Path(autoencoders.__file__).with_name("serving") / "pyfunc.py"),
             code_paths=[str(copied(Path(autoencoders.__file__).parent, Path(scratch)))],
             artifacts={"model": str(folder.resolve()), "card": str(path)},
-            pip_requirements=[f"{package}=={installed(package).split('+')[0]}" for package in REQUIREMENTS],
+            pip_requirements=[
+                f"{package}=={installed(package).split('+')[0]}" for package in REQUIREMENTS
+            ],
             signature=signature(rate),
             metadata=dict(tags),
             flavor_name="pyfunc.ModelFromCode",
@@ -73,6 +79,9 @@ def loaded(uri: str, folder: Path) -> TrainedModel:
 
 def signature(rate: float) -> ModelSignature:
     """What `predict` may be told; of rows it says nothing, as they may be columns, features, images or codes."""
-    specs = [types.ParamSpec("op", "string", OPERATIONS[0]), types.ParamSpec("false_alarm_rate", "double", rate)]
+    specs = [
+        types.ParamSpec("op", "string", OPERATIONS[0]),
+        types.ParamSpec("false_alarm_rate", "double", rate),
+    ]
     specs += [types.ParamSpec(name, "long", default) for name, default in SETTINGS.items()]
     return ModelSignature(params=types.ParamSchema(specs))

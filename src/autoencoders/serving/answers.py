@@ -32,7 +32,9 @@ def answer_file(model: TrainedModel, op: str, source: Path, out: Path, rate: flo
 
     def answers() -> Iterator[Any]:
         nonlocal n
-        batches = (batch for batch, _ in tqdm(reader.batches(), desc=op, unit="batch", disable=None))
+        batches = (
+            batch for batch, _ in tqdm(reader.batches(), desc=op, unit="batch", disable=None)
+        )
         for batch in _in_pairs(batches) if op == "interpolate" else batches:
             found = answer(model, op, batch, first=n, rate=rate)
             if op == "score":
@@ -56,7 +58,11 @@ def _in_pairs(batches: Iterable[Rows]) -> Iterator[Rows]:
         if kept is None:
             rows = batch
         else:
-            rows = pa.concat_tables([kept, batch]) if isinstance(batch, pa.Table) else np.concatenate([kept, batch])
+            rows = (
+                pa.concat_tables([kept, batch])
+                if isinstance(batch, pa.Table)
+                else np.concatenate([kept, batch])
+            )
         even = len(rows) // 2 * 2
         kept = rows[even:] if even < len(rows) else None
         if even:
@@ -74,7 +80,9 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
         path = Path(scratch, "files") if Path(scratch, "files").exists() else source
         reader = open_reader(path, like=schema)
         known = {column.name for column in schema.columns}
-        if (extra := [name for name in reader.names if name not in known]) and known & {*reader.names}:
+        if (extra := [name for name in reader.names if name not in known]) and known & {
+            *reader.names
+        }:
             reader.told.append(f"left out, as the model does not know them: {some(extra)}")
         yield reader
 
@@ -90,7 +98,9 @@ def write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
             for found in answers:
                 _as_table(found).to_csv(new, mode="a", index=False, header=not new.exists())
         elif out.suffix == ".parquet":
-            tables = (pa.Table.from_pandas(_as_table(found), preserve_index=False) for found in answers)
+            tables = (
+                pa.Table.from_pandas(_as_table(found), preserve_index=False) for found in answers
+            )
             first = next(tables)
             with pa.parquet.ParquetWriter(new, first.schema) as writer:
                 for table in chain([first], tables):
@@ -115,12 +125,22 @@ def picture(rows: np.ndarray, model: TrainedModel) -> Any:
     """A picture of images side by side. rows: (images, features), raw scale. Raises UserError for other rows."""
     from PIL import Image, ImageOps
 
-    schema, black, white = model.description.schema, float(model.shift.min()), float((model.shift + model.scale).max())
+    schema, black, white = (
+        model.description.schema,
+        float(model.shift.min()),
+        float((model.shift + model.scale).max()),
+    )
     size = int(np.prod(schema.shape))
     if rows[0].size != size:
-        raise UserError(f"a picture needs images of {size} values, but the answers have {rows[0].size}; choose .npy")
+        raise UserError(
+            f"a picture needs images of {size} values, but the answers have {rows[0].size}; choose .npy"
+        )
     (height, width, *colours), across = schema.shape, min(COLUMNS, len(rows))
-    pixels = np.clip((rows.reshape(len(rows), size) - black) / (white - black) * 255, 0, 255).astype(np.uint8)
-    images = np.pad(pixels, ((0, -len(rows) % across), (0, 0))).reshape(-1, across, height, width, *colours)
+    pixels = np.clip(
+        (rows.reshape(len(rows), size) - black) / (white - black) * 255, 0, 255
+    ).astype(np.uint8)
+    images = np.pad(pixels, ((0, -len(rows) % across), (0, 0))).reshape(
+        -1, across, height, width, *colours
+    )
     sheet = Image.fromarray(images.swapaxes(1, 2).reshape(-1, across * width, *colours))
     return ImageOps.scale(sheet, max(1, 32 // height), Image.Resampling.NEAREST)

@@ -33,7 +33,11 @@ class Drift(NamedTuple):
 
     def metrics(self) -> dict[str, float]:
         """The figures of an MLflow run."""
-        return {"score_distance": self.table["statistic"][0], "moved": len(self.moved), "alarms": self.alarms}
+        return {
+            "score_distance": self.table["statistic"][0],
+            "moved": len(self.moved),
+            "alarms": self.alarms,
+        }
 
 
 def drift(model: TrainedModel, source: Path, data: Prepared, rate: float) -> Drift:
@@ -51,10 +55,16 @@ def drift(model: TrainedModel, source: Path, data: Prepared, rate: float) -> Dri
     pairs = {"score": (model.calibration.numpy(), scores.score)}
     units = zip(model.encode(old).T, model.encode(new).T, strict=True)
     pairs |= {f"code unit {i}": unit for i, unit in enumerate(units)}
-    columns = {} if schema.is_image else dict(zip(schema.features, zip(old.T, new.T, strict=True), strict=True))
+    columns = (
+        {}
+        if schema.is_image
+        else dict(zip(schema.features, zip(old.T, new.T, strict=True), strict=True))
+    )
     pairs |= {f"column {name}": column for name, column in columns.items()}
     tests = {what: ks_2samp(*pair) for what, pair in pairs.items()}
-    table = pd.DataFrame([(what, t.statistic, t.pvalue) for what, t in tests.items()], columns=COLUMNS)
+    table = pd.DataFrame(
+        [(what, t.statistic, t.pvalue) for what, t in tests.items()], columns=COLUMNS
+    )
     table["moved"] = (table["p_value"] < LEVEL / len(table)) & (table["statistic"] > SMALLEST)
     return Drift(table, len(new), float((scores.p_value <= rate).mean()))
 
@@ -77,6 +87,12 @@ def _sampled(source: Path, model: TrainedModel) -> np.ndarray:
 def told(found: Drift) -> str:
     """What moved, the largest first, for a terminal."""
     largest = found.table.sort_values("statistic", ascending=False, kind="stable").head(12)
-    formats = {"statistic": "{:.3f}".format, "p_value": "{:.1e}".format, "moved": {True: "yes", False: ""}.get}
-    shown = largest.to_string(index=False, header=["what", "distance", "p-value", "moved"], formatters=formats)
+    formats = {
+        "statistic": "{:.3f}".format,
+        "p_value": "{:.1e}".format,
+        "moved": {True: "yes", False: ""}.get,
+    }
+    shown = largest.to_string(
+        index=False, header=["what", "distance", "p-value", "moved"], formatters=formats
+    )
     return f"{found.rows} rows against the training data\n{shown}"

@@ -16,7 +16,9 @@ REASONS = 3  # features that a score names
 SETTINGS = {"n": 64, "steps": 9, "seed": 0}  # of sample, interpolate, and sample again
 
 
-def answer(model: TrainedModel, op: str, rows: Any, *, first: int = 0, rate: float = 0.05, **settings: int) -> Any:
+def answer(
+    model: TrainedModel, op: str, rows: Any, *, first: int = 0, rate: float = 0.05, **settings: int
+) -> Any:
     """The answer of one operation to raw rows: (rows, ...) arrays, or columns by name where rows came so.
 
     score: a table of score (nats), percentile among clean validation rows, conformal p-value, whether it counts as an
@@ -39,7 +41,11 @@ def answer(model: TrainedModel, op: str, rows: Any, *, first: int = 0, rate: flo
         return model.encode(features)
     if op == "score":
         return scored(model, features, rate)
-    found = interpolated(model, features, wanted["steps"]) if op == "interpolate" else model.reconstruct(features)
+    found = (
+        interpolated(model, features, wanted["steps"])
+        if op == "interpolate"
+        else model.reconstruct(features)
+    )
     return _raw_scale(model, found, rows)
 
 
@@ -49,10 +55,14 @@ def as_rows(rows: Any) -> Rows:
         if isinstance(rows, pd.DataFrame):
             return pa.Table.from_pandas(rows, preserve_index=False)
         if isinstance(rows, dict):
-            return pa.table({name: np.atleast_1d(np.asarray(values)) for name, values in rows.items()})
+            return pa.table(
+                {name: np.atleast_1d(np.asarray(values)) for name, values in rows.items()}
+            )
         return rows if isinstance(rows, pa.Table) else np.asarray(rows)
     except (pa.ArrowException, ValueError, TypeError) as error:
-        raise DataError(f"rows: {str(error).splitlines()[0]}; give columns by name, or an array") from error
+        raise DataError(
+            f"rows: {str(error).splitlines()[0]}; give columns by name, or an array"
+        ) from error
 
 
 def _codes(model: TrainedModel, rows: Any) -> np.ndarray:
@@ -63,7 +73,9 @@ def _codes(model: TrainedModel, rows: Any) -> np.ndarray:
     except (ValueError, TypeError) as error:
         raise DataError(f"op = decode: {error}") from error
     if codes.ndim != 2 or codes.shape[1] != width or not np.isfinite(codes).all():
-        raise DataError(f"op = decode: values of shape {codes.shape}, expected finite codes of shape (-1, {width})")
+        raise DataError(
+            f"op = decode: values of shape {codes.shape}, expected finite codes of shape (-1, {width})"
+        )
     return codes
 
 
@@ -73,7 +85,10 @@ def scored(model: TrainedModel, features: np.ndarray, rate: float) -> pd.DataFra
     names, parts = model.description.schema.by_column(scores.contributions)
     shares = parts / np.maximum(scores.score[:, None], np.finfo(np.float32).tiny)
     largest = np.argsort(-parts, axis=1, kind="stable")[:, :REASONS]
-    reasons = ["; ".join(f"{names[j]} {share[j]:.0%}" for j in row) for row, share in zip(largest, shares, strict=True)]
+    reasons = [
+        "; ".join(f"{names[j]} {share[j]:.0%}" for j in row)
+        for row, share in zip(largest, shares, strict=True)
+    ]
     numbers = {"score": scores.score, "percentile": scores.percentile, "p_value": scores.p_value}
     return pd.DataFrame({**numbers, "anomaly": scores.p_value <= rate, "reasons": reasons})
 
@@ -83,7 +98,15 @@ def _raw_scale(model: TrainedModel, features: np.ndarray, rows: Any = None) -> A
     schema = model.description.schema
     decoded = schema.decode(features)
     if schema.is_image:
-        return decoded.reshape(len(decoded), *rows.shape[1:]) if getattr(rows, "ndim", 1) > 2 else decoded
-    if isinstance(rows, pa.Table) or any(column.categories is not None for column in schema.columns):
+        return (
+            decoded.reshape(len(decoded), *rows.shape[1:])
+            if getattr(rows, "ndim", 1) > 2
+            else decoded
+        )
+    if isinstance(rows, pa.Table) or any(
+        column.categories is not None for column in schema.columns
+    ):
         return pd.DataFrame(decoded)
-    return np.stack([np.asarray(decoded[column.name], np.float32) for column in schema.columns], axis=1)
+    return np.stack(
+        [np.asarray(decoded[column.name], np.float32) for column in schema.columns], axis=1
+    )

@@ -50,7 +50,9 @@ def export(model: TrainedModel, path: Path) -> None:
         for name, ours, theirs in zip(OUTPUTS, graph(other), found, strict=True):
             difference = float(np.abs(ours.numpy() - theirs).max() / np.abs(ours.numpy()).max())
             if not difference <= TOLERANCE:
-                raise UserError(f"{path.name}: {name} differs from torch's by {difference:.1e} of its largest value")
+                raise UserError(
+                    f"{path.name}: {name} differs from torch's by {difference:.1e} of its largest value"
+                )
 
 
 def session(path: Path) -> Any:

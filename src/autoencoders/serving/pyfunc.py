@@ -20,7 +20,9 @@ class ServedAutoencoder(PythonModel):  # type: ignore[misc]  # mlflow's class is
 
     def load_context(self, context: Any) -> None:
         """Reads the weights."""
-        self.model = accelerated(load(Path(context.artifacts["model"])), Path(os.environ.get(ONNX_VARIABLE, "none")))
+        self.model = accelerated(
+            load(Path(context.artifacts["model"])), Path(os.environ.get(ONNX_VARIABLE, "none"))
+        )
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002  (mlflow takes hints for a signature)
         """The operation's answer. Raises MlflowException (over HTTP: status 400) that says what is wrong."""
@@ -28,7 +30,9 @@ class ServedAutoencoder(PythonModel):  # type: ignore[misc]  # mlflow's class is
         settings = {name: int(given.get(name, default)) for name, default in SETTINGS.items()}
         rate = float(given.get("false_alarm_rate", 0.05))
         try:
-            return answer(self.model, given.get("op", OPERATIONS[0]), model_input, rate=rate, **settings)
+            return answer(
+                self.model, given.get("op", OPERATIONS[0]), model_input, rate=rate, **settings
+            )
         except DataError as error:
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from error
 

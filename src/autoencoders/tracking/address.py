@@ -15,7 +15,9 @@ USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 LOCAL = "local"  # name of the repository's own store, the same in every clone
 HIDDEN = "***"
 SECRETS = re.compile("(password|passwd|sslpassword|token)=([^&]*)")  # in a database's query
-CREDENTIALS = re.compile("(?<=://).*@")  # also where they hold a / or a :, so that the rest is no port
+CREDENTIALS = re.compile(
+    "(?<=://).*@"
+)  # also where they hold a / or a :, so that the rest is no port
 
 
 def folder() -> Path:
@@ -57,7 +59,9 @@ def hidden(address: str) -> str:
         return address
     credentials = ""
     if parts.username is not None:
-        credentials = f"{quote(parts.username)}:{HIDDEN}@" if parts.password is not None else f"{HIDDEN}@"  # a token
+        credentials = (
+            f"{quote(parts.username)}:{HIDDEN}@" if parts.password is not None else f"{HIDDEN}@"
+        )  # a token
     query = SECRETS.sub(rf"\1={HIDDEN}", parts.query)
     return urlunsplit(parts._replace(netloc=_netloc(parts, credentials), query=query))
 
@@ -97,7 +101,9 @@ def redacted(text: str) -> str:
     if parts is not None:
         token = parts.username if parts.password is None else parts.password
         in_query = [found[2] for found in SECRETS.finditer(parts.query)]
-        secrets += [form for secret in (token, *in_query) if secret for form in (secret, unquote(secret))]
+        secrets += [
+            form for secret in (token, *in_query) if secret for form in (secret, unquote(secret))
+        ]
     for secret in secrets:
         if secret:
             text = text.replace(secret, HIDDEN)

@@ -32,7 +32,11 @@ def is_trained(model: str) -> bool:
 def baseline_metrics(metrics: Mapping[str, Metrics]) -> Metrics:
     """Returns the baselines' metrics, each under its model's name, for the run above all types."""
     baselines = {model: values for model, values in metrics.items() if not is_trained(model)}
-    return {f"{model}/{name}": value for model, values in baselines.items() for name, value in values.items()}
+    return {
+        f"{model}/{name}": value
+        for model, values in baselines.items()
+        for name, value in values.items()
+    }
 
 
 def record_training(recorder: Recorder, folder: Path) -> RunRecord:
@@ -41,7 +45,9 @@ def record_training(recorder: Recorder, folder: Path) -> RunRecord:
     return recorder.trained(description.params, description.fingerprint, load_history(folder))
 
 
-def record_types(recorder: Recorder, model_types: Iterable[str], metrics: Mapping[str, Metrics]) -> list[RunRecord]:
+def record_types(
+    recorder: Recorder, model_types: Iterable[str], metrics: Mapping[str, Metrics]
+) -> list[RunRecord]:
     """Records each type's metrics and figures for the run that trained it. Returns the closed records."""
     records = []
     for model_type in model_types:
@@ -55,4 +61,6 @@ def record_types(recorder: Recorder, model_types: Iterable[str], metrics: Mappin
 def record_baselines(run: RunRecord, metrics: Mapping[str, Metrics]) -> None:
     """Records the baselines' metrics and the report for the run above all types."""
     run.metrics(baseline_metrics(metrics))
-    run.artifacts([paths.REPORTS / "index.html", paths.METRICS / "leaderboard.json", paths.DATA / REPORT])
+    run.artifacts(
+        [paths.REPORTS / "index.html", paths.METRICS / "leaderboard.json", paths.DATA / REPORT]
+    )

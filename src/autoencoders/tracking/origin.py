@@ -12,12 +12,18 @@ VERSIONED = ("src", "pipeline", "params.yaml", "dvc.yaml", "requirements.lock", 
 
 def lineage(data: Description) -> dict[str, str]:
     """Returns tags: commit, whether files differ from it, DVC experiment, data."""
-    tags = {"mlflow.source.name": os.environ.get("DVC_STAGE", "by hand"), "mlflow.source.type": "LOCAL"}
+    tags = {
+        "mlflow.source.name": os.environ.get("DVC_STAGE", "by hand"),
+        "mlflow.source.type": "LOCAL",
+    }
     commit = _git("rev-parse", "HEAD")
     if commit:
         tags["mlflow.source.git.commit"] = commit
         tags["git_dirty"] = str(bool(_git("status", "--porcelain", "--", *VERSIONED))).lower()
-    for tag, variable in (("dvc_experiment", "DVC_EXP_NAME"), ("experiment", paths.EXPERIMENT_VARIABLE)):
+    for tag, variable in (
+        ("dvc_experiment", "DVC_EXP_NAME"),
+        ("experiment", paths.EXPERIMENT_VARIABLE),
+    ):
         if os.environ.get(variable):
             tags[tag] = os.environ[variable]
     hashes = {name: getattr(data, name) for name in ("content_sha256", "source", "source_sha256")}

@@ -61,7 +61,9 @@ class Recorder:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "autoencoders.tracking.writer"]
-        self.writer = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True)
+        self.writer = subprocess.Popen(
+            command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True
+        )
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -90,11 +92,15 @@ class Recorder:
         Read from the file, not through `Params`: the parameters name a run, and no output of a stage depends on it.
         """
         tree = YAML(typ="safe", pure=True).load(PARAMS_FILE)
-        values = {name: tree.get(name) for name in ("seed", "data", "network", "train", "models", "tune")}
+        values = {
+            name: tree.get(name) for name in ("seed", "data", "network", "train", "models", "tune")
+        }
         state = identity.fingerprint("train", values, self.data.content_sha256)
         tags = {"stage": "pipeline", **self.lineage}
         name = f"{self.data.name} {state[:6]}"
-        return self._begin(name, tags, fingerprint=state, found_in=(), shared=True, status="FINISHED", start=now())
+        return self._begin(
+            name, tags, fingerprint=state, found_in=(), shared=True, status="FINISHED", start=now()
+        )
 
     def pipeline(self) -> RunRecord:
         """Records what concerns all types, for the parent run."""
@@ -105,19 +111,27 @@ class Recorder:
         begin = self._child(params, "train")
         tags = {**begin.tags, **process()}
         found_in = () if resumed else None
-        return self._record(replace(begin, fingerprint=fingerprint, tags=tags, found_in=found_in, reopen=resumed))
+        return self._record(
+            replace(begin, fingerprint=fingerprint, tags=tags, found_in=found_in, reopen=resumed)
+        )
 
-    def trained(self, params: Mapping[str, Any], fingerprint: str, history: Sequence[Mapping[str, float]]) -> RunRecord:
+    def trained(
+        self, params: Mapping[str, Any], fingerprint: str, history: Sequence[Mapping[str, float]]
+    ) -> RunRecord:
         """Records more of a training that is finished; where the store has no such run, it is made from this."""
         begin = self._child(params, "train")
         tags = {**begin.tags, **RESTORED}
         finished = "FINISHED"
-        begin = replace(begin, found_in=(finished,), status=finished, start=now(), shared=True, visit=True)
+        begin = replace(
+            begin, found_in=(finished,), status=finished, start=now(), shared=True, visit=True
+        )
         record = self._record(replace(begin, fingerprint=fingerprint, tags=tags))
         record.restore(history)
         return record
 
-    def study(self, name: str, model_type: str, params: Mapping[str, Any], *, private: bool) -> Begin:
+    def study(
+        self, name: str, model_type: str, params: Mapping[str, Any], *, private: bool
+    ) -> Begin:
         """Describes a study's run, the parent of its trials: found again by the study's name while the study goes on.
 
         private: the study is this clone's own, by a journal; another clone's of the same name has another run.
@@ -125,7 +139,15 @@ class Recorder:
         begin = self._child({"kind": model_type, **params}, "tune")
         fingerprint = f"{name}@{clone()}" if private else name
         tags = {**begin.tags, **process()}
-        return replace(begin, fingerprint=fingerprint, found_in=(), shared=True, reopen=True, tags=tags, start=now())
+        return replace(
+            begin,
+            fingerprint=fingerprint,
+            found_in=(),
+            shared=True,
+            reopen=True,
+            tags=tags,
+            start=now(),
+        )
 
     def studied(self, study: Begin) -> RunRecord:
         """Records a study."""
@@ -148,15 +170,21 @@ class Recorder:
 
     def restored_trial(self, study: Begin, number: str, params: Mapping[str, Any]) -> RunRecord:
         """Records a trial that is made again from DVC's outputs, once, however often it is tried."""
-        begin = self._begin(f"trial {number}", {"stage": "trial", **RESTORED}, params=_texts(params), parent=study)
-        return self._record(replace(begin, fingerprint=f"{study.fingerprint}/{number}", found_in=(), shared=True))
+        begin = self._begin(
+            f"trial {number}", {"stage": "trial", **RESTORED}, params=_texts(params), parent=study
+        )
+        return self._record(
+            replace(begin, fingerprint=f"{study.fingerprint}/{number}", found_in=(), shared=True)
+        )
 
     def _child(self, params: Mapping[str, Any], task: str) -> Begin:
         """A run of one type, below the parent."""
         model_type = str(params["kind"])
         name = model_type if task == "train" else f"{task} {model_type}"
         tags = {"stage": task, "kind": model_type, **self.lineage}
-        return self._begin(name, tags, params=_texts(params), parent=self.parent(), dataset=self._dataset())
+        return self._begin(
+            name, tags, params=_texts(params), parent=self.parent(), dataset=self._dataset()
+        )
 
     def _dataset(self) -> dict[str, str]:
         """The data set, as MLflow shows it beside a run."""

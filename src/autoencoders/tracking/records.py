@@ -52,9 +52,13 @@ class Begin:
     parent: "Begin | None" = None
     dataset: dict[str, str] | None = None
     start: int = 0  # ms
-    key: str = ""  # of this run alone; a tag, by which a run is found whose making was never answered
+    key: str = (
+        ""  # of this run alone; a tag, by which a run is found whose making was never answered
+    )
     fingerprint: str = ""
-    found_in: tuple[str, ...] | None = None  # statuses in which it is found by its fingerprint; None: it is a new run
+    found_in: tuple[str, ...] | None = (
+        None  # statuses in which it is found by its fingerprint; None: it is a new run
+    )
     shared: bool = False  # several processes may make it at once: the oldest stays
     reopen: bool = False  # a found run is RUNNING again
     visit: bool = False  # a found run keeps its status and times
@@ -90,7 +94,9 @@ class RunRecord:
     def __enter__(self) -> "RunRecord":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         if error is None:
             self.end("FINISHED")
         elif isinstance(error, Interrupted):
@@ -116,7 +122,10 @@ class RunRecord:
         """Writes the learning curves of a run that the store may lack, one mapping an epoch."""
         at = now()
         epochs = enumerate(history, 1)
-        self._write("restore", [[name, value, at, epoch] for epoch, means in epochs for name, value in means.items()])
+        self._write(
+            "restore",
+            [[name, value, at, epoch] for epoch, means in epochs for name, value in means.items()],
+        )
 
     def tag(self, **tags: str) -> None:
         """Writes tags, by name."""

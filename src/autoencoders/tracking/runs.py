@@ -26,7 +26,13 @@ from autoencoders.tracking.evaluation import (
     record_types,
 )
 from autoencoders.tracking.origin import lineage
-from autoencoders.tracking.recorder import TRIALS_SHA256, Recorder, experiment_name, finish_study, trial_rows
+from autoencoders.tracking.recorder import (
+    TRIALS_SHA256,
+    Recorder,
+    experiment_name,
+    finish_study,
+    trial_rows,
+)
 from autoencoders.tracking.records import Begin, RunRecord, pending, waiting
 from autoencoders.tracking.sending import Sender
 
@@ -84,14 +90,18 @@ class Runs:
                 pass
             found = self.sender.finished(self.experiment, fingerprint)
         if found is None:
-            raise UserError(f"{folder}: MLflow has no run of its training yet, as another process sends it; run again")
+            raise UserError(
+                f"{folder}: MLflow has no run of its training yet, as another process sends it; run again"
+            )
         return str(found.info.run_id)
 
     def studied(self, model_type: str) -> None:
         """Makes a study's run and its trials' again from what DVC holds, where the store has none: without curves."""
         rows = trial_rows(model_type)
         fingerprint = tree_sha256(paths.TUNED / model_type / paths.TRIALS)
-        if not rows or self.sender.search(self.experiment, f"tags.{TRIALS_SHA256} = '{fingerprint}'"):
+        if not rows or self.sender.search(
+            self.experiment, f"tags.{TRIALS_SHA256} = '{fingerprint}'"
+        ):
             return
         study = self.recorder.restored_study(fingerprint, model_type)
         for row in rows:
@@ -111,7 +121,9 @@ class Runs:
         """Logs what evaluate wrote for DVC to the runs that have not the same, as DVC may have restored it."""
         metrics = evaluated()
         trained = filter(is_trained, metrics)
-        lacking = [name for name in trained if not self._has(self._training_run(name), metrics[name])]
+        lacking = [
+            name for name in trained if not self._has(self._training_run(name), metrics[name])
+        ]
         for record in record_types(self.recorder, lacking, metrics):
             self.sender.finish(record.path)
         if not self._has(self.parent(), baseline_metrics(metrics)):

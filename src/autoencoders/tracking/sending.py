@@ -31,7 +31,13 @@ from autoencoders.tracking.records import (
 
 FINGERPRINT, KEY, PARENT = "fingerprint", "run_key", "mlflow.parentRunId"
 REASON, NOTE = "reason", "mlflow.note.content"  # tags of a run that did not end well
-PROCESS_TAGS = ("host", "pid", "process_started", "machine", "clone")  # which change where a run goes on
+PROCESS_TAGS = (
+    "host",
+    "pid",
+    "process_started",
+    "machine",
+    "clone",
+)  # which change where a run goes on
 BATCH = 1000  # metrics of one call, MLflow's limit
 PARAMS = 100  # parameters of one call, MLflow's limit
 FILE_SECONDS = 3  # times as long as a write of metrics may the upload of a file take
@@ -51,7 +57,9 @@ class Sent:
     made: bool = False  # whether the run was made from this record
     tried: bool = False  # whether its making may have been asked for before
     begin: Begin | None = None
-    logged: dict[str, set[int]] = field(default_factory=dict)  # by metric: steps that a found run has
+    logged: dict[str, set[int]] = field(
+        default_factory=dict
+    )  # by metric: steps that a found run has
     ended: bool = False
 
 
@@ -64,7 +72,9 @@ class Sender:
         self.sent: dict[Path, Sent] = {}
         self.held: dict[Path, IO[bytes]] = {}  # locks of records that this process sends
         self.shared: dict[str, tuple[str, str]] = {}  # run id and key by fingerprint
-        self.lock = FileLock(folder() / "parent.lock")  # of this clone's processes, one at a time makes a shared run
+        self.lock = FileLock(
+            folder() / "parent.lock"
+        )  # of this clone's processes, one at a time makes a shared run
 
     def send(self, path: Path, *, again: bool = False) -> bool:
         """Sends what a record has to say so far, and returns whether that was its end.
@@ -151,7 +161,9 @@ class Sender:
                 return run_id, False
         return self._made(experiment, begin), True
 
-    def find(self, experiment: str, fingerprint: str, statuses: Sequence[str] = (), *, own: bool = False) -> str | None:
+    def find(
+        self, experiment: str, fingerprint: str, statuses: Sequence[str] = (), *, own: bool = False
+    ) -> str | None:
         """Returns the id of the newest run with a fingerprint and one of these states, if there is one.
 
         own: only of this clone's runs; those of another may be in use there.
@@ -212,7 +224,9 @@ class Sender:
             tags[KEY] = begin.key
         if begin.parent is not None:
             tags[PARENT] = self.run_of(begin.parent)[0]
-        start = now() if begin.shared else begin.start  # of several that are made at once, the oldest stays
+        start = (
+            now() if begin.shared else begin.start
+        )  # of several that are made at once, the oldest stays
         run = self.client.create_run(experiment, start_time=start, tags=tags, run_name=begin.name)
         self._complete(run.info.run_id, begin)
         return str(run.info.run_id)
@@ -224,8 +238,12 @@ class Sender:
             self.client.log_batch(run_id, params=params[start : start + PARAMS])
         if begin.dataset is not None:
             about = begin.dataset
-            dataset = Dataset(about["name"], about["digest"], "local", about["source"], profile=about["profile"])
-            self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+            dataset = Dataset(
+                about["name"], about["digest"], "local", about["source"], profile=about["profile"]
+            )
+            self.client.log_inputs(
+                run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
+            )
         if begin.status != "RUNNING":
             self.client.set_terminated(run_id, begin.status, begin.start)
 
@@ -373,7 +391,9 @@ class Batch:
 
 def _tags(values: dict[str, str], names: Sequence[str] = ()) -> list[RunTag]:
     """MLflow's tags; names: only these."""
-    return [RunTag(name, str(value)) for name, value in values.items() if not names or name in names]
+    return [
+        RunTag(name, str(value)) for name, value in values.items() if not names or name in names
+    ]
 
 
 @contextmanager

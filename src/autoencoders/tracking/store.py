@@ -49,11 +49,23 @@ ANSWER = 15  # seconds for each later one, in a command that needs the server
 REFUSALS = frozenset(
     map(
         ErrorCode.Name,
-        (BAD_REQUEST, INVALID_PARAMETER_VALUE, INVALID_STATE, RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST),
+        (
+            BAD_REQUEST,
+            INVALID_PARAMETER_VALUE,
+            INVALID_STATE,
+            RESOURCE_ALREADY_EXISTS,
+            RESOURCE_DOES_NOT_EXIST,
+        ),
     )
 )
 StoreError = (MlflowException, requests.RequestException, SQLAlchemyError, sqlite3.Error)
-SILENCE = ("failed with exception", "Max retries exceeded", "timed out", "Connection refused", "OperationalError")
+SILENCE = (
+    "failed with exception",
+    "Max retries exceeded",
+    "timed out",
+    "Connection refused",
+    "OperationalError",
+)
 
 
 def open_store(*, seconds: int = ANSWER, writing: bool = True) -> mlflow.MlflowClient:
@@ -75,7 +87,9 @@ def _ready_address(seconds: int, *, writing: bool) -> str:
     """The store's address, without credentials, after it has answered. Raises UserError."""
     if not address.is_url(address.uri()):
         where = address.hidden(address.uri())
-        raise UserError(f"{address.VARIABLE} = {where}: no URL; in user and password write / as %2F and @ as %40")
+        raise UserError(
+            f"{address.VARIABLE} = {where}: no URL; in user and password write / as %2F and @ as %40"
+        )
     uri = address.without_credentials(address.uri())
     if address.is_server(uri):
         _greet(uri)
@@ -101,8 +115,12 @@ def _quiet(seconds: int) -> None:
     os.environ.setdefault(RETRIES, "0")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback for what is our message
-    warnings.filterwarnings("ignore", module="mlflow")  # its deprecations are not the user's to mend
+    logging.getLogger("mlflow.store.db.utils").setLevel(
+        logging.CRITICAL
+    )  # a traceback for what is our message
+    warnings.filterwarnings(
+        "ignore", module="mlflow"
+    )  # its deprecations are not the user's to mend
 
 
 def _greet(uri: str) -> None:
@@ -135,7 +153,10 @@ def experiment(client: mlflow.MlflowClient, name: str) -> str:
         found = _created(client, name)
     if found.lifecycle_stage == "deleted":  # in the UI; its name stays taken
         client.restore_experiment(found.experiment_id)
-        print(f"MLflow's experiment {found.name} was deleted and is restored, with its runs", flush=True)
+        print(
+            f"MLflow's experiment {found.name} was deleted and is restored, with its runs",
+            flush=True,
+        )
     return str(found.experiment_id)
 
 
@@ -144,7 +165,9 @@ def _created(client: mlflow.MlflowClient, name: str) -> Any:
     location = None
     if address.uri() == address.local():
         location = (address.folder() / "artifacts" / name).as_uri()
-    tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's pages for training, not for GenAI
+    tags = {
+        "mlflow.experimentKind": "custom_model_development"
+    }  # the UI's pages for training, not for GenAI
     try:
         client.create_experiment(name, artifact_location=location, tags=tags)
     except MlflowException:
@@ -158,11 +181,17 @@ def version_of(client: mlflow.MlflowClient, uri: str) -> Any:
     name, _, version = uri.removeprefix("models:/").partition("/")
     name, _, alias = name.partition("@")
     try:
-        return client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
+        return (
+            client.get_model_version_by_alias(name, alias)
+            if alias
+            else client.get_model_version(name, version)
+        )
     except MlflowException as error:
         if error.error_code not in REFUSALS:
             raise
-        raise UserError(f"{uri}: {error.message}; `ae registry history` tells what there is") from error
+        raise UserError(
+            f"{uri}: {error.message}; `ae registry history` tells what there is"
+        ) from error
 
 
 @contextmanager
@@ -186,7 +215,11 @@ def explained(error: BaseException) -> str:
     code = getattr(error, "error_code", "")
     if is_silent(error):
         return f"MLflow at {where} does not answer ({_cause(error)}); start it, or check {address.VARIABLE}"
-    if code == ErrorCode.Name(PERMISSION_DENIED) or "error code 403" in reason or "Permission denied" in reason:
+    if (
+        code == ErrorCode.Name(PERMISSION_DENIED)
+        or "error code 403" in reason
+        or "Permission denied" in reason
+    ):
         user = os.environ.get(address.USER) or "this user"
         return f"MLflow at {where}: {user} may not do this ({reason}); ask for the permission EDIT or MANAGE there"
     if code == ErrorCode.Name(UNAUTHENTICATED) or "error code 401" in reason:
@@ -204,11 +237,18 @@ def _explained_local(reason: str) -> str:
     if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
         return f"{database}: can't be written; check the rights of {database.parent}"
     free = shutil.disk_usage(database.parent).free
-    if "full" in reason or "No space left" in reason or ("disk I/O error" in reason and free < LEAST_ROOM):
+    if (
+        "full" in reason
+        or "No space left" in reason
+        or ("disk I/O error" in reason and free < LEAST_ROOM)
+    ):
         return f"{database}: the disk is full ({free // 2**10} KiB are free); make room and run the same command again"
     if "disk I/O error" in reason:
         return f"{database}: {reason}; look at the disk (`dmesg`), and run the same command again"
-    if any(word in reason for word in ("malformed", "not a database", "no such table", "Can't locate revision")):
+    if any(
+        word in reason
+        for word in ("malformed", "not a database", "no such table", "Can't locate revision")
+    ):
         return f"{database}: broken ({reason}); `ae doctor --fix` moves it aside, and `dvc repro` makes its runs again"
     return f"{database}: {reason}"
 
@@ -234,7 +274,9 @@ def is_outage(error: BaseException) -> bool:
 
 def is_silent(error: BaseException) -> bool:
     """Whether nothing answered at all, so that no other call can succeed now either."""
-    if isinstance(error, requests.RequestException | TimeoutError | SQLAlchemyError | sqlite3.Error):
+    if isinstance(
+        error, requests.RequestException | TimeoutError | SQLAlchemyError | sqlite3.Error
+    ):
         return True
     return is_outage(error) and any(text in str(error) for text in SILENCE)
 
@@ -247,7 +289,9 @@ def _local(*, writing: bool) -> str:
         if isinstance(error, sqlite3.Error) or not _unwritable(error):
             raise
         if writing or not address.database().exists():
-            raise UserError(f"{address.folder()}: can't be written ({error.strerror}); check its rights") from error
+            raise UserError(
+                f"{address.folder()}: can't be written ({error.strerror}); check its rights"
+            ) from error
         return f"sqlite:///{_copied()}"
     return address.local()
 
@@ -304,5 +348,7 @@ def _relocate(database: Path, old: Path, new: Path) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         for before, after in ((old.as_uri(), new.as_uri()), (str(old), str(new))):
             for table, column in LOCATIONS:
-                moved = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ?"  # noqa: S608  (constants)
+                moved = (
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ?"  # noqa: S608  (constants)
+                )
                 connection.execute(moved, (after, len(before) + 1, before + "/%"))

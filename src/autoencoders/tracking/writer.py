@@ -55,7 +55,9 @@ class Writer:
         self.names = names
         self.sender: Sender | None = None
         self.open: list[Path] = []
-        self.patient = store.own_limit() is not None or store.RETRIES in os.environ  # the user's own limits hold
+        self.patient = (
+            store.own_limit() is not None or store.RETRIES in os.environ
+        )  # the user's own limits hold
         self.silent = False  # whether the store did not answer, and this was said
 
     def run(self) -> None:
@@ -81,7 +83,11 @@ class Writer:
             return False
         if self.silent:
             self.silent = False
-            print(f"MLflow at {address.hidden(address.uri())} answers again", file=sys.stderr, flush=True)
+            print(
+                f"MLflow at {address.hidden(address.uri())} answers again",
+                file=sys.stderr,
+                flush=True,
+            )
         return True
 
     def _send(self, *, ended: bool) -> None:

@@ -7,7 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-SHIFT, TURN, STRETCH = 0.75, math.radians(4), 0.04  # at most, at strength 1: pixels; radians; share of scale and shear
+SHIFT, TURN, STRETCH = (
+    0.75,
+    math.radians(4),
+    0.04,
+)  # at most, at strength 1: pixels; radians; share of scale and shear
 
 
 def moved(x: Tensor, shape: Sequence[int], strength: float, generator: torch.Generator) -> Tensor:
@@ -20,7 +24,9 @@ def moved(x: Tensor, shape: Sequence[int], strength: float, generator: torch.Gen
     uniform = torch.rand(len(x), 6, generator=generator, device=x.device, dtype=x.dtype)
     right, down, turn, wide, tall, shear = (strength * (2 * uniform - 1)).T
     sine, cosine = (TURN * turn).sin(), (TURN * turn).cos()
-    x_, y_ = ((torch.arange(n, device=x.device) * 2 + 1) / n - 1 for n in (width, height))  # pixels' centres
+    x_, y_ = (
+        (torch.arange(n, device=x.device) * 2 + 1) / n - 1 for n in (width, height)
+    )  # pixels' centres
     x_, y_ = x_[None, None, :], y_[None, :, None]
 
     def line(by_x: Tensor, by_y: Tensor, offset: Tensor) -> Tensor:

@@ -17,7 +17,9 @@ IN_MEMORY = 2**28  # bytes up to which a split is held as a whole; above, blocks
 BLOCK_BYTES, BUFFERED = 2**18, 64  # of a block, and how many are shuffled together
 
 
-def epoch_generator(seed: int, epoch: int, *stream: int, device: torch.device | str = "cpu") -> torch.Generator:
+def epoch_generator(
+    seed: int, epoch: int, *stream: int, device: torch.device | str = "cpu"
+) -> torch.Generator:
     """A random stream of an epoch: a function of its arguments alone, so that a resumed training repeats it."""
     entropy = np.random.SeedSequence([seed, epoch, *stream]).generate_state(2, np.uint32)
     return torch.Generator(device).manual_seed(int(entropy[0]) << 31 | int(entropy[1]) >> 1)
@@ -40,7 +42,9 @@ class Batches:
         """
         self.rows, self.size, self.generator = rows, size, generator
         self.device, self.devices = device, devices
-        self.kept = as_tensor(rows.read(0, len(rows))) if len(rows) * rows.row_bytes <= IN_MEMORY else None
+        self.kept = (
+            as_tensor(rows.read(0, len(rows))) if len(rows) * rows.row_bytes <= IN_MEMORY else None
+        )
 
     def __len__(self) -> int:
         return math.ceil((len(self.rows) - self.devices + 1) / self.size)
@@ -52,16 +56,24 @@ class Batches:
 
     def _chunks(self) -> Iterator[Tensor]:
         if self.generator is None:
-            yield from (self._read(start, self.size) for start in range(0, len(self.rows), self.size))
+            yield from (
+                self._read(start, self.size) for start in range(0, len(self.rows), self.size)
+            )
         elif self.kept is None:
             yield from self._by_blocks(self.generator())
         else:
-            for indices in torch.randperm(len(self.kept), generator=self.generator()).split(self.size):
+            for indices in torch.randperm(len(self.kept), generator=self.generator()).split(
+                self.size
+            ):
                 yield self.kept[indices]
 
     def _read(self, start: int, rows: int) -> Tensor:
         stop = start + rows
-        return torch.from_numpy(self.rows.read(start, stop)) if self.kept is None else self.kept[start:stop]
+        return (
+            torch.from_numpy(self.rows.read(start, stop))
+            if self.kept is None
+            else self.kept[start:stop]
+        )
 
     def _by_blocks(self, generator: torch.Generator) -> Iterator[Tensor]:
         """Blocks in random order, BUFFERED of them at a time, and in random order the rows within these."""

@@ -31,7 +31,9 @@ class History(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes what `state_dict` gave, and passes the earlier epochs on once more."""
-        self.epochs, self.best, self.weights = (state_dict[key] for key in ("epochs", "best", "weights"))
+        self.epochs, self.best, self.weights = (
+            state_dict[key] for key in ("epochs", "best", "weights")
+        )
         for epoch, means in enumerate(self.epochs, 1):
             self.report(epoch, means)
 
@@ -44,7 +46,10 @@ class History(pl.Callback):
         better = not self.best or self.epochs[-1][CRITERION] < self.epochs[self.best - 1][CRITERION]
         if better and (warm or epoch == trainer.max_epochs):
             self.best = epoch
-            self.weights = {name: value.detach().cpu().clone() for name, value in autoencoder.state_dict().items()}
+            self.weights = {
+                name: value.detach().cpu().clone()
+                for name, value in autoencoder.state_dict().items()
+            }
         self.on_train_start(trainer, pl_module)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
@@ -63,14 +68,21 @@ class Progress(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Opens the bar where someone looks at it."""
         epochs, log = trainer.max_epochs, not sys.stderr.isatty()
-        self.bar = tqdm(total=epochs, initial=trainer.current_epoch, desc=self.kind, unit="epoch", disable=log)
+        self.bar = tqdm(
+            total=epochs, initial=trainer.current_epoch, desc=self.kind, unit="epoch", disable=log
+        )
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Tells the epoch's errors."""
-        train, val = (pl_module.epoch_means[f"{part}/reconstruction_loss"] for part in ("train", "val"))
+        train, val = (
+            pl_module.epoch_means[f"{part}/reconstruction_loss"] for part in ("train", "val")
+        )
         told = f"train {train:.4f} val {val:.4f}"
         if self.bar.disable:
-            print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {self.kind} {told}", flush=True)
+            print(
+                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {self.kind} {told}",
+                flush=True,
+            )
         self.bar.set_postfix_str(told, refresh=False)
         self.bar.update()
 

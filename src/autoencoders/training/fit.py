@@ -22,7 +22,12 @@ from autoencoders.training.module import TrainingModule
 from autoencoders.training.resume import ResumePoint
 
 CALIBRATION_ROWS = 10_000  # behind the variance of errors and the p-values
-LEFT_OUT = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")  # of Lightning's own work
+LEFT_OUT = (
+    "logger",
+    "enable_checkpointing",
+    "enable_progress_bar",
+    "enable_model_summary",
+)  # of Lightning's own work
 
 
 class Fitted(NamedTuple):
@@ -74,8 +79,12 @@ def fit(
     start = resume.start if resume else None
     widest = max((plan.architecture.n_features, *plan.architecture.widths))
     with use_threads(train, widest), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own use of torch, not the user's to mend
-        trainer = _trainer(train, [history, *(callbacks if is_first() else []), *([resume] if resume else [])])
+        warnings.filterwarnings(
+            "ignore", message=".*LeafSpec"
+        )  # Lightning's own use of torch, not the user's to mend
+        trainer = _trainer(
+            train, [history, *(callbacks if is_first() else []), *([resume] if resume else [])]
+        )
         trainer.fit(module, rows, ckpt_path=start, weights_only=True)
     if not is_first():
         raise SystemExit(0)  # the first device's process has the same weights, and saves them
@@ -84,7 +93,9 @@ def fit(
     model.description = replace(description, epochs=len(history.epochs), best_epoch=history.best)
     model.eval()
     if not trial:
-        model.calibrate(data.sample("train", CALIBRATION_ROWS), data.clean("validation", CALIBRATION_ROWS))
+        model.calibrate(
+            data.sample("train", CALIBRATION_ROWS), data.clean("validation", CALIBRATION_ROWS)
+        )
     return Fitted(model, history.epochs)
 
 
@@ -94,6 +105,8 @@ def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
     # no inference mode: the contractive penalty needs gradients in validation too
     without: Any = dict.fromkeys((*LEFT_OUT, "num_sanity_val_steps", "inference_mode"), False)
     where: Any = train.model_dump(include={"devices", "num_nodes", "strategy"})
-    trainer = pl.Trainer(max_epochs=train.epochs, callbacks=callbacks, deterministic=True, **where, **without)
+    trainer = pl.Trainer(
+        max_epochs=train.epochs, callbacks=callbacks, deterministic=True, **where, **without
+    )
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a training
     return trainer

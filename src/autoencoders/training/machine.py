@@ -10,8 +10,12 @@ from autoencoders.params.sections import FixedTrain
 
 BATCHES_A_STEP = 64  # batches that one training_step takes at most: Lightning's own work is paid once for all of them
 STEP_VALUES = 2**20  # that these have at most together, so that they stay in a processor's cache
-THREAD_VALUES = 2**15  # of the widest layer's output for a batch, for which another thread is worth its start
-WIDE = 2**26  # products of weights and rows in a batch, from which on bf16 gains more than its conversions cost
+THREAD_VALUES = (
+    2**15
+)  # of the widest layer's output for a batch, for which another thread is worth its start
+WIDE = (
+    2**26
+)  # products of weights and rows in a batch, from which on bf16 gains more than its conversions cost
 
 
 def batches_a_step(train: FixedTrain, n_features: int) -> int:
@@ -25,7 +29,11 @@ def chosen_precision(train: FixedTrain, autoencoder: Autoencoder) -> str:
     """train.precision; auto: bf16-mixed where the processor multiplies bf16 and the network is wide enough to gain."""
     if train.precision != "auto":
         return train.precision
-    able = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    able = (
+        torch.cuda.is_bf16_supported()
+        if torch.cuda.is_available()
+        else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
     weights = sum(parameter.numel() for parameter in autoencoder.parameters())
     return "bf16-mixed" if able and train.batch_size * weights >= WIDE else "32-true"
 

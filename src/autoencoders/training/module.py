@@ -31,7 +31,9 @@ class Sums:
 
     def __init__(self, prefix: str, device: torch.device) -> None:
         self.prefix = prefix
-        self.values = torch.zeros(3, dtype=torch.float64, device=device)  # rows, reconstruction loss, penalty
+        self.values = torch.zeros(
+            3, dtype=torch.float64, device=device
+        )  # rows, reconstruction loss, penalty
 
     def add(self, rows: Sequence[int], losses: Sequence[Loss]) -> None:
         """Adds batches of so many rows, by their mean losses."""
@@ -42,7 +44,9 @@ class Sums:
     def means(self, strategy: Strategy) -> dict[str, float]:
         """The means over the rows of all devices, by `prefix/name`."""
         rows, *sums = strategy.reduce(self.values, reduce_op="sum").tolist()
-        return {f"{self.prefix}/{name}": total / rows for name, total in zip(MEANS, sums, strict=True)}
+        return {
+            f"{self.prefix}/{name}": total / rows for name, total in zip(MEANS, sums, strict=True)
+        }
 
 
 class TrainingModule(pl.LightningModule):
@@ -61,9 +65,17 @@ class TrainingModule(pl.LightningModule):
         """rows: of an epoch; kept: the last good checkpoint; binarise: draw 0 or 1 for each value, in each epoch."""
         super().__init__()
         self.automatic_optimization = False
-        self.model, self.train_params, self.seed, self.rows, self.kept = model, train, seed, rows, kept
+        self.model, self.train_params, self.seed, self.rows, self.kept = (
+            model,
+            train,
+            seed,
+            rows,
+            kept,
+        )
         self.binarise = binarise
-        self.chunk = train.batch_size * batches_a_step(train, model.description.architecture.n_features)
+        self.chunk = train.batch_size * batches_a_step(
+            train, model.description.architecture.n_features
+        )
         self.precision = chosen_precision(train, model.autoencoder)
 
     @property
@@ -74,7 +86,9 @@ class TrainingModule(pl.LightningModule):
     @property
     def penalty_weight(self) -> float:
         """The penalty's weight in this epoch; a single epoch has no warm-up."""
-        return self.model.autoencoder.penalty_weight(self.progress if self.train_params.epochs > 1 else 1.0)
+        return self.model.autoencoder.penalty_weight(
+            self.progress if self.train_params.epochs > 1 else 1.0
+        )
 
     def shuffling(self) -> torch.Generator:
         """The random stream of this epoch's order, the same on every device."""
@@ -87,10 +101,15 @@ class TrainingModule(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Starts the epoch's noise and sums; what stays the same in all of it is worked out once."""
-        self.weight, self.trims = self.penalty_weight, self.train_params.trim > 0 and self.progress >= TRIM_AFTER
+        self.weight, self.trims = (
+            self.penalty_weight,
+            self.train_params.trim > 0 and self.progress >= TRIM_AFTER,
+        )
         self.noise = self._noise(self.current_epoch)
         self.model.autoencoder.progress = self.progress
-        self.augments = self.train_params.augment > 0 and self.progress < self.train_params.augment_until
+        self.augments = (
+            self.train_params.augment > 0 and self.progress < self.train_params.augment_until
+        )
         self.train_sums, self.val_sums = Sums("train", self.device), Sums("val", self.device)
 
     def training_step(self, rows: Tensor, batch_idx: int) -> None:
@@ -102,7 +121,9 @@ class TrainingModule(pl.LightningModule):
         share = devices / min(self.chunk, self.rows - done)  # of each row in a device's gradient
         batches = self.model.scaled(rows).split(math.ceil(p.batch_size / devices))
         losses = []
-        half = self.precision == "bf16-mixed" and devices == 1  # of several, gradients are averaged in full precision
+        half = (
+            self.precision == "bf16-mixed" and devices == 1
+        )  # of several, gradients are averaged in full precision
         with optimizer.in_bf16() if half else nullcontext():
             for step, x in enumerate(batches, first):
                 losses.append(self._backward(x, optimizer, len(x) * share))
@@ -113,22 +134,36 @@ class TrainingModule(pl.LightningModule):
     def _backward(self, x: Tensor, optimizer: LeanAdamW, share: float) -> Loss:
         """The losses of a batch, and their gradients; share: the weight of this device's."""
         if self.augments:
-            x = moved(x, self.model.description.architecture.shape, self.train_params.augment, self.noise)
+            x = moved(
+                x, self.model.description.architecture.shape, self.train_params.augment, self.noise
+            )
         if self.binarise:
-            x = (torch.rand(x.shape, generator=self.noise, device=x.device) < x).to(x)  # a third of bernoulli's time
+            x = (torch.rand(x.shape, generator=self.noise, device=x.device) < x).to(
+                x
+            )  # a third of bernoulli's time
         with self.products():
             loss = self.model.autoencoder.loss(self.trimmed(x) if self.trims else x, self.noise)
-        total = loss.reconstruction + self.weight * loss.penalty if self.weight else loss.reconstruction
+        total = (
+            loss.reconstruction + self.weight * loss.penalty if self.weight else loss.reconstruction
+        )
         optimizer.forget_gradients()
         if self.trainer.world_size > 1:
-            self.manual_backward(total * share)  # gradients are averaged over devices, whose shares may differ
+            self.manual_backward(
+                total * share
+            )  # gradients are averaged over devices, whose shares may differ
         else:  # without the hooks, which cost as much as a small network's backward pass
-            total.backward(inputs=optimizer.weights if self.model.autoencoder.input_gradients else None)
+            total.backward(
+                inputs=optimizer.weights if self.model.autoencoder.input_gradients else None
+            )
         return Loss(loss.reconstruction.detach(), loss.penalty.detach())
 
     def products(self) -> AbstractContextManager[object]:
         """Products in the chosen precision. Entered anew for each batch, as it keeps the weights that it converts."""
-        return torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16-mixed" else FULL
+        return (
+            torch.autocast(self.device.type, torch.bfloat16)
+            if self.precision == "bf16-mixed"
+            else FULL
+        )
 
     @torch.no_grad()
     def trimmed(self, x: Tensor) -> Tensor:
@@ -161,7 +196,11 @@ class TrainingModule(pl.LightningModule):
         for key, value in means.items():
             if not math.isfinite(value):
                 kept = self.kept.start if self.kept else None
-                told = f"the last good checkpoint is kept: {kept}" if kept else "no epoch was completed"
+                told = (
+                    f"the last good checkpoint is kept: {kept}"
+                    if kept
+                    else "no epoch was completed"
+                )
                 raise DivergedError(
                     f"{key} became {value} in epoch {self.current_epoch + 1}. Likely causes: train.learning_rate = "
                     f"{self.train_params.learning_rate} is too high (try a third of it), a penalty's weight is too "

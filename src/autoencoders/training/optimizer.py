@@ -53,7 +53,9 @@ class LeanAdamW(torch.optim.AdamW):
         states = [self.state[weight] for weight in self.weights]
         for state in states:
             state["step"] = states[0]["step"]
-        return tuple([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))  # type: ignore[return-value]  # three
+        return tuple(
+            [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
+        )  # type: ignore[return-value]  # three
 
     @torch.no_grad()
     def update(self, learning_rate: float, gradient_clip: float = 0.0) -> None:
@@ -67,7 +69,9 @@ class LeanAdamW(torch.optim.AdamW):
             torch._foreach_copy_(self.gradients, gradients)
             gradients = self.gradients
         if gradient_clip:
-            factor = (gradient_clip / (get_total_norm(gradients) + 1e-6)).clamp(max=1.0)  # as clip_grad_norm_
+            factor = (gradient_clip / (get_total_norm(gradients) + 1e-6)).clamp(
+                max=1.0
+            )  # as clip_grad_norm_
             torch._foreach_mul_(gradients, factor)
         group["lr"], self.moments = learning_rate, self.moments or self._gathered(weights)
         means, squares, steps = self.moments

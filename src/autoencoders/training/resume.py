@@ -9,7 +9,12 @@ import pytorch_lightning as pl
 
 from autoencoders.core.files import Writing, remove
 from autoencoders.core.process import Starter, is_first, one_process
-from autoencoders.training.checkpoint import CHECKPOINT, broken_checkpoint, replace_checkpoint, set_aside
+from autoencoders.training.checkpoint import (
+    CHECKPOINT,
+    broken_checkpoint,
+    replace_checkpoint,
+    set_aside,
+)
 
 SECONDS_BETWEEN = 0.2  # from one resume checkpoint to the next, at least: writing one costs 10 ms
 
@@ -60,7 +65,9 @@ class ResumePoint(pl.Callback):
                     if trainer.is_global_zero:
                         replace_checkpoint(self.path, new)
             finally:
-                if trainer.is_global_zero:  # which writes it: another device's process must not take it away
+                if (
+                    trainer.is_global_zero
+                ):  # which writes it: another device's process must not take it away
                     new.unlink(missing_ok=True)  # half of one, where the disk is full
             self.due = time.monotonic() + self.every
             self.starter.stop_if_gone()

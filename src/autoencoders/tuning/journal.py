@@ -13,7 +13,14 @@ JOURNAL = "optuna.journal"
 CREATE_TRIAL, SET_PARAM, SET_STATE = 4, 5, 6  # Optuna's codes of what a line does
 RUNNING, FAIL = 0, 3  # and of a trial's states
 SHOWN = 40  # bytes of a broken line
-UNFIT = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)  # of a line that is not Optuna's
+UNFIT = (
+    AssertionError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+)  # of a line that is not Optuna's
 MENDER = "mended"  # the worker that ends trials in a broken one's place
 
 
@@ -57,7 +64,10 @@ class Replay:
         """
         log = json.loads(line)
         if "trial_id" not in log:
-            return log.get("study_id") in {None, *(study._study_id for study in self.storage.get_all_studies())}
+            return log.get("study_id") in {
+                None,
+                *(study._study_id for study in self.storage.get_all_studies()),
+            }
         owner = self.owners[log["trial_id"]] if log["trial_id"] < len(self.owners) else None
         if log["op_code"] == SET_PARAM:
             return owner == log["worker_id"]
@@ -70,11 +80,24 @@ class Replay:
         A study repeats them, like those of a worker that was killed.
         """
         now = datetime.now(UTC).isoformat()
-        end = {"op_code": SET_STATE, "worker_id": MENDER, "state": FAIL, "values": None, "datetime_complete": now}
+        end = {
+            "op_code": SET_STATE,
+            "worker_id": MENDER,
+            "state": FAIL,
+            "values": None,
+            "datetime_complete": now,
+        }
         studies = [study._study_id for study in self.storage.get_all_studies()]
-        trials = [trial for study in studies for trial in self.storage.get_all_trials(study, deepcopy=False)]
+        trials = [
+            trial
+            for study in studies
+            for trial in self.storage.get_all_trials(study, deepcopy=False)
+        ]
         running = sorted(trial._trial_id for trial in trials if trial.state == RUNNING)
-        return [json.dumps({**end, "trial_id": number}, separators=(",", ":")).encode() for number in running]
+        return [
+            json.dumps({**end, "trial_id": number}, separators=(",", ":")).encode()
+            for number in running
+        ]
 
 
 def broken_journal(path: Path) -> str | None:

@@ -35,7 +35,9 @@ class Objective:
         """Raises what the training raises, and TrialPruned."""
         space = dimensions(self.tune, self.plan.model_type, self.plan.facts)
         values = {dimension.param: suggest(trial, dimension) for dimension in space}
-        with self.recorder.trial(self.study_run, f"trial {rank(trial.study, trial.number)}", values) as run:
+        with self.recorder.trial(
+            self.study_run, f"trial {rank(trial.study, trial.number)}", values
+        ) as run:
             result = self._result(trial, values, run)
         if result is None:
             raise TrialPruned
@@ -44,7 +46,9 @@ class Objective:
             return result["squared_error"], int(result["code_size"])
         return result["squared_error"]
 
-    def _result(self, trial: Trial, values: Mapping[str, object], run: RunRecord) -> dict[str, float] | None:
+    def _result(
+        self, trial: Trial, values: Mapping[str, object], run: RunRecord
+    ) -> dict[str, float] | None:
         """What the trained network achieves on validation; None for a pruned trial."""
         plan = self.plan.with_values(values)
 
@@ -74,5 +78,7 @@ def suggest(trial: Trial, dimension: Dimension) -> Any:
         return trial.suggest_categorical(dimension.param, dimension.choices)
     low, high = dimension.ends[0], dimension.ends[-1]
     if dimension.param in WHOLE:
-        return trial.suggest_int(dimension.param, low, high, step=int(dimension.step or 1), log=dimension.log)
+        return trial.suggest_int(
+            dimension.param, low, high, step=int(dimension.step or 1), log=dimension.log
+        )
     return trial.suggest_float(dimension.param, low, high, step=dimension.step, log=dimension.log)

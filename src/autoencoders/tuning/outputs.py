@@ -28,9 +28,15 @@ def taken(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
     """The trial whose values the training takes, by `Tune.rank`. Raises UserError where none is complete."""
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if not complete:
-        reasons = "; ".join(sorted({str(trial.user_attrs.get(REASON, "pruned")) for trial in trials}))
-        raise UserError(f"none of {len(trials)} trials is complete: {reasons}; raise tune.n_trials or mend it")
-    return min(complete, key=lambda trial: tune.rank(*(trial.user_attrs[RESULT][name] for name in RANKED)))
+        reasons = "; ".join(
+            sorted({str(trial.user_attrs.get(REASON, "pruned")) for trial in trials})
+        )
+        raise UserError(
+            f"none of {len(trials)} trials is complete: {reasons}; raise tune.n_trials or mend it"
+        )
+    return min(
+        complete, key=lambda trial: tune.rank(*(trial.user_attrs[RESULT][name] for name in RANKED))
+    )
 
 
 def write_study(folder: Path, name: str, trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
@@ -49,7 +55,10 @@ def table(trials: Sequence[FrozenTrial]) -> str:
     rows: list[dict[str, Any]] = []
     for number, trial in enumerate(trials):
         state, reason = trial.state.name.lower(), trial.user_attrs.get(REASON)
-        found = {"epochs": max(trial.intermediate_values, default=None), **trial.user_attrs.get(RESULT, {})}
+        found = {
+            "epochs": max(trial.intermediate_values, default=None),
+            **trial.user_attrs.get(RESULT, {}),
+        }
         rows.append({"trial": number, "state": state, **found, **trial.params, "reason": reason})
     names = dict.fromkeys(name for trial in trials for name in trial.params)
     frame = pd.DataFrame(rows, columns=["trial", "state", *RESULTS, *names, "reason"], dtype=object)
@@ -62,13 +71,23 @@ def summary(trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> str
     if tune.goal == "compress":
         share = f"{tune.explained_variance:.0%} of the variance"
         kept = tune.keeps(best.user_attrs[RESULT]["explained_variance"])
-        lines[0] += f"; the smallest code that keeps {share}" if kept else f"; none keeps {share}: the least error"
-    untuned = next((t for t in trials if t.user_attrs.get(UNTUNED) and RESULT in t.user_attrs), None)
+        lines[0] += (
+            f"; the smallest code that keeps {share}"
+            if kept
+            else f"; none keeps {share}: the least error"
+        )
+    untuned = next(
+        (t for t in trials if t.user_attrs.get(UNTUNED) and RESULT in t.user_attrs), None
+    )
     if untuned is None:
-        lines.append("untuned: outside of tune.space or failed, so there is nothing to compare with")
+        lines.append(
+            "untuned: outside of tune.space or failed, so there is nothing to compare with"
+        )
     else:
         before, after = (trial.user_attrs[RESULT]["squared_error"] for trial in (untuned, best))
-        lines.append(f"untuned: {_told(untuned)}; tuning changes the error by {after / before - 1:+.1%}")
+        lines.append(
+            f"untuned: {_told(untuned)}; tuning changes the error by {after / before - 1:+.1%}"
+        )
     return "\n".join(lines)
 
 
@@ -77,14 +96,18 @@ def _told(trial: FrozenTrial) -> str:
     return f"code size {code_size} keeps {kept:.1%}, squared error {error:.4f}"
 
 
-def _draw(folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> None:
+def _draw(
+    folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune
+) -> None:
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     study = optuna.create_study(directions=["minimize"] * len(best.values))
     study.add_trials(complete)
     plt.switch_backend("agg")
     style = {**mpl.rcParamsDefault, "figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}
     with mpl.rc_context(style), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Attempting to set identical low and high")  # one value in all trials
+        warnings.filterwarnings(
+            "ignore", message="Attempting to set identical low and high"
+        )  # one value in all trials
         for picture in _pictures(study, best, tune):
             plt.suptitle(name)
             plt.savefig(folder / f"{picture}.png", metadata={"Software": None}, bbox_inches="tight")
@@ -94,7 +117,10 @@ def _draw(folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTr
 def _pictures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
     """History, slices, importances, and for `compress` the Pareto front; where there are too few trials, fewer."""
     drawn = optuna.visualization.matplotlib
-    error: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": "squared error"}
+    error: dict[str, Any] = {
+        "target": lambda trial: trial.values[0],
+        "target_name": "squared error",
+    }
     drawn.plot_optimization_history(study, **error)
     yield "history"
     drawn.plot_slice(study, **error)
@@ -105,6 +131,8 @@ def _pictures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[st
         yield "importances"
     if tune.goal == "compress":
         axes = drawn.plot_pareto_front(study, target_names=["squared error", "code size"])
-        axes.scatter(best.values[0], best.values[1], marker="*", s=150, color="black", label="taken")
+        axes.scatter(
+            best.values[0], best.values[1], marker="*", s=150, color="black", label="taken"
+        )
         axes.legend()
         yield "pareto"

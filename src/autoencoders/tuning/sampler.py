@@ -27,16 +27,24 @@ class Repeatable(BaseSampler):
         """A sampler for what is drawn: of each value its own, as a retried trial has some of them already."""
         entropy = [self.seed, rank(self.study, trial.number), *drawn.encode()]
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        return TPESampler(seed=seed, n_startup_trials=STARTUP) if self.name == "tpe" else RandomSampler(seed=seed)
+        return (
+            TPESampler(seed=seed, n_startup_trials=STARTUP)
+            if self.name == "tpe"
+            else RandomSampler(seed=seed)
+        )
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         """As the trial's own sampler says."""
         return self._sampler(trial, "").infer_relative_search_space(study, trial)
 
-    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, Any]) -> Any:
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, Any]
+    ) -> Any:
         """As the trial's own sampler says."""
         return self._sampler(trial, "").sample_relative(study, trial, search_space)
 
-    def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, dist: Any) -> Any:
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, dist: Any
+    ) -> Any:
         """As the value's own sampler says."""
         return self._sampler(trial, param_name).sample_independent(study, trial, param_name, dist)

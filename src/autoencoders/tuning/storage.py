@@ -22,8 +22,13 @@ from autoencoders.tuning.trials import UNTUNED
 
 VARIABLE = "AUTOENCODERS_STUDY_URL"
 EXAMPLE = "postgresql://user:password@host:5432/studies"
-HEARTBEAT, GRACE = 5, 20  # seconds from one sign of life to the next, and until a silent worker counts as dead
-LOCK_GRACE = 10  # seconds until the lock of a writer that was killed is broken; a write takes milliseconds
+HEARTBEAT, GRACE = (
+    5,
+    20,
+)  # seconds from one sign of life to the next, and until a silent worker counts as dead
+LOCK_GRACE = (
+    10  # seconds until the lock of a writer that was killed is broken; a write takes milliseconds
+)
 
 
 def open_storage(where: str) -> BaseStorage:
@@ -53,7 +58,9 @@ def _journal(path: Path) -> BaseStorage:
     lock.release()
     try:
         for last in content.split(b"\n")[-2:-1]:
-            json.loads(last)  # Optuna leaves out a last line that it can't read, and fails at the next one
+            json.loads(
+                last
+            )  # Optuna leaves out a last line that it can't read, and fails at the next one
         return storages.JournalStorage(backend)
     except UNFIT as error:
         raise UserError(broken_journal(path) or f"{path}: {error}") from error
@@ -64,8 +71,12 @@ def _url() -> URL:
     with suppress(ArgumentError, ValueError):
         if make_url(text).get_backend_name() == "postgresql":
             return make_url(text).set(drivername="postgresql+psycopg")
-    found = "is no PostgreSQL URL" if text else "is not set"  # the text may hold a password: it is not shown
-    raise UserError(f"{VARIABLE}: {found}, which tune.storage = environment needs; for example {EXAMPLE}")
+    found = (
+        "is no PostgreSQL URL" if text else "is not set"
+    )  # the text may hold a password: it is not shown
+    raise UserError(
+        f"{VARIABLE}: {found}, which tune.storage = environment needs; for example {EXAMPLE}"
+    )
 
 
 def queue_again(study: Study, dead: FrozenTrial) -> None:

@@ -37,7 +37,10 @@ def _identity(plan: Plan, tune: Tune, data: Description) -> tuple[str, dict[str,
         "the data": data.content_sha256,
         "the code": code_sha256("tune"),
     }
-    hashes = {name: sha256(json.dumps(value, sort_keys=True).encode())[:16] for name, value in parts.items()}
+    hashes = {
+        name: sha256(json.dumps(value, sort_keys=True).encode())[:16]
+        for name, value in parts.items()
+    }
     return f"{data.name}-{plan.model_type}-{sha256(json.dumps(hashes).encode())[:8]}", hashes
 
 
@@ -57,12 +60,16 @@ def open_study(storage: BaseStorage, plan: Plan, tune: Tune, data: Description) 
     if name not in earlier:
         told = f"new study {name}"
         if earlier:
-            before = max(earlier.values(), key=lambda s: s.datetime_start or datetime.min).user_attrs.get(MADE_OF, {})
+            before = max(
+                earlier.values(), key=lambda s: s.datetime_start or datetime.min
+            ).user_attrs.get(MADE_OF, {})
             changed = [part for part, value in parts.items() if before.get(part) != value]
             told += f": {', '.join(changed)} changed; the earlier studies are kept"
         print(told, flush=True)
     directions = [optuna.study.StudyDirection.MINIMIZE] * (2 if tune.goal == "compress" else 1)
-    study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
+    study = optuna.create_study(
+        storage=storage, study_name=name, directions=directions, load_if_exists=True
+    )
     study.set_user_attr(MADE_OF, parts)
     if not study.get_trials(deepcopy=False) and (values := _untuned(plan, tune)) is not None:
         study.enqueue_trial(values, user_attrs={UNTUNED: True})

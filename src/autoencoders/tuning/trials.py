@@ -5,7 +5,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 MADE_OF = "made_of"  # a study's attribute: what its trials depend on
 WORKER = "worker"  # a trial's attributes: host, process, when that began, and machine
-REASON, RESULT, UNTUNED = "reason", "result", "untuned"  # of a failed, of a complete, and of the first trial
+REASON, RESULT, UNTUNED = (
+    "reason",
+    "result",
+    "untuned",
+)  # of a failed, of a complete, and of the first trial
 RETRIES = "retry_history"  # Optuna's own attribute of a trial
 
 

@@ -44,7 +44,9 @@ def _study(kind: str, params: Params) -> None:
     plan = params.plan(kind, data.description.facts)
     lock = repository() / STUDIES / f"{kind}.lock"
     with one_process(lock, "tunes this type"), storage.reporting_database(settings.storage):
-        opened = study.open_study(storage.open_storage(settings.storage), plan, settings, data.description)
+        opened = study.open_study(
+            storage.open_storage(settings.storage), plan, settings, data.description
+        )
         with Recorder(data.description) as recorder:
             above = study_run(recorder, opened.study_name, plan, settings)
             with recorder.studied(above) as run:
@@ -52,10 +54,14 @@ def _study(kind: str, params: Params) -> None:
                     worker.search(opened, plan, settings, data, recorder, above)
                 trials = worker.finished(opened, settings.n_trials)
                 best = outputs.write_study(TUNED / kind, opened.study_name, trials, settings)
-                run.metrics({f"best/{name}": value for name, value in best.user_attrs[RESULT].items()})
+                run.metrics(
+                    {f"best/{name}": value for name, value in best.user_attrs[RESULT].items()}
+                )
                 finish_study(run, kind)
     print(outputs.summary(trials, best, settings))
-    print(f"next: `dvc repro train@{kind}` takes {TUNED / kind / TUNED_VALUES}; `make dashboard` shows every trial")
+    print(
+        f"next: `dvc repro train@{kind}` takes {TUNED / kind / TUNED_VALUES}; `make dashboard` shows every trial"
+    )
 
 
 def study_run(recorder: "Recorder", name: str, plan: Plan, settings: Tune) -> "Begin":
@@ -77,7 +83,9 @@ def join(kind: str, params: Params) -> None:
     data, settings = load_prepared(DATA), params.tune
     plan = params.plan(kind, data.description.facts)
     with storage.reporting_database(settings.storage):
-        joined = study.join_study(storage.open_storage(settings.storage), plan, settings, data.description)
+        joined = study.join_study(
+            storage.open_storage(settings.storage), plan, settings, data.description
+        )
         with Recorder(data.description) as recorder:
             above = study_run(recorder, joined.study_name, plan, settings)
             worker.search(joined, plan, settings, data, recorder, above)
@@ -91,11 +99,15 @@ def _workers(kind: str, n: int) -> Iterator[None]:
 
     if n:
         torch.set_num_threads(1)
-        print(f"{n + 1} workers: which trial comes when depends on their speed; the outputs may differ from run to run")
+        print(
+            f"{n + 1} workers: which trial comes when depends on their speed; the outputs may differ from run to run"
+        )
     command = [sys.executable, "-m", "autoencoders", "tune", "--join", kind]
     with ExitStack() as ended:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        processes = [ended.enter_context(subprocess.Popen(command, env=environment)) for _ in range(n)]
+        processes = [
+            ended.enter_context(subprocess.Popen(command, env=environment)) for _ in range(n)
+        ]
         try:
             yield
         except BaseException:

@@ -38,9 +38,13 @@ HOPELESS = 10  # trials that fail, from the first on, before a study gives up
 POLL_SECONDS = 0.5
 
 
-def search(study: Study, plan: Plan, tune: Tune, data: Prepared, recorder: Recorder, study_run: Begin) -> None:
+def search(
+    study: Study, plan: Plan, tune: Tune, data: Prepared, recorder: Recorder, study_run: Begin
+) -> None:
     """Works on a study until it has all its trials, and shows its progress."""
-    objective = Objective(trial_plan(plan, tune), tune, data, recorder, study_run, Starter().stop_if_gone)
+    objective = Objective(
+        trial_plan(plan, tune), tune, data, recorder, study_run, Starter().stop_if_gone
+    )
     with progress(study, tune.n_trials) as show:
         work(study, objective, tune.n_trials, show)
 
@@ -50,7 +54,9 @@ def finished(study: Study, n_trials: int) -> list[FrozenTrial]:
     return [trial for trial in attempts(study) if trial.state.is_finished()][:n_trials]
 
 
-def work(study: Study, objective: Callable[[Trial], Any], n_trials: int, after: Callable[[], None]) -> None:
+def work(
+    study: Study, objective: Callable[[Trial], Any], n_trials: int, after: Callable[[], None]
+) -> None:
     """Takes trial after trial until `n_trials` are finished, and waits for those of other workers, which may die.
 
     after: called after each trial and each wait. Raises UserError where the study is hopeless.
@@ -84,7 +90,11 @@ def _is_elsewhere(trial: FrozenTrial) -> bool:
 
 def _tell_of_strangers(study: Study, told: set[int]) -> None:
     """Names, once each, the trials of other machines' workers in a journal: whether these live can't be seen."""
-    running = [] if _in_database(study) else study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    running = (
+        []
+        if _in_database(study)
+        else study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    )
     for trial in running:
         host, pid, *_ = trial.user_attrs.get(WORKER, worker())
         if _is_elsewhere(trial) and trial.number not in told:
@@ -121,7 +131,10 @@ def _try(study: Study, objective: Callable[[Trial], Any], n_trials: int) -> None
     except (UpdateFinishedTrialError, ValueError) as error:
         if isinstance(error, ValueError) and "Cannot tell" not in str(error):
             raise
-        print(f"this worker was silent for {GRACE} s and taken for dead: its trial is repeated", flush=True)
+        print(
+            f"this worker was silent for {GRACE} s and taken for dead: its trial is repeated",
+            flush=True,
+        )
 
 
 def _value(objective: Callable[[Trial], Any], trial: Trial) -> Any:
@@ -186,11 +199,16 @@ def progress(study: Study, n_trials: int) -> Iterator[Callable[[], None]]:
     name, before = study.study_name, len(finished(study, n_trials))
     if before:
         print(f"{name}: goes on after {before} of {n_trials} trials", flush=True)
-    with tqdm(total=n_trials, initial=before, desc=name, unit="trial", disable=not sys.stderr.isatty()) as bar:
+    with tqdm(
+        total=n_trials, initial=before, desc=name, unit="trial", disable=not sys.stderr.isatty()
+    ) as bar:
 
         def show() -> None:
             trials = finished(study, n_trials)
-            best = min((t.values[0] for t in trials if t.state == TrialState.COMPLETE), default=float("nan"))
+            best = min(
+                (t.values[0] for t in trials if t.state == TrialState.COMPLETE),
+                default=float("nan"),
+            )
             told = f"best error {best:.4f}, {lost(trials)}"
             if bar.disable and len(trials) > bar.n:
                 print(f"trial {len(trials)}/{n_trials} {name}: {told}", flush=True)

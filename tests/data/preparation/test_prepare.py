@@ -69,7 +69,9 @@ def test_the_splits_are_disjoint_and_together_all_rows_with_their_own_labels(
 def test_the_fractions_are_of_all_rows_for_test_and_of_the_others_for_validation(
     intake: Intake, test: float, validation: float
 ):
-    found = intake.load(intake.array("a.npy", numbered(1000)), test_fraction=test, validation_fraction=validation)
+    found = intake.load(
+        intake.array("a.npy", numbered(1000)), test_fraction=test, validation_fraction=validation
+    )
     n_test = 1000 * test
     n_validation = (1000 - n_test) * validation
     expected = {"train": 1000 - n_test - n_validation, "validation": n_validation, "test": n_test}
@@ -95,14 +97,20 @@ def test_another_split_seed_gives_another_split_of_the_same_sizes(intake: Intake
 def test_other_rows_or_columns_of_the_same_number_are_another_split(intake: Intake):
     rows = pd.DataFrame(numbered(100)).add_prefix("x")
     loads = [(rows, {}), (rows[::-1], {}), (rows, {"ignore": ["x1"]}), (rows + 1, {})]
-    files = [(intake.file(f"{i}.csv", csv(values.to_dict("list"))), given) for i, (values, given) in enumerate(loads)]
+    files = [
+        (intake.file(f"{i}.csv", csv(values.to_dict("list"))), given)
+        for i, (values, given) in enumerate(loads)
+    ]
     found = [intake.load(path, **given).description for path, given in files]
     assert len({description.split_sha256 for description in found}) == len(loads)
 
 
 def test_scaling_changes_the_content_and_not_the_split(intake: Intake):
     path = intake.array("a.npy", numbered(100))
-    found = [intake.load(path, scaling=scaling).description for scaling in ("minmax", "standard", "robust", "none")]
+    found = [
+        intake.load(path, scaling=scaling).description
+        for scaling in ("minmax", "standard", "robust", "none")
+    ]
     assert len({description.split_sha256 for description in found}) == 1
     assert len({description.content_sha256 for description in found}) == 4
 
@@ -116,7 +124,9 @@ def test_scaling_changes_the_content_and_not_the_split(intake: Intake):
     ],
     ids=["dates", "times", "numbers"],
 )
-def test_a_split_by_time_tests_on_the_last_rows_and_validates_on_those_before(intake: Intake, times: list[Any]):
+def test_a_split_by_time_tests_on_the_last_rows_and_validates_on_those_before(
+    intake: Intake, times: list[Any]
+):
     order = np.random.default_rng(3).permutation(100)
     values = {"n": order.tolist(), "when": [times[i] for i in order]}
     found = intake.load(intake.file("a.csv", csv(values)), split="time:when", test_fraction=0.2)
@@ -134,20 +144,29 @@ def test_a_split_by_time_tests_on_the_last_rows_and_validates_on_those_before(in
 )
 def test_times_in_text_are_ordered_by_what_they_mean(intake: Intake, times: list[str]):
     path = intake.source / "a.parquet"
-    pd.DataFrame({"n": range(100), "when": times}).sample(frac=1, random_state=0).to_parquet(path, index=False)
+    pd.DataFrame({"n": range(100), "when": times}).sample(frac=1, random_state=0).to_parquet(
+        path, index=False
+    )
     found = intake.load(path, split="time:when", test_fraction=0.2)
     assert sorted(numbers(found, "test")) == list(range(80, 100))
 
 
 def test_text_whose_order_in_time_is_unknown_is_refused(intake: Intake):
-    path = intake.file("a.csv", csv({"n": list(range(100)), "when": [f"12/{i % 28 + 1:02}/2023" for i in range(100)]}))
+    path = intake.file(
+        "a.csv",
+        csv({"n": list(range(100)), "when": [f"12/{i % 28 + 1:02}/2023" for i in range(100)]}),
+    )
     told = intake.refusal(path, split="time:when")
-    assert told.startswith("data.split = time:when: holds text such as '12/01/2023', whose order in time is unknown")
+    assert told.startswith(
+        "data.split = time:when: holds text such as '12/01/2023', whose order in time is unknown"
+    )
 
 
 def test_a_split_by_column_is_the_users(intake: Intake):
     parts = [("train", "validation", "test")[i % 3] for i in range(60)]
-    found = intake.load(intake.file("a.csv", csv({"n": list(range(60)), "part": parts})), split="column:part")
+    found = intake.load(
+        intake.file("a.csv", csv({"n": list(range(60)), "part": parts})), split="column:part"
+    )
     for i, name in enumerate(("train", "validation", "test")):
         assert numbers(found, name) == list(range(i, 60, 3))
     assert found.description.schema.features == ["n"]
@@ -173,17 +192,23 @@ def test_transductive_fits_on_all_rows_and_judges_on_them(intake: Intake, split:
     np.testing.assert_allclose(found.mean, [np.mean(range(60))])
 
 
-def test_a_data_sets_own_test_rows_may_fill_whole_batches(intake: Intake, monkeypatch: pytest.MonkeyPatch):
+def test_a_data_sets_own_test_rows_may_fill_whole_batches(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
     """As MNIST's do: a batch without a training row has nothing to survey."""
     monkeypatch.setattr(reader, "BATCH_BYTES", 640)
     images = np.random.default_rng(0).integers(0, 256, (100, 8, 8), np.uint8)
     (intake.raw / "files").mkdir(parents=True)
     np.save(intake.raw / "files" / "X.npy", images)
-    (intake.raw / "source.json").write_text(json.dumps({"test_rows": 35, "white": 255, "labels": []}))
+    (intake.raw / "source.json").write_text(
+        json.dumps({"test_rows": 35, "white": 255, "labels": []})
+    )
     prepare(intake.raw, intake.prepared, intake.params.data)
     found = load_prepared(intake.prepared)
     np.testing.assert_array_equal(found.sample("test"), images[65:].reshape(35, 64))
-    assert found.description.rows["validation"] == round(65 * intake.params.data.validation_fraction)
+    assert found.description.rows["validation"] == round(
+        65 * intake.params.data.validation_fraction
+    )
 
 
 # --- the same again ---
@@ -199,7 +224,9 @@ def test_two_prepares_write_the_same_bytes(intake: Intake):
 
 
 @pytest.mark.parametrize("size", [300, 5000])
-def test_how_the_file_is_cut_changes_nothing(intake: Intake, monkeypatch: pytest.MonkeyPatch, size: int):
+def test_how_the_file_is_cut_changes_nothing(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, size: int
+):
     path = intake.file("a.csv", csv(GOOD))
     whole = intake.load(path)
     monkeypatch.setattr(reader, "BATCH_BYTES", size)
@@ -217,7 +244,9 @@ def test_csv_and_parquet_of_the_same_table_give_the_same_arrays(intake: Intake):
     found = []
     for path in (intake.file("a.csv", csv(GOOD)), intake.source / "a.parquet"):
         intake.stages(intake.section(path, name="same", label="colour"))
-        found.append({n: content for n, content in everything(intake.prepared).items() if n.endswith(".npy")})
+        found.append(
+            {n: content for n, content in everything(intake.prepared).items() if n.endswith(".npy")}
+        )
     assert found[0] == found[1]
 
 
@@ -250,7 +279,9 @@ def test_shift_and_scale_are_their_closed_forms_on_the_training_rows(
     shift, scale = SCALINGS[scaling](found.sample("train").astype(np.float64))
     np.testing.assert_allclose(found.shift, shift, rtol=1e-5)
     np.testing.assert_allclose(found.scale, scale, rtol=1e-5)
-    np.testing.assert_allclose(found.scaled(found.sample("test")), (found.sample("test") - shift) / scale, atol=1e-4)
+    np.testing.assert_allclose(
+        found.scaled(found.sample("test")), (found.sample("test") - shift) / scale, atol=1e-4
+    )
     assert found.description.scaling == scaling
 
 
@@ -283,7 +314,9 @@ def test_the_scaling_is_fitted_on_the_training_rows_alone(intake: Intake):
         (np.array([-1024, 3000]), -1024, 3000),
     ],
 )
-def test_pixels_are_scaled_from_black_to_white(intake: Intake, values: np.ndarray, shift: float, white: float):
+def test_pixels_are_scaled_from_black_to_white(
+    intake: Intake, values: np.ndarray, shift: float, white: float
+):
     images = np.random.default_rng(0).choice(values, (200, 4, 4))
     found = intake.load(intake.array("a.npy", images))
     assert found.description.scaling == "pixels"
@@ -319,14 +352,25 @@ def test_what_hardly_varies_is_never_divided_by_nothing(intake: Intake, scaling:
 def test_categories_stay_0_and_1_and_constants_come_back(intake: Intake):
     found = intake.load(intake.file("a.csv", csv(GOOD)))
     schema = found.description.schema
-    assert schema.features == ["length", "width", "colour=blue", "colour=green", "colour=red", "colour=other"]
+    assert schema.features == [
+        "length",
+        "width",
+        "colour=blue",
+        "colour=green",
+        "colour=red",
+        "colour=other",
+    ]
     np.testing.assert_array_equal(found.shift[2:], 0)
     np.testing.assert_array_equal(found.scale[2:], 1)
     decoded = pd.concat([pd.DataFrame(schema.decode(found.sample(split))) for split in SPLITS])
     expected = pd.DataFrame(GOOD).sort_values(["length", "width"], ignore_index=True)
     found_rows = decoded.sort_values(["length", "width"], ignore_index=True)
-    np.testing.assert_allclose(found_rows[["length", "width"]], expected[["length", "width"]], rtol=1e-6)
-    pd.testing.assert_frame_equal(found_rows[["colour", "unit"]], expected[["colour", "unit"]], check_dtype=False)
+    np.testing.assert_allclose(
+        found_rows[["length", "width"]], expected[["length", "width"]], rtol=1e-6
+    )
+    pd.testing.assert_frame_equal(
+        found_rows[["colour", "unit"]], expected[["colour", "unit"]], check_dtype=False
+    )
 
 
 def test_a_number_named_like_a_category_keeps_its_own_scaling(intake: Intake):
@@ -359,7 +403,9 @@ def test_imputed_values_are_the_training_rows_median_and_mode(intake: Intake):
     values["n"] = list(range(N))
     found = intake.load(intake.file("a.csv", csv(values)), missing="impute", ignore=["width"])
     features = found.description.schema.features
-    train = [i for i in found.sample("train")[:, features.index("n")].astype(int) if i not in (3, 50, 99)]
+    train = [
+        i for i in found.sample("train")[:, features.index("n")].astype(int) if i not in (3, 50, 99)
+    ]
     median = np.median([values["length"][i] for i in train])
     counts = pd.Series([values["colour"][i] for i in train]).value_counts()
     for split in SPLITS:
@@ -370,8 +416,18 @@ def test_imputed_values_are_the_training_rows_median_and_mode(intake: Intake):
 
 
 def test_labels_ignored_columns_and_dates_are_no_features_and_are_told(intake: Intake):
-    values = {**GOOD, "when": ["2020-01-02"] * N, "id": list(range(N)), "ill": [i % 2 for i in range(N)]}
-    found = intake.load(intake.file("a.csv", csv(values)), label="ill", label_means="anomaly", ignore=["id", "colour"])
+    values = {
+        **GOOD,
+        "when": ["2020-01-02"] * N,
+        "id": list(range(N)),
+        "ill": [i % 2 for i in range(N)],
+    }
+    found = intake.load(
+        intake.file("a.csv", csv(values)),
+        label="ill",
+        label_means="anomaly",
+        ignore=["id", "colour"],
+    )
     assert found.description.schema.features == ["length", "width"]
     assert found.description.anomaly_labels
     assert found.description.labels == ("0", "1")
@@ -382,7 +438,9 @@ def test_labels_ignored_columns_and_dates_are_no_features_and_are_told(intake: I
     np.testing.assert_array_equal(found.clean("validation"), found.sample("validation")[normal])
 
 
-@pytest.mark.parametrize(("y", "anomaly"), [([0, 1], True), ([1, 2], False), ([0, 1, 2], False), (["0", "1"], True)])
+@pytest.mark.parametrize(
+    ("y", "anomaly"), [([0, 1], True), ([1, 2], False), ([0, 1, 2], False), (["0", "1"], True)]
+)
 def test_an_npz_whose_labels_are_0_and_1_marks_anomalies_unless_told_otherwise(
     intake: Intake, y: list[Any], anomaly: bool
 ):
@@ -397,7 +455,9 @@ def test_classes_are_in_order_and_their_names_are_the_users(intake: Intake):
     found = intake.load(intake.file("a.csv", csv(values)), label="class")
     assert found.description.labels == ("9", "10", "100")
     for split in SPLITS:
-        np.testing.assert_array_equal(found.labels[split], np.array([1, 0, 2])[np.array(numbers(found, split)) % 3])
+        np.testing.assert_array_equal(
+            found.labels[split], np.array([1, 0, 2])[np.array(numbers(found, split)) % 3]
+        )
 
 
 def test_a_folder_of_images_has_its_sub_folders_as_classes(intake: Intake):
@@ -424,7 +484,9 @@ def test_the_description_says_what_the_arrays_hold(intake: Intake):
     np.testing.assert_allclose(found.mean, found.sample("train").mean(0), rtol=1e-5)
 
 
-def test_the_report_counts_duplicates_rows_and_range(intake: Intake, monkeypatch: pytest.MonkeyPatch):
+def test_the_report_counts_duplicates_rows_and_range(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
     rows = numbered(60)
     rows[[7, 30, 59]] = rows[3]
     intake.stages(intake.section(intake.array("a.npy", rows)))
@@ -433,12 +495,16 @@ def test_the_report_counts_duplicates_rows_and_range(intake: Intake, monkeypatch
     assert report["range"] == [np.float32(rows.min()), np.float32(rows.max())]
     assert [column["column"] for column in report["columns"]] == ["x0", "x1", "x2", "x3"]
     monkeypatch.setattr(module, "LOOKED", 1)
-    monkeypatch.setattr(reader, "BATCH_BYTES", 20 * rows[0].nbytes)  # the first batch ends before row 30
+    monkeypatch.setattr(
+        reader, "BATCH_BYTES", 20 * rows[0].nbytes
+    )  # the first batch ends before row 30
     intake.stages(intake.section(intake.source / "a.npy"))
     assert reported(intake)["duplicates"] == 1
 
 
-def test_a_failing_write_leaves_the_prepared_folder_as_it_was(intake: Intake, monkeypatch: pytest.MonkeyPatch):
+def test_a_failing_write_leaves_the_prepared_folder_as_it_was(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
     data = intake.section(intake.array("a.npy", numbered(60)))
     intake.stages(data)
     before = everything(intake.prepared)
@@ -507,7 +573,9 @@ def test_a_file_of_300_megabytes_is_prepared_in_a_fraction_of_them(intake: Intak
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
-def test_held_out_rows_are_drawn_once_with_their_pixels_as_probabilities(intake: Intake, kind: type):
+def test_held_out_rows_are_drawn_once_with_their_pixels_as_probabilities(
+    intake: Intake, kind: type
+):
     white = 255 if kind is np.uint8 else 1
     images = np.full((4000, 2, 3), 0.25 * white).astype(kind)
     images[:, 0, 0], images[:, 1, 2] = 0, white
@@ -526,7 +594,9 @@ def test_held_out_rows_are_drawn_once_with_their_pixels_as_probabilities(intake:
 
 def test_only_pixels_are_probabilities(intake: Intake):
     told = intake.refusal(intake.array("X.npy", numbered(300)), binarise=True)
-    assert "data.binarise = true: needs images with data.scaling = pixels, but it is standard" in told
+    assert (
+        "data.binarise = true: needs images with data.scaling = pixels, but it is standard" in told
+    )
 
 
 def test_a_training_draws_its_rows_anew_in_each_epoch(intake: Intake, params: Params):
@@ -535,7 +605,17 @@ def test_a_training_draws_its_rows_anew_in_each_epoch(intake: Intake, params: Pa
     images = np.full((200, 2, 3), 51, np.uint8)
     images[:, 1, 2] = 255
     data = intake.load(intake.array("images.npy", images), binarise=True)
-    quick = {"train.epochs": 2, "network.code_size": 2, "network.nodes_per_layer": 4, "train.learning_rate": 1e-9}
-    fitted = fit(params.override({**quick, "train.warmup": 0.0}).plan("undercomplete", data.description.facts), data)
+    quick = {
+        "train.epochs": 2,
+        "network.code_size": 2,
+        "network.nodes_per_layer": 4,
+        "train.learning_rate": 1e-9,
+    }
+    fitted = fit(
+        params.override({**quick, "train.warmup": 0.0}).plan(
+            "undercomplete", data.description.facts
+        ),
+        data,
+    )
     first, second = (means["train/reconstruction_loss"] for means in fitted.history)
     assert abs(first - second) > 1e-3  # the same weights, but other rows

@@ -52,16 +52,23 @@ def test_missing_values_count_in_no_statistic():
         (np.full(100, 1.7e9), True),  # a constant
     ],
 )
-def test_a_column_that_32_bit_numbers_cannot_tell_apart_is_refused(values: np.ndarray, *, kept: bool):
+def test_a_column_that_32_bit_numbers_cannot_tell_apart_is_refused(
+    values: np.ndarray, *, kept: bool
+):
     found = surveyed(values[:, None], ["a"], [])
     if kept:
         assert found.columns(impute=False)[0].name == "a"
     else:
-        with pytest.raises(DataError, match=r"^column a: values from .* differ by less than 32-bit numbers can tell"):
+        with pytest.raises(
+            DataError,
+            match=r"^column a: values from .* differ by less than 32-bit numbers can tell",
+        ):
             found.columns(impute=False)
 
 
-def test_a_sample_that_does_not_fit_is_thinned_without_losing_the_middle(monkeypatch: pytest.MonkeyPatch):
+def test_a_sample_that_does_not_fit_is_thinned_without_losing_the_middle(
+    monkeypatch: pytest.MonkeyPatch,
+):
     rows = np.random.default_rng(1).permutation(40_000)[:, None].astype(float)
     monkeypatch.setattr(module, "SAMPLE", 5000)
     found = surveyed(rows, ["a"], list(range(100, 40_000, 100)))
@@ -84,7 +91,11 @@ def test_columns_are_numbers_and_categories_in_the_sources_order_and_fills_are_m
     for impute in (False, True):
         survey = Survey(table.column_names, 1)
         survey.add(table, 0)
-        fills = {"colour": "red", "size": 2.0, "unit": "cm", "year": 1999.0, "flag": 1.0} if impute else {}
+        fills = (
+            {"colour": "red", "size": 2.0, "unit": "cm", "year": 1999.0, "flag": 1.0}
+            if impute
+            else {}
+        )
         assert survey.columns(impute=impute) == (
             Column("colour", ("blue", "red"), fills.get("colour")),
             Column("size", None, fills.get("size")),
@@ -105,7 +116,9 @@ def test_so_many_categories_are_taken_and_no_more(n: int, refused: bool):
     table = pa.table({"a": [f"n{i}" for i in range(n)]})
     survey = Survey(["a"], 1)
     if refused:
-        with pytest.raises(DataError, match=rf"^column a: text with more than {MOST_CATEGORIES} different values"):
+        with pytest.raises(
+            DataError, match=rf"^column a: text with more than {MOST_CATEGORIES} different values"
+        ):
             survey.add(table, 0)
     else:
         survey.add(table, 0)
@@ -116,13 +129,17 @@ def test_so_many_categories_are_taken_and_no_more(n: int, refused: bool):
 def test_a_column_without_values_is_refused_by_name(kind: pa.DataType):
     survey = Survey(["a", "b"], 1)
     survey.add(pa.table({"a": [1.0, 2.0], "b": pa.nulls(2, kind)}), 0)
-    with pytest.raises(DataError, match=r"^column b: the training rows have no value in it; add it to data.ignore"):
+    with pytest.raises(
+        DataError, match=r"^column b: the training rows have no value in it; add it to data.ignore"
+    ):
         survey.columns(impute=True)
 
 
 def test_the_report_says_of_each_column_what_numpy_says():
     values = np.append(np.arange(99.0), 1e4)
-    table = pa.table({"a": pa.array([*values, None], pa.float64()), "b": [*("xy" * 50), "x"], "c": [5] * 101})
+    table = pa.table(
+        {"a": pa.array([*values, None], pa.float64()), "b": [*("xy" * 50), "x"], "c": [5] * 101}
+    )
     survey = Survey(["a", "b", "c"], 1)
     survey.add(table, 0)
     a, c, b = survey.report()
@@ -130,5 +147,11 @@ def test_the_report_says_of_each_column_what_numpy_says():
     assert (a["minimum"], a["median"], a["maximum"]) == (0, np.median(values), 1e4)
     assert (a["mean"], a["deviation"]) == pytest.approx((values.mean(), values.std()))
     assert a["outliers"] == pytest.approx(1 / 101)  # 1e4 alone lies beyond the fences
-    assert b == {"column": "b", "type": "category", "missing": 0, "values": {"x": 51, "y": 50}, "constant": False}
+    assert b == {
+        "column": "b",
+        "type": "category",
+        "missing": 0,
+        "values": {"x": 51, "y": 50},
+        "constant": False,
+    }
     assert (c["column"], c["constant"], c["deviation"]) == ("c", True, 0)

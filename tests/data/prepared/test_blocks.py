@@ -33,7 +33,9 @@ def save(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[np.ndarray
 
 @pytest.mark.parametrize("dtype", ["uint8", "bool", "int64", "float16", "float32", ">f8"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_rows_are_read_as_they_were_saved(save: Callable[[np.ndarray], Blocks], shape: tuple[int, ...], dtype: str):
+def test_rows_are_read_as_they_were_saved(
+    save: Callable[[np.ndarray], Blocks], shape: tuple[int, ...], dtype: str
+):
     array = random(shape, dtype)
     found = save(array)
     assert (len(found), found.shape, found.dtype) == (50, shape, array.dtype)
@@ -70,7 +72,9 @@ def test_rows_that_are_taken_are_read_in_one_pass_without_the_blocks_in_between(
     np.save(tmp_path / "a.npy", random((50, 3)))
     found, starts = Blocks(tmp_path / "a.npy"), []
     read = found.read
-    monkeypatch.setattr(found, "read", lambda start, stop: starts.append(start) or read(start, stop))
+    monkeypatch.setattr(
+        found, "read", lambda start, stop: starts.append(start) or read(start, stop)
+    )
     assert [len(part) for part in found.parts(np.array([0, 3, 9, 31, 49]))] == [3, 1, 1]
     assert starts == [0, 30, 40]
 
@@ -83,7 +87,9 @@ def test_what_is_read_can_be_written_to_and_the_file_stays(save: Callable[[np.nd
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_file_that_grew_by_rows_is_one_that_numpy_saved_at_once(tmp_path: Path, shape: tuple[int, ...]):
+def test_a_file_that_grew_by_rows_is_one_that_numpy_saved_at_once(
+    tmp_path: Path, shape: tuple[int, ...]
+):
     array = random(shape)
     np.save(tmp_path / "at_once.npy", array)
     writer = Writer(tmp_path / "grown.npy", "float32", shape)
@@ -107,10 +113,16 @@ def test_a_missing_file_is_told_from_a_damaged_one(tmp_path: Path):
 N = 1000
 
 
-@pytest.fixture(params=["in memory", "one block at a time", "a few blocks", "blocks of a row", "one block"])
-def batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[..., Batches]:
+@pytest.fixture(
+    params=["in memory", "one block at a time", "a few blocks", "blocks of a row", "one block"]
+)
+def batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Callable[..., Batches]:
     """Batches of rows that carry their number, held as a whole or streamed."""
-    np.save(tmp_path / "rows.npy", np.arange(N, dtype=np.float32)[:, None] * [1, 1])  # float64: 16 bytes a row
+    np.save(
+        tmp_path / "rows.npy", np.arange(N, dtype=np.float32)[:, None] * [1, 1]
+    )  # float64: 16 bytes a row
     rows = Blocks(tmp_path / "rows.npy")
     streamed = {
         "one block at a time": (16 * 30, 1),
@@ -132,7 +144,9 @@ def batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 999, 1000, 5000])
-def test_an_epoch_visits_each_row_exactly_once_in_chunks_of_the_given_size(batches: Callable[..., Batches], size: int):
+def test_an_epoch_visits_each_row_exactly_once_in_chunks_of_the_given_size(
+    batches: Callable[..., Batches], size: int
+):
     chunks = list(batches(size))
     assert torch.cat(chunks)[:, 0].sort().values.tolist() == list(range(N))
     assert all(map(len, chunks))
@@ -140,7 +154,9 @@ def test_an_epoch_visits_each_row_exactly_once_in_chunks_of_the_given_size(batch
     assert len(chunks) == len(batches(size))
 
 
-def test_rows_are_shuffled_in_another_order_each_epoch_and_the_same_again(batches: Callable[..., Batches]):
+def test_rows_are_shuffled_in_another_order_each_epoch_and_the_same_again(
+    batches: Callable[..., Batches],
+):
     first, again, second = (torch.cat(list(batches(64, epoch)))[:, 0] for epoch in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, second)

@@ -16,7 +16,14 @@ from autoencoders.data.prepared import prepared
 from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.prepared import SPLITS, load_description, load_prepared
 
-ARRAYS = sorted([*(f"{s}{part}.npy" for s in SPLITS for part in ("", "_labels")), "shift.npy", "scale.npy", "mean.npy"])
+ARRAYS = sorted(
+    [
+        *(f"{s}{part}.npy" for s in SPLITS for part in ("", "_labels")),
+        "shift.npy",
+        "scale.npy",
+        "mean.npy",
+    ]
+)
 
 
 @pytest.fixture
@@ -48,7 +55,9 @@ def test_a_sample_is_the_same_each_time_in_order_without_repetition_and_fits(
     assert len(chosen) == min(300, most or 300)
     assert (np.diff(chosen) > 0).all()
     np.testing.assert_array_equal(chosen, found.chosen("train", most))
-    np.testing.assert_array_equal(found.sample("train", most), np.load(digits / "train.npy")[chosen])
+    np.testing.assert_array_equal(
+        found.sample("train", most), np.load(digits / "train.npy")[chosen]
+    )
 
 
 def test_scaled_rows_are_shifted_and_divided(digits: Path):
@@ -62,12 +71,16 @@ def test_where_labels_mean_classes_all_rows_are_clean(digits: Path):
 
 
 @pytest.mark.parametrize("most", [None, 50])
-def test_where_labels_mean_anomalies_clean_rows_are_the_samples_normal_ones(folder: Path, most: int | None):
+def test_where_labels_mean_anomalies_clean_rows_are_the_samples_normal_ones(
+    folder: Path, most: int | None
+):
     rewrite(folder, lambda values: {**values, "anomaly_labels": True})
     found = load_prepared(folder)
     normal = found.labels["validation"][found.chosen("validation", most)] == 0
     assert 0 < normal.sum() < len(normal)
-    np.testing.assert_array_equal(found.clean("validation", most), found.sample("validation", most)[normal])
+    np.testing.assert_array_equal(
+        found.clean("validation", most), found.sample("validation", most)[normal]
+    )
 
 
 # --- damaged files ---
@@ -156,12 +169,16 @@ def test_a_missing_file_is_named(folder: Path, name: str):
     refused(lambda: load_prepared(folder), folder / name, "no such file; `dvc repro")
 
 
-@pytest.mark.parametrize("name", [name for name in ARRAYS if name not in ("shift.npy", "scale.npy", "mean.npy")])
+@pytest.mark.parametrize(
+    "name", [name for name in ARRAYS if name not in ("shift.npy", "scale.npy", "mean.npy")]
+)
 def test_a_row_less_than_the_description_says_is_refused(folder: Path, name: str):
     array = np.load(folder / name)
     np.save(folder / name, array[1:])
     refused(
-        lambda: load_prepared(folder), folder / name, rf"\({len(array) - 1},.*expected numbers of .*\({len(array)},"
+        lambda: load_prepared(folder),
+        folder / name,
+        rf"\({len(array) - 1},.*expected numbers of .*\({len(array)},",
     )
 
 
@@ -214,11 +231,17 @@ def rewrite(folder: Path, change: Callable[[dict], object]) -> Path:
 @pytest.mark.parametrize("damage", DESCRIPTIONS)
 def test_a_damaged_description_is_refused(folder: Path, damage: str):
     path = rewrite(folder, DESCRIPTIONS[damage])
-    refused(lambda: load_prepared(folder), path, "not what preprocess wrote.*`dvc repro` makes the file again")
+    refused(
+        lambda: load_prepared(folder),
+        path,
+        "not what preprocess wrote.*`dvc repro` makes the file again",
+    )
 
 
 @pytest.mark.parametrize("rows", [{"train": 1, "validation": 2, "test": 3}, {"train": 1}, {}])
-def test_a_description_of_other_rows_is_refused_with_the_array_that_differs(folder: Path, rows: dict[str, int]):
+def test_a_description_of_other_rows_is_refused_with_the_array_that_differs(
+    folder: Path, rows: dict[str, int]
+):
     rewrite(folder, lambda values: {**values, "rows": rows})
     refused(lambda: load_prepared(folder), folder / "train.npy", "`dvc repro` makes the file again")
 
@@ -250,7 +273,9 @@ def test_whatever_happens_to_a_header_the_error_is_one_that_names_the_file(tmp_p
         for at in rng.integers(0, 128, size=rng.integers(1, 4)):
             content[at] = rng.integers(32, 127)
         path.write_bytes(content)
-        with warnings.catch_warnings(action="ignore"):  # numpy's, of sizes and types that no array has
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # numpy's, of sizes and types that no array has
             problems.append(problem(path))
     found = [text for text in problems if text]
     assert len(found) > 500

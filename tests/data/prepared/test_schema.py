@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import LARGEST, OTHER, Column, Schema, encode, schema_from, some
+from autoencoders.data.prepared.schema import (
+    LARGEST,
+    OTHER,
+    Column,
+    Schema,
+    encode,
+    schema_from,
+    some,
+)
 
 NUMBER, FILLED = Column("length"), Column("width", fill=2.5)
 CATEGORY, CONSTANT = Column("colour", ("blue", "red")), Column("unit", ("cm",), constant="cm")
@@ -36,7 +44,9 @@ def test_an_images_features_are_its_pixels_in_the_order_of_the_flat_array(shape:
 
 
 def test_decoded_features_are_raw_columns_with_the_likeliest_category_and_the_constants():
-    features = np.array([[1.5, 0.2, 0.7, 0.1, 8], [2.5, 0.9, 0.7, 0.1, 9], [3.5, 0, 0, 1, 7]], np.float32)
+    features = np.array(
+        [[1.5, 0.2, 0.7, 0.1, 8], [2.5, 0.9, 0.7, 0.1, 9], [3.5, 0, 0, 1, 7]], np.float32
+    )
     decoded = TABLE.decode(features)
     assert list(decoded) == ["length", "colour", "unit", "width"]
     assert decoded["length"].tolist() == [1.5, 2.5, 3.5]
@@ -54,11 +64,15 @@ def test_values_by_column_are_sums_over_the_columns_features():
     values = np.random.default_rng(0).normal(size=(7, 5))
     names, sums = TABLE.by_column(values)
     assert names == ["length", "colour", "width"]
-    np.testing.assert_allclose(sums, np.stack([values[:, 0], values[:, 1:4].sum(1), values[:, 4]], axis=1))
+    np.testing.assert_allclose(
+        sums, np.stack([values[:, 0], values[:, 1:4].sum(1), values[:, 4]], axis=1)
+    )
     assert Schema((1, 5)).by_column(values)[1] is values
 
 
-@pytest.mark.parametrize("schema", [TABLE, Schema((8, 8)), Schema((2, 3, 3)), Schema((), (Column("a", constant=1.0),))])
+@pytest.mark.parametrize(
+    "schema", [TABLE, Schema((8, 8)), Schema((2, 3, 3)), Schema((), (Column("a", constant=1.0),))]
+)
 def test_a_schema_comes_back_from_its_json(schema: Schema):
     assert schema_from(json.loads(json.dumps(asdict(schema)))) == schema
 
@@ -87,7 +101,9 @@ def test_a_category_is_one_hot_and_an_unknown_one_has_a_place_of_its_own():
 def test_numbers_are_their_float32_in_the_schemas_order_whatever_the_tables(rows):
     schema = Schema((), (Column("a"), Column("b")))
     a, b = zip(*rows, strict=True)
-    table = pa.table({"b": pa.array(b, pa.float64()), "z": ["x"] * len(a), "a": pa.array(a, pa.float64())})
+    table = pa.table(
+        {"b": pa.array(b, pa.float64()), "z": ["x"] * len(a), "a": pa.array(a, pa.float64())}
+    )
     expected = np.array(rows, np.float32)
     np.testing.assert_array_equal(encode(schema, table), expected)
     np.testing.assert_array_equal(encode(schema, expected.astype(np.float64)), expected)
@@ -114,7 +130,13 @@ def test_missing_values_are_filled_where_the_schema_says_with_what(missing: floa
 
 def test_missing_values_are_refused_with_every_column_and_the_rows_counted_from_the_first():
     schema = Schema((), (Column("a"), COLOUR, Column("b", fill=1.0)))
-    rows = pa.table({"a": [1.0, None, 2, None], "colour": ["red", "", "red", "red"], "b": [None, None, None, 1.0]})
+    rows = pa.table(
+        {
+            "a": [1.0, None, 2, None],
+            "colour": ["red", "", "red", "red"],
+            "b": [None, None, None, 1.0],
+        }
+    )
     with pytest.raises(DataError) as caught:
         encode(schema, rows, first=100)
     message = str(caught.value)
@@ -129,20 +151,28 @@ def test_constants_have_no_feature_and_may_be_missing():
     np.testing.assert_array_equal(encode(schema, pa.table({"a": [1.0]})), [[1]])
 
 
-@pytest.mark.parametrize("columns", [(Column("a"), Column("b")), (Column("a", fill=0.5), Column("b"))])
+@pytest.mark.parametrize(
+    "columns", [(Column("a"), Column("b")), (Column("a", fill=0.5), Column("b"))]
+)
 def test_an_array_gives_what_the_table_of_its_columns_gives(columns: tuple[Column, ...]):
     rows = np.random.default_rng(0).normal(size=(9, 2))
     table = pa.table({"a": rows[:, 0], "b": rows[:, 1]})
-    np.testing.assert_array_equal(encode(Schema((), columns), rows), encode(Schema((), columns), table))
+    np.testing.assert_array_equal(
+        encode(Schema((), columns), rows), encode(Schema((), columns), table)
+    )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2 * LARGEST])
 @pytest.mark.parametrize("constant", [None, 1.0])
-def test_a_number_that_is_none_is_refused_with_its_row_and_the_columns_own_name(value: float, constant: float | None):
+def test_a_number_that_is_none_is_refused_with_its_row_and_the_columns_own_name(
+    value: float, constant: float | None
+):
     schema = Schema((), (Column("a", constant=constant), Column("b"), Column("c")))
     rows = np.zeros((5, 3))
     rows[3, 2] = value
-    with pytest.raises(DataError, match=f"^row 14, c: {re.escape(str(value))} is not finite or beyond"):
+    with pytest.raises(
+        DataError, match=f"^row 14, c: {re.escape(str(value))} is not finite or beyond"
+    ):
         encode(schema, rows, first=10)
 
 
@@ -168,7 +198,9 @@ def test_a_pixel_that_is_no_number_is_refused_with_image_and_position():
 def test_no_rows_give_no_features():
     assert encode(Schema((4, 3)), np.zeros((0, 4, 3))).shape == (0, 12)
     assert encode(Schema((4, 3)), np.zeros((0, 4, 3), np.uint8)).shape == (0, 12)
-    assert encode(FILLED, pa.table({"a": pa.array([], pa.float64()), "colour": pa.array([], pa.string())})).shape == (
+    assert encode(
+        FILLED, pa.table({"a": pa.array([], pa.float64()), "colour": pa.array([], pa.string())})
+    ).shape == (
         0,
         4,
     )

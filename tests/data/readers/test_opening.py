@@ -22,7 +22,9 @@ GOOD = columns()
 
 def frame(path: Path) -> pd.DataFrame:
     """All rows of a table."""
-    return pd.concat([batch.to_pandas() for batch, _ in open_reader(path).batches()], ignore_index=True)
+    return pd.concat(
+        [batch.to_pandas() for batch, _ in open_reader(path).batches()], ignore_index=True
+    )
 
 
 def image(path: Path, pixels: np.ndarray, mode: str | None = None) -> Path:
@@ -88,7 +90,9 @@ def test_an_empty_row_group_is_no_batch(intake: Intake):
 def test_a_wide_parquet_file_comes_in_pieces(intake: Intake, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(reader, "BATCH_BYTES", 10_000)
     rows = np.random.default_rng(0).normal(size=(500, 50))
-    parquet.write_table(pa.table(list(rows.T), names=[f"c{i}" for i in range(50)]), intake.source / "a.parquet")
+    parquet.write_table(
+        pa.table(list(rows.T), names=[f"c{i}" for i in range(50)]), intake.source / "a.parquet"
+    )
     batches = [batch for batch, _ in open_reader(intake.source / "a.parquet").batches()]
     assert max(batch.nbytes for batch in batches) < 2 * 10_000
     np.testing.assert_array_equal(pa.concat_tables(batches).to_pandas().to_numpy(), rows)
@@ -126,10 +130,14 @@ def test_labels_come_with_their_rows(intake: Intake, monkeypatch: pytest.MonkeyP
 def test_images_of_one_small_size_keep_it_and_their_pixels(intake: Intake, extension: str):
     for i in range(4):
         file = intake.source / f"{i}.{extension}"
-        Image.fromarray(grey(9, 7, i)).save(file, **({"lossless": True} if extension == "webp" else {}))
+        Image.fromarray(grey(9, 7, i)).save(
+            file, **({"lossless": True} if extension == "webp" else {})
+        )
     reader = open_reader(intake.source)
     ((rows, labels),) = reader.batches()
-    assert reader.shape == ((9, 7) if extension not in ("gif", "webp") else (9, 7, 3))  # which know no grey
+    assert reader.shape == (
+        (9, 7) if extension not in ("gif", "webp") else (9, 7, 3)
+    )  # which know no grey
     expected = np.stack([grey(9, 7, i) for i in range(4)])
     np.testing.assert_array_equal(rows if rows.ndim == 3 else rows[..., 0], expected)
     assert (labels, reader.told) == (None, [])
@@ -186,7 +194,9 @@ def test_images_are_brought_to_one_size_and_told_where_they_are_resized(
     assert bool(reader.told) == (set(sizes) != {expected})
 
 
-@pytest.mark.parametrize(("mode", "grey_too"), [("1", True), ("L", True), ("LA", True), ("RGB", False), ("P", False)])
+@pytest.mark.parametrize(
+    ("mode", "grey_too"), [("1", True), ("L", True), ("LA", True), ("RGB", False), ("P", False)]
+)
 def test_a_white_image_is_white_in_every_mode(intake: Intake, mode: str, grey_too: bool):
     path = image(intake.source / "a.png", np.full((8, 8), 255, np.uint8), mode)
     reader = open_reader(path)
@@ -219,7 +229,9 @@ def test_a_resized_image_of_16_bits_stays_in_its_range(intake: Intake):
 def test_images_of_8_and_of_16_bits_are_not_mixed(intake: Intake, other: str):
     deep = image(intake.source / "a.png", np.zeros((8, 8), np.uint16))
     plain = image(intake.source / "b.png", np.zeros((8, 8), np.uint8), other)
-    with pytest.raises(DataError, match=re.escape(f"{deep} holds more than 8 bits a pixel, {plain} does not")):
+    with pytest.raises(
+        DataError, match=re.escape(f"{deep} holds more than 8 bits a pixel, {plain} does not")
+    ):
         open_reader(intake.source)
 
 
@@ -232,9 +244,15 @@ def test_an_array_with_one_channel_is_grey(intake: Intake):
     np.testing.assert_array_equal(encode(Schema((8, 7)), images), images.reshape(9, -1))
 
 
-@pytest.mark.parametrize(("shape", "told"), [((9, 3, 8, 8), "move the channels to the end"), ((9, 8, 8, 5), "flat")])
-def test_an_array_whose_channels_no_picture_shows_is_refused(intake: Intake, shape: tuple[int, ...], told: str):
-    with pytest.raises(DataError, match=f"expected .height, width, channels. with 1, 3 or 4 channels; .*{told}"):
+@pytest.mark.parametrize(
+    ("shape", "told"), [((9, 3, 8, 8), "move the channels to the end"), ((9, 8, 8, 5), "flat")]
+)
+def test_an_array_whose_channels_no_picture_shows_is_refused(
+    intake: Intake, shape: tuple[int, ...], told: str
+):
+    with pytest.raises(
+        DataError, match=f"expected .height, width, channels. with 1, 3 or 4 channels; .*{told}"
+    ):
         open_reader(intake.array("a.npy", np.zeros(shape, np.uint8)))
 
 
@@ -249,7 +267,10 @@ def test_the_row_numbers_that_pandas_writes_are_left_out_and_told(intake: Intake
 
 
 def test_a_table_without_names_is_refused_but_names_may_be_numbers(intake: Intake):
-    with pytest.raises(DataError, match=r"its first line holds numbers, 1.5, -2, 3; write the columns' names above it"):
+    with pytest.raises(
+        DataError,
+        match=r"its first line holds numbers, 1.5, -2, 3; write the columns' names above it",
+    ):
         open_reader(intake.file("a.csv", "1.5,-2,3\n1,2,3\n"))
     assert open_reader(intake.file("b.csv", "0,1,2\n1,2,3\n")).names == ["0", "1", "2"]
 

@@ -60,7 +60,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(name)
         answer = self.server.answer(name)
         self.send_response(answer.status)
-        self.send_header("Content-Length", str(len(answer.body) if answer.length is None else answer.length))
+        self.send_header(
+            "Content-Length", str(len(answer.body) if answer.length is None else answer.length)
+        )
         self.end_headers()
         self.wfile.write(answer.body)
 
@@ -123,11 +125,24 @@ def images(rows: int, seed: int = 0) -> bytes:
 
 def labels(rows: int, seed: int = 0) -> bytes:
     """Decompressed IDX content of random labels."""
-    return struct.pack(">II", 2049, rows) + np.random.default_rng(seed).integers(0, 10, rows, np.uint8).tobytes()
+    return (
+        struct.pack(">II", 2049, rows)
+        + np.random.default_rng(seed).integers(0, 10, rows, np.uint8).tobytes()
+    )
 
 
-PLAIN = {IMAGES: images(20), LABELS: labels(20), TEST_IMAGES: images(5, 1), TEST_LABELS: labels(5, 1)}
-ARRAYS = {IMAGES: "images", LABELS: "labels", TEST_IMAGES: "test_images", TEST_LABELS: "test_labels"}
+PLAIN = {
+    IMAGES: images(20),
+    LABELS: labels(20),
+    TEST_IMAGES: images(5, 1),
+    TEST_LABELS: labels(5, 1),
+}
+ARRAYS = {
+    IMAGES: "images",
+    LABELS: "labels",
+    TEST_IMAGES: "test_images",
+    TEST_LABELS: "test_labels",
+}
 PACKED = {name: gzip.compress(plain, mtime=0) for name, plain in PLAIN.items()}
 
 
@@ -137,12 +152,16 @@ def digest(content: bytes, algorithm: str = "sha256") -> str:
 
 def spec(name: str, **digests: str) -> catalogue.File:
     """A small file's specification, whose digest is that of its content, if no other is given."""
-    return catalogue.File(name, array_of(PLAIN[name]).shape, digests.get("digest", digest(PLAIN[name])))
+    return catalogue.File(
+        name, array_of(PLAIN[name]).shape, digests.get("digest", digest(PLAIN[name]))
+    )
 
 
 def shrink(monkeypatch: pytest.MonkeyPatch, data: str, digests: list[str]) -> None:
     """Small files instead of a data set's own."""
-    monkeypatch.setattr(fetch, "ARRAYS", {ARRAYS[name]: (name, array_of(PLAIN[name]).shape) for name in PLAIN})
+    monkeypatch.setattr(
+        fetch, "ARRAYS", {ARRAYS[name]: (name, array_of(PLAIN[name]).shape) for name in PLAIN}
+    )
     monkeypatch.setitem(catalogue.DIGESTS, data, " ".join(digests))
 
 
@@ -159,7 +178,9 @@ def mnist(params: Params) -> Data:
 
 
 @pytest.fixture
-def raw(small: None, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def raw(
+    small: None, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Path:
     """data/raw with the small MNIST, from an earlier download that went well."""
     monkeypatch.setenv(fetch.MIRROR_VARIABLE, serve(lambda name: Answer(PACKED[name])).url)
     download(mnist, tmp_path / "data" / "raw")
@@ -169,7 +190,10 @@ def raw(small: None, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch,
 
 def everything(folder: Path) -> dict[str, bytes | None]:
     """All below a folder: files with their content, folders with None."""
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
 
 
 def refused(raw: Path, mnist: Data, mirror: str | Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -206,13 +230,19 @@ def test_mnist_equals_what_its_files_hold(
     mirrors: dict[str, Callable[[], str | Path]] = {
         "http": lambda: site.url,
         "folder": lambda: mnist_mirror,
-        "recompressed": lambda: rewritten(mnist_mirror, tmp_path / "new", lambda plain: gzip.compress(plain, 1)),
-        "unpacked on its way": lambda: rewritten(mnist_mirror, tmp_path / "new", lambda plain: plain),
+        "recompressed": lambda: rewritten(
+            mnist_mirror, tmp_path / "new", lambda plain: gzip.compress(plain, 1)
+        ),
+        "unpacked on its way": lambda: rewritten(
+            mnist_mirror, tmp_path / "new", lambda plain: plain
+        ),
     }
     monkeypatch.setenv(fetch.MIRROR_VARIABLE, str(mirrors[wrapper]()))
     arrays = fetch.mnist("mnist")
     for name, array in ARRAYS.items():
-        np.testing.assert_array_equal(arrays[array], array_of(gzip.decompress((mnist_mirror / name).read_bytes())))
+        np.testing.assert_array_equal(
+            arrays[array], array_of(gzip.decompress((mnist_mirror / name).read_bytes()))
+        )
         assert arrays[array].dtype == np.uint8
     assert arrays["images"].shape == (60_000, 28, 28)
     assert arrays["test_images"].shape == (10_000, 28, 28)
@@ -226,7 +256,10 @@ def test_mnist_equals_what_its_files_hold(
 def test_the_users_mirror_is_asked_first_and_alone_when_it_answers(
     small: None, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
-    users, public = serve(lambda name: Answer(PACKED[name])), serve(lambda name: Answer(PACKED[name]))
+    users, public = (
+        serve(lambda name: Answer(PACKED[name])),
+        serve(lambda name: Answer(PACKED[name])),
+    )
     monkeypatch.setattr(fetch, "MIRRORS", {"mnist": (public.url,)})
     monkeypatch.setenv(fetch.MIRROR_VARIABLE, users.url.rstrip("/"))
     assert set(fetch.mnist("mnist")) == set(ARRAYS.values())
@@ -272,14 +305,24 @@ def test_a_relative_folder_is_looked_for_in_the_users_repository(
 
 
 def test_when_all_mirrors_fail_the_error_lists_each_with_its_reason_and_says_how_to_go_on(
-    raw: Path, mnist: Data, serve: Serve, refusing: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    raw: Path,
+    mnist: Data,
+    serve: Serve,
+    refusing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ):
     lost, page = serve(lambda name: Answer(status=404)), serve(lambda name: Answer(PAGE))
     (tmp_path / "empty").mkdir()
     monkeypatch.setattr(fetch, "MIRRORS", {"mnist": (lost.url, page.url, refusing)})
     first, *reasons, advice = refused(raw, mnist, tmp_path / "empty", monkeypatch).splitlines()
     assert first.startswith(IMAGES)
-    expected = {tmp_path / "empty": "No such file", lost.url: "404", page.url: "web page", refusing: "refused"}
+    expected = {
+        tmp_path / "empty": "No such file",
+        lost.url: "404",
+        page.url: "web page",
+        refusing: "refused",
+    }
     assert len(reasons) == len(expected)
     for line, (mirror, reason) in zip(reasons, expected.items(), strict=True):
         assert line.strip().startswith(f"{mirror}: ")
@@ -288,7 +331,9 @@ def test_when_all_mirrors_fail_the_error_lists_each_with_its_reason_and_says_how
     assert "data.name: digits" in advice
 
 
-@pytest.mark.parametrize("address", ["file:///files/", f"http://{'a' * 64}.example/", "http://127.0.0.1:99999/"])
+@pytest.mark.parametrize(
+    "address", ["file:///files/", f"http://{'a' * 64}.example/", "http://127.0.0.1:99999/"]
+)
 def test_an_address_that_nobody_can_be_asked_at_is_one_failed_mirror(
     raw: Path, mnist: Data, monkeypatch: pytest.MonkeyPatch, address: str
 ):
@@ -347,10 +392,26 @@ def packed_with(content: bytes, at: int, value: int) -> bytes:
 
 TAMPERED = packed_with(PLAIN[IMAGES], 16 + 5000, PLAIN[IMAGES][16 + 5000] ^ 1)
 DAMAGED: dict[str, tuple[str, bytes, str]] = {
-    "cut in the middle": (IMAGES, PACKED[IMAGES][:5000], r"5000 bytes .*expected a whole gzip file.*cut short"),
-    "cut before its checksum": (LABELS, PACKED[LABELS][:-8], r"expected a whole gzip file.*cut short"),
-    "cut in gzip's header": (IMAGES, PACKED[IMAGES][:6], r"6 bytes .*expected a whole gzip file.*cut short"),
-    "cut in the IDX header": (IMAGES, gzip.compress(PLAIN[IMAGES][:6]), r"6 bytes when decompressed, expected 15696"),
+    "cut in the middle": (
+        IMAGES,
+        PACKED[IMAGES][:5000],
+        r"5000 bytes .*expected a whole gzip file.*cut short",
+    ),
+    "cut before its checksum": (
+        LABELS,
+        PACKED[LABELS][:-8],
+        r"expected a whole gzip file.*cut short",
+    ),
+    "cut in gzip's header": (
+        IMAGES,
+        PACKED[IMAGES][:6],
+        r"6 bytes .*expected a whole gzip file.*cut short",
+    ),
+    "cut in the IDX header": (
+        IMAGES,
+        gzip.compress(PLAIN[IMAGES][:6]),
+        r"6 bytes when decompressed, expected 15696",
+    ),
     "not gzip": (IMAGES, PLAIN[IMAGES][1:], r"Not a gzipped file.*expected a whole gzip file"),
     "a web page": (IMAGES, PAGE, r"is a web page, not a gzip file"),
     "a web page after blank lines": (LABELS, b"\r\n\r\n" + PAGE, r"is a web page, not a gzip file"),
@@ -366,9 +427,21 @@ DAMAGED: dict[str, tuple[str, bytes, str]] = {
         PACKED[TEST_IMAGES][:10] + b"\xff" * 99,
         r"invalid block type.*expected a whole gzip",
     ),
-    "trailing bytes": (IMAGES, PACKED[IMAGES] + b"junk", r"Not a gzipped file \(b'ju'\).*expected a whole gzip file"),
-    "trailing content": (LABELS, gzip.compress(PLAIN[LABELS] + b"\0"), r"more than 28 bytes.*expected 28"),
-    "a second member": (LABELS, PACKED[LABELS] + gzip.compress(b"\0"), r"more than 28 bytes.*expected 28"),
+    "trailing bytes": (
+        IMAGES,
+        PACKED[IMAGES] + b"junk",
+        r"Not a gzipped file \(b'ju'\).*expected a whole gzip file",
+    ),
+    "trailing content": (
+        LABELS,
+        gzip.compress(PLAIN[LABELS] + b"\0"),
+        r"more than 28 bytes.*expected 28",
+    ),
+    "a second member": (
+        LABELS,
+        PACKED[LABELS] + gzip.compress(b"\0"),
+        r"more than 28 bytes.*expected 28",
+    ),
     "a tampered pixel": (
         IMAGES,
         gzip.compress(TAMPERED),
@@ -395,7 +468,9 @@ def test_a_gzip_bomb_is_not_expanded():
     bomb = b"".join(packer.compress(chunk) for _ in range(128)) + packer.flush()
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match=r"more than 15696 bytes when decompressed, expected 15696"):
+        with pytest.raises(
+            DataError, match=r"more than 15696 bytes when decompressed, expected 15696"
+        ):
             fetch.parse(spec(IMAGES), bomb)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -413,7 +488,9 @@ def fashion(monkeypatch: pytest.MonkeyPatch) -> None:
     shrink(monkeypatch, "fashion_mnist", [digest(packed, "md5") for packed in PACKED.values()])
 
 
-def test_fashion_mnist_is_known_by_the_md5_of_its_files(fashion: None, serve: Serve, monkeypatch: pytest.MonkeyPatch):
+def test_fashion_mnist_is_known_by_the_md5_of_its_files(
+    fashion: None, serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv(fetch.MIRROR_VARIABLE, serve(lambda name: Answer(PACKED[name])).url)
     arrays = fetch.mnist("fashion_mnist")
     for name, array in ARRAYS.items():
@@ -421,7 +498,10 @@ def test_fashion_mnist_is_known_by_the_md5_of_its_files(fashion: None, serve: Se
 
 
 OTHER_MD5 = {
-    "packed anew": (gzip.compress(PLAIN[LABELS], 0, mtime=0), "md5 is {found}, expected {expected}$"),
+    "packed anew": (
+        gzip.compress(PLAIN[LABELS], 0, mtime=0),
+        "md5 is {found}, expected {expected}$",
+    ),
     "cut short": (PACKED[LABELS][:-1], "damaged or cut short"),
     "other labels": (gzip.compress(labels(20, 9)), "md5 is {found}, expected {expected}$"),
     "a web page": (PAGE, "is a web page, not a gzip file"),
@@ -433,7 +513,9 @@ OTHER_MD5 = {
 def test_fashion_mnist_of_another_md5_is_refused(damage: str):
     content, reason = OTHER_MD5[damage]
     found, expected = (hashlib.md5(packed).hexdigest() for packed in (content, PACKED[LABELS]))
-    with pytest.raises(DataError, match=f"^{LABELS}: .*{reason.format(found=found, expected=expected)}"):
+    with pytest.raises(
+        DataError, match=f"^{LABELS}: .*{reason.format(found=found, expected=expected)}"
+    ):
         fetch.parse(spec(LABELS, digest=digest(PACKED[LABELS], "md5")), content)
 
 
@@ -464,4 +546,6 @@ def test_the_publishers_test_split_stays_the_test_split(raw: Path, mnist: Data, 
     np.testing.assert_array_equal(found.sample("test"), array_of(PLAIN[TEST_IMAGES]).reshape(5, -1))
     np.testing.assert_array_equal(found.labels["test"], array_of(PLAIN[TEST_LABELS]))
     others = np.concatenate([found.sample(name) for name in ("train", "validation")])
-    assert {row.tobytes() for row in others} == {row.astype(np.float32).tobytes() for row in array_of(PLAIN[IMAGES])}
+    assert {row.tobytes() for row in others} == {
+        row.astype(np.float32).tobytes() for row in array_of(PLAIN[IMAGES])
+    }

@@ -22,16 +22,26 @@ ANSWERS = {
     "/api/v1/json/data/features/61": "api-v1-jdf-61.json.gz",
     "/api/v1/json/data/qualities/61": "api-v1-jdq-61.json.gz",
 }
-pytestmark = pytest.mark.skipif(not IRIS.exists(), reason="this scikit-learn comes without its tests' data")
+pytestmark = pytest.mark.skipif(
+    not IRIS.exists(), reason="this scikit-learn comes without its tests' data"
+)
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        name = ANSWERS.get(self.path.rstrip("/"), "data-v1-dl-61.arff.gz" if "download" in self.path else None)
-        body = gzip.decompress((IRIS / name).read_bytes()) if name else b'{"error": {"message": "unknown"}}'
+        name = ANSWERS.get(
+            self.path.rstrip("/"), "data-v1-dl-61.arff.gz" if "download" in self.path else None
+        )
+        body = (
+            gzip.decompress((IRIS / name).read_bytes())
+            if name
+            else b'{"error": {"message": "unknown"}}'
+        )
         if name == "api-v1-jd-61.json.gz":
             description = json.loads(body)
-            description["data_set_description"]["url"] = f"{self.server.url}/data/v1/download/61/iris.arff"
+            description["data_set_description"]["url"] = (
+                f"{self.server.url}/data/v1/download/61/iris.arff"
+            )
             body = json.dumps(description).encode()
         self.send_response(200 if name else 412)
         self.send_header("Content-Length", str(len(body)))
@@ -47,7 +57,9 @@ def openml(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.url = f"http://127.0.0.1:{server.server_port}"
     for name in ("_SEARCH_NAME", "_DATA_INFO", "_DATA_FEATURES", "_DATA_QUALITIES"):
-        monkeypatch.setattr(_openml, name, getattr(_openml, name).replace("https://www.openml.org", server.url))
+        monkeypatch.setattr(
+            _openml, name, getattr(_openml, name).replace("https://www.openml.org", server.url)
+        )
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield
@@ -56,7 +68,9 @@ def openml(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server.server_close()
 
 
-def test_a_data_set_by_its_id_has_its_columns_and_its_target_as_label(openml, params: Params, tmp_path: Path):
+def test_a_data_set_by_its_id_has_its_columns_and_its_target_as_label(
+    openml, params: Params, tmp_path: Path
+):
     data = params.override({"data.openml": 61}).data
     download(data, tmp_path / "raw")
     found = prepare(tmp_path / "raw", tmp_path / "prepared", data)

@@ -21,7 +21,9 @@ from intake import Intake, columns, csv, everything
 
 def test_the_digits_are_scikit_learns_without_a_download(intake: Intake):
     download(intake.params.override({"data.name": "digits"}).data, intake.raw)
-    images, labels = (np.load(intake.raw / "files" / f"{name}.npy", allow_pickle=False) for name in "Xy")
+    images, labels = (
+        np.load(intake.raw / "files" / f"{name}.npy", allow_pickle=False) for name in "Xy"
+    )
     expected = load_digits()
     np.testing.assert_array_equal(images, expected.images)
     np.testing.assert_array_equal(labels, expected.target)
@@ -51,12 +53,18 @@ def test_every_source_has_ten_classes_and_square_images(name: str):
 
 
 @pytest.mark.parametrize("scaling", ["auto", "pixels", "minmax", "standard", "robust", "none"])
-def test_what_is_known_before_the_download_is_what_preprocess_finds(intake: Intake, params: Params, scaling: str):
+def test_what_is_known_before_the_download_is_what_preprocess_finds(
+    intake: Intake, params: Params, scaling: str
+):
     data = params.override({"data.name": "digits", "data.scaling": scaling}).data
     download(data, intake.raw)
     found, known = prepare(intake.raw, intake.prepared, data).facts, facts(data)
     assert known is not None
-    assert known._replace(rows=found.rows) == found == DataFacts(64, scaling in ("auto", "pixels"), (8, 8), found.rows)
+    assert (
+        known._replace(rows=found.rows)
+        == found
+        == DataFacts(64, scaling in ("auto", "pixels"), (8, 8), found.rows)
+    )
     assert found.rows < known.rows
 
 
@@ -72,7 +80,9 @@ def test_a_file_stays_where_the_user_has_it(intake: Intake):
     assert read_json(intake.raw / "source.json") == {"path": str(path)}
 
 
-def test_a_copy_of_the_repository_links_to_the_file_that_it_lacks(intake: Intake, monkeypatch: pytest.MonkeyPatch):
+def test_a_copy_of_the_repository_links_to_the_file_that_it_lacks(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
     """`dvc exp run --temp` makes a copy of what git knows, which the user's data is not part of."""
     intake.file("data/a.csv", csv(columns()))
     copy = intake.folder / "copy"
@@ -113,10 +123,14 @@ def test_an_archive_may_unpack_to_what_there_is_room_for_and_not_a_byte_more(
             unpack(path, intake.folder / "unpacked")
     else:
         unpack(path, intake.folder / "unpacked")
-        assert sum(map(len, filter(None, everything(intake.folder / "unpacked").values()))) == 2 * size
+        assert (
+            sum(map(len, filter(None, everything(intake.folder / "unpacked").values()))) == 2 * size
+        )
 
 
-def test_an_archive_of_countless_empty_files_is_refused(intake: Intake, monkeypatch: pytest.MonkeyPatch):
+def test_an_archive_of_countless_empty_files_is_refused(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("autoencoders.data.sources.archive.ROOM", 10_000)
     monkeypatch.setattr("autoencoders.data.sources.archive.LARGEST_RATIO", 0)
     path = intake.source / "a.zip"

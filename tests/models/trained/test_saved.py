@@ -20,7 +20,15 @@ from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained import saved as saved_module
 from autoencoders.models.trained.model import BATCH_ROWS, FORMAT, TrainedModel
-from autoencoders.models.trained.saved import DESCRIPTION, HISTORY, WEIGHTS, load, load_description, load_history, save
+from autoencoders.models.trained.saved import (
+    DESCRIPTION,
+    HISTORY,
+    WEIGHTS,
+    load,
+    load_description,
+    load_history,
+    save,
+)
 
 KINDS = sorted(AUTOENCODERS)
 CURVES = [
@@ -95,22 +103,33 @@ def test_the_same_model_has_the_same_bytes_wherever_it_is_saved(saved: Path, tmp
 
 def test_the_folder_holds_safetensors_json_and_csv_and_nothing_else(saved: Path):
     content = bytes_of(saved)
-    assert set(content) == {WEIGHTS, DESCRIPTION, HISTORY} == {"model.safetensors", "model.json", "history.csv"}
+    assert (
+        set(content)
+        == {WEIGHTS, DESCRIPTION, HISTORY}
+        == {"model.safetensors", "model.json", "history.csv"}
+    )
     size = int.from_bytes(content[WEIGHTS][:8], "little")
     header = json.loads(content[WEIGHTS][8 : 8 + size])
-    assert sum(end - start for start, end in (tensor["data_offsets"] for tensor in header.values())) == (
-        len(content[WEIGHTS]) - 8 - size
-    )
+    assert sum(
+        end - start for start, end in (tensor["data_offsets"] for tensor in header.values())
+    ) == (len(content[WEIGHTS]) - 8 - size)
     json.loads(content[DESCRIPTION])
     for bytes_ in content.values():
-        assert not bytes_.startswith((b"\x80", b"PK"))  # a pickle, and the archive that torch.save writes
+        assert not bytes_.startswith(
+            (b"\x80", b"PK")
+        )  # a pickle, and the archive that torch.save writes
 
 
 def test_loading_opens_no_pickle(saved: Path, rows: np.ndarray, monkeypatch: pytest.MonkeyPatch):
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("a pickle was opened")
 
-    for module, name in ((pickle, "Unpickler"), (pickle, "load"), (pickle, "loads"), (torch, "load")):
+    for module, name in (
+        (pickle, "Unpickler"),
+        (pickle, "load"),
+        (pickle, "loads"),
+        (torch, "load"),
+    ):
         monkeypatch.setattr(module, name, refuse)
     assert len(load(saved).encode(rows)) == len(rows)
 
@@ -139,19 +158,26 @@ def test_raw_rows_are_scaled_on_the_way_in_and_answers_on_the_way_out(
     untrained: dict[str, TrainedModel], rows: np.ndarray, kind: str
 ):
     autoencoder, generator = untrained[kind].autoencoder, torch.Generator().manual_seed(0)
-    shift, scale = 5 * torch.randn(64, generator=generator), 0.5 + torch.rand(64, generator=generator)
+    shift, scale = (
+        5 * torch.randn(64, generator=generator),
+        0.5 + torch.rand(64, generator=generator),
+    )
     model = TrainedModel(untrained[kind].description, autoencoder, shift, scale)
     x = torch.from_numpy((rows.astype(np.float32) - shift.numpy()) / scale.numpy())
     with torch.no_grad():
         codes, x_hat = autoencoder.encode(x), autoencoder(x).numpy()
     np.testing.assert_array_equal(model.encode(rows), codes.numpy())
-    np.testing.assert_allclose(model.reconstruct(rows), x_hat * scale.numpy() + shift.numpy(), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        model.reconstruct(rows), x_hat * scale.numpy() + shift.numpy(), rtol=1e-6, atol=1e-6
+    )
     np.testing.assert_array_equal(model.decode(codes.numpy()), model.reconstruct(rows))
 
 
 def test_unscaled_undoes_scaled(untrained: dict[str, TrainedModel], rows: np.ndarray):
     model = untrained["undercomplete"]
-    np.testing.assert_array_equal(model.unscaled(model.scaled(torch.from_numpy(rows))).numpy(), rows)
+    np.testing.assert_array_equal(
+        model.unscaled(model.scaled(torch.from_numpy(rows))).numpy(), rows
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
@@ -159,7 +185,9 @@ def test_the_type_of_the_numbers_does_not_matter(
     untrained: dict[str, TrainedModel], rows: np.ndarray, dtype: type[np.generic]
 ):
     model = untrained["undercomplete"]
-    np.testing.assert_array_equal(model.reconstruct(rows.astype(dtype)), model.reconstruct(rows), strict=True)
+    np.testing.assert_array_equal(
+        model.reconstruct(rows.astype(dtype)), model.reconstruct(rows), strict=True
+    )
     codes = np.array([[1] * 8, [-2] * 8])
     np.testing.assert_array_equal(
         model.decode(codes.astype(dtype)), model.decode(codes.astype(np.float32)), strict=True
@@ -175,7 +203,9 @@ def test_a_rows_answer_does_not_depend_on_the_rows_beside_it(
     together = answers(model, many)
     for i in (0, 7, BATCH_ROWS - 1, BATCH_ROWS, len(many) - 1):
         for name, alone in answers(model, many[i : i + 1]).items():
-            np.testing.assert_allclose(together[name][i : i + 1], alone, rtol=1e-5, atol=1e-5 * np.abs(alone).max())
+            np.testing.assert_allclose(
+                together[name][i : i + 1], alone, rtol=1e-5, atol=1e-5 * np.abs(alone).max()
+            )
 
 
 def test_no_rows_give_no_rows(untrained: dict[str, TrainedModel], rows: np.ndarray):
@@ -187,7 +217,9 @@ def test_no_rows_give_no_rows(untrained: dict[str, TrainedModel], rows: np.ndarr
     }
 
 
-def test_reading_rows_leaves_a_read_only_memory_map_as_it_is(untrained: dict[str, TrainedModel], digits: Path):
+def test_reading_rows_leaves_a_read_only_memory_map_as_it_is(
+    untrained: dict[str, TrainedModel], digits: Path
+):
     mapped = np.load(digits / "test.npy", mmap_mode="r")
     before = np.array(mapped)
     untrained["denoising"].reconstruct(mapped)
@@ -201,7 +233,11 @@ def test_reading_rows_leaves_a_read_only_memory_map_as_it_is(untrained: dict[str
 def without_digests(saved: Path) -> Path:
     """A model as it was written before there were digests."""
     values = json.loads((saved / DESCRIPTION).read_text())
-    kept = {name: value for name, value in values.items() if name not in ("weights_sha256", "history_sha256")}
+    kept = {
+        name: value
+        for name, value in values.items()
+        if name not in ("weights_sha256", "history_sha256")
+    }
     (saved / DESCRIPTION).write_text(json.dumps(kept))
     return saved
 
@@ -278,9 +314,15 @@ def test_an_archive_of_torch_save_in_the_weights_place_is_refused(without_digest
 Weights = dict[str, torch.Tensor]
 OTHER_WEIGHTS: dict[str, tuple[Callable[[Weights], Weights], str]] = {
     "another shape": (lambda w: {**w, "scale": torch.ones(63)}, "size mismatch for scale"),
-    "a tensor less": (lambda w: {name: t for name, t in w.items() if name != "shift"}, "Missing key.*shift"),
+    "a tensor less": (
+        lambda w: {name: t for name, t in w.items() if name != "shift"},
+        "Missing key.*shift",
+    ),
     "a tensor more": (lambda w: {**w, "more": torch.ones(1)}, "Unexpected key.*more"),
-    "scores of other rows": (lambda w: {**w, "calibration": torch.ones(2)}, "size mismatch for calibration"),
+    "scores of other rows": (
+        lambda w: {**w, "calibration": torch.ones(2)},
+        "size mismatch for calibration",
+    ),
     "none": (lambda w: {}, "Missing key"),
 }
 
@@ -288,12 +330,18 @@ OTHER_WEIGHTS: dict[str, tuple[Callable[[Weights], Weights], str]] = {
 @pytest.mark.parametrize("other", OTHER_WEIGHTS)
 def test_weights_of_another_model_are_refused(without_digests: Path, other: str):
     change, reason = OTHER_WEIGHTS[other]
-    save_file(change(load_bytes((without_digests / WEIGHTS).read_bytes())), without_digests / WEIGHTS)
+    save_file(
+        change(load_bytes((without_digests / WEIGHTS).read_bytes())), without_digests / WEIGHTS
+    )
     refused(without_digests, WEIGHTS, f"(?s)does not hold this model's weights.*{reason}")
 
 
-def test_weights_of_another_type_are_refused(without_digests: Path, untrained: dict[str, TrainedModel], tmp_path: Path):
-    save(untrained["variational"], CURVES, tmp_path / "variational")  # its encoder gives two numbers a code unit
+def test_weights_of_another_type_are_refused(
+    without_digests: Path, untrained: dict[str, TrainedModel], tmp_path: Path
+):
+    save(
+        untrained["variational"], CURVES, tmp_path / "variational"
+    )  # its encoder gives two numbers a code unit
     shutil.copy(tmp_path / "variational" / WEIGHTS, without_digests)
     refused(without_digests, WEIGHTS, "size mismatch for autoencoder.encoder")
 
@@ -307,9 +355,15 @@ def without(key: str) -> Callable[[dict], dict]:
 
 
 DESCRIPTIONS: dict[str, tuple[Callable[[dict], object], str]] = {
-    "an unknown kind": (lambda v: {**v, "kind": "quantum"}, "kind quantum; this code reads .* kinds undercomplete, "),
+    "an unknown kind": (
+        lambda v: {**v, "kind": "quantum"},
+        "kind quantum; this code reads .* kinds undercomplete, ",
+    ),
     "a kind that is no name": (lambda v: {**v, "kind": ["sparse"]}, "not a model's description"),
-    "another format": (lambda v: {**v, "format": 1}, f"format 1, .*; this code reads format {FORMAT}"),
+    "another format": (
+        lambda v: {**v, "format": 1},
+        f"format 1, .*; this code reads format {FORMAT}",
+    ),
     "no schema": (without("schema"), "not a model's description .*schema"),
     "fewer than no calibration rows": (
         lambda v: {**v, "calibration_rows": -1},
@@ -320,13 +374,22 @@ DESCRIPTIONS: dict[str, tuple[Callable[[dict], object], str]] = {
     "no architecture": (without("architecture"), "not a model's description .*architecture"),
     "no fingerprint": (without("fingerprint"), "not a model's description .*fingerprint"),
     "an unknown key": (lambda v: {**v, "colour": "blue"}, "not a model's description .*colour"),
-    "an unknown key in the architecture": (with_shape(colour="blue"), "not a model's description .*colour"),
+    "an unknown key in the architecture": (
+        with_shape(colour="blue"),
+        "not a model's description .*colour",
+    ),
     "widths that are a number": (with_shape(widths=64), "not a model's description"),
     "an unknown activation": (with_shape(activation="cubic"), "no model that can be built .*cubic"),
     "a width of text": (with_shape(widths=["a"]), "no model that can be built"),
     "a -1 code size": (with_shape(code_size=-1), "no model that can be built .*negative"),
-    "an unknown parameter": (lambda v: {**v, "own": {"weight": 1}}, "no model that can be built .*weight"),
-    "another kind's parameters": (lambda v: {**v, "kind": "denoising"}, "no model that can be built .*corruption"),
+    "an unknown parameter": (
+        lambda v: {**v, "own": {"weight": 1}},
+        "no model that can be built .*weight",
+    ),
+    "another kind's parameters": (
+        lambda v: {**v, "kind": "denoising"},
+        "no model that can be built .*corruption",
+    ),
     "a list": (lambda v: [v], "not a model's description"),
     "nothing": (lambda v: None, "not a model's description"),
 }
@@ -373,4 +436,6 @@ def test_the_description_comes_back_from_its_json(saved: Path, untrained: dict[s
     digests = {name: sha256_of(saved / file) for name, file in files.items()}
     description = replace(untrained["undercomplete"].description, **digests)
     assert load_description(saved) == description
-    assert json.loads((saved / DESCRIPTION).read_text()) == json.loads(json.dumps(asdict(description)))
+    assert json.loads((saved / DESCRIPTION).read_text()) == json.loads(
+        json.dumps(asdict(description))
+    )

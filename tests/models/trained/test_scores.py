@@ -34,10 +34,17 @@ def linear(untrained: dict[str, TrainedModel]) -> TrainedModel:
     architecture = Architecture(FEATURES, 1, (), "silu", "identity", "mse")
     autoencoder = build("undercomplete", architecture, {})
     weights = {"encoder.0.weight": DIRECTION[None], "decoder.0.weight": DIRECTION[:, None]}
-    biases = {"encoder.0.bias": np.zeros(1, np.float32), "decoder.0.bias": np.zeros(FEATURES, np.float32)}
-    autoencoder.load_state_dict({name: torch.from_numpy(value) for name, value in {**weights, **biases}.items()})
+    biases = {
+        "encoder.0.bias": np.zeros(1, np.float32),
+        "decoder.0.bias": np.zeros(FEATURES, np.float32),
+    }
+    autoencoder.load_state_dict(
+        {name: torch.from_numpy(value) for name, value in {**weights, **biases}.items()}
+    )
     description = replace(untrained["undercomplete"].description, architecture=architecture, own={})
-    return TrainedModel(description, autoencoder, torch.from_numpy(SHIFT), torch.from_numpy(SCALE)).eval()
+    return TrainedModel(
+        description, autoencoder, torch.from_numpy(SHIFT), torch.from_numpy(SCALE)
+    ).eval()
 
 
 def raw_rows(n: int, seed: int, deviation: float = 1.0) -> np.ndarray:
@@ -69,15 +76,21 @@ def variance_by_definition(errors: np.ndarray) -> np.ndarray:
 def test_the_variance_is_that_of_the_training_rows_that_are_rebuilt_best(linear, n):
     training = raw_rows(n, seed=1)
     linear.calibrate(training, raw_rows(5, seed=2))
-    np.testing.assert_allclose(linear.variance, variance_by_definition(squared_errors(training)), rtol=1e-4)
+    np.testing.assert_allclose(
+        linear.variance, variance_by_definition(squared_errors(training)), rtol=1e-4
+    )
 
 
-def test_anomalies_among_the_training_rows_do_not_move_the_variance_above_that_of_the_others(linear):
+def test_anomalies_among_the_training_rows_do_not_move_the_variance_above_that_of_the_others(
+    linear,
+):
     clean, far = raw_rows(850, seed=1), raw_rows(150, seed=2, deviation=10.0)
     both = np.concatenate([clean, far])
     linear.calibrate(both, clean)
     assert (linear.variance.numpy() < squared_errors(clean).mean(0)).all()
-    assert (squared_errors(both).mean(0) > 10 * squared_errors(clean).mean(0)).all()  # as it would be of all rows
+    assert (
+        squared_errors(both).mean(0) > 10 * squared_errors(clean).mean(0)
+    ).all()  # as it would be of all rows
 
 
 def test_a_feature_that_is_always_rebuilt_has_a_small_variance_and_no_division_by_zero(linear):
@@ -107,7 +120,9 @@ def test_contributions_and_divergence_add_up_to_the_score(kind, untrained, data)
     found, divergence = model.score(raw), np.zeros(100)
     if kind == "variational":
         with torch.no_grad():
-            divergence = gaussian_kl(*model.autoencoder.posterior(model.scaled(torch.from_numpy(raw)))).numpy()
+            divergence = gaussian_kl(
+                *model.autoencoder.posterior(model.scaled(torch.from_numpy(raw)))
+            ).numpy()
         assert (divergence > 0).all()
     np.testing.assert_allclose(found.contributions.sum(1) + divergence, found.score, rtol=1e-5)
     assert (found.contributions >= 0).all()
@@ -115,14 +130,18 @@ def test_contributions_and_divergence_add_up_to_the_score(kind, untrained, data)
 
 @every_kind
 @pytest.mark.parametrize("size", [1, 7, 100])
-def test_the_score_depends_neither_on_the_batch_nor_on_the_order_of_rows(kind, size, untrained, data, monkeypatch):
+def test_the_score_depends_neither_on_the_batch_nor_on_the_order_of_rows(
+    kind, size, untrained, data, monkeypatch
+):
     model, raw = untrained[kind], data.sample("test", 100)
     order = np.random.default_rng(0).permutation(len(raw))
     whole = model.score(raw)
     monkeypatch.setattr(trained_model, "BATCH_ROWS", size)
     parts = model.score(raw[order])
     np.testing.assert_allclose(parts.score, whole.score[order], rtol=1e-5)
-    np.testing.assert_allclose(parts.contributions, whole.contributions[order], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        parts.contributions, whole.contributions[order], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_the_variational_types_draws_of_a_row_are_the_same_in_any_batch(untrained, data):
@@ -148,9 +167,13 @@ def test_draws_leave_the_global_random_stream_alone(untrained, data):
 def test_percentile_and_p_value_are_shares_of_the_clean_validation_rows(kind, untrained, data):
     model, clean = untrained[kind], untrained[kind].calibration.tolist()
     found = model.score(data.sample("test", 200))
-    for score, percentile, p_value in zip(found.score.tolist(), found.percentile, found.p_value, strict=True):
+    for score, percentile, p_value in zip(
+        found.score.tolist(), found.percentile, found.p_value, strict=True
+    ):
         assert percentile == pytest.approx(100 * sum(other < score for other in clean) / len(clean))
-        assert p_value == pytest.approx((1 + sum(other >= score for other in clean)) / (1 + len(clean)))
+        assert p_value == pytest.approx(
+            (1 + sum(other >= score for other in clean)) / (1 + len(clean))
+        )
     assert len(clean) == model.description.calibration_rows == len(data.rows["validation"])
 
 
@@ -171,7 +194,9 @@ def test_p_values_of_rows_like_the_clean_ones_are_uniform(linear):
     n, repeats = 19, 600
     linear.calibrate(raw_rows(200, seed=1), raw_rows(5, seed=2))
     p_values = []
-    for repeat in range(repeats):  # of each draw of clean rows one: those of the same draw hang together
+    for repeat in range(
+        repeats
+    ):  # of each draw of clean rows one: those of the same draw hang together
         linear.calibrate(raw_rows(50, seed=10_000), raw_rows(n, seed=repeat))
         p_values.append(linear.score(raw_rows(1, seed=50_000 + repeat)).p_value[0])
     counts = np.bincount(np.rint(np.array(p_values) * (n + 1)).astype(int), minlength=n + 2)[1:]
@@ -189,9 +214,14 @@ def test_rows_that_are_all_the_same_have_the_largest_p_value(linear):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_scaling_is_bit_for_bit_the_same_in_training_evaluation_and_serving(data, untrained, tmp_path, dtype):
+def test_scaling_is_bit_for_bit_the_same_in_training_evaluation_and_serving(
+    data, untrained, tmp_path, dtype
+):
     rng = np.random.default_rng(0)
-    shift, scale = rng.normal(size=64).astype(np.float32), rng.uniform(0.1, 30, 64).astype(np.float32)
+    shift, scale = (
+        rng.normal(size=64).astype(np.float32),
+        rng.uniform(0.1, 30, 64).astype(np.float32),
+    )
     odd = replace(data, shift=shift, scale=scale)
     model = TrainedModel(
         untrained["undercomplete"].description,
@@ -203,7 +233,9 @@ def test_scaling_is_bit_for_bit_the_same_in_training_evaluation_and_serving(data
     training = model.scaled(torch.from_numpy(raw)).numpy()
     np.testing.assert_array_equal(odd.scaled(raw), training, strict=True)
     seen = []
-    model.autoencoder.encoder.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].numpy().copy()))
+    model.autoencoder.encoder.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].numpy().copy())
+    )
     try:
         answer(model, "encode", raw)
     finally:

@@ -36,12 +36,16 @@ def contractive(
 
 
 def rows(n: int, n_features: int, seed: int = 0) -> Tensor:
-    return torch.randn(n, n_features, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        n, n_features, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 def autograd_squared_norm(model: Contractive, x: Tensor) -> Tensor:
     """The squared Frobenius norm of each row's Jacobian, entry by entry, by torch; differentiable."""
-    jacobians = [torch.autograd.functional.jacobian(model.encode, row[None], create_graph=True) for row in x]
+    jacobians = [
+        torch.autograd.functional.jacobian(model.encode, row[None], create_graph=True) for row in x
+    ]
     return torch.stack([(jacobian**2).sum() for jacobian in jacobians])
 
 
@@ -70,16 +74,22 @@ def test_the_exact_norm_knows_every_code_activation(widths, code_activation):
     torch.testing.assert_close(found(model, x), autograd_squared_norm(model, x))
 
 
-def convolutional(shape: tuple[int, ...], code_size: int, activation: str, jacobian: str = "exact") -> Contractive:
+def convolutional(
+    shape: tuple[int, ...], code_size: int, activation: str, jacobian: str = "exact"
+) -> Contractive:
     """As `contractive`, with convolutions."""
     torch.manual_seed(0)
-    architecture = Architecture(math.prod(shape), code_size, (2, 3), activation, "tanh", "mse", "conv", shape)
+    architecture = Architecture(
+        math.prod(shape), code_size, (2, 3), activation, "tanh", "mse", "conv", shape
+    )
     return Contractive(architecture, weight=0.1, jacobian=jacobian).double()
 
 
 @pytest.mark.parametrize(("shape", "code_size"), [((5, 4), 1), ((4, 4), 3), ((3, 4, 3), 5)])
 @pytest.mark.parametrize("activation", HIDDEN)
-def test_the_exact_norm_of_convolutions_and_its_gradient_are_those_of_torchs_jacobian(shape, code_size, activation):
+def test_the_exact_norm_of_convolutions_and_its_gradient_are_those_of_torchs_jacobian(
+    shape, code_size, activation
+):
     model = convolutional(shape, code_size, activation)
     x = rows(4, math.prod(shape))
     norm, expected = found(model, x), autograd_squared_norm(model, x)
@@ -118,10 +128,14 @@ def test_the_closed_form_of_sigmoid_codes_is_equation_5_of_rifai_et_al():
 
 def test_the_norm_of_a_linear_encoder_is_that_of_its_weights_for_every_x():
     model = contractive(6, (), 3, jacobian="closed_form")
-    torch.testing.assert_close(found(model, rows(4, 6)), model.encoder[0].weight.square().sum().expand(4))
+    torch.testing.assert_close(
+        found(model, rows(4, 6)), model.encoder[0].weight.square().sum().expand(4)
+    )
 
 
-@pytest.mark.parametrize(("n_features", "widths", "code_size"), [(6, (), 4), (4, (9,), 3), (12, (5, 4), 7)])
+@pytest.mark.parametrize(
+    ("n_features", "widths", "code_size"), [(6, (), 4), (4, (9,), 3), (12, (5, 4), 7)]
+)
 def test_one_random_projection_estimates_the_norm_without_bias(n_features, widths, code_size):
     draws = 20_000
     model = contractive(n_features, widths, code_size, "silu", "sigmoid", jacobian="estimate")
@@ -137,12 +151,16 @@ def test_one_random_projection_estimates_the_norm_without_bias(n_features, width
 
 
 def gradients(model: Contractive, penalty: Tensor) -> list[Tensor]:
-    return list(torch.autograd.grad(penalty.sum(), list(model.encoder.parameters()), materialize_grads=True))
+    return list(
+        torch.autograd.grad(penalty.sum(), list(model.encoder.parameters()), materialize_grads=True)
+    )
 
 
 @pytest.mark.parametrize(("n_features", "widths", "code_size"), SHAPES)
 @pytest.mark.parametrize("activation", HIDDEN)
-def test_the_gradient_of_the_exact_norm_is_that_of_torchs_jacobian(n_features, widths, code_size, activation):
+def test_the_gradient_of_the_exact_norm_is_that_of_torchs_jacobian(
+    n_features, widths, code_size, activation
+):
     model = contractive(n_features, widths, code_size, activation, "sigmoid")
     x = rows(4, n_features)
     expected = gradients(model, autograd_squared_norm(model, x))
@@ -164,7 +182,10 @@ def test_the_gradient_of_the_estimate_is_without_bias():
     row = rows(1, 5)
     expected = gradients(model, autograd_squared_norm(model, row))[0]
     generator = torch.Generator().manual_seed(0)
-    means = [gradients(model, found(model, row.expand(draws, 5), generator))[0] / draws for _ in range(repeats)]
+    means = [
+        gradients(model, found(model, row.expand(draws, 5), generator))[0] / draws
+        for _ in range(repeats)
+    ]
     estimates = torch.stack(means)
     errors = (estimates.mean(0) - expected).abs() / (estimates.std(0) / math.sqrt(repeats))
     assert errors.max() < 5  # standard errors, over 20 weights
@@ -208,7 +229,9 @@ def test_the_reconstruction_term_sends_no_gradient_through_the_input():
 
 @pytest.mark.parametrize("weight", [0.0, 0.3])
 def test_the_penaltys_weight_is_constant(weight):
-    assert [contractive(weight=weight).penalty_weight(progress) for progress in (0.0, 0.5, 1.0)] == [weight] * 3
+    assert [
+        contractive(weight=weight).penalty_weight(progress) for progress in (0.0, 0.5, 1.0)
+    ] == [weight] * 3
 
 
 # behaviour and diagnostics

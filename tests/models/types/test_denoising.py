@@ -15,7 +15,9 @@ every_corruption = pytest.mark.parametrize("corruption", CORRUPTIONS)
 every_share = pytest.mark.parametrize("level", [0.05, 0.25, 0.9])
 
 
-def denoising(corruption: str, level: float, n_features: int = FEATURES, code_size: int = 3, **own: bool) -> Denoising:
+def denoising(
+    corruption: str, level: float, n_features: int = FEATURES, code_size: int = 3, **own: bool
+) -> Denoising:
     torch.manual_seed(0)
     shape = Architecture(n_features, code_size, (), "silu", "identity", "mse")
     return Denoising(shape, corruption=corruption, level=level, **own)
@@ -73,11 +75,15 @@ def test_salt_and_pepper_set_half_of_their_share_to_one_and_half_to_zero(level):
     noisy = denoising("salt_and_pepper", level).corrupt(x, noise(1))
     salt, pepper = noisy == 1, noisy == 0
     for grains in (salt, pepper):
-        assert grains.float().mean().item() == pytest.approx(level / 2, abs=binomial(x.numel(), level / 2))
+        assert grains.float().mean().item() == pytest.approx(
+            level / 2, abs=binomial(x.numel(), level / 2)
+        )
     assert torch.equal(noisy[~(salt | pepper)], x[~(salt | pepper)])
 
 
-@pytest.mark.parametrize(("corruption", "values"), [("masking", {0.0}), ("salt_and_pepper", {0.0, 1.0})])
+@pytest.mark.parametrize(
+    ("corruption", "values"), [("masking", {0.0}), ("salt_and_pepper", {0.0, 1.0})]
+)
 def test_level_one_leaves_no_feature_as_it_was(corruption, values):
     x = torch.full((200, FEATURES), 0.5)
     assert set(denoising(corruption, 1.0).corrupt(x, noise()).unique().tolist()) == values
@@ -117,7 +123,9 @@ def test_the_corruption_is_a_function_of_the_generators_seed_and_spares_x(corrup
 @every_corruption
 def test_clipping_moves_corrupted_values_to_the_nearer_end_of_the_unit_interval(corruption):
     x = torch.rand(200, FEATURES, generator=noise())
-    noisy, clipped = (denoising(corruption, 0.5, clip=clip).corrupt(x, noise(1)) for clip in (False, True))
+    noisy, clipped = (
+        denoising(corruption, 0.5, clip=clip).corrupt(x, noise(1)) for clip in (False, True)
+    )
     assert torch.equal(clipped, noisy.clip(0, 1))
     assert torch.equal(clipped, noisy) == (corruption != "gaussian")
 
@@ -127,7 +135,10 @@ def test_clipping_moves_corrupted_values_to_the_nearer_end_of_the_unit_interval(
 
 @every_corruption
 def test_the_target_is_the_clean_input(corruption):
-    x, answer = torch.rand(20, FEATURES, generator=noise()), torch.rand(FEATURES, generator=noise(1))
+    x, answer = (
+        torch.rand(20, FEATURES, generator=noise()),
+        torch.rand(FEATURES, generator=noise(1)),
+    )
     loss = constant(answer, corruption, 0.5).loss(x, noise(2))
     torch.testing.assert_close(loss.reconstruction, (answer - x).square().sum(-1).mean())
     assert loss.penalty.item() == 0
@@ -138,7 +149,9 @@ def test_the_encoder_sees_the_corrupted_input(level):
     x = torch.rand(4000, FEATURES, generator=noise())
     loss = scaling(1.0, level=level).loss(x, noise(1)).reconstruction.item()
     expected = FEATURES * level**2  # the noise that an encoder without effect leaves
-    error = level**2 * math.sqrt(2 * FEATURES / len(x))  # a sum of squared normals varies by twice its terms
+    error = level**2 * math.sqrt(
+        2 * FEATURES / len(x)
+    )  # a sum of squared normals varies by twice its terms
     assert loss == pytest.approx(expected, abs=4 * error)
 
 
@@ -151,7 +164,10 @@ def test_codes_and_reconstructions_are_of_the_input_as_it_is(corruption):
 
 
 def test_the_penalty_weighs_nothing():
-    assert [denoising("masking", 0.5).penalty_weight(progress) for progress in (0.0, 1.0)] == [0.0, 0.0]
+    assert [denoising("masking", 0.5).penalty_weight(progress) for progress in (0.0, 1.0)] == [
+        0.0,
+        0.0,
+    ]
 
 
 # diagnostics
@@ -182,6 +198,8 @@ def test_scaling_pure_noise_gains_twenty_times_the_logarithm_of_the_factor(facto
 
 
 def test_a_row_that_the_corruption_left_as_it_was_gains_at_most_nothing():
-    gain = scaling(0.5, "masking", 0.0).diagnostics(torch.ones(3, FEATURES), noise(), n_samples=1)["psnr_gain"]
+    gain = scaling(0.5, "masking", 0.0).diagnostics(torch.ones(3, FEATURES), noise(), n_samples=1)[
+        "psnr_gain"
+    ]
     assert (gain < 0).all()
     assert gain.isfinite().all()

@@ -52,7 +52,9 @@ def test_the_kl_penalty_is_the_divergence_of_each_units_mean_activation_from_the
     model = sparse(penalty="kl", sparsity=sparsity, code_activation="sigmoid")
     means = [sum(unit) / len(X) for unit in zip(*model.encode(X).tolist(), strict=True)]
     expected = sum(
-        sparsity * math.log(sparsity / mean) + (1 - sparsity) * math.log((1 - sparsity) / (1 - mean)) for mean in means
+        sparsity * math.log(sparsity / mean)
+        + (1 - sparsity) * math.log((1 - sparsity) / (1 - mean))
+        for mean in means
     )
     assert model.loss(X, NOISE).penalty.item() == pytest.approx(expected, rel=1e-4)
 
@@ -77,7 +79,9 @@ def test_the_top_k_rule_has_no_penalty():
 
 @pytest.mark.parametrize("weight", [0.0, 0.3])
 def test_the_penaltys_weight_is_constant(weight):
-    assert [sparse(weight=weight).penalty_weight(progress) for progress in (0.0, 0.5, 1.0)] == [weight] * 3
+    assert [sparse(weight=weight).penalty_weight(progress) for progress in (0.0, 0.5, 1.0)] == [
+        weight
+    ] * 3
 
 
 # the top-k rule
@@ -117,7 +121,10 @@ def test_top_k_passes_gradients_to_the_kept_units_alone():
 
 
 def test_a_larger_l1_weight_makes_smaller_codes():
-    sizes = [trained(sparse(penalty="l1", weight=weight)).abs().mean().item() for weight in (0.0, 0.1, 1.0)]
+    sizes = [
+        trained(sparse(penalty="l1", weight=weight)).abs().mean().item()
+        for weight in (0.0, 0.1, 1.0)
+    ]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] < sizes[0] / 2
 
@@ -147,8 +154,12 @@ def test_a_larger_kl_weight_brings_mean_activations_nearer_to_the_target(sparsit
     ],
 )
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
-def test_a_unit_is_active_above_a_tenth_of_the_rows_largest_size_whatever_the_scale(code, active, scale):
-    found = identity(4).diagnostics(scale * torch.tensor([code, [1.0, 1.0, 1.0, 0.0]]), NOISE, n_samples=1)
+def test_a_unit_is_active_above_a_tenth_of_the_rows_largest_size_whatever_the_scale(
+    code, active, scale
+):
+    found = identity(4).diagnostics(
+        scale * torch.tensor([code, [1.0, 1.0, 1.0, 0.0]]), NOISE, n_samples=1
+    )
     assert found["mean_active_units"].tolist() == [active, 3]
 
 
@@ -168,15 +179,24 @@ def test_k_falls_from_the_code_size_over_the_first_share_of_the_training():
         model.progress = progress
         active.append(int((model.encode(X) != 0).sum(-1).max()))
     assert active == [6, 4, 2, 2]
-    assert [model.settled(progress) for progress in (0.0, 0.49, 0.5, 1.0)] == [False, False, True, True]
+    assert [model.settled(progress) for progress in (0.0, 0.49, 0.5, 1.0)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_a_trained_model_has_its_last_k_without_a_schedules_help():
-    assert (sparse(penalty="top_k", k=2, anneal=0.9).encode(X) != 0).sum(-1).tolist() == [2] * len(X)
+    assert (sparse(penalty="top_k", k=2, anneal=0.9).encode(X) != 0).sum(-1).tolist() == [2] * len(
+        X
+    )
 
 
 def test_the_codes_that_users_get_may_keep_more_units_than_the_decoders():
-    hard, more = (sparse(penalty="top_k", k=2, encoding=name, encoding_k=4) for name in ("same", "top_k"))
+    hard, more = (
+        sparse(penalty="top_k", k=2, encoding=name, encoding_k=4) for name in ("same", "top_k")
+    )
     activations = more.code_activation(more.encoder(X))
     fourth = activations.sort(-1, descending=True).values[:, 3:4]
     assert torch.equal(more.features(X), activations.where(activations >= fourth, 0.0))
@@ -185,7 +205,10 @@ def test_the_codes_that_users_get_may_keep_more_units_than_the_decoders():
 
 
 def test_a_soft_threshold_shrinks_every_unit_and_leaves_the_decoders_codes_alone():
-    hard, soft = (sparse(penalty="top_k", k=2, encoding=name, threshold=0.1) for name in ("same", "soft_threshold"))
+    hard, soft = (
+        sparse(penalty="top_k", k=2, encoding=name, threshold=0.1)
+        for name in ("same", "soft_threshold")
+    )
     activations = soft.code_activation(soft.encoder(X))
     torch.testing.assert_close(soft.features(X), (activations - 0.1).clamp_min(0))
     assert torch.equal(hard.features(X), hard.encode(X))

@@ -11,7 +11,11 @@ from autoencoders.models.types.variational import Variational, draw
 from autoencoders.params.architecture import Architecture
 
 FEATURES, CODE = 6, 3
-LOG_NORMALISERS = {"mse": math.log(math.pi) / 2, "l1": math.log(2), "bce": 0.0}  # a feature's, in nats
+LOG_NORMALISERS = {
+    "mse": math.log(math.pi) / 2,
+    "l1": math.log(2),
+    "bce": 0.0,
+}  # a feature's, in nats
 
 
 def variational(
@@ -48,19 +52,28 @@ class LinearGaussian:
 
     def __init__(self, *, shift: float = 0.0, widening: float = 0.0) -> None:
         """shift, widening: by how much the encoder misses the posterior's mean and log variance."""
-        columns = torch.linalg.qr(torch.randn(FEATURES, CODE, generator=noise(7), dtype=torch.float64)).Q
+        columns = torch.linalg.qr(
+            torch.randn(FEATURES, CODE, generator=noise(7), dtype=torch.float64)
+        ).Q
         scale = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
-        weight, bias = columns * scale, torch.randn(FEATURES, generator=noise(8), dtype=torch.float64)
+        weight, bias = (
+            columns * scale,
+            torch.randn(FEATURES, generator=noise(8), dtype=torch.float64),
+        )
         precision = 1 + 2 * scale.square()  # I + W^T W / (1/2), which is diagonal
         to_mean = 2 * weight.T / precision[:, None]
-        self.evidence = MultivariateNormal(bias, weight @ weight.T + torch.eye(FEATURES, dtype=torch.float64) / 2)
+        self.evidence = MultivariateNormal(
+            bias, weight @ weight.T + torch.eye(FEATURES, dtype=torch.float64) / 2
+        )
         self.mean_and_std = lambda x: ((x - bias) @ to_mean.T, precision.rsqrt())
         self.model = variational().double()
         with torch.no_grad():
             self.model.decoder[0].weight.copy_(weight)
             self.model.decoder[0].bias.copy_(bias)
             self.model.encoder[0].weight.copy_(torch.cat([to_mean, torch.zeros_like(to_mean)]))
-            self.model.encoder[0].bias.copy_(torch.cat([shift - to_mean @ bias, widening - precision.log()]))
+            self.model.encoder[0].bias.copy_(
+                torch.cat([shift - to_mean @ bias, widening - precision.log()])
+            )
 
     def gap(self, x: Tensor) -> float:
         """KL(q(z | x) || p(z | x)) of one row: what the bound lacks."""
@@ -79,7 +92,9 @@ def test_with_the_exact_posterior_one_sample_gives_the_exact_log_likelihood():
 
 
 def test_with_another_posterior_many_samples_converge_to_the_exact_log_likelihood():
-    wrong = LinearGaussian(shift=0.2, widening=0.4)  # wider than the posterior: importance weights are bounded
+    wrong = LinearGaussian(
+        shift=0.2, widening=0.4
+    )  # wider than the posterior: importance weights are bounded
     repeats = 200
     for x in rows(3):
         nll = wrong.model.diagnostics(x.expand(repeats, -1), noise(), n_samples=500)["nll"]
@@ -91,9 +106,13 @@ def test_with_another_posterior_many_samples_converge_to_the_exact_log_likelihoo
 
 def test_more_importance_samples_lower_the_nll_on_average_towards_the_exact_one():
     wrong, x = LinearGaussian(shift=0.3, widening=0.5), rows(1)[0]
-    nll = [wrong.model.diagnostics(x.expand(4000, -1), noise(), n_samples=k)["nll"] for k in (1, 5, 50)]
+    nll = [
+        wrong.model.diagnostics(x.expand(4000, -1), noise(), n_samples=k)["nll"] for k in (1, 5, 50)
+    ]
     for fewer, more in zip(nll, nll[1:], strict=False):
-        assert fewer.mean().item() - more.mean().item() > math.hypot(four_errors(fewer), four_errors(more))
+        assert fewer.mean().item() - more.mean().item() > math.hypot(
+            four_errors(fewer), four_errors(more)
+        )
     assert nll[-1].mean().item() > -wrong.evidence.log_prob(x).item() - four_errors(nll[-1])
 
 
@@ -150,7 +169,9 @@ def test_a_divergence_of_a_hundredth_nat_still_pulls_the_posterior_to_the_prior(
     penalty = model.loss(rows(4).float(), noise()).penalty
     assert penalty.item() == pytest.approx(0.01)
     penalty.backward()
-    torch.testing.assert_close(model.encoder[-1].bias.grad, torch.tensor([mean] * CODE + [0.0] * CODE))
+    torch.testing.assert_close(
+        model.encoder[-1].bias.grad, torch.tensor([mean] * CODE + [0.0] * CODE)
+    )
 
 
 @pytest.mark.parametrize("warmup", [0.1, 0.5, 0.9])
@@ -163,7 +184,9 @@ def test_beta_rises_linearly_during_the_warm_up_and_then_stays(warmup):
 
 
 def test_without_warm_up_beta_is_constant_from_the_start():
-    assert [variational(beta=4.0, warmup=0.0).penalty_weight(progress) for progress in (0.0, 1e-9, 1.0)] == [4.0] * 3
+    assert [
+        variational(beta=4.0, warmup=0.0).penalty_weight(progress) for progress in (0.0, 1e-9, 1.0)
+    ] == [4.0] * 3
 
 
 # codes, draws, samples
@@ -193,7 +216,10 @@ def test_a_posterior_without_spread_is_drawn_at_its_mean():
 
 
 def test_a_draw_passes_gradients_to_mean_and_log_var():
-    mean, log_var = torch.zeros(4, CODE, requires_grad=True), torch.full((4, CODE), 0.6, requires_grad=True)
+    mean, log_var = (
+        torch.zeros(4, CODE, requires_grad=True),
+        torch.full((4, CODE), 0.6, requires_grad=True),
+    )
     z = draw(mean, log_var, noise())
     z.sum().backward()
     assert torch.equal(mean.grad, torch.ones(4, CODE))
@@ -267,7 +293,12 @@ def test_before_its_share_of_the_training_the_bound_has_one_sample():
     assert late.loss(x, noise()) == one.loss(x, noise())
     late.progress = 0.75
     assert late.loss(x, noise()) != one.loss(x, noise())
-    assert [late.settled(progress) for progress in (0.0, 0.74, 0.75, 1.0)] == [False, False, True, True]
+    assert [late.settled(progress) for progress in (0.0, 0.74, 0.75, 1.0)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("loss", LOG_NORMALISERS)

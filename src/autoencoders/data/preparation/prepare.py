@@ -32,16 +32,22 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     masks, survey = rows.masks(), Survey(rows.names, data.split_seed)
     for first, batch in rows:
         survey.add(_where(batch, masks["train"][first : first + len(batch)]), first)
-    schema = Schema(rows.reader.shape, survey.columns(impute=data.missing == "impute") if rows.names else ())
+    schema = Schema(
+        rows.reader.shape, survey.columns(impute=data.missing == "impute") if rows.names else ()
+    )
     if not schema.n_features:
         raise DataError("no features: every column is constant, ignored, a label or a date")
     scaling = ("pixels" if schema.is_image else TABLES) if data.scaling == "auto" else data.scaling
     if data.binarise and scaling != "pixels":
-        raise DataError(f"data.binarise = true: needs images with data.scaling = pixels, but it is {scaling}")
+        raise DataError(
+            f"data.binarise = true: needs images with data.scaling = pixels, but it is {scaling}"
+        )
     with replacing(folder) as new:
         scaled = partial(fitted_scaling, survey, schema, scaling, origin.get("white"))
         drawn = Binarised(**scaled(), seed=data.split_seed) if data.binarise else None
-        low, high, twice = _write(new, rows, masks, schema, drawn)  # refuses values that no scaling can be fitted to
+        low, high, twice = _write(
+            new, rows, masks, schema, drawn
+        )  # refuses values that no scaling can be fitted to
         arrays = scaled()
         for name, values in arrays.items():
             np.save(new / f"{name}.npy", values, allow_pickle=False)
@@ -52,7 +58,8 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             rows={split: int(mask.sum()) for split, mask in masks.items()},
             minimum=low,
             maximum=high,
-            unit_interval=scaling in ("pixels", "none") and bool(ends.min() >= 0 and ends.max() <= 1),
+            unit_interval=scaling in ("pixels", "none")
+            and bool(ends.min() >= 0 and ends.max() <= 1),
             scaling=scaling,
             binarise=data.binarise,
             protocol=data.protocol,
@@ -65,7 +72,10 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
         )
         write_json(new / "prepared.json", asdict(description))
         columns = survey.report() if rows.names else []
-        write_json(new / REPORT, {**rows.report(), "duplicates": twice, "range": [low, high], "columns": columns})
+        write_json(
+            new / REPORT,
+            {**rows.report(), "duplicates": twice, "range": [low, high], "columns": columns},
+        )
     return description
 
 
@@ -74,7 +84,11 @@ def _where(rows: Rows, mask: np.ndarray) -> Rows:
 
 
 def _write(
-    folder: Path, rows: RawRows, masks: dict[str, np.ndarray], schema: Schema, drawn: Binarised | None
+    folder: Path,
+    rows: RawRows,
+    masks: dict[str, np.ndarray],
+    schema: Schema,
+    drawn: Binarised | None,
 ) -> tuple[float, float, int]:
     """Writes features and labels; gives the range of all values, and the duplicates of the first rows.
 
@@ -88,7 +102,11 @@ def _write(
             low, high = min(low, float(features.min())), max(high, float(features.max()))
             for split, mask in masks.items():
                 if not first:
-                    writer = Writer(folder / f"{split}.npy", features.dtype, (int(mask.sum()), schema.n_features))
+                    writer = Writer(
+                        folder / f"{split}.npy",
+                        features.dtype,
+                        (int(mask.sum()), schema.n_features),
+                    )
                     writers[split] = files.enter_context(closing(writer))
                 chosen = features[mask[first : first + len(batch)]]
                 writers[split].add(drawn(chosen) if drawn and split != "train" else chosen)
@@ -98,5 +116,7 @@ def _write(
                 looked += len(features)
     for split, mask in masks.items():
         np.save(folder / f"{split}_labels.npy", rows.labels[mask], allow_pickle=False)
-    np.save(folder / "mean.npy", (total / masks["train"].sum()).astype(np.float32), allow_pickle=False)
+    np.save(
+        folder / "mean.npy", (total / masks["train"].sum()).astype(np.float32), allow_pickle=False
+    )
     return low, high, looked - len(seen)

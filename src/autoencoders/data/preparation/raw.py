@@ -18,7 +18,9 @@ from autoencoders.params.sections import Data
 SMALLEST_SPLIT = 2  # rows; a variance needs two
 MOST_CLASSES = 1000
 TABLES = "standard"  # the scaling that `auto` stands for, of tables
-BACKWARDS = np.array([2, 1, 0], np.int8)  # numbers of SPLITS, in the order in which they take their rows
+BACKWARDS = np.array(
+    [2, 1, 0], np.int8
+)  # numbers of SPLITS, in the order in which they take their rows
 LOOKED = 100_000  # rows among which duplicates are counted
 
 
@@ -53,14 +55,18 @@ class RawRows:
         named = names if self.reader.named else []
         if unknown := [name for name in (*special, *ignored) if name not in named]:
             found = some(named, 50) or "none with names"
-            raise DataError(f"data.label, data.split or data.ignore: no column {some(unknown)}; the source has {found}")
+            raise DataError(
+                f"data.label, data.split or data.ignore: no column {some(unknown)}; the source has {found}"
+            )
         self.left_out = [name for name in self.reader.dates if name not in special + ignored]
         return [name for name in names if name not in {*special, *ignored, *self.left_out}]
 
     def _anomalies(self) -> bool:
         means, binary = self.data.label_means, self.classes == ("0", "1")
         if means == "anomaly" and not binary:
-            raise DataError(f"data.label_means = anomaly: needs labels 0 and 1, found {some(self.classes) or 'none'}")
+            raise DataError(
+                f"data.label_means = anomaly: needs labels 0 and 1, found {some(self.classes) or 'none'}"
+            )
         return means == "anomaly" or (means == "auto" and binary and bool(self.origin.get("npz")))
 
     def __iter__(self) -> Iterator[tuple[int, Rows]]:
@@ -74,15 +80,23 @@ class RawRows:
         """Which rows (rows,) each split has. Raises DataError where one has too few."""
         data, n, own_test = self.data, self.n, int(self.origin.get("test_rows", 0))
         if self.keys.isna().any():
-            raise DataError(f"data.split = {data.split}: row {int(self.keys.isna().argmax()) + 1} has no value")
-        n_test = own_test or (0 if data.protocol == "transductive" else round(n * data.test_fraction))
+            raise DataError(
+                f"data.split = {data.split}: row {int(self.keys.isna().argmax()) + 1} has no value"
+            )
+        n_test = own_test or (
+            0 if data.protocol == "transductive" else round(n * data.test_fraction)
+        )
         n_validation = round((n - n_test) * data.validation_fraction)
         sizes = [n - n_test - n_validation, n_validation, n_test]
         number = np.empty(n, np.int8)  # of each row's split
-        number[np.append(np.arange(n - own_test, n), self._order(n - own_test))] = np.repeat(BACKWARDS, sizes[::-1])
+        number[np.append(np.arange(n - own_test, n), self._order(n - own_test))] = np.repeat(
+            BACKWARDS, sizes[::-1]
+        )
         if data.split.startswith("column:"):
             if unknown := self.keys[~self.keys.isin(SPLITS)].tolist():
-                raise DataError(f"data.split = {data.split}: holds {unknown[0]!r}, allowed: {', '.join(SPLITS)}")
+                raise DataError(
+                    f"data.split = {data.split}: holds {unknown[0]!r}, allowed: {', '.join(SPLITS)}"
+                )
             number = pd.Categorical(self.keys, SPLITS).codes
         masks = {split: np.asarray(number == i) for i, split in enumerate(SPLITS)}
         if data.protocol == "transductive":
@@ -94,7 +108,9 @@ class RawRows:
                     "data.validation_fraction or data.test_fraction, or use more data"
                 )
         if self.anomaly_labels and self.labels[masks["validation"]].all():
-            raise DataError("no validation row is normal (label 0), and p-values compare with these; change data.split")
+            raise DataError(
+                "no validation row is normal (label 0), and p-values compare with these; change data.split"
+            )
         return masks
 
     def _order(self, n: int) -> np.ndarray:
@@ -117,8 +133,16 @@ class RawRows:
 
     def report(self) -> dict[str, Any]:
         """What the source is, and what was left out."""
-        counts = dict(zip(self.classes, np.bincount(self.labels, minlength=len(self.classes)).tolist(), strict=False))
-        told = self.reader.told + ([f"left out, as dates: {some(self.left_out)}"] if self.left_out else [])
+        counts = dict(
+            zip(
+                self.classes,
+                np.bincount(self.labels, minlength=len(self.classes)).tolist(),
+                strict=False,
+            )
+        )
+        told = self.reader.told + (
+            [f"left out, as dates: {some(self.left_out)}"] if self.left_out else []
+        )
         return {"rows": self.n, "shape": list(self.reader.shape), "labels": counts, "told": told}
 
 
@@ -129,6 +153,14 @@ def _classes(name: str, parts: list[Any], n: int) -> tuple[np.ndarray, tuple[str
         return np.zeros(n, np.uint16), ()
     codes, values = pd.factorize(pd.concat(given, ignore_index=True), sort=True)
     if (codes < 0).any() or len(values) > MOST_CLASSES:
-        found = f"row {int((codes < 0).argmax()) + 1} has no value" if (codes < 0).any() else f"{len(values)} values"
-        raise DataError(f"label {name}: {found}; one of at most {MOST_CLASSES} classes is needed in every row")
-    return codes.astype(np.uint16), tuple(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+        found = (
+            f"row {int((codes < 0).argmax()) + 1} has no value"
+            if (codes < 0).any()
+            else f"{len(values)} values"
+        )
+        raise DataError(
+            f"label {name}: {found}; one of at most {MOST_CLASSES} classes is needed in every row"
+        )
+    return codes.astype(np.uint16), tuple(
+        f"{v:g}" if isinstance(v, float) else str(v) for v in values
+    )

@@ -16,18 +16,24 @@ class Binarised:
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """features, result: (rows, features) in raw scale and of the same type."""
-        white = self.random.random(features.shape, np.float32) < (features - self.shift) / self.scale
+        white = (
+            self.random.random(features.shape, np.float32) < (features - self.shift) / self.scale
+        )
         return (self.shift + self.scale * white).astype(features.dtype)
 
 
-def fitted_scaling(survey: Survey, schema: Schema, scaling: str, white: float | None) -> dict[str, np.ndarray]:
+def fitted_scaling(
+    survey: Survey, schema: Schema, scaling: str, white: float | None
+) -> dict[str, np.ndarray]:
     """shift and scale, each (features,) float32, of the training rows alone: model scale = (raw - shift) / scale.
 
     Categories stay 0 and 1. pixels: from black to white is 0 to 1, where white is 1, 255, or the brightest training
     pixel above that. robust: median and interquartile range. Raises DataError where the data has no pixels.
     """
     if scaling == "pixels" and not schema.is_image:
-        raise DataError("data.scaling = pixels: needs images; choose minmax, standard, robust, none or auto")
+        raise DataError(
+            "data.scaling = pixels: needs images; choose minmax, standard, robust, none or auto"
+        )
     low, median, high = survey.quartiles()
     brightest, black = float(survey.maximum.max(initial=0)), float(survey.minimum.min(initial=0))
     full = (white or (1.0 if brightest <= 1 else max(255.0, brightest))) - black
@@ -42,6 +48,8 @@ def fitted_scaling(survey: Survey, schema: Schema, scaling: str, white: float | 
     pairs = list(zip(centre, spread, strict=True))
     if not schema.is_image:
         known = dict(zip(survey.numbers, pairs, strict=True))
-        pairs = [known.get(column.name, (0.0, 1.0)) for column in schema.columns for _ in column.features]
+        pairs = [
+            known.get(column.name, (0.0, 1.0)) for column in schema.columns for _ in column.features
+        ]
     shift, scale = np.array(pairs, np.float32).T
     return {"shift": shift, "scale": scale}

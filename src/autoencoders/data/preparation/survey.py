@@ -28,7 +28,9 @@ class Survey:
         self.minimum, self.maximum = np.full(1, np.inf), np.full(1, -np.inf)
         self.sample: np.ndarray = np.zeros((0, 0))
 
-    @np.errstate(invalid="ignore", over="ignore")  # of values that `encode` refuses by row and column
+    @np.errstate(
+        invalid="ignore", over="ignore"
+    )  # of values that `encode` refuses by row and column
     def add(self, rows: Rows, first: int) -> None:
         """Takes training rows, of which the first has this number."""
         if not len(rows):
@@ -46,7 +48,12 @@ class Survey:
 
     def _add_text(self, name: str, values: pa.Array) -> None:
         counts = self.texts.setdefault(name, Counter())
-        counts.update({pair["values"]: pair["counts"] for pair in values.drop_null().value_counts().to_pylist()})
+        counts.update(
+            {
+                pair["values"]: pair["counts"]
+                for pair in values.drop_null().value_counts().to_pylist()
+            }
+        )
         if len(counts) > MOST_CATEGORIES:
             raise DataError(
                 f"column {name}: text with more than {MOST_CATEGORIES} different values can't be a category "
@@ -58,14 +65,22 @@ class Survey:
         count = (~np.isnan(values)).sum(0)
         mean, total = np.nansum(values, 0) / np.maximum(count, 1), np.maximum(self.count + count, 1)
         gap = mean - self.mean
-        self.m2 = self.m2 + np.nansum(np.square(values - mean), 0) + gap**2 * self.count * count / total
+        self.m2 = (
+            self.m2 + np.nansum(np.square(values - mean), 0) + gap**2 * self.count * count / total
+        )
         self.mean, self.count = self.mean + gap * count / total, self.count + count
         self.minimum = np.fmin(self.minimum, np.fmin.reduce(values))
         self.maximum = np.fmax(self.maximum, np.fmax.reduce(values))
         kept = values[self.rng.random(len(values)) < self.rate] if self.rate < 1 else values
-        self.sample, self.n = np.concatenate([self.sample, kept]) if self.n else kept, self.n + len(values)
+        self.sample, self.n = (
+            np.concatenate([self.sample, kept]) if self.n else kept,
+            self.n + len(values),
+        )
         while self.sample.size > max(SAMPLE, 1000 * values.shape[1]):
-            self.sample, self.rate = self.sample[self.rng.random(len(self.sample)) < 0.5], self.rate / 2
+            self.sample, self.rate = (
+                self.sample[self.rng.random(len(self.sample)) < 0.5],
+                self.rate / 2,
+            )
 
     @property
     def deviation(self) -> np.ndarray:
@@ -85,9 +100,13 @@ class Survey:
     def _column(self, told: dict[str, Any], *, impute: bool) -> Column:
         name, values = told["column"], told.get("values", {})
         if told["missing"] == self.n:
-            raise DataError(f"column {name}: the training rows have no value in it; add it to data.ignore")
+            raise DataError(
+                f"column {name}: the training rows have no value in it; add it to data.ignore"
+            )
         if told["type"] == "number":
-            constant = told["minimum"] if told["constant"] and abs(told["minimum"]) <= LARGEST else None
+            constant = (
+                told["minimum"] if told["constant"] and abs(told["minimum"]) <= LARGEST else None
+            )
             low, high = (float(told[end]) for end in ("minimum", "maximum"))
             if not told["constant"] and told["deviation"] < RESOLUTION * max(abs(low), abs(high)):
                 raise DataError(
@@ -97,15 +116,21 @@ class Survey:
             return Column(name, None, told["median"] if impute else None, constant)
         text = [value for value in values if not is_number(value)]
         if 0 < 2 * len(text) < len(values):
-            raise DataError(f"column {name}: {some(text)} among numbers; mend it, or add it to data.ignore")
+            raise DataError(
+                f"column {name}: {some(text)} among numbers; mend it, or add it to data.ignore"
+            )
         common = max(values, key=values.__getitem__)
-        return Column(name, tuple(values), common if impute else None, common if told["constant"] else None)
+        return Column(
+            name, tuple(values), common if impute else None, common if told["constant"] else None
+        )
 
     @np.errstate(invalid="ignore", over="ignore")
     def report(self) -> list[dict[str, Any]]:
         """One mapping a column: type, range, moments, missing values, the share of outliers."""
         low, median, high = self.quartiles()
-        outside = (self.sample < low - FENCE * (high - low)) | (self.sample > high + FENCE * (high - low))
+        outside = (self.sample < low - FENCE * (high - low)) | (
+            self.sample > high + FENCE * (high - low)
+        )
         values = {
             "missing": self.n - self.count,
             "minimum": self.minimum,
@@ -116,7 +141,9 @@ class Survey:
             "outliers": outside.mean(0),
             "constant": self.minimum == self.maximum,
         }
-        numbers = pd.DataFrame({"column": self.numbers, "type": "number", **values}).to_dict("records")
+        numbers = pd.DataFrame({"column": self.numbers, "type": "number", **values}).to_dict(
+            "records"
+        )
         texts = [
             {"column": name, "type": "category", "missing": self.n - counts.total()}
             | {"values": dict(sorted(counts.items())), "constant": len(counts) < 2}
@@ -128,4 +155,6 @@ class Survey:
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column holds categories."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )

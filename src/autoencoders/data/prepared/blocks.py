@@ -22,7 +22,14 @@ class Blocks:
             mapped = np.lib.format.open_memmap(path, mode="r")  # never pickle
         except FileNotFoundError as error:
             raise DataError(f"{path}: no such file; `dvc repro` makes it") from error
-        except (ValueError, OSError, TypeError, OverflowError, EOFError, TokenError) as error:  # of numpy's parser
+        except (
+            ValueError,
+            OSError,
+            TypeError,
+            OverflowError,
+            EOFError,
+            TokenError,
+        ) as error:  # of numpy's parser
             raise DataError(f"{path}: not a readable .npy array ({error})") from error
         if mapped.ndim == 0:
             raise DataError(f"{path}: not an array of rows")
@@ -77,7 +84,11 @@ class Writer:
     def __init__(self, path: Path, dtype: Any, shape: tuple[int, ...]) -> None:
         """shape: of the whole array, known beforehand."""
         self.file, self.dtype = path.open("wb"), np.dtype(dtype)
-        header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": shape,
+        }
         np.lib.format.write_array_header_1_0(self.file, header)
 
     def add(self, rows: np.ndarray) -> None:

@@ -43,7 +43,9 @@ class Description:
     @property
     def facts(self) -> DataFacts:
         """What a network must fit."""
-        return DataFacts(self.schema.n_features, self.unit_interval, self.schema.shape, self.rows["train"])
+        return DataFacts(
+            self.schema.n_features, self.unit_interval, self.schema.shape, self.rows["train"]
+        )
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,11 @@ class Prepared:
         """Numbers of the rows that `sample` gives, in order. room: rows that fit in memory, else those of `sample`."""
         n, room = len(self.rows[split]), room or SAMPLE_VALUES // self.description.schema.n_features
         size = min(n, room, most or n)
-        return np.arange(n) if size == n else np.sort(np.random.default_rng(0).choice(n, size, replace=False))
+        return (
+            np.arange(n)
+            if size == n
+            else np.sort(np.random.default_rng(0).choice(n, size, replace=False))
+        )
 
     def sample(self, split: str, most: int | None = None) -> np.ndarray:
         """float32 raw rows of a split: all that fit in memory, else a sample that is always the same."""
@@ -74,7 +80,11 @@ class Prepared:
     def clean(self, split: str, most: int | None = None) -> np.ndarray:
         """`sample` without the rows whose label says that they are anomalies."""
         rows = self.sample(split, most)
-        return rows[self.labels[split][self.chosen(split, most)] == 0] if self.description.anomaly_labels else rows
+        return (
+            rows[self.labels[split][self.chosen(split, most)] == 0]
+            if self.description.anomaly_labels
+            else rows
+        )
 
 
 def content_sha256(folder: Path) -> str:
@@ -85,7 +95,9 @@ def content_sha256(folder: Path) -> str:
 def split_sha256(folder: Path, schema: Schema) -> str:
     """The hash of which rows, in raw scale, stand in which split: the same where models may be compared on them."""
     columns = json.dumps(asdict(schema), sort_keys=True)
-    return sha256(tree_sha256(*(folder / f"{split}.npy" for split in SPLITS)).encode(), columns.encode())
+    return sha256(
+        tree_sha256(*(folder / f"{split}.npy" for split in SPLITS)).encode(), columns.encode()
+    )
 
 
 def load_description(folder: Path) -> Description:
@@ -96,17 +108,27 @@ def load_description(folder: Path) -> Description:
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; `dvc repro preprocess` makes it") from error
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors())
+        found = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors()
+        )
         raise DataError(f"{path}: not what preprocess wrote ({found}); {AGAIN}") from error
 
 
 def load_prepared(folder: Path) -> Prepared:
     """The arrays that `prepare` wrote. Raises DataError."""
     description = load_description(folder)
-    n, sizes = description.schema.n_features, {split: description.rows.get(split, 0) for split in SPLITS}
+    n, sizes = (
+        description.schema.n_features,
+        {split: description.rows.get(split, 0) for split in SPLITS},
+    )
     rows = {split: _array(folder / f"{split}.npy", (size, n)) for split, size in sizes.items()}
-    labels = {split: _array(folder / f"{split}_labels.npy", (size,)).mapped() for split, size in sizes.items()}
-    shift, scale, mean = (_array(folder / f"{name}.npy", (n,)).read() for name in ("shift", "scale", "mean"))
+    labels = {
+        split: _array(folder / f"{split}_labels.npy", (size,)).mapped()
+        for split, size in sizes.items()
+    }
+    shift, scale, mean = (
+        _array(folder / f"{name}.npy", (n,)).read() for name in ("shift", "scale", "mean")
+    )
     if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
         raise DataError(f"{folder}: shift or scale can't be used; {AGAIN}")
     return Prepared(description, rows, labels, shift, scale, mean)

@@ -16,8 +16,12 @@ from autoencoders.core.errors import DataError
 
 OTHER = "other"  # the place of categories that the training rows don't hold
 SHOWN = 5  # rows or columns that a message names
-LARGEST = 2.0**60  # of a value: squares of larger ones, and their sums, leave the range of 32-bit numbers
-Rows: TypeAlias = pa.Table | np.ndarray  # raw rows: columns by name, or (rows, ...) in the columns' order
+LARGEST = (
+    2.0**60
+)  # of a value: squares of larger ones, and their sums, leave the range of 32-bit numbers
+Rows: TypeAlias = (
+    pa.Table | np.ndarray
+)  # raw rows: columns by name, or (rows, ...) in the columns' order
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,9 @@ class Schema:
 
     shape: tuple[int, ...] = ()
     columns: tuple[Column, ...] = ()
-    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")  # of what is read from JSON, as everything below
+    __pydantic_config__: ClassVar = ConfigDict(
+        extra="forbid"
+    )  # of what is read from JSON, as everything below
 
     @property
     def is_image(self) -> bool:
@@ -61,7 +67,11 @@ class Schema:
     @property
     def n_features(self) -> int:
         """Numbers that a model sees of a row."""
-        return int(np.prod(self.shape)) if self.is_image else sum(len(column.features) for column in self.columns)
+        return (
+            int(np.prod(self.shape))
+            if self.is_image
+            else sum(len(column.features) for column in self.columns)
+        )
 
     def decode(self, features: np.ndarray) -> Any:
         """Raw-scale rows of features (rows, features): images as (rows, features); of columns, a mapping by name."""
@@ -90,7 +100,9 @@ class Schema:
 
 def some(names: Sequence[str], shown: int = SHOWN) -> str:
     """The first of the names, and how many more there are."""
-    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
+    return ", ".join(names[:shown]) + (
+        f" and {len(names) - shown} more" if len(names) > shown else ""
+    )
 
 
 def is_number(text: str) -> bool:
@@ -112,14 +124,25 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
         return _encode_array(schema, np.asarray(rows), first)
     used = [column for column in schema.columns if column.constant is None]
     if missing := [column.name for column in used if column.name not in rows.column_names]:
-        raise DataError(f"missing columns: {some(missing)}; expected {some([column.name for column in used], 50)}")
-    values = {column: typed(rows, column.name, first, text=column.categories is not None) for column in used}
+        raise DataError(
+            f"missing columns: {some(missing)}; expected {some([column.name for column in used], 50)}"
+        )
+    values = {
+        column: typed(rows, column.name, first, text=column.categories is not None)
+        for column in used
+    }
     empty = [
-        f"{c.name} ({v.null_count}: {_rows(v, first)})" for c, v in values.items() if v.null_count and c.fill is None
+        f"{c.name} ({v.null_count}: {_rows(v, first)})"
+        for c, v in values.items()
+        if v.null_count and c.fill is None
     ]
     if empty:
-        raise DataError(f"missing values in columns {some(empty)}; fill them in, or train with data.missing: impute")
-    return np.concatenate([_encoded(column, column_values, first) for column, column_values in values.items()], axis=1)
+        raise DataError(
+            f"missing values in columns {some(empty)}; fill them in, or train with data.missing: impute"
+        )
+    return np.concatenate(
+        [_encoded(column, column_values, first) for column, column_values in values.items()], axis=1
+    )
 
 
 def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> np.ndarray:
@@ -130,7 +153,11 @@ def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> np.ndarray:
     if rows.dtype.kind not in "buif":
         raise DataError(f"values of type {rows.dtype}, expected numbers")
     if schema.is_image:
-        return rows.reshape(len(rows), schema.n_features) if rows.dtype == np.uint8 else _float32(schema, rows, first)
+        return (
+            rows.reshape(len(rows), schema.n_features)
+            if rows.dtype == np.uint8
+            else _float32(schema, rows, first)
+        )
     if any(column.categories is not None or column.fill is not None for column in schema.columns):
         names = [column.name for column in schema.columns]
         return encode(schema, pa.table(list(rows.T.astype(np.float64)), names=names), first)
@@ -142,7 +169,9 @@ def _encoded(column: Column, values: pa.Array, first: int) -> np.ndarray:
     """Features (rows, width) of one column, missing values filled."""
     values = pc.fill_null(values, column.fill) if values.null_count else values
     if column.categories is None:
-        return _float32(Schema((), (column,)), values.to_numpy(zero_copy_only=False)[:, None], first)
+        return _float32(
+            Schema((), (column,)), values.to_numpy(zero_copy_only=False)[:, None], first
+        )
     found = pc.index_in(values, pa.array(column.categories, pa.string()))
     places = pc.fill_null(found, len(column.categories)).to_numpy(zero_copy_only=False)
     return np.eye(len(column.categories) + 1, dtype=np.float32)[places]
@@ -170,10 +199,17 @@ def _float32(schema: Schema, values: np.ndarray, first: int) -> np.ndarray:
     if bad.any():
         row, column = np.argwhere(bad)[0]
         found = f"row {first + row + 1}, {schema.features[column]}: {values[row, column]}"
-        raise DataError(f"{found} is not finite or beyond {LARGEST:g}, as are {int(bad.sum()) - 1} others")
+        raise DataError(
+            f"{found} is not finite or beyond {LARGEST:g}, as are {int(bad.sum()) - 1} others"
+        )
     return values.astype(np.float32)
 
 
 def _rows(values: pa.Array, first: int) -> str:
     """The rows without a value, counted from 1."""
-    return "row " + some([str(first + i + 1) for i in np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))])
+    return "row " + some(
+        [
+            str(first + i + 1)
+            for i in np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))
+        ]
+    )

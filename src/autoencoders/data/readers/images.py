@@ -15,7 +15,10 @@ from autoencoders.data.prepared.schema import Rows
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.reader import Reader
 
-OWN_SIDE, RESIZED_SIDE = 64, 32  # pixels: sides up to which images keep their size, and the side of the others
+OWN_SIDE, RESIZED_SIDE = (
+    64,
+    32,
+)  # pixels: sides up to which images keep their size, and the side of the others
 GREY = ("1", "L", "LA")  # modes of images with 8 bits a pixel and no colour
 
 
@@ -44,12 +47,17 @@ def _common_shape(files: list[Path], side: int | str) -> tuple[tuple[int, ...], 
             modes.setdefault(image.mode, file)
     colour = any(mode not in GREY and not _deep(mode) for mode in modes)
     if len({_deep(mode) for mode in modes}) > 1:
-        one, other = (next(file for mode, file in modes.items() if _deep(mode) is deep) for deep in (True, False))
+        one, other = (
+            next(file for mode, file in modes.items() if _deep(mode) is deep)
+            for deep in (True, False)
+        )
         raise DataError(
             f"{one} holds more than 8 bits a pixel, {other} does not: they have no common scale; save all alike"
         )
     fits = len(sizes) == 1 and max(next(iter(sizes))) <= OWN_SIDE
-    size = (int(side),) * 2 if side != "auto" else next(iter(sizes)) if fits else (RESIZED_SIDE,) * 2
+    size = (
+        (int(side),) * 2 if side != "auto" else next(iter(sizes)) if fits else (RESIZED_SIDE,) * 2
+    )
     told = f"images of {len(sizes)} sizes are resized to {size[0]} x {size[1]} (data.image_side)"
     return (*size, 3) if colour else size, [told] if set(sizes) != {size} else []
 
@@ -58,8 +66,12 @@ def _decoded(file: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The image in this shape: uint8; of 16 bits and more, the file's own numbers, of which few may use all bits."""
     with _opened(file) as image:
         if image.mode == "F":
-            raise DataError(f"{file}: floating-point pixels, of unknown range; save it with 8 or 16 bits, or as .npy")
-        image = image.convert("I" if _deep(image.mode) and len(shape) == 2 else "RGB" if len(shape) == 3 else "L")
+            raise DataError(
+                f"{file}: floating-point pixels, of unknown range; save it with 8 or 16 bits, or as .npy"
+            )
+        image = image.convert(
+            "I" if _deep(image.mode) and len(shape) == 2 else "RGB" if len(shape) == 3 else "L"
+        )
         resized = np.asarray(image if image.size[::-1] == shape[:2] else image.resize(shape[1::-1]))
         return resized if resized.dtype == np.uint8 else np.clip(resized, *image.getextrema())
 
@@ -76,10 +88,19 @@ def _opened(file: Path) -> Iterator[Any]:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # before anything is decoded
+            warnings.simplefilter(
+                "error", Image.DecompressionBombWarning
+            )  # before anything is decoded
             with Image.open(file) as image:
                 yield image
-    except (OSError, EOFError, ValueError, SyntaxError, RuntimeWarning, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        SyntaxError,
+        RuntimeWarning,
+        Image.DecompressionBombError,
+    ) as error:
         raise DataError(f"{file}: not an image that can be read ({error})") from error
 
 
@@ -88,4 +109,8 @@ def image_suffixes() -> set[str]:
     from PIL import Image
 
     Image.init()
-    return {suffix for suffix, name in Image.EXTENSION.items() if name in Image.OPEN} - {".pdf", ".ps", ".eps"}
+    return {suffix for suffix, name in Image.EXTENSION.items() if name in Image.OPEN} - {
+        ".pdf",
+        ".ps",
+        ".eps",
+    }

@@ -33,10 +33,16 @@ def open_reader(path: Path, *, image_side: int | str = "auto", like: Schema = NE
 def _reader_of_folder(folder: Path, image_side: int | str, like: Schema) -> Reader:
     """Of the one table or array in a folder, else of its images."""
     if (folder / "X.npy").exists():
-        return array_reader(folder / "X.npy", folder / "y.npy" if (folder / "y.npy").exists() else None)
+        return array_reader(
+            folder / "X.npy", folder / "y.npy" if (folder / "y.npy").exists() else None
+        )
     everything, root = sorted(folder.rglob("*")), os.path.realpath(folder)
-    if outside := [path for path in everything if not Path(os.path.realpath(path)).is_relative_to(root)]:
-        raise DataError(f"{outside[0]}: a link out of {folder}, which is not followed; copy what it points to")
+    if outside := [
+        path for path in everything if not Path(os.path.realpath(path)).is_relative_to(root)
+    ]:
+        raise DataError(
+            f"{outside[0]}: a link out of {folder}, which is not followed; copy what it points to"
+        )
     shown = [path for path in everything if "/." not in f"/{path.relative_to(folder).as_posix()}"]
     files = [path for path in shown if path.is_file()]
     tables = [file for file in files if file.name.lower().endswith((*TABLES, *ARRAYS))]
@@ -44,9 +50,15 @@ def _reader_of_folder(folder: Path, image_side: int | str, like: Schema) -> Read
     if len(tables) == 1 and not images:
         return open_reader(tables[0], like=like)
     if tables or not images:
-        raise DataError(f"{folder}: {len(tables)} tables or arrays and {len(images)} images; {MESSAGE}")
-    common = Path(os.path.commonpath([image.parent for image in images]))  # an archive may hold but one folder
+        raise DataError(
+            f"{folder}: {len(tables)} tables or arrays and {len(images)} images; {MESSAGE}"
+        )
+    common = Path(
+        os.path.commonpath([image.parent for image in images])
+    )  # an archive may hold but one folder
     reader = image_reader(images, image_side, like.shape, common)
     others = [file.name for file in files if file not in set(images)]
-    reader.told.extend([f"left out, as no images: {', '.join(others[:5])} ({len(others)} files)"] if others else [])
+    reader.told.extend(
+        [f"left out, as no images: {', '.join(others[:5])} ({len(others)} files)"] if others else []
+    )
     return reader

@@ -18,7 +18,9 @@ BATCH_BYTES = 2**23
 class Reader:
     """Rows of a source, in order, as often as asked."""
 
-    batches: Callable[[], Iterator[tuple[Rows, Any]]]  # raw rows, and labels that are no column. Raises DataError
+    batches: Callable[
+        [], Iterator[tuple[Rows, Any]]
+    ]  # raw rows, and labels that are no column. Raises DataError
     shape: tuple[int, ...] = ()  # of one image; nothing for columns
     names: list[str] = field(default_factory=list)  # of the columns
     named: bool = False  # by the source itself

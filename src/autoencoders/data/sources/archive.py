@@ -15,7 +15,15 @@ from autoencoders.core.errors import DataError
 ARCHIVES = (".zip", ".npz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 ROOM = 2**28  # bytes that an archive may always unpack to,
 LARGEST_RATIO = 100  # and above that so many times its own size
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    ValueError,
+)
 
 
 def unpacked(path: Path, files: Path, *, stays: bool) -> dict[str, Any]:
@@ -42,10 +50,16 @@ def unpack(archive: Path, folder: Path) -> None:
         for name, size in _members(archive, zipped=zipped):
             room -= size + tarfile.BLOCKSIZE  # what an empty file takes
             if ".." in re.split(r"[/\\]", name) or name[:1] in ("/", "\\"):
-                raise DataError(f"{archive}: member {name!r} leads out of the archive; nothing was unpacked")
+                raise DataError(
+                    f"{archive}: member {name!r} leads out of the archive; nothing was unpacked"
+                )
             if room < 0:
-                raise DataError(f"{archive}: unpacks to far more than its size: a zip bomb? Nothing was unpacked")
-        shutil.unpack_archive(archive, folder, "zip" if zipped else "tar", filter=None if zipped else "data")
+                raise DataError(
+                    f"{archive}: unpacks to far more than its size: a zip bomb? Nothing was unpacked"
+                )
+        shutil.unpack_archive(
+            archive, folder, "zip" if zipped else "tar", filter=None if zipped else "data"
+        )
     except (*DAMAGED, RuntimeError) as error:  # zipfile's, of passwords and unknown methods
         raise DataError(f"{archive}: can't be unpacked ({error})") from error
 
@@ -59,5 +73,7 @@ def _members(archive: Path, *, zipped: bool) -> Iterator[tuple[str, int]]:
     with tarfile.open(archive) as tar:
         for member in tar:
             if not (member.isreg() or member.isdir()):
-                raise DataError(f"{archive}: member {member.name!r} is a link or a device; nothing was unpacked")
+                raise DataError(
+                    f"{archive}: member {member.name!r} is a link or a device; nothing was unpacked"
+                )
             yield member.name, member.size

@@ -55,7 +55,9 @@ def openml(number: int, files: Path) -> str:
     except (OSError, ValueError) as error:
         raise DataError(f"data.openml = {number}: {error}") from error
     files.mkdir()
-    parquet.write_table(pa.Table.from_pandas(found.frame, preserve_index=False), files / "openml.parquet")
+    parquet.write_table(
+        pa.Table.from_pandas(found.frame, preserve_index=False), files / "openml.parquet"
+    )
     return found.target.name if found.target is not None and found.target.ndim == 1 else ""
 
 
@@ -74,7 +76,9 @@ def _first_good(file: File, mirrors: list[str]) -> np.ndarray:
         except (DataError, OSError) as error:
             reasons.append(f"  {mirror}: {error}")
     raise DataError(
-        f"{file.name}: no mirror gave it:\n" + "\n".join(reasons) + f"\nSet {MIRROR_VARIABLE} to a folder or URL that "
+        f"{file.name}: no mirror gave it:\n"
+        + "\n".join(reasons)
+        + f"\nSet {MIRROR_VARIABLE} to a folder or URL that "
         "holds the files, or choose data.name: digits, which needs no download"
     )
 
@@ -92,7 +96,9 @@ def over_http(url: str, folder: Path) -> Path:
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
     name = re.split("[?#]", url)[0].rpartition("/")[2]
     name = name if name.strip(".") else "data"
-    files = pooch.create(folder, "", registry={name: None}, urls={name: url}, retry_if_failed=RETRIES)
+    files = pooch.create(
+        folder, "", registry={name: None}, urls={name: url}, retry_if_failed=RETRIES
+    )
     try:
         return Path(files.fetch(name, downloader=downloader))
     except (ValueError, OSError) as error:  # requests' errors are OSErrors

@@ -12,8 +12,16 @@ from autoencoders.data.sources.catalogue import SOURCES
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.sections import NO_FILE, Data
 
-ORIGIN, FILES = "source.json", "files"  # in data/raw: what is known of the source, and what was fetched or unpacked
-ANSWERS = (".csv", ".parquet", ".npy", ".png")  # how a file of a model's answers may end; .png: of images
+ORIGIN, FILES = (
+    "source.json",
+    "files",
+)  # in data/raw: what is known of the source, and what was fetched or unpacked
+ANSWERS = (
+    ".csv",
+    ".parquet",
+    ".npy",
+    ".png",
+)  # how a file of a model's answers may end; .png: of images
 
 
 def facts(data: Data) -> DataFacts | None:
@@ -28,16 +36,24 @@ def check(data: Data) -> None:
     """Raises DataError where there is no such data set or file. Links a file that DVC's temporary copy lacks."""
     if not data.own and data.name not in SOURCES:
         names = ", ".join(SOURCES)
-        raise DataError(f"data.name = {data.name}: no such data set: {names}, or set data.path to your own")
+        raise DataError(
+            f"data.name = {data.name}: no such data set: {names}, or set data.path to your own"
+        )
     if data.openml and data.path != NO_FILE:
-        raise DataError(f"data.openml = {data.openml} and data.path = {data.path}: two sources; choose one of them")
+        raise DataError(
+            f"data.openml = {data.openml} and data.path = {data.path}: two sources; choose one of them"
+        )
     if "://" in data.path:
         if not data.sha256:
-            raise DataError(f"data.path = {data.path}: a URL needs data.sha256, the digest of what it gives")
+            raise DataError(
+                f"data.path = {data.path}: a URL needs data.sha256, the digest of what it gives"
+            )
     elif not Path(data.path).exists():
         original = repository() / data.path  # of a copy of it
         if not original.exists():
-            raise DataError(f"data.path = {data.path}: no such file or folder (relative to the repository's root)")
+            raise DataError(
+                f"data.path = {data.path}: no such file or folder (relative to the repository's root)"
+            )
         Path(data.path).parent.mkdir(parents=True, exist_ok=True)
         Path(data.path).symlink_to(original)
 
@@ -59,10 +75,16 @@ def _fetched(data: Data, files: Path) -> dict[str, Any]:
         return {"label": fetch.openml(data.openml, files)}
     if not data.own:
         source = SOURCES[data.name]
-        return {"labels": source.labels, "white": source.white, "test_rows": fetch.built_in(data.name, files)}
+        return {
+            "labels": source.labels,
+            "white": source.white,
+            "test_rows": fetch.built_in(data.name, files),
+        }
     if "://" not in data.path:
         return unpacked(Path(data.path), files, stays=True)
-    with tempfile.TemporaryDirectory(dir=files.parent) as scratch:  # of the same file system: the file is moved
+    with tempfile.TemporaryDirectory(
+        dir=files.parent
+    ) as scratch:  # of the same file system: the file is moved
         path = fetch.over_http(data.path, Path(scratch))
         if (found := sha256_of(path)) != data.sha256:
             raise DataError(f"{data.path}: its SHA-256 is {found}, but data.sha256 = {data.sha256}")

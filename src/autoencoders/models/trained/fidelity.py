@@ -17,7 +17,9 @@ def explained_variance(error: np.ndarray, deviation: np.ndarray) -> float:
     return float(1 - error.sum() / deviation.sum())
 
 
-def fidelity(reconstruct: Callable[[np.ndarray], np.ndarray], data: Prepared, split: str) -> tuple[np.ndarray, float]:
+def fidelity(
+    reconstruct: Callable[[np.ndarray], np.ndarray], data: Prepared, split: str
+) -> tuple[np.ndarray, float]:
     """Squared error in model scale, one value a row, and the share of the split's variance that is kept.
 
     The one measure of trials, the rate-distortion curve and the champion.

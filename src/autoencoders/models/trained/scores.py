@@ -7,7 +7,10 @@ import numpy as np
 
 TAILS = 4  # degrees of freedom of the scores' Student-t distribution
 KEPT = 0.8  # share of the training rows whose errors give the variance: the others may be anomalies
-SMALLEST_VARIANCE, VARIANCE_FLOOR = 1e-6, 0.01  # of a feature's errors: in model scale, and as a share of all rows'
+SMALLEST_VARIANCE, VARIANCE_FLOOR = (
+    1e-6,
+    0.01,
+)  # of a feature's errors: in model scale, and as a share of all rows'
 
 
 class Scores(NamedTuple):
@@ -26,5 +29,7 @@ def mean_scores(found: Sequence[Scores]) -> Scores:
     """
     if len(found) == 1:
         return found[0]
-    score, contributions, percentile, p_value = (np.mean(values, axis=0) for values in zip(*found, strict=True))
+    score, contributions, percentile, p_value = (
+        np.mean(values, axis=0) for values in zip(*found, strict=True)
+    )
     return Scores(score, contributions, percentile, np.minimum(1, 2 * p_value))

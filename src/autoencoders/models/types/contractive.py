@@ -42,7 +42,9 @@ class Contractive(Autoencoder):
             penalty = self.jacobian_squared_norm(x, a, z, generator).mean()
         return Loss(self.reconstruction_loss(z, x.detach()).mean(), penalty)
 
-    def jacobian_squared_norm(self, x: Tensor, a: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
+    def jacobian_squared_norm(
+        self, x: Tensor, a: Tensor, z: Tensor, generator: torch.Generator
+    ) -> Tensor:
         """||dz/dx||_F^2, one value a sample; z = code_activation(a), a = encoder(x); x requires a gradient."""
         if self.jacobian == "closed_form":
             (layer,) = linear_layers(self.encoder)

@@ -20,15 +20,21 @@ class Denoising(Autoencoder):
 
     corrupts = True
 
-    def __init__(self, architecture: Architecture, *, corruption: str, level: float, clip: bool = False) -> None:
+    def __init__(
+        self, architecture: Architecture, *, corruption: str, level: float, clip: bool = False
+    ) -> None:
         super().__init__(architecture)
         self.corruption, self.level, self.clip = corruption, level, clip
 
     def corrupt(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """A corrupted copy of x; x itself at level 0."""
         if self.corruption == "gaussian":
-            noisy = x + self.level * torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-            return noisy.clamp(0, 1) if self.clip else noisy  # other corruptions keep data in [0, 1] there
+            noisy = x + self.level * torch.randn(
+                x.shape, generator=generator, device=x.device, dtype=x.dtype
+            )
+            return (
+                noisy.clamp(0, 1) if self.clip else noisy
+            )  # other corruptions keep data in [0, 1] there
         draw = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         if self.corruption == "masking":
             return torch.where(draw < self.level, 0.0, x)
@@ -37,11 +43,22 @@ class Denoising(Autoencoder):
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
         """The loss of rebuilding the clean x from its corrupted copy."""
-        return Loss(self.reconstruction_loss(self.encode(self.corrupt(x, generator)), x).mean(), x.new_zeros(()))
+        return Loss(
+            self.reconstruction_loss(self.encode(self.corrupt(x, generator)), x).mean(),
+            x.new_zeros(()),
+        )
 
-    def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:  # noqa: ARG002
+    def diagnostics(
+        self,
+        x: Tensor,
+        generator: torch.Generator,
+        n_samples: int,  # noqa: ARG002  (other types read them)
+    ) -> dict[str, Tensor]:
         """psnr_gain: decibels by which denoising brings a corrupted input closer to the clean one."""
         noisy = self.corrupt(x, generator)
         before, after = ((noisy - x).square().mean(-1), (self(noisy) - x).square().mean(-1))
         smallest = 1e-10  # 100 dB: a row that the corruption left as it was
-        return {"psnr_gain": 10 * (before.clamp_min(smallest).log10() - after.clamp_min(smallest).log10())}
+        return {
+            "psnr_gain": 10
+            * (before.clamp_min(smallest).log10() - after.clamp_min(smallest).log10())
+        }

@@ -38,7 +38,12 @@ class Sparse(Autoencoder):
     ) -> None:
         super().__init__(architecture)
         self.penalty, self.weight, self.sparsity, self.k = penalty, weight, sparsity, k
-        self.anneal, self.encoding, self.encoding_k, self.threshold = anneal, encoding, encoding_k, threshold
+        self.anneal, self.encoding, self.encoding_k, self.threshold = (
+            anneal,
+            encoding,
+            encoding_k,
+            threshold,
+        )
 
     @property
     def active(self) -> int:
@@ -55,7 +60,9 @@ class Sparse(Autoencoder):
         if self.encoding == "same":
             return self.encode(x)
         z = super().encode(x)
-        return largest(z, self.encoding_k) if self.encoding == "top_k" else (z - self.threshold).relu()
+        return (
+            largest(z, self.encoding_k) if self.encoding == "top_k" else (z - self.threshold).relu()
+        )
 
     def encode(self, x: Tensor) -> Tensor:
         """The code of x, with k non-zero values a row where the penalty is "top_k"."""
@@ -65,7 +72,11 @@ class Sparse(Autoencoder):
     def code_slope(self, a: Tensor) -> Tensor:
         """0 for the units that "top_k" switches off."""
         slopes = super().code_slope(a)
-        return slopes * (largest(self.code_activation(a), self.active) != 0) if self.penalty == "top_k" else slopes
+        return (
+            slopes * (largest(self.code_activation(a), self.active) != 0)
+            if self.penalty == "top_k"
+            else slopes
+        )
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:  # noqa: ARG002
         """Reconstruction loss and the sparsity penalty of the batch's codes."""
@@ -77,7 +88,12 @@ class Sparse(Autoencoder):
             omega = z.abs().sum(-1).mean()
         return Loss(self.reconstruction_loss(z, x).mean(), omega)
 
-    def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:  # noqa: ARG002
+    def diagnostics(
+        self,
+        x: Tensor,
+        generator: torch.Generator,  # noqa: ARG002
+        n_samples: int,  # noqa: ARG002  (other types read them)
+    ) -> dict[str, Tensor]:
         """mean_active_units: code units above a tenth of the row's largest absolute code value."""
         size = self.encode(x).abs()
         return {"mean_active_units": (size > ACTIVE * size.amax(-1, keepdim=True)).sum(-1).float()}

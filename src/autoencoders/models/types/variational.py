@@ -12,7 +12,9 @@ from autoencoders.models.base import Autoencoder, Loss
 from autoencoders.params.architecture import Architecture
 
 DRAWS = 64  # posterior draws behind an anomaly score
-LIKELIHOOD_ROWS = 512  # of which one draw each is decoded together: their pixels stay in a processor's cache
+LIKELIHOOD_ROWS = (
+    512  # of which one draw each is decoded together: their pixels stay in a processor's cache
+)
 
 
 @final
@@ -39,7 +41,9 @@ class Variational(Autoencoder):
         super().__init__(architecture, code_outputs=2)
         self.beta, self.warmup = beta, warmup
         self.importance_samples, self.importance_from = importance_samples, importance_from
-        noise = torch.randn(DRAWS, architecture.code_size, generator=torch.Generator().manual_seed(0))
+        noise = torch.randn(
+            DRAWS, architecture.code_size, generator=torch.Generator().manual_seed(0)
+        )
         self.noise = nn.Buffer(noise, persistent=False)  # of `draws`
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,9 +73,13 @@ class Variational(Autoencoder):
         z = draw(mean, log_var, generator)
         return Loss(self.reconstruction_loss(z, x).mean(), losses.gaussian_kl(mean, log_var).mean())
 
-    def importance_weighted_loss(self, x: Tensor, mean: Tensor, log_var: Tensor, generator: torch.Generator) -> Loss:
+    def importance_weighted_loss(
+        self, x: Tensor, mean: Tensor, log_var: Tensor, generator: torch.Generator
+    ) -> Loss:
         """Mean reconstruction loss of the draws, and what the negative importance-weighted bound has beside it."""
-        mean, log_var = (values.expand(self.importance_samples, *values.shape) for values in (mean, log_var))
+        mean, log_var = (
+            values.expand(self.importance_samples, *values.shape) for values in (mean, log_var)
+        )
         z = draw(mean, log_var, generator)
         output = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2]).to(z.dtype)
         loss = losses.reconstruction_loss(self.architecture.loss, output, x)
@@ -90,23 +98,34 @@ class Variational(Autoencoder):
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """n draws from the model: (n, features), means of p(x | z) for z from the prior, on the generator's device."""
-        z = torch.randn(n, self.architecture.code_size, generator=generator, device=generator.device)
+        z = torch.randn(
+            n, self.architecture.code_size, generator=generator, device=generator.device
+        )
         return self.decode(z)
 
-    def diagnostics(self, x: Tensor, generator: torch.Generator, n_samples: int) -> dict[str, Tensor]:
+    def diagnostics(
+        self, x: Tensor, generator: torch.Generator, n_samples: int
+    ) -> dict[str, Tensor]:
         """elbo (beta 1) and nll (importance-sampled with n_samples draws), both in nats, and the nll's variance.
 
         Sums are kept, not draws. The variance is the Monte-Carlo one: (E[w^2] / E[w]^2 - 1) / n_samples (delta method).
         """
         found = [self._bounds(rows, generator, n_samples) for rows in x.split(LIKELIHOOD_ROWS)]
         names = ("elbo", "nll", "nll_variance")
-        return {name: torch.cat(parts).to(x.dtype) for name, *parts in zip(names, *found, strict=True)}
+        return {
+            name: torch.cat(parts).to(x.dtype) for name, *parts in zip(names, *found, strict=True)
+        }
 
-    def _bounds(self, x: Tensor, generator: torch.Generator, n_samples: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _bounds(
+        self, x: Tensor, generator: torch.Generator, n_samples: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """`diagnostics` of few rows."""
         mean, log_var = self.posterior(x)
         n, elbo = math.log(n_samples), torch.zeros(len(x), dtype=torch.float64, device=x.device)
-        first, second = elbo - math.inf, elbo - math.inf  # log of the sum of the weights, and of their squares
+        first, second = (
+            elbo - math.inf,
+            elbo - math.inf,
+        )  # log of the sum of the weights, and of their squares
         for _ in range(n_samples):
             z = draw(mean, log_var, generator)
             log_p = losses.log_likelihood(self.architecture.loss, self.decoder(z), x)

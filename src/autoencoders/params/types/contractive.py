@@ -18,6 +18,8 @@ class Contractive(TypeSection):
         """The closed form is that of an encoder of one layer."""
         n_layers = setting.network.n_layers
         layers = setting.key("n_layers")
-        reason = f"needs an encoder of one layer ({layers} = 0), but it has {n_layers} hidden layers"
+        reason = (
+            f"needs an encoder of one layer ({layers} = 0), but it has {n_layers} hidden layers"
+        )
         misfit = self.jacobian == "closed_form" and n_layers > 0
         yield Rule(misfit, "jacobian", f"{reason}; choose auto, exact or estimate")

@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from autoencoders.params.sections import Fraction, OpenFraction, Rule, Setting, TypeSection, Units, Weight
+from autoencoders.params.sections import (
+    Fraction,
+    OpenFraction,
+    Rule,
+    Setting,
+    TypeSection,
+    Units,
+    Weight,
+)
 
 
 class Sparse(TypeSection):

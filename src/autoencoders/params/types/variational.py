@@ -16,7 +16,9 @@ class Variational(TypeSection):
 
     beta: Literal["auto"] | Weight  # auto: 0.1 for images, 0.5 for tables
     warmup: Fraction  # share of training in which beta rises from 0
-    importance_samples: Annotated[int, Field(ge=1, le=1000)]  # above 1: the bound of Burda et al. 2016, with so many
+    importance_samples: Annotated[
+        int, Field(ge=1, le=1000)
+    ]  # above 1: the bound of Burda et al. 2016, with so many
     importance_from: Fraction  # share of training after which; before it, one
 
     @classmethod
