@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from autoencoders.core.errors import DataError
 from autoencoders.core.faults import told
-from autoencoders.core.files import beside, write_text
+from autoencoders.core.files import atomic_file, write_text
 
 ROWS = np.random.default_rng(0).random((1000, 50))
 
@@ -57,7 +57,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_full_disk_is_told_with_the_file_its_room_and_the_way_out(disk, writer):
-    with pytest.raises(Exception) as caught, beside(disk / "out.npy") as new:  # noqa: PT011  (each library's own)
+    with pytest.raises(Exception) as caught, atomic_file(disk / "out.npy") as new:  # noqa: PT011  (each library's own)
         WRITERS[writer](new)
     message = told(caught.value)
     assert message.startswith(f"{disk / 'out.npy'}: no space left on its disk (0.")

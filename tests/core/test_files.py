@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from autoencoders.core.files import (
-    beside,
+    atomic_file,
+    atomic_folder,
     copied,
     read_json,
     remove,
-    replacing,
     sha256,
     sha256_of,
     tree_sha256,
@@ -42,7 +42,7 @@ def old(tmp_path: Path) -> Path:
 
 
 def test_replacing_puts_exactly_the_new_files_in_the_old_ones_place(old: Path):
-    with replacing(old) as new:
+    with atomic_folder(old) as new:
         assert list(new.iterdir()) == []
         (new / "c.txt").write_text("new")
     assert contents(old) == {"c.txt": b"new"}
@@ -50,7 +50,7 @@ def test_replacing_puts_exactly_the_new_files_in_the_old_ones_place(old: Path):
 
 
 def test_replacing_makes_the_folder_and_its_parents_where_there_were_none(tmp_path: Path):
-    with replacing(tmp_path / "x" / "y") as new:
+    with atomic_folder(tmp_path / "x" / "y") as new:
         (new / "c.txt").write_text("new")
     assert contents(tmp_path) == {"x/y/c.txt": b"new"}
 
@@ -68,7 +68,7 @@ def test_what_a_killed_writer_left_goes_with_the_next_write_and_a_living_ones_st
         folder.mkdir()
     write_text(old / "a.txt", "new")
     assert left.exists()  # of another path
-    with replacing(old):
+    with atomic_folder(old):
         assert not left.exists()
     assert all(folder.exists() for folder in others)
 
@@ -80,7 +80,7 @@ def test_replacing_leaves_the_old_folder_and_no_scratch_when_the_block_raises(
     before = contents(old)
 
     def write_and_raise() -> None:
-        with replacing(old) as new:
+        with atomic_folder(old) as new:
             (new / "c.txt").write_text("half")
             assert contents(old) == before  # nor does the block itself touch it
             raise error
@@ -103,7 +103,7 @@ def test_replacing_never_empties_the_old_folder_in_place(
         delete(path, *args, **kwargs)
 
     monkeypatch.setattr(shutil, "rmtree", record)
-    with replacing(old):
+    with atomic_folder(old):
         pass
     assert deleted
     assert old not in deleted
@@ -112,7 +112,7 @@ def test_replacing_never_empties_the_old_folder_in_place(
 def test_beside_puts_the_new_file_in_the_old_ones_place_and_leaves_no_scratch(tmp_path: Path):
     path = tmp_path / "deep" / "a.bin"
     for content in (b"first", b"second"):
-        with beside(path) as new:
+        with atomic_file(path) as new:
             assert new.name == path.name  # so that an ending means what it says
             new.write_bytes(content)
         assert contents(tmp_path) == {"deep/a.bin": content}
@@ -127,7 +127,7 @@ def test_beside_leaves_the_old_file_and_no_scratch_when_the_block_raises(
     path.write_text("old")
 
     def write_and_raise() -> None:
-        with beside(path) as new:
+        with atomic_file(path) as new:
             new.write_text("half")
             assert path.read_text() == "old"  # nor does the block itself touch it
             raise error

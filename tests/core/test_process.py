@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoencoders.core.process import Starter, one_process
+from autoencoders.core.process import ParentDvc, one_process
 
 HOLDER = """
 import sys
@@ -23,12 +23,12 @@ print("released", flush=True)
 STAGE = """
 import os, sys
 from autoencoders.core.errors import Interrupted
-from autoencoders.core.process import Starter
-starter = Starter()
-print(os.getpid(), starter.dvc and starter.dvc.pid, starter.gone, flush=True)
+from autoencoders.core.process import ParentDvc
+parent_dvc = ParentDvc()
+print(os.getpid(), parent_dvc.dvc and parent_dvc.dvc.pid, parent_dvc.gone, flush=True)
 for _ in sys.stdin:
     try:
-        starter.stop_if_gone()
+        parent_dvc.stop_if_gone()
         print("goes on", flush=True)
     except Interrupted as reason:
         print(reason, flush=True)
@@ -108,10 +108,10 @@ def test_two_locks_do_not_disturb_each_other(start, tmp_path):
 
 
 def test_a_stage_that_no_dvc_started_goes_on():
-    starter = Starter()
-    assert starter.dvc is None
-    assert not starter.gone
-    starter.stop_if_gone()
+    parent_dvc = ParentDvc()
+    assert parent_dvc.dvc is None
+    assert not parent_dvc.gone
+    parent_dvc.stop_if_gone()
 
 
 def test_a_stage_is_interrupted_as_soon_as_the_dvc_above_it_is_gone(start, tmp_path):

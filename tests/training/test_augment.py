@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import affine_grid, grid_sample
 
-from autoencoders.training.augment import SHIFT, STRETCH, TURN, moved
+from autoencoders.training.augment import SHIFT, STRETCH, TURN, random_affine
 
 
 def noise(seed: int = 0) -> torch.Generator:
@@ -16,7 +16,7 @@ def noise(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize("shape", [(5, 7), (6, 6), (4, 5, 3), (1, 1)])
 def test_strength_zero_moves_nothing(shape):
     x = torch.rand(3, math.prod(shape), generator=noise())
-    torch.testing.assert_close(moved(x, shape, 0.0, noise()), x)
+    torch.testing.assert_close(random_affine(x, shape, 0.0, noise()), x)
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (6, 6), (4, 5, 3)])
@@ -39,13 +39,13 @@ def test_maps_are_those_of_torch(shape):
         .permute(0, 2, 3, 1)
         .reshape(4, -1)
     )
-    torch.testing.assert_close(moved(x, shape, 1.0, noise(1)), wanted)
+    torch.testing.assert_close(random_affine(x, shape, 1.0, noise(1)), wanted)
 
 
 def test_a_spot_stays_within_a_few_pixels():
     x = torch.zeros(500, 28, 28)
     x[:, 14, 14] = 1.0
-    found = moved(x.reshape(500, -1), (28, 28), 1.0, noise()).reshape(500, 28, 28)
+    found = random_affine(x.reshape(500, -1), (28, 28), 1.0, noise()).reshape(500, 28, 28)
     rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
     mass = found.sum((1, 2))
     centre = torch.stack([(found * rows).sum((1, 2)), (found * columns).sum((1, 2))]) / mass
@@ -57,5 +57,9 @@ def test_a_spot_stays_within_a_few_pixels():
 
 def test_the_same_noise_gives_the_same_maps():
     x = torch.rand(3, 36, generator=noise())
-    assert torch.equal(moved(x, (6, 6), 2.0, noise(1)), moved(x, (6, 6), 2.0, noise(1)))
-    assert not torch.equal(moved(x, (6, 6), 2.0, noise(1)), moved(x, (6, 6), 2.0, noise(2)))
+    assert torch.equal(
+        random_affine(x, (6, 6), 2.0, noise(1)), random_affine(x, (6, 6), 2.0, noise(1))
+    )
+    assert not torch.equal(
+        random_affine(x, (6, 6), 2.0, noise(1)), random_affine(x, (6, 6), 2.0, noise(2))
+    )

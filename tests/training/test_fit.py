@@ -21,7 +21,7 @@ from autoencoders.models.types.variational import Variational
 from autoencoders.params.params import Params
 from autoencoders.training import batches, machine
 from autoencoders.training.batches import Batches
-from autoencoders.training.callbacks import CRITERION, Progress
+from autoencoders.training.callbacks import SELECTION_METRIC, Progress
 from autoencoders.training.fit import Fitted, fit
 from autoencoders.training.machine import chosen_precision
 from autoencoders.training.module import TRIM_AFTER, TrainingModule, warmup_cosine
@@ -97,7 +97,7 @@ def test_a_log_tells_each_epoch_in_a_line(params, data, capsys):
     history = fit(
         params.plan("sparse", data.description.facts), data, callbacks=[Progress("sparse")]
     ).history
-    parts = [(means["train/reconstruction_loss"], means[CRITERION]) for means in history]
+    parts = [(means["train/reconstruction_loss"], means[SELECTION_METRIC]) for means in history]
     lines = [
         f"epoch {n}/2 sparse train {train:.4f} val {val:.4f}"
         for n, (train, val) in enumerate(parts, 1)
@@ -144,7 +144,9 @@ def test_with_weight_0_a_whole_training_equals_undercomplete_exactly(
     assert all(
         torch.equal(v, limit.model.state_dict()[k]) for k, v in plain.model.state_dict().items()
     )
-    assert [e[CRITERION] for e in plain.history] == [e[CRITERION] for e in limit.history]
+    assert [e[SELECTION_METRIC] for e in plain.history] == [
+        e[SELECTION_METRIC] for e in limit.history
+    ]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -197,7 +199,7 @@ def test_training_stops_when_patience_is_over_and_gives_the_best_weights(params,
         {**QUICK, "train.epochs": 200, "train.patience": 3, "train.learning_rate": 0.3}
     )
     fitted = trained("undercomplete", params, data, tmp_path)
-    errors = [means[CRITERION] for means in fitted.history]
+    errors = [means[SELECTION_METRIC] for means in fitted.history]
     best = errors.index(min(errors)) + 1
     assert fitted.model.description.best_epoch == best
     assert fitted.model.description.epochs == len(errors) == best + 3
@@ -243,7 +245,7 @@ def test_epochs_in_which_the_kl_warms_up_are_never_the_best(params, data, tmp_pa
         tmp_path,
     )
     assert fitted.model.description.best_epoch > 57
-    errors = [means[CRITERION] for means in fitted.history]
+    errors = [means[SELECTION_METRIC] for means in fitted.history]
     assert min(errors) < min(
         errors[57:]
     )  # the test means something: a warm-up epoch had the lower error
@@ -255,7 +257,7 @@ def test_validation_error_is_the_clean_error_of_the_saved_weights(params, data, 
     x = model.scaled(torch.from_numpy(data.sample("validation")))
     clean = model.autoencoder.reconstruction_loss(model.autoencoder.encode(x), x).mean().item()
     assert math.isclose(
-        clean, fitted.history[model.description.best_epoch - 1][CRITERION], rel_tol=1e-5
+        clean, fitted.history[model.description.best_epoch - 1][SELECTION_METRIC], rel_tol=1e-5
     )
 
 
@@ -366,7 +368,9 @@ def test_with_bf16_products_weights_and_evaluation_stay_fp32_and_the_error_is_as
     assert mixed.model.description.params["train.precision"] == "bf16-mixed"
     assert {weight.dtype for weight in mixed.model.autoencoder.parameters()} == {torch.float32}
     assert not same(full, mixed)
-    assert mixed.history[-1][CRITERION] == pytest.approx(full.history[-1][CRITERION], rel=0.05)
+    assert mixed.history[-1][SELECTION_METRIC] == pytest.approx(
+        full.history[-1][SELECTION_METRIC], rel=0.05
+    )
     if not trim:
         x = mixed.model.scaled(torch.from_numpy(data.sample("validation")))
         clean = (
@@ -375,7 +379,7 @@ def test_with_bf16_products_weights_and_evaluation_stay_fp32_and_the_error_is_as
             .item()
         )
         assert clean == pytest.approx(
-            mixed.history[mixed.model.description.best_epoch - 1][CRITERION], rel=1e-5
+            mixed.history[mixed.model.description.best_epoch - 1][SELECTION_METRIC], rel=1e-5
         )
 
 

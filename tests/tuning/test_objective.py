@@ -17,7 +17,7 @@ from autoencoders.core.errors import DivergedError, Interrupted
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.params.params import Params
 from autoencoders.tracking.runs import Runs
-from autoencoders.training.callbacks import CRITERION
+from autoencoders.training.callbacks import SELECTION_METRIC
 from autoencoders.training.fit import fit
 from autoencoders.tuning.objective import Objective, suggest
 from autoencoders.tuning.sampler import Repeatable
@@ -151,7 +151,7 @@ def test_reconstruct_minimises_the_error_alone_and_reports_each_epochs(tried, sp
     ).history
     assert trial.values == [trial.user_attrs[RESULT]["squared_error"]]
     assert trial.intermediate_values == {
-        epoch: means[CRITERION] for epoch, means in enumerate(history, 1)
+        epoch: means[SELECTION_METRIC] for epoch, means in enumerate(history, 1)
     }
 
 
@@ -162,7 +162,7 @@ def test_mlflow_has_a_finished_trials_values_result_and_curve(tried):
     assert run.data.params == {name: str(value) for name, value in VALUES.items()}
     for name in ("squared_error", "explained_variance"):
         assert run.data.metrics[f"val/{name}"] == trial.user_attrs[RESULT][name]
-    assert CRITERION in run.data.metrics
+    assert SELECTION_METRIC in run.data.metrics
     assert run.data.tags["stage"] == "trial"
 
 

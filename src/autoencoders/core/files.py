@@ -50,7 +50,7 @@ class Writing:
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """The path of a new file that takes the place of `path` when the block ends well, and vanishes when it doesn't."""
     with Writing(path), _scratch(path) as new:
         yield new
@@ -81,9 +81,9 @@ def _scratch(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """`beside` for a folder, which is there and empty when the block begins."""
-    with beside(path) as new:
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """`atomic_file` for a folder, which is there and empty when the block begins."""
+    with atomic_file(path) as new:
         new.mkdir()
         yield new
 
@@ -101,7 +101,7 @@ def _runs(process: int) -> bool:
 
 def write_text(path: Path, text: str) -> None:
     """Writes the file as a whole or not at all."""
-    with beside(path) as new:
+    with atomic_file(path) as new:
         new.write_text(text, encoding="utf-8")
 
 

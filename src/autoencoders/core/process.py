@@ -17,7 +17,7 @@ def is_first() -> bool:
     return not any(int(os.environ.get(name, 0)) for name in RANKS)
 
 
-class Starter:
+class ParentDvc:
     """The dvc that this process descends from, if any: kill -9 of `dvc` leaves its stage running."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from autoencoders.core.files import replacing
+from autoencoders.core.files import atomic_folder
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models.trained.fidelity import squared_error
 from autoencoders.models.trained.model import TrainedModel, interpolated, samples
@@ -56,7 +56,7 @@ class Figures:
         if self.shape and self.model.autoencoder.generates:
             names.append("samples")
         names += ["code", "scores", "curves"]
-        with replacing(folder) as new:
+        with atomic_folder(folder) as new:
             for name in names:
                 with mpl.rc_context(
                     {**mpl.rcParamsDefault, "font.size": 9}
@@ -98,7 +98,7 @@ class Figures:
 
     def traversal(self) -> Figure:
         """Each code unit moved around the mean code, the others held."""
-        codes = self.model.latent(self.x)
+        codes = self.model.decoder_codes(self.x)
         mean, deviation = codes.mean(0), codes.std(0)
         units = np.argsort(-deviation, kind="stable")[:16]
         directions = deviation * (np.arange(len(mean)) == units[:, None])  # (units, code)

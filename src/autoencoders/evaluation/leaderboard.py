@@ -84,7 +84,7 @@ class Evaluation:
         own, (probes, strength) = self._own_values(model), self._probes(model.encode, codes)
         jacobian = self._jacobian_norm(model)
         if jacobian and (
-            spread := float(np.linalg.norm(model.latent(self.data.sample("test")).std(0)))
+            spread := float(np.linalg.norm(model.decoder_codes(self.data.sample("test")).std(0)))
         ):
             row["scaled_jacobian_norm"] = float(jacobian["jacobian_norm"].mean()) / spread
         found = (own, probes, jacobian)

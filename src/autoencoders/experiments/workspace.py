@@ -19,7 +19,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from autoencoders.core.errors import UserError
-from autoencoders.core.files import beside, write_text
+from autoencoders.core.files import atomic_file, write_text
 from autoencoders.core.paths import EXPERIMENT_VARIABLE, PARAMS_FILE, ROOT_VARIABLE, repository
 from autoencoders.core.process import one_process
 from autoencoders.params.params import load_tree, parse_params
@@ -91,7 +91,10 @@ def workspace(name: str, tree: Mapping[str, Any]) -> Path:
             config.add_section(section)
         if option == "no_scm" or not config.has_option(section, option):
             config.set(section, option, value)
-    with beside(folder / ".dvc/config.local") as new, new.open("w", encoding="utf-8") as stream:
+    with (
+        atomic_file(folder / ".dvc/config.local") as new,
+        new.open("w", encoding="utf-8") as stream,
+    ):
         config.write(stream)
     return folder
 

@@ -63,7 +63,7 @@ class Autoencoder(nn.Module, ABC):
         """KL(q(z | x) || p(z)) in nats, one value a sample; 0 where codes have no distribution."""
         return x.new_zeros(x.shape[0])
 
-    def draws(self, x: Tensor) -> Iterator[Tensor]:
+    def posterior_codes(self, x: Tensor) -> Iterator[Tensor]:
         """Codes (batch, code) that x may stand for, the same ones whatever the batch: for most types one."""
         yield self.encode(x)
 

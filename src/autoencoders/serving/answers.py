@@ -14,7 +14,7 @@ import pyarrow.parquet
 from tqdm import tqdm
 
 from autoencoders.core.errors import DataError, UserError
-from autoencoders.core.files import beside
+from autoencoders.core.files import atomic_file
 from autoencoders.data.prepared.schema import Rows, Schema, some
 from autoencoders.data.readers.opening import open_reader
 from autoencoders.data.readers.reader import Reader
@@ -93,7 +93,7 @@ def write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
     if out.suffix not in allowed or out.is_dir():
         found = "is a folder; " if out.is_dir() else ""
         raise UserError(f"{out}: {found}answers are written as {', '.join(allowed)}")
-    with beside(out) as new:
+    with atomic_file(out) as new:
         if out.suffix == ".csv":
             for found in answers:
                 _as_table(found).to_csv(new, mode="a", index=False, header=not new.exists())

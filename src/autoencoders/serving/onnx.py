@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from autoencoders.core.errors import UserError
-from autoencoders.core.files import beside
+from autoencoders.core.files import atomic_file
 from autoencoders.models.trained.model import OUTPUTS, TrainedModel
 
 ONNX_VARIABLE = "AUTOENCODERS_ONNX"  # the graph that a served model answers by
@@ -35,7 +35,7 @@ def export(model: TrainedModel, path: Path) -> None:
     missing = "needs the extra: pip install onnx onnxscript onnxruntime"
     example = model.unscaled(torch.randn(ROWS, model.description.schema.n_features))
     graph, rows = Graph(model).eval(), torch.export.Dim("rows")
-    with beside(path) as new, warnings.catch_warnings(), torch.no_grad():
+    with atomic_file(path) as new, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch's own use of itself
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         try:

@@ -32,7 +32,7 @@ from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
 
 from autoencoders.core.errors import UserError
-from autoencoders.core.files import beside, read_json, write_json
+from autoencoders.core.files import atomic_file, read_json, write_json
 from autoencoders.tracking import address, server
 
 LOCATIONS = (  # tables and columns of MLflow's database that hold absolute locations
@@ -335,7 +335,7 @@ def _ready(store: Path) -> None:
 
 def _create(database: Path) -> None:
     """A fresh database, built beside and renamed, so that a killed process leaves none that is half made."""
-    with beside(database) as new:
+    with atomic_file(database) as new:
         made = new.with_suffix(".made")  # mlflow keeps it open
         mlflow.MlflowClient(f"sqlite:///{made}").search_experiments()
         shutil.copy(made, new)

@@ -14,7 +14,9 @@ SHIFT, TURN, STRETCH = (
 )  # at most, at strength 1: pixels; radians; share of scale and shear
 
 
-def moved(x: Tensor, shape: Sequence[int], strength: float, generator: torch.Generator) -> Tensor:
+def random_affine(
+    x: Tensor, shape: Sequence[int], strength: float, generator: torch.Generator
+) -> Tensor:
     """Each image shifted, turned, stretched and sheared by random amounts, interpolated linearly, borders repeated.
 
     x: (batch, features); shape: rows, columns and, where there are several, channels. Simard et al. 2003, section 2.

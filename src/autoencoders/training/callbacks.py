@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 from tqdm import tqdm
 
-CRITERION = "val/reconstruction_loss"  # on clean inputs: the same quantity for every type
+SELECTION_METRIC = "val/reconstruction_loss"  # on clean inputs: the same quantity for every type
 LogEpoch = Callable[[int, dict[str, float]], None]
 
 
@@ -43,7 +43,10 @@ class History(pl.Callback):
         self.report(len(self.epochs), self.epochs[-1])
         autoencoder, epoch = pl_module.model.autoencoder, len(self.epochs)
         warm = autoencoder.settled(pl_module.progress)
-        better = not self.best or self.epochs[-1][CRITERION] < self.epochs[self.best - 1][CRITERION]
+        better = (
+            not self.best
+            or self.epochs[-1][SELECTION_METRIC] < self.epochs[self.best - 1][SELECTION_METRIC]
+        )
         if better and (warm or epoch == trainer.max_epochs):
             self.best = epoch
             self.weights = {

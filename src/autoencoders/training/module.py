@@ -14,7 +14,7 @@ from autoencoders.core.errors import DivergedError
 from autoencoders.models.base import Loss
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.sections import FixedTrain
-from autoencoders.training.augment import moved
+from autoencoders.training.augment import random_affine
 from autoencoders.training.batches import epoch_generator
 from autoencoders.training.machine import batches_a_step, chosen_precision
 from autoencoders.training.optimizer import LeanAdamW
@@ -134,7 +134,7 @@ class TrainingModule(pl.LightningModule):
     def _backward(self, x: Tensor, optimizer: LeanAdamW, share: float) -> Loss:
         """The losses of a batch, and their gradients; share: the weight of this device's."""
         if self.augments:
-            x = moved(
+            x = random_affine(
                 x, self.model.description.architecture.shape, self.train_params.augment, self.noise
             )
         if self.binarise:

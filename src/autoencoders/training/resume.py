@@ -8,7 +8,7 @@ from typing import Self
 import pytorch_lightning as pl
 
 from autoencoders.core.files import Writing, remove
-from autoencoders.core.process import Starter, is_first, one_process
+from autoencoders.core.process import ParentDvc, is_first, one_process
 from autoencoders.training.checkpoint import (
     CHECKPOINT,
     broken_checkpoint,
@@ -28,7 +28,7 @@ class ResumePoint(pl.Callback):
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / CHECKPOINT
-        self.starter, self.every, self.due = Starter(), SECONDS_BETWEEN, 0.0
+        self.parent_dvc, self.every, self.due = ParentDvc(), SECONDS_BETWEEN, 0.0
 
     def __enter__(self) -> Self:
         lock = self.folder.with_suffix(".lock")  # the first device's process holds it for all
@@ -41,7 +41,7 @@ class ResumePoint(pl.Callback):
         return self
 
     def __exit__(self, *error: object) -> None:
-        if error[0] is None and not self.starter.gone:
+        if error[0] is None and not self.parent_dvc.gone:
             remove(self.folder)
         self.lock.__exit__(None, None, None)
 
@@ -70,4 +70,4 @@ class ResumePoint(pl.Callback):
                 ):  # which writes it: another device's process must not take it away
                     new.unlink(missing_ok=True)  # half of one, where the disk is full
             self.due = time.monotonic() + self.every
-            self.starter.stop_if_gone()
+            self.parent_dvc.stop_if_gone()

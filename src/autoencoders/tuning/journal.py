@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autoencoders.core.files import beside
+from autoencoders.core.files import atomic_file
 
 JOURNAL = "optuna.journal"
 CREATE_TRIAL, SET_PARAM, SET_STATE = 4, 5, 6  # Optuna's codes of what a line does
@@ -132,9 +132,9 @@ def mend_journal(path: Path) -> Path:
     try:
         aside = path.with_name(f"{path.name}.broken-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
         kept = _whole(_lines(path))
-        with beside(aside) as copy:
+        with atomic_file(aside) as copy:
             shutil.copy2(path, copy)
-        with beside(path) as new:  # in one step: there is always a journal
+        with atomic_file(path) as new:  # in one step: there is always a journal
             new.write_bytes(b"".join(line + b"\n" for line in kept))
     finally:
         lock.release()

@@ -13,11 +13,11 @@ from autoencoders.params.sections import Dimension, Tune
 from autoencoders.params.space import WHOLE, dimensions
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import Begin, RunRecord
-from autoencoders.training.callbacks import CRITERION
+from autoencoders.training.callbacks import SELECTION_METRIC
 from autoencoders.training.fit import fit
 from autoencoders.tuning.trials import RESULT, rank
 
-CURVES = ("train/reconstruction_loss", CRITERION)
+CURVES = ("train/reconstruction_loss", SELECTION_METRIC)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Objective:
             self.each_epoch()
             run.epoch(epoch, {name: means[name] for name in CURVES})
             if self.tune.goal == "reconstruct":
-                trial.report(means[CRITERION], epoch)
+                trial.report(means[SELECTION_METRIC], epoch)
                 if trial.should_prune():
                     raise TrialPruned
 

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from optuna.trial import FrozenTrial, TrialState
 
 from autoencoders.core.errors import UserError
-from autoencoders.core.files import replacing, write_text
+from autoencoders.core.files import atomic_folder, write_text
 from autoencoders.core.paths import TRIALS
 from autoencoders.params.sections import Tune
 from autoencoders.params.tuned import write_tuned
@@ -42,7 +42,7 @@ def taken(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
 def write_study(folder: Path, name: str, trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
     """Writes the folder as a whole and gives the trial that was taken."""
     best = taken(trials, tune)
-    with replacing(folder) as new:
+    with atomic_folder(folder) as new:
         write_tuned(new, best.params)
         write_text(new / TRIALS, table(trials))
         (new / "figures").mkdir()

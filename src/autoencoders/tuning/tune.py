@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from autoencoders.core.files import replacing, write_text
+from autoencoders.core.files import atomic_folder, write_text
 from autoencoders.core.paths import DATA, STUDIES, TRIALS, TUNED, TUNED_VALUES, repository
 from autoencoders.core.process import one_process
 from autoencoders.data.prepared.prepared import load_prepared
@@ -29,7 +29,7 @@ def tune(kind: str, params: Params) -> None:
     if params.tune.n_trials:
         _study(kind, params)
         return
-    with replacing(TUNED / kind) as folder:
+    with atomic_folder(TUNED / kind) as folder:
         write_tuned(folder, {})
         write_text(folder / TRIALS, "trial\n")
         (folder / "figures").mkdir()

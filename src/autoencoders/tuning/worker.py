@@ -22,7 +22,7 @@ from autoencoders.core import faults
 from autoencoders.core.errors import DivergedError, UserError
 from autoencoders.core.machine import has_ended, machine
 from autoencoders.core.paths import STUDIES
-from autoencoders.core.process import Starter
+from autoencoders.core.process import ParentDvc
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.params.plan import Plan
 from autoencoders.params.sections import Tune
@@ -43,7 +43,7 @@ def search(
 ) -> None:
     """Works on a study until it has all its trials, and shows its progress."""
     objective = Objective(
-        trial_plan(plan, tune), tune, data, recorder, study_run, Starter().stop_if_gone
+        trial_plan(plan, tune), tune, data, recorder, study_run, ParentDvc().stop_if_gone
     )
     with progress(study, tune.n_trials) as show:
         work(study, objective, tune.n_trials, show)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from autoencoders.core.errors import DataError
-from autoencoders.core.files import read_json, replacing, tree_sha256, write_json
+from autoencoders.core.files import atomic_folder, read_json, tree_sha256, write_json
 from autoencoders.data.preparation.raw import LOOKED, TABLES, RawRows
 from autoencoders.data.preparation.scaling import Binarised, fitted_scaling
 from autoencoders.data.preparation.survey import Survey
@@ -42,7 +42,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
         raise DataError(
             f"data.binarise = true: needs images with data.scaling = pixels, but it is {scaling}"
         )
-    with replacing(folder) as new:
+    with atomic_folder(folder) as new:
         scaled = partial(fitted_scaling, survey, schema, scaling, origin.get("white"))
         drawn = Binarised(**scaled(), seed=data.split_seed) if data.binarise else None
         low, high, twice = _write(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from autoencoders.core.errors import DataError
-from autoencoders.core.files import replacing, sha256_of, write_json
+from autoencoders.core.files import atomic_folder, sha256_of, write_json
 from autoencoders.core.paths import repository
 from autoencoders.data.sources.archive import unpacked
 from autoencoders.data.sources.catalogue import SOURCES
@@ -63,7 +63,7 @@ def download(data: Data, folder: Path) -> None:
 
     Raises DataError; the folder then stays as it was.
     """
-    with replacing(folder) as new:
+    with atomic_folder(folder) as new:
         write_json(new / ORIGIN, _fetched(data, new / FILES))
 
 

@@ -87,7 +87,7 @@ class TrainedModel(nn.Module):
         """(rows, features + 1): each feature's part of the score of raw rows, and the divergence."""
         x = self.scaled(raw)
         error, draws = torch.zeros_like(x), 0
-        for z in self.autoencoder.draws(
+        for z in self.autoencoder.posterior_codes(
             x
         ):  # one at a time: all would take as many batches of memory
             error, draws = error + (self.autoencoder.decode(z) - x).square(), draws + 1
@@ -98,7 +98,7 @@ class TrainedModel(nn.Module):
         """`code` of arrays of any length."""
         return self._output("code", raw)
 
-    def latent(self, raw: np.ndarray) -> np.ndarray:
+    def decoder_codes(self, raw: np.ndarray) -> np.ndarray:
         """What the decoder gets of raw rows, (rows, code): `encode` but for types whose users get another code."""
         return self._batched(raw, lambda rows: self.autoencoder.encode(self.scaled(rows)))
 
@@ -198,7 +198,7 @@ def interpolated(model: TrainedModel, features: np.ndarray, steps: int) -> np.nd
         raise DataError(
             f"op = interpolate: {len(features)} rows, steps = {steps}; needs pairs of rows and two steps"
         )
-    codes = model.latent(features)
+    codes = model.decoder_codes(features)
     t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
     lines = [(1 - t) * start + t * end for start, end in zip(codes[::2], codes[1::2], strict=True)]
     return model.decode(np.concatenate(lines))

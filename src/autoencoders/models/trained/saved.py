@@ -11,7 +11,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from autoencoders.core.errors import DataError
-from autoencoders.core.files import AGAIN, read_json, replacing, sha256_of, write_json, write_text
+from autoencoders.core.files import (
+    AGAIN,
+    atomic_folder,
+    read_json,
+    sha256_of,
+    write_json,
+    write_text,
+)
 from autoencoders.data.prepared.schema import schema_from
 from autoencoders.models import AUTOENCODERS, build
 from autoencoders.models.trained.model import FORMAT, ModelDescription, TrainedModel
@@ -25,7 +32,7 @@ def save(model: TrainedModel, history: list[dict[str, float]], folder: Path) -> 
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
-    with replacing(folder) as new:
+    with atomic_folder(folder) as new:
         save_file(state, new / WEIGHTS)
         lines = [
             f"{epoch}," + ",".join(map(repr, means.values()))

@@ -61,19 +61,21 @@ class Sparse(Autoencoder):
             return self.encode(x)
         z = super().encode(x)
         return (
-            largest(z, self.encoding_k) if self.encoding == "top_k" else (z - self.threshold).relu()
+            keep_top_k(z, self.encoding_k)
+            if self.encoding == "top_k"
+            else (z - self.threshold).relu()
         )
 
     def encode(self, x: Tensor) -> Tensor:
         """The code of x, with k non-zero values a row where the penalty is "top_k"."""
         z = super().encode(x)
-        return largest(z, self.active) if self.penalty == "top_k" else z
+        return keep_top_k(z, self.active) if self.penalty == "top_k" else z
 
     def code_slope(self, a: Tensor) -> Tensor:
         """0 for the units that "top_k" switches off."""
         slopes = super().code_slope(a)
         return (
-            slopes * (largest(self.code_activation(a), self.active) != 0)
+            slopes * (keep_top_k(self.code_activation(a), self.active) != 0)
             if self.penalty == "top_k"
             else slopes
         )
@@ -99,7 +101,7 @@ class Sparse(Autoencoder):
         return {"mean_active_units": (size > ACTIVE * size.amax(-1, keepdim=True)).sum(-1).float()}
 
 
-def largest(z: Tensor, k: int) -> Tensor:
+def keep_top_k(z: Tensor, k: int) -> Tensor:
     """z with all but the k largest values of each row set to zero."""
     kept = z.topk(k, dim=-1).indices
     return torch.zeros_like(z).scatter(-1, kept, z.gather(-1, kept))

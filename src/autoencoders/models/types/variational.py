@@ -44,7 +44,7 @@ class Variational(Autoencoder):
         noise = torch.randn(
             DRAWS, architecture.code_size, generator=torch.Generator().manual_seed(0)
         )
-        self.noise = nn.Buffer(noise, persistent=False)  # of `draws`
+        self.noise = nn.Buffer(noise, persistent=False)  # of `posterior_codes`
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mean and log_var of q(z | x), each (batch, code)."""
@@ -59,7 +59,7 @@ class Variational(Autoencoder):
         """KL of the posterior to the prior."""
         return losses.gaussian_kl(*self.posterior(x))
 
-    def draws(self, x: Tensor) -> Iterator[Tensor]:
+    def posterior_codes(self, x: Tensor) -> Iterator[Tensor]:
         """Draws from the posterior, their noise shared by all rows."""
         mean, log_var = self.posterior(x)
         for noise in self.noise:
