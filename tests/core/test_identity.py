@@ -1,5 +1,9 @@
 """The identity of a stage: values, data and code count; comments, docstrings and formatting do not."""
 
+import gc
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -115,3 +119,25 @@ def test_values_data_and_code_make_a_fingerprint(project):
     Path("src/a/b.py").write_text("x = 2\n")
     others.append(fingerprint("s", {"a": 1, "b": 2}, "data"))
     assert len({first, *others}) == 4
+
+
+@pytest.fixture
+def threads_meet_in_the_parser() -> Iterator[None]:
+    """Lets another thread run wherever Python collects garbage, which it does often."""
+
+    def let_another_run(*_: object) -> None:
+        time.sleep(0)
+
+    before = gc.get_threshold()
+    gc.callbacks.append(let_another_run)
+    gc.set_threshold(10)
+    yield
+    gc.set_threshold(*before)
+    gc.callbacks.remove(let_another_run)
+
+
+def test_several_threads_can_read_code_at_once(threads_meet_in_the_parser):
+    sources = [f"{MODULE}\nN = {number}\n" for number in range(100)]
+    with ThreadPoolExecutor(4) as pool:
+        texts = list(pool.map(syntax, sources))
+    assert len(set(texts)) == len(sources)

@@ -200,11 +200,17 @@ def test_a_bad_request_is_refused_with_its_reason_and_the_server_goes_on(ask, se
 
 def test_many_clients_at_once_get_the_right_answers_and_no_error(ask, workshop, frame):
     model, until = workshop.models["variational"], time.monotonic() + SECONDS
+    # a calibration row's own rank is a tie, which rounding decides; of the others, all processes say the same
+    scores = answer(model, "score", frame)["score"].to_numpy()
+    distance = np.abs(scores[:, None] - model.calibration.numpy()).min(1)
+    clear = frame[distance > 1e-3]
+    assert len(clear) > 300
 
     def client(number: int) -> int:
         done = 0
         while time.monotonic() < until:
-            rows = frame.iloc[(17 * number + done) % 350 :][: 1 + (number + done) % 40]
+            start = (17 * number + done) % (len(clear) - 40)
+            rows = clear.iloc[start:][: 1 + (number + done) % 40]
             op = ("encode", "reconstruct", "score")[(number + done) % 3]
             status, told = ask(records(rows, op))
             assert status == 200, told

@@ -3,7 +3,9 @@
 import ast
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -13,6 +15,7 @@ from autoencoders.core.files import sha256, tree_sha256
 
 CODE = ("src/", "pipeline/", "requirements")  # the first characters of dependencies that are code
 FINGERPRINT_LENGTH = 32  # hexadecimal digits: 128 bits
+ONE_AT_A_TIME = Lock()  # Python 3.11's parser fails where a second thread enters it meanwhile
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -44,12 +47,14 @@ def _code(path: Path) -> bytes:
         raise DataError(f"{path}: not Python ({error})") from error
 
 
+@cache
 def syntax(source: str | bytes) -> str:
     """The syntax tree of Python source as text, without docstrings and empty fields.
 
     `ast.dump` would not do: which empty fields it prints differs between versions of Python.
     """
-    tree = ast.parse(source)
+    with ONE_AT_A_TIME:
+        tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             del node.body[0]
