@@ -494,7 +494,7 @@ def test_the_report_counts_duplicates_rows_and_range(
     assert (report["rows"], report["duplicates"]) == (60, 3)
     assert report["range"] == [np.float32(rows.min()), np.float32(rows.max())]
     assert [column["column"] for column in report["columns"]] == ["x0", "x1", "x2", "x3"]
-    monkeypatch.setattr(module, "LOOKED", 1)
+    monkeypatch.setattr(module, "COMPARED_ROWS", 1)
     monkeypatch.setattr(
         reader, "BATCH_BYTES", 20 * rows[0].nbytes
     )  # the first batch ends before row 30

@@ -65,7 +65,7 @@ def test_a_table_is_read_as_often_as_asked(intake: Intake):
 def test_a_column_of_times_is_known_as_one(intake: Intake):
     values = {"day": ["2020-01-02"] * 9, "time": ["2020-01-02 03:04:05"] * 9, "a": [1.5] * 9}
     reader = open_reader(intake.file("a.csv", csv(values)))
-    assert reader.dates == ["day", "time"]
+    assert reader.date_columns == ["day", "time"]
     assert reader.names == ["day", "time", "a"]
 
 
@@ -108,7 +108,7 @@ def test_an_array_is_its_rows_and_images_keep_their_shape(
     monkeypatch.setattr(reader, "BATCH_BYTES", 500)
     array = np.random.default_rng(0).normal(size=shape)
     opened = open_reader(intake.array("a.npy", array))
-    assert not opened.named
+    assert not opened.has_names
     assert opened.shape == (shape[1:] if len(shape) > 2 else ())
     assert opened.names == ([] if len(shape) > 2 else [f"x{i}" for i in range(array[0].size)])
     found = np.concatenate([rows for rows, _ in opened.batches()])
@@ -140,7 +140,7 @@ def test_images_of_one_small_size_keep_it_and_their_pixels(intake: Intake, exten
     )  # which know no grey
     expected = np.stack([grey(9, 7, i) for i in range(4)])
     np.testing.assert_array_equal(rows if rows.ndim == 3 else rows[..., 0], expected)
-    assert (labels, reader.told) == (None, [])
+    assert (labels, reader.notes) == (None, [])
 
 
 def test_a_sub_folders_name_is_the_label_of_all_below_it(intake: Intake):
@@ -191,7 +191,7 @@ def test_images_are_brought_to_one_size_and_told_where_they_are_resized(
     reader = open_reader(intake.source, image_side=side)
     ((rows, _),) = reader.batches()
     assert reader.shape == rows.shape[1:] == expected
-    assert bool(reader.told) == (set(sizes) != {expected})
+    assert bool(reader.notes) == (set(sizes) != {expected})
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_the_row_numbers_that_pandas_writes_are_left_out_and_told(intake: Intake
     for name, told in (("a.csv", "the one without a name"), ("a.parquet", "__index_level_0__")):
         reader = open_reader(intake.source / name)
         assert reader.names == ["a", "b"]
-        assert reader.told == [f"left out, as a column of row numbers: {told}"]
+        assert reader.notes == [f"left out, as a column of row numbers: {told}"]
 
 
 def test_a_table_without_names_is_refused_but_names_may_be_numbers(intake: Intake):
@@ -279,7 +279,7 @@ def test_what_is_no_image_is_left_out_and_told(intake: Intake):
     image(intake.source / "a.png", grey(8, 8))
     for name in ("notes.txt", ".hidden"):
         intake.file(name, "")
-    (told,) = open_reader(intake.source).told
+    (told,) = open_reader(intake.source).notes
     assert told == "left out, as no images: notes.txt (1 files)"
 
 
@@ -294,7 +294,7 @@ def test_a_folder_with_one_table_is_that_table(intake: Intake):
     intake.file("deep/a.csv", csv(GOOD))
     intake.file("notes.txt", "")
     reader = open_reader(intake.source)
-    assert (reader.named, reader.names) == (True, list(GOOD))
+    assert (reader.has_names, reader.names) == (True, list(GOOD))
 
 
 def test_a_missing_path_is_refused_by_name(tmp_path: Path):
