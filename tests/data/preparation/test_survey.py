@@ -1,4 +1,4 @@
-"""What a pass over the training rows tells: moments and quartiles by closed form, however the rows come."""
+"""Surveys of training rows: moments and quartiles by closed form, however the rows come."""
 
 import numpy as np
 import pyarrow as pa

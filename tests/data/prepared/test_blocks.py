@@ -1,4 +1,4 @@
-"""Arrays on disk, read block by block: the same rows as numpy's, in memory or not; each row once an epoch."""
+"""Arrays on disk, read block by block: rows as numpy reads them; each row once an epoch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_a_file_that_grew_by_rows_is_one_that_numpy_saved_at_once(
     assert (tmp_path / "grown.npy").read_bytes() == (tmp_path / "at_once.npy").read_bytes()
 
 
-def test_a_missing_file_is_told_from_a_damaged_one(tmp_path: Path):
+def test_a_missing_file_is_distinguished_from_a_damaged_one(tmp_path: Path):
     with pytest.raises(DataError, match=r"a\.npy: no such file; `dvc repro` makes it"):
         Blocks(tmp_path / "a.npy")
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY")

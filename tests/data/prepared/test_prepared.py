@@ -1,4 +1,4 @@
-"""What later stages read of data/prepared: the same sample each time, damaged arrays and descriptions refused."""
+"""data/prepared as later stages read it: the same sample each time, damaged files refused."""
 
 import io
 import json
@@ -144,7 +144,7 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
 
 
 def refused(action: Callable[[], object], path: Path, reason: str) -> None:
-    """The action ends in one error that names the path and the reason; an opened pickle would raise another one."""
+    """The action ends in one error that names path and reason; an opened pickle raises another."""
     with pytest.raises(DataError, match=reason) as caught:
         action()
     assert str(caught.value).startswith(f"{path}: ")

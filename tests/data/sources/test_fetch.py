@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST from real HTTP servers on this machine and from folders; files that are damaged."""
+"""MNIST and Fashion-MNIST from HTTP servers on this machine and from folders; damaged files."""
 
 import gzip
 import hashlib
@@ -99,7 +99,7 @@ def refusing() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No public mirror, no proxy, no waiting between attempts; temporary files where a test can look for them."""
+    """No public mirror, no proxy, no waiting; temporary files where a test can look for them."""
     monkeypatch.setattr(fetch, "MIRRORS", dict.fromkeys(catalogue.MIRRORS, ()))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv(fetch.MIRROR_VARIABLE, raising=False)
@@ -110,7 +110,7 @@ def on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def array_of(plain: bytes) -> np.ndarray:
-    """The array in decompressed IDX content, read by the format's definition: type 8, axes, a size for each, bytes."""
+    """The array in decompressed IDX content, by the format: type 8, axes, their sizes, bytes."""
     zero, kind, axes = struct.unpack_from(">HBB", plain)
     assert (zero, kind) == (0, 8)
     shape = struct.unpack_from(f">{axes}I", plain, 4)
@@ -371,7 +371,7 @@ def test_a_server_that_goes_on_failing_is_given_up(
     assert site.asked == [IMAGES] * (1 + fetch.RETRIES)
 
 
-def test_a_connection_cut_in_mid_transfer_is_told_from_a_whole_file(
+def test_a_connection_cut_in_mid_transfer_is_distinguished_from_a_whole_file(
     raw: Path, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
     packed = PACKED[IMAGES]
@@ -445,7 +445,8 @@ DAMAGED: dict[str, tuple[str, bytes, str]] = {
     "a tampered pixel": (
         IMAGES,
         gzip.compress(TAMPERED),
-        f"sha256 is {hashlib.sha256(TAMPERED).hexdigest()}, expected {hashlib.sha256(PLAIN[IMAGES]).hexdigest()}",
+        f"sha256 is {hashlib.sha256(TAMPERED).hexdigest()}, "
+        f"expected {hashlib.sha256(PLAIN[IMAGES]).hexdigest()}",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""A data set of openml.org, from a server on this machine that answers with scikit-learn's copies of its answers."""
+"""Data sets of openml.org, from a server here that answers with scikit-learn's copies."""
 
 import gzip
 import json
