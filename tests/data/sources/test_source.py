@@ -1,4 +1,4 @@
-"""What is known of each data set, how data/raw is filled, and sources that are refused."""
+"""Facts of data sets by name, how data/raw is filled, sources that are refused."""
 
 import gc
 import tempfile

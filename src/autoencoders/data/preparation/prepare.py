@@ -3,6 +3,7 @@
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -63,11 +64,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             source_sha256=tree_sha256(path if origin.path else raw),
         )
         write_json(new / "prepared.json", asdict(description))
-        report = rows.report()
-        report["duplicates"] = summary.n_duplicates
-        report["range"] = [summary.minimum, summary.maximum]
-        report["columns"] = survey.report() if rows.names else []
-        write_json(new / REPORT, report)
+        write_json(new / REPORT, _report(rows, survey, summary))
     return description
 
 
@@ -100,7 +97,10 @@ def _schema(rows: RawRows, survey: Survey, data: Data) -> Schema:
 
 
 def _scaling_name(schema: Schema, data: Data) -> str:
-    """The scaling that data.scaling stands for. Raises DataError where none but pixels binarise."""
+    """The scaling that data.scaling stands for.
+
+    Raises DataError where rows are to be binarised that are not scaled as pixels.
+    """
     scaling: str = data.scaling
     if scaling == "auto":
         scaling = "pixels" if schema.is_image else "standard"
@@ -123,12 +123,25 @@ class _Summary:
 def _is_unit_interval(
     summary: _Summary, shift: np.ndarray, scale: np.ndarray, scaling: str
 ) -> bool:
-    """Whether a scaling that is meant to, or that changes nothing, leaves all values in [0, 1]."""
+    """Whether all values lie in [0, 1] in model scale.
+
+    False of scalings that don't promise it: new rows may leave the interval.
+    """
     if scaling not in ("pixels", "none"):
         return False
     ends = np.array([summary.minimum, summary.maximum], np.float32)
     ends = (ends - shift.min()) / scale.max()
     return bool(ends.min() >= 0 and ends.max() <= 1)
+
+
+def _report(rows: RawRows, survey: Survey, summary: _Summary) -> dict[str, Any]:
+    """report.json's content."""
+    return {
+        **rows.report(),
+        "duplicates": summary.n_duplicates,
+        "range": [summary.minimum, summary.maximum],
+        "columns": survey.report() if rows.names else [],
+    }
 
 
 def _write_rows(
@@ -156,15 +169,13 @@ def _write_rows(
             if n_compared < COMPARED_ROWS:
                 hashes.update(hash(row.tobytes()) for row in features)
                 n_compared += len(features)
+            if not writers:
+                writers = _open_writers(folder, masks, features, open_files)
             for split, mask in masks.items():
-                if split not in writers:
-                    shape = (int(mask.sum()), schema.n_features)
-                    writer = Writer(folder / f"{split}.npy", features.dtype, shape)
-                    writers[split] = open_files.enter_context(closing(writer))
                 split_rows = features[mask[first : first + len(batch)]]
                 if split == "train":
                     train_sum += split_rows.sum(0, dtype=np.float64)
-                elif binarised:
+                elif binarised is not None:
                     split_rows = binarised(split_rows)
                 writers[split].add(split_rows)
     for split, mask in masks.items():
@@ -172,3 +183,15 @@ def _write_rows(
     mean = (train_sum / masks["train"].sum()).astype(np.float32)
     np.save(folder / "mean.npy", mean, allow_pickle=False)
     return _Summary(minimum, maximum, n_compared - len(hashes))
+
+
+def _open_writers(
+    folder: Path, masks: dict[str, np.ndarray], features: np.ndarray, open_files: ExitStack
+) -> dict[str, Writer]:
+    """A writer for each split's rows, of the features' type and width. open_files: closes them."""
+    writers = {}
+    for split, mask in masks.items():
+        shape = (int(mask.sum()), features.shape[1])
+        writer = Writer(folder / f"{split}.npy", features.dtype, shape)
+        writers[split] = open_files.enter_context(closing(writer))
+    return writers

@@ -33,25 +33,13 @@ class RawRows:
         if label == "auto":
             label = origin.label or ""
         split_by = data.split.partition(":")[2]
-        self._choose_columns(label, split_by)
+        used = [name for name in (label, split_by) if name] + data.ignore
+        _check_columns(used, reader)
+        self.unused_dates = [name for name in reader.date_columns if name not in used]
+        no_features = {*used, *self.unused_dates}
+        self.names = [name for name in reader.names if name not in no_features]
         self._read_labels_and_split(label, split_by)
         self.anomaly_labels = self._are_anomaly_labels()
-
-    def _choose_columns(self, label: str, split_by: str) -> None:
-        """Sets the columns that are features. Raises DataError where a named column is absent."""
-        used = [name for name in (label, split_by) if name]
-        used += self.data.ignore
-        listed = self.reader.names if self.reader.has_names else []
-        unknown = [name for name in used if name not in listed]
-        if unknown:
-            columns = some(listed, 50) or "none with names"
-            raise DataError(
-                f"data.label, data.split or data.ignore: no column {some(unknown)}; "
-                f"the source has {columns}"
-            )
-        self.unused_dates = [name for name in self.reader.date_columns if name not in used]
-        no_features = {*used, *self.unused_dates}
-        self.names = [name for name in self.reader.names if name not in no_features]
 
     def _read_labels_and_split(self, label: str, split_by: str) -> None:
         """Sets the number of rows, each row's class, the classes' names, the column to split by."""
@@ -76,7 +64,10 @@ class RawRows:
         self.classes = self.origin.labels or names
 
     def _are_anomaly_labels(self) -> bool:
-        """Whether label 1 means an anomaly. Raises DataError where it must, but labels differ."""
+        """Whether label 1 means an anomaly.
+
+        Raises DataError where data.label_means says so, but labels are not 0 and 1.
+        """
         is_binary = self.classes == ("0", "1")
         if self.data.label_means == "anomaly":
             if not is_binary:
@@ -131,6 +122,17 @@ def _check_image_side(reader: Reader, data: Data) -> None:
         f"data.image_side = {side}: image files alone are resized, and {data.title} has rows of "
         f"shape {reader.shape or len(reader.names)}; choose auto"
     )
+
+
+def _check_columns(used: list[str], reader: Reader) -> None:
+    """Raises DataError where the source lacks a column that parameters name."""
+    columns = reader.names if reader.has_names else []
+    unknown = [name for name in used if name not in columns]
+    if unknown:
+        raise DataError(
+            f"data.label, data.split or data.ignore: no column {some(unknown)}; "
+            f"the source has {some(columns, 50) or 'none with names'}"
+        )
 
 
 def _classes(column: str, labels: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
