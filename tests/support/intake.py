@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from autoencoders.core.errors import UserError
 from autoencoders.data.preparation.prepare import prepare
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.data.sources.source import check, download
+from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.params import Params
 from autoencoders.params.sections import Data
+from autoencoders.serving.answers import answer_file
 
 
 def everything(folder: Path) -> dict[str, bytes | None]:
@@ -27,9 +30,12 @@ class Intake:
     """A user's files in `source`, and beside them the stages' data folder."""
 
     def __init__(self, folder: Path, params: Params) -> None:
-        self.folder, self.params = folder, params
-        self.source, self.data = folder / "source", folder / "data"
-        self.raw, self.prepared = self.data / "raw", self.data / "prepared"
+        self.folder = folder
+        self.params = params
+        self.source = folder / "source"
+        self.data = folder / "data"
+        self.raw = self.data / "raw"
+        self.prepared = self.data / "prepared"
         self.source.mkdir()
         self.data.mkdir()
 
@@ -37,13 +43,26 @@ class Intake:
         """A new file of the user's."""
         path = self.source / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        if isinstance(content, str):
+            content = content.encode()
+        path.write_bytes(content)
         return path
 
     def array(self, name: str, values: Any, *, pickled: bool = False) -> Path:
         """A new .npy file of the user's."""
-        np.save(self.source / name, np.asarray(values), allow_pickle=pickled)
-        return self.source / name
+        path = self.source / name
+        np.save(path, np.asarray(values), allow_pickle=pickled)
+        return path
+
+    def image(self, name: str, pixels: np.ndarray, mode: str | None = None) -> Path:
+        """A new image of the user's. mode: Pillow's, where it is not the pixels' own."""
+        path = self.source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(pixels)
+        if mode:
+            image = image.convert(mode)
+        image.save(path)
+        return path
 
     def section(self, path: Path | str, **values: Any) -> Data:
         """params.yaml's data section with the user's path and other values."""
@@ -62,20 +81,40 @@ class Intake:
         return load_prepared(self.prepared)
 
     def refusal(self, path: Path | str, **values: Any) -> str:
-        """The message with which the user's file is refused, after a look whether everything stayed as it was."""
+        """The message with which the user's file is refused.
+
+        Checks that everything stays as it was.
+        """
         self.prepared.mkdir()
-        (self.prepared / "of an earlier run.txt").write_text("kept")
-        source, before = everything(self.source), everything(self.data)
+        (self.prepared / "of an earlier run.txt").write_text("unchanged")
+        source = everything(self.source)
+        before = everything(self.data)
         with pytest.raises(UserError) as caught:
             self.stages(self.section(path, **values))
-        left = {
-            name: content
-            for name, content in everything(self.data).items()
-            if name.split("/")[0] != "raw"
+        after = everything(self.data)
+        without_raw = {
+            name: content for name, content in after.items() if name.split("/")[0] != "raw"
         }
-        assert left == before  # nor any temporary file beside it
+        assert without_raw == before  # nor any temporary file beside it
         assert everything(self.source) == source
         assert everything(Path(tempfile.gettempdir())) == {}
+        return str(caught.value)
+
+    def answer_refusal(
+        self, model: TrainedModel, op: str, source: Path, out: str = "out.csv"
+    ) -> str:
+        """The message with which new data is refused.
+
+        Checks that an earlier answer stays, and that nothing stands beside it.
+        """
+        answers = self.folder / "answers"
+        answers.mkdir(exist_ok=True)
+        (answers / out).write_text("of an earlier call")
+        before = everything(answers)
+        with pytest.raises(UserError) as caught:
+            answer_file(model, op, source, answers / out, 0.05)
+        assert everything(answers) == before
+        assert everything(self.folder / "scratch") == {}
         return str(caught.value)
 
 
@@ -94,3 +133,15 @@ def csv(values: dict[str, list[Any]], separator: str = ",") -> str:
     """A table's text."""
     lines = [values, *zip(*values.values(), strict=True)]
     return "".join(separator.join(map(str, line)) + "\n" for line in lines)
+
+
+def numbered(n: int, width: int = 4) -> np.ndarray:
+    """Rows (n, width) whose first value is their number, and whose others are random."""
+    rows = np.random.default_rng(0).normal(size=(n, width))
+    rows[:, 0] = np.arange(n)
+    return rows
+
+
+def numbers(prepared: Prepared, split: str) -> list[int]:
+    """The numbers of a split's rows, where their first value is their number."""
+    return prepared.sample(split)[:, 0].astype(int).tolist()

@@ -1,4 +1,4 @@
-"""Tables of one's own, prepared as the stages do it."""
+"""A user's tables, prepared as the stages do it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from autoencoders.params.params import Params
 
 
 def prepared_table(params: Params, frame: pd.DataFrame, folder: Path) -> tuple[Params, Prepared]:
-    """The table as a CSV file in the folder, split and scaled beside it; and the parameters that name it."""
+    """The table, prepared in the folder beside its CSV file, and the parameters that name it."""
     frame.to_csv(folder / "table.csv", index=False)
     changed = params.override({"data.name": "table", "data.path": str(folder / "table.csv")})
     download(changed.data, folder / "raw")

@@ -45,7 +45,7 @@ def answer_file(model: TrainedModel, op: str, source: Path, out: Path, rate: flo
             raise DataError(f"{source}: no rows")
 
     with reading(source, model.description.schema) as reader:
-        for note in reader.told:
+        for note in reader.notes:
             print(note)
         write(answers(), out, model)
     return n
@@ -83,7 +83,7 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
         if (extra := [name for name in reader.names if name not in known]) and known & {
             *reader.names
         }:
-            reader.told.append(f"left out, as the model does not know them: {some(extra)}")
+            reader.notes.append(f"left out, as the model does not know them: {some(extra)}")
         yield reader
 
 

@@ -1,10 +1,9 @@
-"""From a source to data/prepared: a fair and repeatable split, and a scaling that knows the training rows alone."""
+"""From a source to data/prepared: the same bytes again, a scaling fitted to training rows."""
 
 import json
 import os
 import subprocess
 import sys
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,215 +11,37 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from PIL import Image
 from pyarrow import parquet
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation import prepare as module
 from autoencoders.data.preparation.prepare import prepare
-from autoencoders.data.prepared.prepared import SPLITS, Prepared, load_prepared
+from autoencoders.data.prepared.prepared import SPLITS, load_prepared
 from autoencoders.data.readers import reader
 from autoencoders.params.params import Params
-from intake import Intake, columns, csv, everything
+from contents import GOOD, ROWS, N
+from intake import Intake, csv, everything, numbered, numbers
 from repository import ROOT
 
-GOOD = columns()
-N = len(GOOD["length"])
 FILES = {"prepared.json", "report.json", "shift.npy", "scale.npy", "mean.npy"}
 FILES |= {f"{split}{part}.npy" for split in SPLITS for part in ("", "_labels")}
-
-
-def numbered(n: int, width: int = 4) -> np.ndarray:
-    """Rows whose first value is their number, and whose others are random."""
-    rows = np.random.default_rng(0).normal(size=(n, width))
-    rows[:, 0] = np.arange(n)
-    return rows
-
-
-def numbers(found: Prepared, split: str) -> list[int]:
-    """The numbers of a split's rows."""
-    return found.sample(split)[:, 0].astype(int).tolist()
 
 
 def reported(intake: Intake) -> dict[str, Any]:
     return json.loads((intake.prepared / "report.json").read_text())
 
 
-# --- the split ---
-
-
-@pytest.mark.parametrize("size", [100, 2**23])
-def test_the_splits_are_disjoint_and_together_all_rows_with_their_own_labels(
-    intake: Intake, monkeypatch: pytest.MonkeyPatch, size: int
-):
-    monkeypatch.setattr(reader, "BATCH_BYTES", size)
-    intake.array("X.npy", numbered(500))
-    intake.array("y.npy", np.arange(500) % 7)
-    found = intake.load(intake.source)
-    split = {name: numbers(found, name) for name in SPLITS}
-    assert sorted(chain(*split.values())) == list(range(500))
-    for name in SPLITS:
-        np.testing.assert_array_equal(found.labels[name], np.array(split[name]) % 7)
-    assert found.description.labels == tuple("0123456")
-    assert not found.description.anomaly_labels
-
-
-@pytest.mark.parametrize(("test", "validation"), [(0.2, 0.15), (0.5, 0.5), (0.01, 0.9)])
-def test_the_fractions_are_of_all_rows_for_test_and_of_the_others_for_validation(
-    intake: Intake, test: float, validation: float
-):
-    found = intake.load(
-        intake.array("a.npy", numbered(1000)), test_fraction=test, validation_fraction=validation
-    )
-    n_test = 1000 * test
-    n_validation = (1000 - n_test) * validation
-    expected = {"train": 1000 - n_test - n_validation, "validation": n_validation, "test": n_test}
-    assert found.description.rows == {name: pytest.approx(n) for name, n in expected.items()}
-
-
-def test_the_split_is_random_and_the_rows_of_each_split_stay_in_order(intake: Intake):
-    found = intake.load(intake.array("a.npy", numbered(500)))
-    for name in SPLITS:
-        steps = np.diff(numbers(found, name))
-        assert steps.min() >= 1
-        assert steps.max() > 1  # not a block of neighbours
-
-
-def test_another_split_seed_gives_another_split_of_the_same_sizes(intake: Intake):
-    path = intake.array("a.npy", numbered(500))
-    first, second = (intake.load(path, split_seed=seed).description for seed in (1, 2))
-    assert first.split_sha256 != second.split_sha256
-    assert first.content_sha256 != second.content_sha256
-    assert first.rows == second.rows
-
-
-def test_other_rows_or_columns_of_the_same_number_are_another_split(intake: Intake):
-    rows = pd.DataFrame(numbered(100)).add_prefix("x")
-    loads = [(rows, {}), (rows[::-1], {}), (rows, {"ignore": ["x1"]}), (rows + 1, {})]
-    files = [
-        (intake.file(f"{i}.csv", csv(values.to_dict("list"))), given)
-        for i, (values, given) in enumerate(loads)
-    ]
-    found = [intake.load(path, **given).description for path, given in files]
-    assert len({description.split_sha256 for description in found}) == len(loads)
-
-
-def test_scaling_changes_the_content_and_not_the_split(intake: Intake):
-    path = intake.array("a.npy", numbered(100))
-    found = [
-        intake.load(path, scaling=scaling).description
-        for scaling in ("minmax", "standard", "robust", "none")
-    ]
-    assert len({description.split_sha256 for description in found}) == 1
-    assert len({description.content_sha256 for description in found}) == 4
-
-
-@pytest.mark.parametrize(
-    "times",
-    [
-        [f"{2000 + i}-01-01" for i in range(100)],
-        [f"2020-01-01 00:{i // 60:02}:{i % 60:02}" for i in range(100)],
-        list(range(100)),
-    ],
-    ids=["dates", "times", "numbers"],
-)
-def test_a_split_by_time_tests_on_the_last_rows_and_validates_on_those_before(
-    intake: Intake, times: list[Any]
-):
-    order = np.random.default_rng(3).permutation(100)
-    values = {"n": order.tolist(), "when": [times[i] for i in order]}
-    found = intake.load(intake.file("a.csv", csv(values)), split="time:when", test_fraction=0.2)
-    assert sorted(numbers(found, "test")) == list(range(80, 100))
-    n_validation = found.description.rows["validation"]
-    assert sorted(numbers(found, "validation")) == list(range(80 - n_validation, 80))
-    assert sorted(numbers(found, "train")) == list(range(80 - n_validation))
-    assert found.description.schema.features == ["n"]  # the time is no feature
-
-
-@pytest.mark.parametrize(
-    "times",
-    [[f"{2020 + i // 12}-{i % 12 + 1:02}-01" for i in range(100)], [str(i) for i in range(100)]],
-    ids=["dates", "numbers"],
-)
-def test_times_in_text_are_ordered_by_what_they_mean(intake: Intake, times: list[str]):
-    path = intake.source / "a.parquet"
-    pd.DataFrame({"n": range(100), "when": times}).sample(frac=1, random_state=0).to_parquet(
-        path, index=False
-    )
-    found = intake.load(path, split="time:when", test_fraction=0.2)
-    assert sorted(numbers(found, "test")) == list(range(80, 100))
-
-
-def test_text_whose_order_in_time_is_unknown_is_refused(intake: Intake):
-    path = intake.file(
-        "a.csv",
-        csv({"n": list(range(100)), "when": [f"12/{i % 28 + 1:02}/2023" for i in range(100)]}),
-    )
-    told = intake.refusal(path, split="time:when")
-    assert told.startswith(
-        "data.split = time:when: holds text such as '12/01/2023', whose order in time is unknown"
-    )
-
-
-def test_a_split_by_column_is_the_users(intake: Intake):
-    parts = [("train", "validation", "test")[i % 3] for i in range(60)]
-    found = intake.load(
-        intake.file("a.csv", csv({"n": list(range(60)), "part": parts})), split="column:part"
-    )
-    for i, name in enumerate(("train", "validation", "test")):
-        assert numbers(found, name) == list(range(i, 60, 3))
-    assert found.description.schema.features == ["n"]
-
-
-def test_validation_rows_that_are_all_anomalies_are_refused(intake: Intake):
-    parts = [("train", "validation", "test")[i % 3] for i in range(60)]
-    bad = [int(part == "validation") for part in parts]
-    path = intake.file("a.csv", csv({"n": list(range(60)), "part": parts, "bad": bad}))
-    told = intake.refusal(path, split="column:part", label="bad", label_means="anomaly")
-    assert told.startswith("no validation row is normal (label 0)")
-
-
-@pytest.mark.parametrize("split", ["random", "column:part"])
-def test_transductive_fits_on_all_rows_and_judges_on_them(intake: Intake, split: str):
-    values = {"n": list(range(60)), "part": ["train", "validation", "test"] * 20}
-    path = intake.file("a.csv", csv(values))
-    ignore = ["part"] if split == "random" else []
-    found = intake.load(path, protocol="transductive", split=split, ignore=ignore)
-    for name in ("train", "test"):
-        assert numbers(found, name) == list(range(60))
-    assert 2 <= found.description.rows["validation"] < 60
-    np.testing.assert_allclose(found.mean, [np.mean(range(60))])
-
-
-def test_a_data_sets_own_test_rows_may_fill_whole_batches(
-    intake: Intake, monkeypatch: pytest.MonkeyPatch
-):
-    """As MNIST's do: a batch without a training row has nothing to survey."""
-    monkeypatch.setattr(reader, "BATCH_BYTES", 640)
-    images = np.random.default_rng(0).integers(0, 256, (100, 8, 8), np.uint8)
-    (intake.raw / "files").mkdir(parents=True)
-    np.save(intake.raw / "files" / "X.npy", images)
-    (intake.raw / "source.json").write_text(
-        json.dumps({"test_rows": 35, "white": 255, "labels": []})
-    )
-    prepare(intake.raw, intake.prepared, intake.params.data)
-    found = load_prepared(intake.prepared)
-    np.testing.assert_array_equal(found.sample("test"), images[65:].reshape(35, 64))
-    assert found.description.rows["validation"] == round(
-        65 * intake.params.data.validation_fraction
-    )
-
-
 # --- the same again ---
 
 
 def test_two_prepares_write_the_same_bytes(intake: Intake):
-    path, found = intake.file("a.csv", csv(GOOD)), []
+    path = intake.file("a.csv", csv(GOOD))
+    writes = []
     for _ in range(2):
         intake.stages(intake.section(path, label="colour"))
-        found.append(everything(intake.prepared))
-    assert found[0] == found[1]
-    assert set(found[0]) == FILES
+        writes.append(everything(intake.prepared))
+    assert writes[0] == writes[1]
+    assert set(writes[0]) == FILES
 
 
 @pytest.mark.parametrize("size", [300, 5000])
@@ -241,13 +62,13 @@ def test_how_the_file_is_cut_changes_nothing(
 
 def test_csv_and_parquet_of_the_same_table_give_the_same_arrays(intake: Intake):
     parquet.write_table(pa.table(GOOD), intake.source / "a.parquet")
-    found = []
+    writes = []
     for path in (intake.file("a.csv", csv(GOOD)), intake.source / "a.parquet"):
         intake.stages(intake.section(path, name="same", label="colour"))
-        found.append(
+        writes.append(
             {n: content for n, content in everything(intake.prepared).items() if n.endswith(".npy")}
         )
-    assert found[0] == found[1]
+    assert writes[0] == writes[1]
 
 
 def test_a_source_that_changes_by_a_byte_has_another_hash(intake: Intake):
@@ -261,6 +82,7 @@ def test_a_source_that_changes_by_a_byte_has_another_hash(intake: Intake):
 
 # --- scaling ---
 
+
 SCALINGS = {
     "minmax": lambda x: (x.min(0), x.max(0) - x.min(0)),
     "standard": lambda x: (x.mean(0), x.std(0)),
@@ -269,20 +91,32 @@ SCALINGS = {
 }
 
 
+def test_scaling_changes_the_content_and_not_the_split(intake: Intake):
+    path = intake.array("a.npy", numbered(100))
+    descriptions = [
+        intake.load(path, scaling=scaling).description
+        for scaling in ("minmax", "standard", "robust", "none")
+    ]
+    assert len({description.split_sha256 for description in descriptions}) == 1
+    assert len({description.content_sha256 for description in descriptions}) == 4
+
+
 @pytest.mark.parametrize("shape", [(300, 5), (300, 4, 3)])
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_shift_and_scale_are_their_closed_forms_on_the_training_rows(
     intake: Intake, scaling: str, shape: tuple[int, ...]
 ):
     rows = np.random.default_rng(0).normal(5, 3, shape)
-    found = intake.load(intake.array("a.npy", rows), scaling=scaling)
-    shift, scale = SCALINGS[scaling](found.sample("train").astype(np.float64))
-    np.testing.assert_allclose(found.shift, shift, rtol=1e-5)
-    np.testing.assert_allclose(found.scale, scale, rtol=1e-5)
+    prepared = intake.load(intake.array("a.npy", rows), scaling=scaling)
+    shift, scale = SCALINGS[scaling](prepared.sample("train").astype(np.float64))
+    np.testing.assert_allclose(prepared.shift, shift, rtol=1e-5)
+    np.testing.assert_allclose(prepared.scale, scale, rtol=1e-5)
     np.testing.assert_allclose(
-        found.scaled(found.sample("test")), (found.sample("test") - shift) / scale, atol=1e-4
+        prepared.scaled(prepared.sample("test")),
+        (prepared.sample("test") - shift) / scale,
+        atol=1e-4,
     )
-    assert found.description.scaling == scaling
+    assert prepared.description.scaling == scaling
 
 
 def test_the_scaling_is_fitted_on_the_training_rows_alone(intake: Intake):
@@ -318,13 +152,13 @@ def test_pixels_are_scaled_from_black_to_white(
     intake: Intake, values: np.ndarray, shift: float, white: float
 ):
     images = np.random.default_rng(0).choice(values, (200, 4, 4))
-    found = intake.load(intake.array("a.npy", images))
-    assert found.description.scaling == "pixels"
-    np.testing.assert_array_equal(found.shift, np.full(16, shift))
-    np.testing.assert_array_equal(found.scale, np.full(16, white - shift))
-    x = found.scaled(found.sample("test"))
+    prepared = intake.load(intake.array("a.npy", images))
+    assert prepared.description.scaling == "pixels"
+    np.testing.assert_array_equal(prepared.shift, np.full(16, shift))
+    np.testing.assert_array_equal(prepared.scale, np.full(16, white - shift))
+    x = prepared.scaled(prepared.sample("test"))
     assert 0 <= x.min() < x.max() <= 1
-    assert found.description.unit_interval
+    assert prepared.description.unit_interval
 
 
 def test_a_brighter_test_pixel_leaves_the_unit_interval_and_is_known_to(intake: Intake):
@@ -341,17 +175,23 @@ def test_what_hardly_varies_is_never_divided_by_nothing(intake: Intake, scaling:
     rows = np.random.default_rng(0).normal(size=(200, 3))
     rows[:, 1] = np.arange(200) == 0  # nearly constant: no interquartile range
     rows[:, 2] *= 1e-44  # deviations that 32 bits don't hold
-    found = intake.load(intake.array("a.npy", rows), scaling=scaling)
-    assert (found.scale > 0).all()
-    assert np.isfinite(found.scaled(found.sample("test"))).all()
+    prepared = intake.load(intake.array("a.npy", rows), scaling=scaling)
+    assert (prepared.scale > 0).all()
+    assert np.isfinite(prepared.scaled(prepared.sample("test"))).all()
+
+
+def test_pixels_of_an_array_of_columns_are_refused(intake: Intake):
+    assert "data.scaling = pixels: needs images" in intake.refusal(
+        intake.array("a.npy", ROWS), scaling="pixels"
+    )
 
 
 # --- columns ---
 
 
 def test_categories_stay_0_and_1_and_constants_come_back(intake: Intake):
-    found = intake.load(intake.file("a.csv", csv(GOOD)))
-    schema = found.description.schema
+    prepared = intake.load(intake.file("a.csv", csv(GOOD)))
+    schema = prepared.description.schema
     assert schema.features == [
         "length",
         "width",
@@ -360,9 +200,9 @@ def test_categories_stay_0_and_1_and_constants_come_back(intake: Intake):
         "colour=red",
         "colour=other",
     ]
-    np.testing.assert_array_equal(found.shift[2:], 0)
-    np.testing.assert_array_equal(found.scale[2:], 1)
-    decoded = pd.concat([pd.DataFrame(schema.decode(found.sample(split))) for split in SPLITS])
+    np.testing.assert_array_equal(prepared.shift[2:], 0)
+    np.testing.assert_array_equal(prepared.scale[2:], 1)
+    decoded = pd.concat([pd.DataFrame(schema.decode(prepared.sample(split))) for split in SPLITS])
     expected = pd.DataFrame(GOOD).sort_values(["length", "width"], ignore_index=True)
     found_rows = decoded.sort_values(["length", "width"], ignore_index=True)
     np.testing.assert_allclose(
@@ -375,25 +215,25 @@ def test_categories_stay_0_and_1_and_constants_come_back(intake: Intake):
 
 def test_a_number_named_like_a_category_keeps_its_own_scaling(intake: Intake):
     values = {"colour": ["red", "blue"] * 30, "colour=red": [float(i) for i in range(60)]}
-    found = intake.load(intake.file("a.csv", csv(values)), scaling="minmax")
-    train = found.sample("train")
-    np.testing.assert_array_equal(found.shift, [0, 0, 0, train[:, 3].min()])
-    np.testing.assert_array_equal(found.scale, [1, 1, 1, np.ptp(train[:, 3])])
+    prepared = intake.load(intake.file("a.csv", csv(values)), scaling="minmax")
+    train = prepared.sample("train")
+    np.testing.assert_array_equal(prepared.shift, [0, 0, 0, train[:, 3].min()])
+    np.testing.assert_array_equal(prepared.scale, [1, 1, 1, np.ptp(train[:, 3])])
 
 
 @pytest.mark.parametrize("scaling", ["auto", "minmax", "robust", "none"])
 def test_a_table_of_categories_alone_is_prepared(intake: Intake, scaling: str):
-    found = intake.load(intake.file("a.csv", csv({"colour": GOOD["colour"]})), scaling=scaling)
-    assert found.description.schema.n_features == 4
-    np.testing.assert_array_equal(found.sample("train").sum(1), 1)
+    prepared = intake.load(intake.file("a.csv", csv({"colour": GOOD["colour"]})), scaling=scaling)
+    assert prepared.description.schema.n_features == 4
+    np.testing.assert_array_equal(prepared.sample("train").sum(1), 1)
 
 
 def test_a_category_of_test_rows_alone_takes_the_place_of_others(intake: Intake):
     values = {"n": list(range(60)), "kind": ["a", "b"] * 25 + ["c"] * 10}
     values["part"] = ["train"] * 40 + ["validation"] * 10 + ["test"] * 10
-    found = intake.load(intake.file("a.csv", csv(values)), split="column:part")
-    assert found.description.schema.features == ["n", "kind=a", "kind=b", "kind=other"]
-    np.testing.assert_array_equal(found.sample("test")[:, 1:], [[0, 0, 1]] * 10)
+    prepared = intake.load(intake.file("a.csv", csv(values)), split="column:part")
+    assert prepared.description.schema.features == ["n", "kind=a", "kind=b", "kind=other"]
+    np.testing.assert_array_equal(prepared.sample("test")[:, 1:], [[0, 0, 1]] * 10)
 
 
 def test_imputed_values_are_the_training_rows_median_and_mode(intake: Intake):
@@ -401,87 +241,57 @@ def test_imputed_values_are_the_training_rows_median_and_mode(intake: Intake):
     for row in (3, 50, 99):
         values["length"][row], values["colour"][row] = "", ""
     values["n"] = list(range(N))
-    found = intake.load(intake.file("a.csv", csv(values)), missing="impute", ignore=["width"])
-    features = found.description.schema.features
+    prepared = intake.load(intake.file("a.csv", csv(values)), missing="impute", ignore=["width"])
+    features = prepared.description.schema.features
     train = [
-        i for i in found.sample("train")[:, features.index("n")].astype(int) if i not in (3, 50, 99)
+        i
+        for i in prepared.sample("train")[:, features.index("n")].astype(int)
+        if i not in (3, 50, 99)
     ]
     median = np.median([values["length"][i] for i in train])
     counts = pd.Series([values["colour"][i] for i in train]).value_counts()
     for split in SPLITS:
-        rows = found.sample(split)
+        rows = prepared.sample(split)
         for row in rows[np.isin(rows[:, features.index("n")], [3, 50, 99])]:
             assert row[0] == pytest.approx(median)
             assert row[features.index(f"colour={min(counts[counts == counts.max()].index)}")] == 1
 
 
-def test_labels_ignored_columns_and_dates_are_no_features_and_are_told(intake: Intake):
+def test_labels_ignored_columns_and_dates_are_no_features_and_are_noted(intake: Intake):
     values = {
         **GOOD,
         "when": ["2020-01-02"] * N,
         "id": list(range(N)),
         "ill": [i % 2 for i in range(N)],
     }
-    found = intake.load(
+    prepared = intake.load(
         intake.file("a.csv", csv(values)),
         label="ill",
         label_means="anomaly",
         ignore=["id", "colour"],
     )
-    assert found.description.schema.features == ["length", "width"]
-    assert found.description.anomaly_labels
-    assert found.description.labels == ("0", "1")
+    assert prepared.description.schema.features == ["length", "width"]
+    assert prepared.description.anomaly_labels
+    assert prepared.description.labels == ("0", "1")
     report = reported(intake)
     assert report["told"] == ["left out, as dates: when"]
     assert report["labels"] == {"0": N // 2, "1": N // 2}
-    normal = found.labels["validation"] == 0
-    np.testing.assert_array_equal(found.clean("validation"), found.sample("validation")[normal])
-
-
-@pytest.mark.parametrize(
-    ("y", "anomaly"), [([0, 1], True), ([1, 2], False), ([0, 1, 2], False), (["0", "1"], True)]
-)
-def test_an_npz_whose_labels_are_0_and_1_marks_anomalies_unless_told_otherwise(
-    intake: Intake, y: list[Any], anomaly: bool
-):
-    path = intake.source / "a.npz"
-    np.savez(path, X=numbered(60), y=np.resize(y, 60))
-    assert intake.load(path).description.anomaly_labels == anomaly
-    assert not intake.load(path, label_means="class").description.anomaly_labels
-
-
-def test_classes_are_in_order_and_their_names_are_the_users(intake: Intake):
-    values = {"n": list(range(60)), "class": [10, 9, 100] * 20}
-    found = intake.load(intake.file("a.csv", csv(values)), label="class")
-    assert found.description.labels == ("9", "10", "100")
-    for split in SPLITS:
-        np.testing.assert_array_equal(
-            found.labels[split], np.array([1, 0, 2])[np.array(numbers(found, split)) % 3]
-        )
-
-
-def test_a_folder_of_images_has_its_sub_folders_as_classes(intake: Intake):
-    for i in range(30):
-        path = intake.source / ("cat", "dog")[i % 2] / f"{i}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(np.full((8, 8), i, np.uint8)).save(path)
-    found = intake.load(intake.source)
-    assert found.description.labels == ("cat", "dog")
-    for split in SPLITS:
-        np.testing.assert_array_equal(found.labels[split], found.sample(split)[:, 0] % 2)
-        assert found.rows[split].dtype == np.uint8
+    normal = prepared.labels["validation"] == 0
+    np.testing.assert_array_equal(
+        prepared.clean("validation"), prepared.sample("validation")[normal]
+    )
 
 
 # --- what is written beside ---
 
 
 def test_the_description_says_what_the_arrays_hold(intake: Intake):
-    found = intake.load(intake.array("a.npy", numbered(100)))
-    rows = np.concatenate([found.sample(split) for split in SPLITS])
-    assert found.description.rows == {name: len(found.rows[name]) for name in SPLITS}
-    assert (found.description.minimum, found.description.maximum) == (rows.min(), rows.max())
-    assert found.description.facts.rows == len(found.rows["train"])
-    np.testing.assert_allclose(found.mean, found.sample("train").mean(0), rtol=1e-5)
+    prepared = intake.load(intake.array("a.npy", numbered(100)))
+    rows = np.concatenate([prepared.sample(split) for split in SPLITS])
+    assert prepared.description.rows == {name: len(prepared.rows[name]) for name in SPLITS}
+    assert (prepared.description.minimum, prepared.description.maximum) == (rows.min(), rows.max())
+    assert prepared.description.facts.rows == len(prepared.rows["train"])
+    np.testing.assert_allclose(prepared.mean, prepared.sample("train").mean(0), rtol=1e-5)
 
 
 def test_the_report_counts_duplicates_rows_and_range(
@@ -494,7 +304,7 @@ def test_the_report_counts_duplicates_rows_and_range(
     assert (report["rows"], report["duplicates"]) == (60, 3)
     assert report["range"] == [np.float32(rows.min()), np.float32(rows.max())]
     assert [column["column"] for column in report["columns"]] == ["x0", "x1", "x2", "x3"]
-    monkeypatch.setattr(module, "LOOKED", 1)
+    monkeypatch.setattr(module, "COMPARED_ROWS", 1)
     monkeypatch.setattr(
         reader, "BATCH_BYTES", 20 * rows[0].nbytes
     )  # the first batch ends before row 30
@@ -528,6 +338,7 @@ def test_rows_that_can_not_be_counted_twice_the_same_are_no_reason_to_write(inta
 
 # --- memory ---
 
+
 MEASURE = """
 import resource, sys
 from pathlib import Path
@@ -542,7 +353,9 @@ import PIL.Image
 def peak():
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-reader.BATCH_BYTES, survey.SAMPLE = 2**20, 2**18  # small buffers, so that the file's own size would stand out
+# small buffers, so that the file's own size would stand out
+reader.BATCH_BYTES = 2**20
+survey.SAMPLE = 2**18
 data = load_params(Path(sys.argv[1])).override({"data.path": sys.argv[2]}).data
 download(data, Path(sys.argv[3], "raw"))
 before = peak()
@@ -572,30 +385,31 @@ def test_a_file_of_300_megabytes_is_prepared_in_a_fraction_of_them(intake: Intak
 # --- binary rows ---
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_held_out_rows_are_drawn_once_with_their_pixels_as_probabilities(
-    intake: Intake, kind: type
+    intake: Intake, dtype: type
 ):
-    white = 255 if kind is np.uint8 else 1
-    images = np.full((4000, 2, 3), 0.25 * white).astype(kind)
+    white = 255 if dtype is np.uint8 else 1
+    images = np.full((4000, 2, 3), 0.25 * white).astype(dtype)
     images[:, 0, 0], images[:, 1, 2] = 0, white
     path = intake.array("images.npy", images)
-    found = intake.load(path, binarise=True)
-    drawn = found.scaled(found.sample("test"))
+    prepared = intake.load(path, binarise=True)
+    drawn = prepared.scaled(prepared.sample("test"))
     assert set(np.unique(drawn)) == {0.0, 1.0}
     assert (drawn[:, 0] == 0).all()
     assert (drawn[:, 5] == 1).all()
     assert drawn[:, 1:5].mean() == pytest.approx(0.25, abs=0.03)
-    assert set(np.unique(found.sample("train"))) == set(np.unique(images))
-    assert found.description.binarise
+    assert set(np.unique(prepared.sample("train"))) == set(np.unique(images))
+    assert prepared.description.binarise
     again = intake.load(path, binarise=True)
-    assert np.array_equal(again.sample("test"), found.sample("test"))
+    assert np.array_equal(again.sample("test"), prepared.sample("test"))
 
 
 def test_only_pixels_are_probabilities(intake: Intake):
-    told = intake.refusal(intake.array("X.npy", numbered(300)), binarise=True)
+    message = intake.refusal(intake.array("X.npy", numbered(300)), binarise=True)
     assert (
-        "data.binarise = true: needs images with data.scaling = pixels, but it is standard" in told
+        "data.binarise = true: needs images with data.scaling = pixels, but it is standard"
+        in message
     )
 
 

@@ -1,4 +1,4 @@
-"""What a pass over the training rows tells: moments and quartiles by closed form, however the rows come."""
+"""Surveys of training rows: moments and quartiles by closed form, however the rows come."""
 
 import numpy as np
 import pyarrow as pa
@@ -23,26 +23,26 @@ def surveyed(rows: np.ndarray, names: list[str], cuts: list[int]) -> Survey:
 
 @pytest.mark.parametrize("cuts", [[], [1], [0, 0, 399], list(range(1, 400)), [100, 200, 300]])
 def test_moments_range_and_quartiles_are_those_of_all_rows_however_they_come(cuts: list[int]):
-    found = surveyed(ROWS, ["a", "b", "c"], cuts)
-    np.testing.assert_allclose(found.mean, ROWS.mean(0), rtol=1e-12)
-    np.testing.assert_allclose(found.deviation, ROWS.std(0), rtol=1e-9)
-    np.testing.assert_array_equal((found.minimum, found.maximum), (ROWS.min(0), ROWS.max(0)))
-    np.testing.assert_allclose(found.quartiles(), np.quantile(ROWS, [0.25, 0.5, 0.75], axis=0))
+    survey = surveyed(ROWS, ["a", "b", "c"], cuts)
+    np.testing.assert_allclose(survey.mean, ROWS.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(survey.deviation, ROWS.std(0), rtol=1e-9)
+    np.testing.assert_array_equal((survey.minimum, survey.maximum), (ROWS.min(0), ROWS.max(0)))
+    np.testing.assert_allclose(survey.quartiles(), np.quantile(ROWS, [0.25, 0.5, 0.75], axis=0))
 
 
 def test_missing_values_count_in_no_statistic():
     rows = ROWS.copy()
     rows[::3, 1] = np.nan
-    found = surveyed(rows, ["a", "b", "c"], [10, 11])
+    survey = surveyed(rows, ["a", "b", "c"], [10, 11])
     there = rows[~np.isnan(rows[:, 1]), 1]
-    assert found.count.tolist() == [400, len(there), 400]
-    assert (found.minimum[1], found.maximum[1]) == (there.min(), there.max())
-    np.testing.assert_allclose([found.mean[1], found.deviation[1]], [there.mean(), there.std()])
-    np.testing.assert_allclose(found.quartiles()[:, 1], np.quantile(there, [0.25, 0.5, 0.75]))
+    assert survey.count.tolist() == [400, len(there), 400]
+    assert (survey.minimum[1], survey.maximum[1]) == (there.min(), there.max())
+    np.testing.assert_allclose([survey.mean[1], survey.deviation[1]], [there.mean(), there.std()])
+    np.testing.assert_allclose(survey.quartiles()[:, 1], np.quantile(there, [0.25, 0.5, 0.75]))
 
 
 @pytest.mark.parametrize(
-    ("values", "kept"),
+    ("values", "accepted"),
     [
         (1.7e9 + np.arange(-50.0, 50), False),  # seconds since 1970, within two minutes
         (1.7e9 + 86_400 * np.arange(100.0), True),  # of a hundred days
@@ -53,17 +53,17 @@ def test_missing_values_count_in_no_statistic():
     ],
 )
 def test_a_column_that_32_bit_numbers_cannot_tell_apart_is_refused(
-    values: np.ndarray, *, kept: bool
+    values: np.ndarray, *, accepted: bool
 ):
-    found = surveyed(values[:, None], ["a"], [])
-    if kept:
-        assert found.columns(impute=False)[0].name == "a"
+    survey = surveyed(values[:, None], ["a"], [])
+    if accepted:
+        assert survey.columns(impute=False)[0].name == "a"
     else:
         with pytest.raises(
             DataError,
             match=r"^column a: values from .* differ by less than 32-bit numbers can tell",
         ):
-            found.columns(impute=False)
+            survey.columns(impute=False)
 
 
 def test_a_sample_that_does_not_fit_is_thinned_without_losing_the_middle(
@@ -71,11 +71,13 @@ def test_a_sample_that_does_not_fit_is_thinned_without_losing_the_middle(
 ):
     rows = np.random.default_rng(1).permutation(40_000)[:, None].astype(float)
     monkeypatch.setattr(module, "SAMPLE", 5000)
-    found = surveyed(rows, ["a"], list(range(100, 40_000, 100)))
-    assert len(found.sample) <= 5000
-    error = 5 * 0.5 / np.sqrt(len(found.sample)) * 40_000  # five standard errors of a median's rank
-    assert abs(found.quartiles()[1, 0] - 20_000) < error
-    np.testing.assert_allclose(found.mean, rows.mean())
+    survey = surveyed(rows, ["a"], list(range(100, 40_000, 100)))
+    assert len(survey.sample) <= 5000
+    error = (
+        5 * 0.5 / np.sqrt(len(survey.sample)) * 40_000
+    )  # five standard errors of a median's rank
+    assert abs(survey.quartiles()[1, 0] - 20_000) < error
+    np.testing.assert_allclose(survey.mean, rows.mean())
 
 
 def test_columns_are_numbers_and_categories_in_the_sources_order_and_fills_are_median_and_mode():
@@ -125,10 +127,10 @@ def test_so_many_categories_are_taken_and_no_more(n: int, refused: bool):
         assert len(survey.columns(impute=False)[0].categories or ()) == n
 
 
-@pytest.mark.parametrize("kind", [pa.float64(), pa.string(), pa.null()])
-def test_a_column_without_values_is_refused_by_name(kind: pa.DataType):
+@pytest.mark.parametrize("column_type", [pa.float64(), pa.string(), pa.null()])
+def test_a_column_without_values_is_refused_by_name(column_type: pa.DataType):
     survey = Survey(["a", "b"], 1)
-    survey.add(pa.table({"a": [1.0, 2.0], "b": pa.nulls(2, kind)}), 0)
+    survey.add(pa.table({"a": [1.0, 2.0], "b": pa.nulls(2, column_type)}), 0)
     with pytest.raises(
         DataError, match=r"^column b: the training rows have no value in it; add it to data.ignore"
     ):

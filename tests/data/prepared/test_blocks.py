@@ -1,4 +1,4 @@
-"""Arrays on disk, read block by block: the same rows as numpy's, in memory or not; each row once an epoch."""
+"""Arrays on disk, read block by block: rows as numpy reads them; each row once an epoch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,11 +37,11 @@ def test_rows_are_read_as_they_were_saved(
     save: Callable[[np.ndarray], Blocks], shape: tuple[int, ...], dtype: str
 ):
     array = random(shape, dtype)
-    found = save(array)
-    assert (len(found), found.shape, found.dtype) == (50, shape, array.dtype)
-    assert found.row_bytes * 50 == array.nbytes
+    rows = save(array)
+    assert (len(rows), rows.shape, rows.dtype) == (50, shape, array.dtype)
+    assert rows.row_bytes * 50 == array.nbytes
     for start, stop in ((0, 50), (0, 1), (7, 20), (49, 50), (40, 99)):
-        np.testing.assert_array_equal(found.read(start, stop), array[start:stop])
+        np.testing.assert_array_equal(rows.read(start, stop), array[start:stop])
 
 
 @pytest.mark.parametrize("size", [1, 12, 13, 100, 10_000])
@@ -70,20 +70,19 @@ def test_rows_that_are_taken_are_read_in_one_pass_without_the_blocks_in_between(
 ):
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 120)  # ten rows
     np.save(tmp_path / "a.npy", random((50, 3)))
-    found, starts = Blocks(tmp_path / "a.npy"), []
-    read = found.read
-    monkeypatch.setattr(
-        found, "read", lambda start, stop: starts.append(start) or read(start, stop)
-    )
-    assert [len(part) for part in found.parts(np.array([0, 3, 9, 31, 49]))] == [3, 1, 1]
+    rows = Blocks(tmp_path / "a.npy")
+    starts = []
+    read = rows.read
+    monkeypatch.setattr(rows, "read", lambda start, stop: starts.append(start) or read(start, stop))
+    assert [len(part) for part in rows.parts(np.array([0, 3, 9, 31, 49]))] == [3, 1, 1]
     assert starts == [0, 30, 40]
 
 
 def test_what_is_read_can_be_written_to_and_the_file_stays(save: Callable[[np.ndarray], Blocks]):
     array = random((50, 3))
-    found = save(array)
-    found.read(0, 50)[:] = 0
-    np.testing.assert_array_equal(found.read(0, 50), array)
+    rows = save(array)
+    rows.read(0, 50)[:] = 0
+    np.testing.assert_array_equal(rows.read(0, 50), array)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -100,7 +99,7 @@ def test_a_file_that_grew_by_rows_is_one_that_numpy_saved_at_once(
     assert (tmp_path / "grown.npy").read_bytes() == (tmp_path / "at_once.npy").read_bytes()
 
 
-def test_a_missing_file_is_told_from_a_damaged_one(tmp_path: Path):
+def test_a_missing_file_is_distinguished_from_a_damaged_one(tmp_path: Path):
     with pytest.raises(DataError, match=r"a\.npy: no such file; `dvc repro` makes it"):
         Blocks(tmp_path / "a.npy")
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY")

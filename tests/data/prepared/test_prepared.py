@@ -1,4 +1,4 @@
-"""What later stages read of data/prepared: the same sample each time, damaged arrays and descriptions refused."""
+"""data/prepared as later stages read it: the same sample each time, damaged files refused."""
 
 import io
 import json
@@ -36,13 +36,13 @@ def folder(digits: Path, tmp_path: Path) -> Path:
 
 
 def test_pixels_stay_uint8_and_are_read_from_disk_as_they_are_needed(digits: Path):
-    found = load_prepared(digits)
-    assert {array.dtype for array in found.rows.values()} == {np.dtype(np.uint8)}
+    data = load_prepared(digits)
+    assert {array.dtype for array in data.rows.values()} == {np.dtype(np.uint8)}
     for split in SPLITS:
-        assert isinstance(found.rows[split], Blocks)
-        np.testing.assert_array_equal(found.sample(split), np.load(digits / f"{split}.npy"))
-        assert found.sample(split).dtype == np.float32
-    assert load_description(digits) == found.description
+        assert isinstance(data.rows[split], Blocks)
+        np.testing.assert_array_equal(data.sample(split), np.load(digits / f"{split}.npy"))
+        assert data.sample(split).dtype == np.float32
+    assert load_description(digits) == data.description
 
 
 @pytest.mark.parametrize("most", [1, 100, 10**9, None])
@@ -50,24 +50,22 @@ def test_a_sample_is_the_same_each_time_in_order_without_repetition_and_fits(
     digits: Path, monkeypatch: pytest.MonkeyPatch, most: int | None
 ):
     monkeypatch.setattr(prepared, "SAMPLE_VALUES", 64 * 300)
-    found = load_prepared(digits)
-    chosen = found.chosen("train", most)
+    data = load_prepared(digits)
+    chosen = data.chosen("train", most)
     assert len(chosen) == min(300, most or 300)
     assert (np.diff(chosen) > 0).all()
-    np.testing.assert_array_equal(chosen, found.chosen("train", most))
-    np.testing.assert_array_equal(
-        found.sample("train", most), np.load(digits / "train.npy")[chosen]
-    )
+    np.testing.assert_array_equal(chosen, data.chosen("train", most))
+    np.testing.assert_array_equal(data.sample("train", most), np.load(digits / "train.npy")[chosen])
 
 
 def test_scaled_rows_are_shifted_and_divided(digits: Path):
-    found = load_prepared(digits)
-    np.testing.assert_array_equal(found.scaled(found.sample("test")), found.sample("test") / 16)
+    data = load_prepared(digits)
+    np.testing.assert_array_equal(data.scaled(data.sample("test")), data.sample("test") / 16)
 
 
 def test_where_labels_mean_classes_all_rows_are_clean(digits: Path):
-    found = load_prepared(digits)
-    np.testing.assert_array_equal(found.clean("validation", 50), found.sample("validation", 50))
+    data = load_prepared(digits)
+    np.testing.assert_array_equal(data.clean("validation", 50), data.sample("validation", 50))
 
 
 @pytest.mark.parametrize("most", [None, 50])
@@ -75,11 +73,11 @@ def test_where_labels_mean_anomalies_clean_rows_are_the_samples_normal_ones(
     folder: Path, most: int | None
 ):
     rewrite(folder, lambda values: {**values, "anomaly_labels": True})
-    found = load_prepared(folder)
-    normal = found.labels["validation"][found.chosen("validation", most)] == 0
+    data = load_prepared(folder)
+    normal = data.labels["validation"][data.chosen("validation", most)] == 0
     assert 0 < normal.sum() < len(normal)
     np.testing.assert_array_equal(
-        found.clean("validation", most), found.sample("validation", most)[normal]
+        data.clean("validation", most), data.sample("validation", most)[normal]
     )
 
 
@@ -144,7 +142,7 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
 
 
 def refused(action: Callable[[], object], path: Path, reason: str) -> None:
-    """The action ends in one error that names the path and the reason; an opened pickle would raise another one."""
+    """The action ends in one error that names path and reason; an opened pickle raises another."""
     with pytest.raises(DataError, match=reason) as caught:
         action()
     assert str(caught.value).startswith(f"{path}: ")
@@ -277,6 +275,6 @@ def test_whatever_happens_to_a_header_the_error_is_one_that_names_the_file(tmp_p
             action="ignore"
         ):  # numpy's, of sizes and types that no array has
             problems.append(problem(path))
-    found = [text for text in problems if text]
-    assert len(found) > 500
-    assert all(text.startswith(f"{path}: ") for text in found)
+    messages = [text for text in problems if text]
+    assert len(messages) > 500
+    assert all(text.startswith(f"{path}: ") for text in messages)

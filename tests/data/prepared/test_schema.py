@@ -110,10 +110,11 @@ def test_numbers_are_their_float32_in_the_schemas_order_whatever_the_tables(rows
 
 
 @pytest.mark.parametrize(
-    "kind", [pa.int8(), pa.uint64(), pa.float32(), pa.float64(), pa.decimal128(30, 2), pa.string()]
+    "column_type",
+    [pa.int8(), pa.uint64(), pa.float32(), pa.float64(), pa.decimal128(30, 2), pa.string()],
 )
-def test_numbers_of_any_type_are_the_same_features(kind: pa.DataType):
-    rows = pa.table({"a": pa.array([1, 0, 100], pa.int64()).cast(kind)})
+def test_numbers_of_any_type_are_the_same_features(column_type: pa.DataType):
+    rows = pa.table({"a": pa.array([1, 0, 100], pa.int64()).cast(column_type)})
     np.testing.assert_array_equal(encode(Schema((), (Column("a"),)), rows), [[1], [0], [100]])
 
 
@@ -180,9 +181,9 @@ def test_a_number_that_is_none_is_refused_with_its_row_and_the_columns_own_name(
 def test_images_flat_or_not_are_the_same_features_and_bytes_stay_bytes(shape: tuple[int, ...]):
     images = np.random.default_rng(0).integers(0, 256, (6, *shape), np.uint8)
     for rows in (images, images.reshape(6, -1)):
-        found = encode(Schema(shape), rows)
-        assert found.dtype == np.uint8
-        np.testing.assert_array_equal(found, images.reshape(6, -1))
+        features = encode(Schema(shape), rows)
+        assert features.dtype == np.uint8
+        np.testing.assert_array_equal(features, images.reshape(6, -1))
     floats = encode(Schema(shape), images / 255)
     assert floats.dtype == np.float32
     np.testing.assert_array_equal(floats, (images.reshape(6, -1) / 255).astype(np.float32))

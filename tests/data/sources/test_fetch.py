@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST from real HTTP servers on this machine and from folders; files that are damaged."""
+"""MNIST and Fashion-MNIST from HTTP servers on this machine and from folders; damaged files."""
 
 import gzip
 import hashlib
@@ -99,7 +99,7 @@ def refusing() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No public mirror, no proxy, no waiting between attempts; temporary files where a test can look for them."""
+    """No public mirror, no proxy, no waiting; temporary files where a test can look for them."""
     monkeypatch.setattr(fetch, "MIRRORS", dict.fromkeys(catalogue.MIRRORS, ()))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv(fetch.MIRROR_VARIABLE, raising=False)
@@ -110,9 +110,9 @@ def on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def array_of(plain: bytes) -> np.ndarray:
-    """The array in decompressed IDX content, read by the format's definition: type 8, axes, a size for each, bytes."""
-    zero, kind, axes = struct.unpack_from(">HBB", plain)
-    assert (zero, kind) == (0, 8)
+    """The array in decompressed IDX content, by the format: type 8, axes, their sizes, bytes."""
+    zero, value_type, axes = struct.unpack_from(">HBB", plain)
+    assert (zero, value_type) == (0, 8)
     shape = struct.unpack_from(f">{axes}I", plain, 4)
     return np.frombuffer(plain, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
@@ -371,7 +371,7 @@ def test_a_server_that_goes_on_failing_is_given_up(
     assert site.asked == [IMAGES] * (1 + fetch.RETRIES)
 
 
-def test_a_connection_cut_in_mid_transfer_is_told_from_a_whole_file(
+def test_a_connection_cut_in_mid_transfer_is_distinguished_from_a_whole_file(
     raw: Path, mnist: Data, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
     packed = PACKED[IMAGES]
@@ -445,7 +445,8 @@ DAMAGED: dict[str, tuple[str, bytes, str]] = {
     "a tampered pixel": (
         IMAGES,
         gzip.compress(TAMPERED),
-        f"sha256 is {hashlib.sha256(TAMPERED).hexdigest()}, expected {hashlib.sha256(PLAIN[IMAGES]).hexdigest()}",
+        f"sha256 is {hashlib.sha256(TAMPERED).hexdigest()}, "
+        f"expected {hashlib.sha256(PLAIN[IMAGES]).hexdigest()}",
     ),
 }
 
@@ -500,22 +501,22 @@ def test_fashion_mnist_is_known_by_the_md5_of_its_files(
 OTHER_MD5 = {
     "packed anew": (
         gzip.compress(PLAIN[LABELS], 0, mtime=0),
-        "md5 is {found}, expected {expected}$",
+        "md5 is {md5}, expected {expected}$",
     ),
     "cut short": (PACKED[LABELS][:-1], "damaged or cut short"),
-    "other labels": (gzip.compress(labels(20, 9)), "md5 is {found}, expected {expected}$"),
+    "other labels": (gzip.compress(labels(20, 9)), "md5 is {md5}, expected {expected}$"),
     "a web page": (PAGE, "is a web page, not a gzip file"),
-    "not packed": (PLAIN[LABELS], "md5 is {found}, expected {expected}$"),
+    "not packed": (PLAIN[LABELS], "md5 is {md5}, expected {expected}$"),
 }
 
 
 @pytest.mark.parametrize("damage", OTHER_MD5)
 def test_fashion_mnist_of_another_md5_is_refused(damage: str):
     content, reason = OTHER_MD5[damage]
-    found, expected = (hashlib.md5(packed).hexdigest() for packed in (content, PACKED[LABELS]))
-    with pytest.raises(
-        DataError, match=f"^{LABELS}: .*{reason.format(found=found, expected=expected)}"
-    ):
+    md5 = hashlib.md5(content).hexdigest()
+    expected = hashlib.md5(PACKED[LABELS]).hexdigest()
+    pattern = reason.format(md5=md5, expected=expected)
+    with pytest.raises(DataError, match=f"^{LABELS}: .*{pattern}"):
         fetch.parse(spec(LABELS, digest=digest(PACKED[LABELS], "md5")), content)
 
 
@@ -524,8 +525,8 @@ def test_every_file_has_a_whole_digest_of_its_own(name: str):
     digests = catalogue.DIGESTS[name].split()
     assert list(catalogue.ARRAYS) == list(ARRAYS.values())
     assert len(set(digests)) == len(catalogue.ARRAYS)
-    for algorithm, found in (digest.split(":") for digest in digests):
-        assert len(bytes.fromhex(found)) == hashlib.new(algorithm).digest_size
+    for algorithm, hexadecimal in (digest.split(":") for digest in digests):
+        assert len(bytes.fromhex(hexadecimal)) == hashlib.new(algorithm).digest_size
 
 
 # --- data/raw ---
@@ -542,10 +543,10 @@ def test_both_parts_come_as_one_array_and_the_last_rows_are_the_test_split(raw: 
 
 def test_the_publishers_test_split_stays_the_test_split(raw: Path, mnist: Data, tmp_path: Path):
     prepare(raw, tmp_path / "prepared", mnist)
-    found = load_prepared(tmp_path / "prepared")
-    np.testing.assert_array_equal(found.sample("test"), array_of(PLAIN[TEST_IMAGES]).reshape(5, -1))
-    np.testing.assert_array_equal(found.labels["test"], array_of(PLAIN[TEST_LABELS]))
-    others = np.concatenate([found.sample(name) for name in ("train", "validation")])
+    data = load_prepared(tmp_path / "prepared")
+    np.testing.assert_array_equal(data.sample("test"), array_of(PLAIN[TEST_IMAGES]).reshape(5, -1))
+    np.testing.assert_array_equal(data.labels["test"], array_of(PLAIN[TEST_LABELS]))
+    others = np.concatenate([data.sample(name) for name in ("train", "validation")])
     assert {row.tobytes() for row in others} == {
         row.astype(np.float32).tobytes() for row in array_of(PLAIN[IMAGES])
     }

@@ -1,4 +1,4 @@
-"""A data set of openml.org, from a server on this machine that answers with scikit-learn's copies of its answers."""
+"""Data sets of openml.org, from a server here that answers with scikit-learn's copies."""
 
 import gzip
 import json
@@ -73,11 +73,11 @@ def test_a_data_set_by_its_id_has_its_columns_and_its_target_as_label(
 ):
     data = params.override({"data.openml": 61}).data
     download(data, tmp_path / "raw")
-    found = prepare(tmp_path / "raw", tmp_path / "prepared", data)
-    assert found.name == "openml-61"
-    assert found.schema.features == ["sepallength", "sepalwidth", "petallength", "petalwidth"]
-    assert found.labels == ("Iris-setosa", "Iris-versicolor", "Iris-virginica")
-    assert sum(found.rows.values()) == 150
+    description = prepare(tmp_path / "raw", tmp_path / "prepared", data)
+    assert description.name == "openml-61"
+    assert description.schema.features == ["sepallength", "sepalwidth", "petallength", "petalwidth"]
+    assert description.labels == ("Iris-setosa", "Iris-versicolor", "Iris-virginica")
+    assert sum(description.rows.values()) == 150
 
 
 def test_an_id_that_openml_does_not_know_is_named(openml, params: Params, tmp_path: Path):

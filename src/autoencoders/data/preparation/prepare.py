@@ -1,65 +1,58 @@
-"""Fills `data/prepared`: rows of the source are counted and split, surveyed, and written as features."""
+"""Fills `data/prepared`: rows are counted and split, surveyed, and written as features."""
 
 from contextlib import ExitStack, closing
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from autoencoders.core.errors import DataError
-from autoencoders.core.files import atomic_folder, read_json, tree_sha256, write_json
-from autoencoders.data.preparation.raw import LOOKED, TABLES, RawRows
+from autoencoders.core.files import atomic_folder, tree_sha256, write_json
+from autoencoders.data.preparation.raw import RawRows
 from autoencoders.data.preparation.scaling import Binarised, fitted_scaling
 from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.blocks import Writer
 from autoencoders.data.prepared.prepared import REPORT, Description, content_sha256, split_sha256
 from autoencoders.data.prepared.schema import Rows, Schema, encode
 from autoencoders.data.readers.opening import open_reader
-from autoencoders.data.sources.source import FILES, ORIGIN
+from autoencoders.data.sources.origin import read_origin
 from autoencoders.params.sections import Data
+
+COMPARED_ROWS = 100_000  # rows among which duplicates are counted
 
 
 def prepare(raw: Path, folder: Path, data: Data) -> Description:
-    """Fills the folder with split, features and scaling of the source in `raw`. Raises DataError; it then stays as is.
+    """Fills the folder with splits, features and scaling of the source in `raw`.
 
-    Three passes: rows and labels are counted, the training rows are surveyed, the features are written.
+    Three passes: rows and labels are counted, the training rows are surveyed, the features are
+    written. Raises DataError; the folder then stays as it was.
     """
-    origin = read_json(raw / ORIGIN)
-    path = Path(origin["path"]) if "path" in origin else raw / FILES
+    origin = read_origin(raw)
+    path = origin.files(raw)
     rows = RawRows(open_reader(path, image_side=data.image_side), data, origin)
-    masks, survey = rows.masks(), Survey(rows.names, data.split_seed)
-    for first, batch in rows:
-        survey.add(_where(batch, masks["train"][first : first + len(batch)]), first)
-    schema = Schema(
-        rows.reader.shape, survey.columns(impute=data.missing == "impute") if rows.names else ()
-    )
-    if not schema.n_features:
-        raise DataError("no features: every column is constant, ignored, a label or a date")
-    scaling = ("pixels" if schema.is_image else TABLES) if data.scaling == "auto" else data.scaling
-    if data.binarise and scaling != "pixels":
-        raise DataError(
-            f"data.binarise = true: needs images with data.scaling = pixels, but it is {scaling}"
-        )
+    masks = rows.masks()
+    survey = _surveyed(rows, masks["train"], data.split_seed)
+    schema = _schema(rows, survey, data)
+    scaling = _scaling_name(schema, data)
     with atomic_folder(folder) as new:
-        scaled = partial(fitted_scaling, survey, schema, scaling, origin.get("white"))
-        drawn = Binarised(**scaled(), seed=data.split_seed) if data.binarise else None
-        low, high, twice = _write(
-            new, rows, masks, schema, drawn
-        )  # refuses values that no scaling can be fitted to
-        arrays = scaled()
-        for name, values in arrays.items():
-            np.save(new / f"{name}.npy", values, allow_pickle=False)
-        ends = (np.array([low, high], np.float32) - arrays["shift"].min()) / arrays["scale"].max()
+        binarised = None
+        if data.binarise:
+            shift, scale = fitted_scaling(survey, schema, scaling, origin.white)
+            binarised = Binarised(shift, scale, data.split_seed)
+        # before the scaling: it refuses values that none can be fitted to
+        summary = _write_rows(new, rows, masks, schema, binarised)
+        shift, scale = fitted_scaling(survey, schema, scaling, origin.white)
+        np.save(new / "shift.npy", shift, allow_pickle=False)
+        np.save(new / "scale.npy", scale, allow_pickle=False)
         description = Description(
             name=data.title,
             schema=schema,
             rows={split: int(mask.sum()) for split, mask in masks.items()},
-            minimum=low,
-            maximum=high,
-            unit_interval=scaling in ("pixels", "none")
-            and bool(ends.min() >= 0 and ends.max() <= 1),
+            minimum=summary.minimum,
+            maximum=summary.maximum,
+            unit_interval=_is_unit_interval(summary, shift, scale, scaling),
             scaling=scaling,
             binarise=data.binarise,
             protocol=data.protocol,
@@ -67,56 +60,138 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             anomaly_labels=rows.anomaly_labels,
             split_sha256=split_sha256(new, schema),
             content_sha256=content_sha256(new),
-            source=origin.get("path", data.title),
-            source_sha256=tree_sha256(path if "path" in origin else raw),
+            source=origin.path or data.title,
+            source_sha256=tree_sha256(path if origin.path else raw),
         )
         write_json(new / "prepared.json", asdict(description))
-        columns = survey.report() if rows.names else []
-        write_json(
-            new / REPORT,
-            {**rows.report(), "duplicates": twice, "range": [low, high], "columns": columns},
-        )
+        write_json(new / REPORT, _report(rows, survey, summary))
     return description
 
 
-def _where(rows: Rows, mask: np.ndarray) -> Rows:
-    return rows.filter(pa.array(mask)) if isinstance(rows, pa.Table) else rows[mask]
+def _surveyed(rows: RawRows, is_train: np.ndarray, seed: int) -> Survey:
+    """The survey of the training rows. is_train: (rows,), their mask."""
+    survey = Survey(rows.names, seed)
+    for first, batch in rows:
+        batch_mask = is_train[first : first + len(batch)]
+        survey.add(_masked(batch, batch_mask), first)
+    return survey
 
 
-def _write(
+def _masked(rows: Rows, mask: np.ndarray) -> Rows:
+    """The rows that a mask (rows,) names."""
+    if isinstance(rows, pa.Table):
+        return rows.filter(pa.array(mask))
+    return rows[mask]
+
+
+def _schema(rows: RawRows, survey: Survey, data: Data) -> Schema:
+    """The shape of images, or the columns as the training rows have them.
+
+    Raises DataError where no feature is left.
+    """
+    columns = survey.columns(impute=data.missing == "impute") if rows.names else ()
+    schema = Schema(rows.reader.shape, columns)
+    if not schema.n_features:
+        raise DataError("no features: every column is constant, ignored, a label or a date")
+    return schema
+
+
+def _scaling_name(schema: Schema, data: Data) -> str:
+    """The scaling that data.scaling stands for.
+
+    Raises DataError where rows are to be binarised that are not scaled as pixels.
+    """
+    scaling: str = data.scaling
+    if scaling == "auto":
+        scaling = "pixels" if schema.is_image else "standard"
+    if data.binarise and scaling != "pixels":
+        raise DataError(
+            f"data.binarise = true: needs images with data.scaling = pixels, but it is {scaling}"
+        )
+    return scaling
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """Summary of all rows that were written."""
+
+    minimum: float  # raw scale
+    maximum: float
+    n_duplicates: int  # among the first COMPARED_ROWS rows, to the end of a batch
+
+
+def _is_unit_interval(
+    summary: _Summary, shift: np.ndarray, scale: np.ndarray, scaling: str
+) -> bool:
+    """Whether all values lie in [0, 1] in model scale.
+
+    False of scalings that don't promise it: new rows may leave the interval.
+    """
+    if scaling not in ("pixels", "none"):
+        return False
+    ends = np.array([summary.minimum, summary.maximum], np.float32)
+    ends = (ends - shift.min()) / scale.max()
+    return bool(ends.min() >= 0 and ends.max() <= 1)
+
+
+def _report(rows: RawRows, survey: Survey, summary: _Summary) -> dict[str, Any]:
+    """report.json's content."""
+    return {
+        **rows.report(),
+        "duplicates": summary.n_duplicates,
+        "range": [summary.minimum, summary.maximum],
+        "columns": survey.report() if rows.names else [],
+    }
+
+
+def _write_rows(
     folder: Path,
     rows: RawRows,
     masks: dict[str, np.ndarray],
     schema: Schema,
-    drawn: Binarised | None,
-) -> tuple[float, float, int]:
-    """Writes features and labels; gives the range of all values, and the duplicates of the first rows.
+    binarised: Binarised | None,
+) -> _Summary:
+    """Writes the features and labels of each split, and the mean of the training rows.
 
-    drawn: what held-out rows become.
+    binarised: draws the held-out rows; None: they stay as they are.
     """
+    minimum = np.inf
+    maximum = -np.inf
+    train_sum = np.zeros(schema.n_features)
+    n_compared = 0
+    hashes: set[int] = set()
     writers: dict[str, Writer] = {}
-    low, high, seen, looked, total = np.inf, -np.inf, set(), 0, np.zeros(schema.n_features)
-    with ExitStack() as files:
+    with ExitStack() as open_files:
         for first, batch in rows:
             features = encode(schema, batch, first)
-            low, high = min(low, float(features.min())), max(high, float(features.max()))
+            minimum = min(minimum, float(features.min()))
+            maximum = max(maximum, float(features.max()))
+            if n_compared < COMPARED_ROWS:
+                hashes.update(hash(row.tobytes()) for row in features)
+                n_compared += len(features)
+            if not writers:
+                writers = _open_writers(folder, masks, features, open_files)
             for split, mask in masks.items():
-                if not first:
-                    writer = Writer(
-                        folder / f"{split}.npy",
-                        features.dtype,
-                        (int(mask.sum()), schema.n_features),
-                    )
-                    writers[split] = files.enter_context(closing(writer))
-                chosen = features[mask[first : first + len(batch)]]
-                writers[split].add(drawn(chosen) if drawn and split != "train" else chosen)
-            total += features[masks["train"][first : first + len(batch)]].sum(0, dtype=np.float64)
-            if looked < LOOKED:
-                seen |= {hash(row.tobytes()) for row in features}
-                looked += len(features)
+                split_rows = features[mask[first : first + len(batch)]]
+                if split == "train":
+                    train_sum += split_rows.sum(0, dtype=np.float64)
+                elif binarised is not None:
+                    split_rows = binarised(split_rows)
+                writers[split].add(split_rows)
     for split, mask in masks.items():
         np.save(folder / f"{split}_labels.npy", rows.labels[mask], allow_pickle=False)
-    np.save(
-        folder / "mean.npy", (total / masks["train"].sum()).astype(np.float32), allow_pickle=False
-    )
-    return low, high, looked - len(seen)
+    mean = (train_sum / masks["train"].sum()).astype(np.float32)
+    np.save(folder / "mean.npy", mean, allow_pickle=False)
+    return _Summary(minimum, maximum, n_compared - len(hashes))
+
+
+def _open_writers(
+    folder: Path, masks: dict[str, np.ndarray], features: np.ndarray, open_files: ExitStack
+) -> dict[str, Writer]:
+    """A writer for each split's rows, of the features' type and width. open_files: closes them."""
+    writers = {}
+    for split, mask in masks.items():
+        shape = (int(mask.sum()), features.shape[1])
+        writer = Writer(folder / f"{split}.npy", features.dtype, shape)
+        writers[split] = open_files.enter_context(closing(writer))
+    return writers

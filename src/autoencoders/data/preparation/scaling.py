@@ -12,44 +12,63 @@ class Binarised:
 
     def __init__(self, shift: np.ndarray, scale: np.ndarray, seed: int) -> None:
         """shift, scale: (features,), the scaling."""
-        self.shift, self.scale, self.random = shift, scale, np.random.default_rng([seed, 1])
+        self.shift = shift
+        self.scale = scale
+        self.random = np.random.default_rng([seed, 1])
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """features, result: (rows, features) in raw scale and of the same type."""
-        white = (
-            self.random.random(features.shape, np.float32) < (features - self.shift) / self.scale
-        )
+        probabilities = (features - self.shift) / self.scale
+        white = self.random.random(features.shape, np.float32) < probabilities
         return (self.shift + self.scale * white).astype(features.dtype)
 
 
 def fitted_scaling(
     survey: Survey, schema: Schema, scaling: str, white: float | None
-) -> dict[str, np.ndarray]:
-    """shift and scale, each (features,) float32, of the training rows alone: model scale = (raw - shift) / scale.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shift and scale, each (features,) float32, of the training rows alone.
 
-    Categories stay 0 and 1. pixels: from black to white is 0 to 1, where white is 1, 255, or the brightest training
-    pixel above that. robust: median and interquartile range. Raises DataError where the data has no pixels.
+    Model scale = (raw - shift) / scale. Categories stay 0 and 1. white: value of a white pixel,
+    where it is known. Raises DataError where pixels are to be scaled, but the data has none.
     """
     if scaling == "pixels" and not schema.is_image:
         raise DataError(
             "data.scaling = pixels: needs images; choose minmax, standard, robust, none or auto"
         )
-    low, median, high = survey.quartiles()
-    brightest, black = float(survey.maximum.max(initial=0)), float(survey.minimum.min(initial=0))
-    full = (white or (1.0 if brightest <= 1 else max(255.0, brightest))) - black
-    centre, spread = {
-        "pixels": (np.full_like(low, black), np.full_like(low, full)),
-        "minmax": (survey.minimum, survey.maximum - survey.minimum),
-        "standard": (survey.mean, survey.deviation),
-        "robust": (median, np.where(high > low, high - low, survey.deviation)),
-        "none": (np.zeros_like(low), np.ones_like(low)),
-    }[scaling]
+    centre, spread = _centre_and_spread(survey, scaling, white)
     spread = np.where(spread > np.finfo(np.float32).tiny, spread, 1.0)
-    pairs = list(zip(centre, spread, strict=True))
-    if not schema.is_image:
-        known = dict(zip(survey.numbers, pairs, strict=True))
-        pairs = [
-            known.get(column.name, (0.0, 1.0)) for column in schema.columns for _ in column.features
-        ]
-    shift, scale = np.array(pairs, np.float32).T
-    return {"shift": shift, "scale": scale}
+    if schema.is_image:
+        return centre.astype(np.float32), spread.astype(np.float32)
+    numbers = dict(zip(survey.numbers, zip(centre, spread, strict=True), strict=True))
+    shifts: list[float] = []
+    scales: list[float] = []
+    for column in schema.columns:
+        shift, scale = numbers.get(column.name, (0.0, 1.0))
+        width = len(column.features)
+        shifts += [shift] * width
+        scales += [scale] * width
+    return np.array(shifts, np.float32), np.array(scales, np.float32)
+
+
+def _centre_and_spread(
+    survey: Survey, scaling: str, white: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shift and scale of pixels or of numeric columns, each float64; the scale may be 0.
+
+    pixels: from black to white is 0 to 1, where white is 1, 255, or the brightest training pixel
+    above that. robust: median and interquartile range.
+    """
+    if scaling == "pixels":
+        black = float(survey.minimum.min(initial=0))
+        if not white:
+            brightest = float(survey.maximum.max(initial=0))
+            white = 1.0 if brightest <= 1 else max(255.0, brightest)
+        return np.full_like(survey.minimum, black), np.full_like(survey.minimum, white - black)
+    if scaling == "minmax":
+        return survey.minimum, survey.maximum - survey.minimum
+    if scaling == "standard":
+        return survey.mean, survey.deviation
+    if scaling == "robust":
+        low, median, high = survey.quartiles()
+        return median, np.where(high > low, high - low, survey.deviation)
+    return np.zeros_like(survey.minimum), np.ones_like(survey.minimum)

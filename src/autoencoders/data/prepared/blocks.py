@@ -1,4 +1,7 @@
-"""Rows of a .npy file, read block by block: a memory map that is read all over becomes resident as a whole."""
+"""Rows of a .npy file, read block by block with plain reads.
+
+A memory map would end up in RAM entirely once every page has been touched.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,14 @@ import numpy as np
 from autoencoders.core.errors import DataError
 
 BLOCK_BYTES = 2**23
+NOT_READABLE = (  # the errors of numpy's parser
+    ValueError,
+    OSError,
+    TypeError,
+    OverflowError,
+    EOFError,
+    TokenError,
+)
 
 
 class Blocks:
@@ -22,40 +33,39 @@ class Blocks:
             mapped = np.lib.format.open_memmap(path, mode="r")  # never pickle
         except FileNotFoundError as error:
             raise DataError(f"{path}: no such file; `dvc repro` makes it") from error
-        except (
-            ValueError,
-            OSError,
-            TypeError,
-            OverflowError,
-            EOFError,
-            TokenError,
-        ) as error:  # of numpy's parser
+        except NOT_READABLE as error:
             raise DataError(f"{path}: not a readable .npy array ({error})") from error
         if mapped.ndim == 0:
             raise DataError(f"{path}: not an array of rows")
         if mapped.nbytes == 0:
             raise DataError(f"{path}: zero rows, or rows without values")
-        self.dtype, self.shape, self.offset = mapped.dtype, mapped.shape, mapped.offset
+        self.dtype = mapped.dtype
+        self.shape = mapped.shape
+        self.offset = mapped.offset  # bytes before the first value
         self.row = np.dtype((mapped.dtype, mapped.shape[1:]))
-        self.row_bytes, self.by_rows = self.row.itemsize, bool(mapped.flags.c_contiguous)
+        self.row_bytes = self.row.itemsize
+        self.by_rows = bool(mapped.flags.c_contiguous)  # else column after column
 
     def __len__(self) -> int:
         return int(self.shape[0])
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows from start up to stop, as a new array."""
-        if not self.by_rows:  # column after column: a row is spread over the whole file
-            return np.array(np.lib.format.open_memmap(self.path, mode="r")[start:stop])
-        rows = min(len(self) if stop is None else stop, len(self)) - start
-        return np.fromfile(self.path, self.row, rows, offset=self.offset + start * self.row_bytes)
+        if not self.by_rows:  # a row is spread over the whole file
+            return np.array(self.mapped()[start:stop])
+        end = len(self)
+        if stop is not None:
+            end = min(stop, end)
+        offset = self.offset + start * self.row_bytes
+        return np.fromfile(self.path, self.row, end - start, offset=offset)
 
     def mapped(self) -> np.ndarray:
-        """All rows, in memory as far as they are read."""
+        """All rows as a memory map: in memory as far as they are read."""
         return np.asarray(np.lib.format.open_memmap(self.path, mode="r"))
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """All rows, some megabytes at a time."""
-        size = max(1, BLOCK_BYTES // self.row_bytes)
+        size = self._rows_per_block()
         for start in range(0, len(self), size):
             yield self.read(start, start + size)
 
@@ -63,19 +73,27 @@ class Blocks:
         """The rows with these numbers, which rise."""
         if len(indices) == len(self):
             return self.read()
-        taken, n = np.empty((len(indices), *self.shape[1:]), self.dtype), 0
+        rows = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        n = 0
         for part in self.parts(indices):
-            taken[n : n + len(part)] = part
+            rows[n : n + len(part)] = part
             n += len(part)
-        return taken
+        return rows
 
     def parts(self, indices: np.ndarray) -> Iterator[np.ndarray]:
-        """The rows with these numbers, which rise, some megabytes at a time; other blocks are not read."""
-        size = max(1, BLOCK_BYTES // self.row_bytes)
+        """The rows with these numbers, which rise, some megabytes at a time.
+
+        Blocks without such rows are not read.
+        """
+        size = self._rows_per_block()
         starts = np.unique(indices // size) * size
         for start in starts.tolist():
             first, last = np.searchsorted(indices, [start, start + size])
-            yield self.read(start, start + size)[indices[first:last] - start]
+            block = self.read(start, start + size)
+            yield block[indices[first:last] - start]
+
+    def _rows_per_block(self) -> int:
+        return max(1, BLOCK_BYTES // self.row_bytes)
 
 
 class Writer:
@@ -83,7 +101,8 @@ class Writer:
 
     def __init__(self, path: Path, dtype: Any, shape: tuple[int, ...]) -> None:
         """shape: of the whole array, known beforehand."""
-        self.file, self.dtype = path.open("wb"), np.dtype(dtype)
+        self.file = path.open("wb")
+        self.dtype = np.dtype(dtype)
         header = {
             "descr": np.lib.format.dtype_to_descr(self.dtype),
             "fortran_order": False,

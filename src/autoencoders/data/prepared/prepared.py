@@ -1,4 +1,4 @@
-"""`data/prepared`: features split into training, validation and test rows, their scaling, their description."""
+"""`data/prepared`: training, validation and test rows, their scaling, their description."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -50,7 +50,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The arrays of `data/prepared`: rows in raw scale (n, features), read in blocks; labels (n,)."""
+    """The arrays of `data/prepared`: raw-scale rows (n, features), read in blocks; labels (n,)."""
 
     description: Description
     rows: dict[str, Blocks]
@@ -60,18 +60,21 @@ class Prepared:
     mean: np.ndarray  # (features,), float32: of the training rows, raw scale
 
     def chosen(self, split: str, most: int | None = None, room: int = 0) -> np.ndarray:
-        """Numbers of the rows that `sample` gives, in order. room: rows that fit in memory, else those of `sample`."""
-        n, room = len(self.rows[split]), room or SAMPLE_VALUES // self.description.schema.n_features
+        """Numbers of the rows that `sample` gives, in order; always the same.
+
+        most: rows, at most; None: all. room: rows that fit in memory; 0: those of `sample`.
+        """
+        n = len(self.rows[split])
+        room = room or SAMPLE_VALUES // self.description.schema.n_features
         size = min(n, room, most or n)
-        return (
-            np.arange(n)
-            if size == n
-            else np.sort(np.random.default_rng(0).choice(n, size, replace=False))
-        )
+        if size == n:
+            return np.arange(n)
+        return np.sort(np.random.default_rng(0).choice(n, size, replace=False))
 
     def sample(self, split: str, most: int | None = None) -> np.ndarray:
-        """float32 raw rows of a split: all that fit in memory, else a sample that is always the same."""
-        return np.asarray(self.rows[split].take(self.chosen(split, most)), np.float32)
+        """Raw rows of a split, float32: all if they fit in memory, else always the same sample."""
+        rows = self.rows[split].take(self.chosen(split, most))
+        return np.asarray(rows, np.float32)
 
     def scaled(self, raw: np.ndarray) -> np.ndarray:
         """Raw rows in model scale, float32."""
@@ -80,11 +83,10 @@ class Prepared:
     def clean(self, split: str, most: int | None = None) -> np.ndarray:
         """`sample` without the rows whose label says that they are anomalies."""
         rows = self.sample(split, most)
-        return (
-            rows[self.labels[split][self.chosen(split, most)] == 0]
-            if self.description.anomaly_labels
-            else rows
-        )
+        if not self.description.anomaly_labels:
+            return rows
+        labels = self.labels[split][self.chosen(split, most)]
+        return rows[labels == 0]
 
 
 def content_sha256(folder: Path) -> str:
@@ -93,42 +95,42 @@ def content_sha256(folder: Path) -> str:
 
 
 def split_sha256(folder: Path, schema: Schema) -> str:
-    """The hash of which rows, in raw scale, stand in which split: the same where models may be compared on them."""
+    """The hash of each split's rows in raw scale: where it is the same, models may be compared."""
+    arrays = [folder / f"{split}.npy" for split in SPLITS]
     columns = json.dumps(asdict(schema), sort_keys=True)
-    return sha256(
-        tree_sha256(*(folder / f"{split}.npy" for split in SPLITS)).encode(), columns.encode()
-    )
+    return sha256(tree_sha256(*arrays).encode(), columns.encode())
 
 
 def load_description(folder: Path) -> Description:
-    """prepared.json. Raises DataError."""
+    """Reads prepared.json of a folder. Raises DataError."""
     path = folder / "prepared.json"
     try:
         return TypeAdapter(Description).validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; `dvc repro preprocess` makes it") from error
     except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors()
-        )
-        raise DataError(f"{path}: not what preprocess wrote ({found}); {AGAIN}") from error
+        problems = []
+        for details in error.errors():
+            key = ".".join(map(str, details["loc"]))
+            problems.append(f"{key}: {details['msg']}".lstrip(": "))
+        raise DataError(
+            f"{path}: not what preprocess wrote ({'; '.join(problems)}); {AGAIN}"
+        ) from error
 
 
 def load_prepared(folder: Path) -> Prepared:
-    """The arrays that `prepare` wrote. Raises DataError."""
+    """Opens the arrays that `prepare` wrote into a folder. Raises DataError."""
     description = load_description(folder)
-    n, sizes = (
-        description.schema.n_features,
-        {split: description.rows.get(split, 0) for split in SPLITS},
-    )
-    rows = {split: _array(folder / f"{split}.npy", (size, n)) for split, size in sizes.items()}
-    labels = {
-        split: _array(folder / f"{split}_labels.npy", (size,)).mapped()
-        for split, size in sizes.items()
-    }
-    shift, scale, mean = (
-        _array(folder / f"{name}.npy", (n,)).read() for name in ("shift", "scale", "mean")
-    )
+    n_features = description.schema.n_features
+    rows = {}
+    labels = {}
+    for split in SPLITS:
+        n = description.rows.get(split, 0)
+        rows[split] = _array(folder / f"{split}.npy", (n, n_features))
+        labels[split] = _array(folder / f"{split}_labels.npy", (n,)).mapped()
+    shift = _array(folder / "shift.npy", (n_features,)).read()
+    scale = _array(folder / "scale.npy", (n_features,)).read()
+    mean = _array(folder / "mean.npy", (n_features,)).read()
     if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
         raise DataError(f"{folder}: shift or scale can't be used; {AGAIN}")
     return Prepared(description, rows, labels, shift, scale, mean)
@@ -141,6 +143,8 @@ def _array(path: Path, shape: tuple[int, ...]) -> Blocks:
     except DataError as error:
         raise DataError(f"{error}; {AGAIN}") from error
     if array.shape != shape or array.dtype.kind not in "uf":
-        found = f"{array.dtype} of shape {array.shape}, expected numbers of shape {shape}"
-        raise DataError(f"{path}: {found}; {AGAIN}")
+        raise DataError(
+            f"{path}: {array.dtype} of shape {array.shape}, expected numbers of shape {shape}; "
+            f"{AGAIN}"
+        )
     return array

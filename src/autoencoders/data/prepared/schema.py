@@ -1,6 +1,7 @@
-"""What a row of the data is: an image, or named columns of numbers and categories; raw rows to features and back.
+"""The schema of a row: an image, or named columns of numbers and categories.
 
-Raw rows are checked column by column; types and text are Arrow's work.
+It turns raw rows into features and back. Raw rows are checked column by column; types and text are
+Arrow's work.
 """
 
 from collections.abc import Sequence
@@ -16,17 +17,19 @@ from autoencoders.core.errors import DataError
 
 OTHER = "other"  # the place of categories that the training rows don't hold
 SHOWN = 5  # rows or columns that a message names
-LARGEST = (
-    2.0**60
-)  # of a value: squares of larger ones, and their sums, leave the range of 32-bit numbers
-Rows: TypeAlias = (
-    pa.Table | np.ndarray
-)  # raw rows: columns by name, or (rows, ...) in the columns' order
+# of a value: squares of larger ones, and their sums, leave the range of 32-bit numbers
+LARGEST = 2.0**60
+NUMERIC_KINDS = "buif"  # numpy's: logical values, whole numbers without and with sign, fractions
+# raw rows: columns by name, or (rows, ...) in the columns' order
+Rows: TypeAlias = pa.Table | np.ndarray
 
 
 @dataclass(frozen=True)
 class Column:
-    """A raw column: a number is one feature, a category is one a value and one for all others, a constant none."""
+    """A raw column.
+
+    A number is one feature, a category is one a value and one for all others, a constant none.
+    """
 
     name: str
     categories: tuple[str, ...] | None = None  # None: a number
@@ -38,19 +41,19 @@ class Column:
         """Names of the column's features."""
         if self.constant is not None:
             return []
-        values = () if self.categories is None else (*self.categories, OTHER)
-        return [f"{self.name}={value}" for value in values] or [self.name]
+        if self.categories is None:
+            return [self.name]
+        return [f"{self.name}={value}" for value in (*self.categories, OTHER)]
 
 
 @dataclass(frozen=True)
 class Schema:
-    """A row: an image of a shape (rows, columns and, where there are several, channels), or columns."""
+    """A row: an image of a shape (height, width) or (height, width, channels), or columns."""
 
     shape: tuple[int, ...] = ()
     columns: tuple[Column, ...] = ()
-    __pydantic_config__: ClassVar = ConfigDict(
-        extra="forbid"
-    )  # of what is read from JSON, as everything below
+    # of what is read from JSON, here and in the columns
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     @property
     def is_image(self) -> bool:
@@ -67,42 +70,48 @@ class Schema:
     @property
     def n_features(self) -> int:
         """Numbers that a model sees of a row."""
-        return (
-            int(np.prod(self.shape))
-            if self.is_image
-            else sum(len(column.features) for column in self.columns)
-        )
+        if self.is_image:
+            return int(np.prod(self.shape))
+        return sum(len(column.features) for column in self.columns)
 
     def decode(self, features: np.ndarray) -> Any:
-        """Raw-scale rows of features (rows, features): images as (rows, features); of columns, a mapping by name."""
+        """Raw-scale rows of features (rows, features): of columns, a mapping by name.
+
+        Images stay (rows, features).
+        """
         if self.is_image:
             return features
-        parts, start = {}, 0
+        parts = {}
+        start = 0
         for column in self.columns:
-            values = features[:, start : start + len(column.features)]
-            start += values.shape[1]
+            width = len(column.features)
+            values = features[:, start : start + width]
+            start += width
             if column.constant is not None:
                 parts[column.name] = np.full(len(features), column.constant)
             elif column.categories is not None:
-                parts[column.name] = np.array([*column.categories, OTHER])[values.argmax(1)]
+                names = np.array([*column.categories, OTHER])
+                parts[column.name] = names[values.argmax(1)]
             else:
                 parts[column.name] = values[:, 0]
         return parts
 
     def by_column(self, values: np.ndarray) -> tuple[list[str], np.ndarray]:
-        """Values of features (rows, features) summed over each column's features, and the columns' names."""
-        used = [column for column in self.columns if column.features]
-        if self.is_image or not used:
+        """The columns' names, and values (rows, features) summed over each column's features."""
+        columns = [column for column in self.columns if column.features]
+        if self.is_image or not columns:
             return self.features, values
-        starts = np.cumsum([0, *(len(column.features) for column in used)])[:-1]
-        return [column.name for column in used], np.add.reduceat(values, starts, axis=1)
+        widths = [len(column.features) for column in columns]
+        starts = np.cumsum([0, *widths[:-1]])
+        return [column.name for column in columns], np.add.reduceat(values, starts, axis=1)
 
 
 def some(names: Sequence[str], shown: int = SHOWN) -> str:
     """The first of the names, and how many more there are."""
-    return ", ".join(names[:shown]) + (
-        f" and {len(names) - shown} more" if len(names) > shown else ""
-    )
+    listed = ", ".join(names[:shown])
+    if len(names) > shown:
+        listed += f" and {len(names) - shown} more"
+    return listed
 
 
 def is_number(text: str) -> bool:
@@ -122,59 +131,64 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
     """
     if schema.is_image or isinstance(rows, np.ndarray):
         return _encode_array(schema, np.asarray(rows), first)
-    used = [column for column in schema.columns if column.constant is None]
-    if missing := [column.name for column in used if column.name not in rows.column_names]:
+    columns = [column for column in schema.columns if column.constant is None]
+    absent = [column.name for column in columns if column.name not in rows.column_names]
+    if absent:
+        expected = some([column.name for column in columns], 50)
+        raise DataError(f"missing columns: {some(absent)}; expected {expected}")
+    values = []
+    without_values = []
+    for column in columns:
+        column_values = typed(rows, column.name, first, text=column.categories is not None)
+        values.append(column_values)
+        if column_values.null_count and column.fill is None:
+            empty_rows = _empty_rows(column_values, first)
+            without_values.append(f"{column.name} ({column_values.null_count}: {empty_rows})")
+    if without_values:
         raise DataError(
-            f"missing columns: {some(missing)}; expected {some([column.name for column in used], 50)}"
+            f"missing values in columns {some(without_values)}; fill them in, or train with "
+            "data.missing: impute"
         )
-    values = {
-        column: typed(rows, column.name, first, text=column.categories is not None)
-        for column in used
-    }
-    empty = [
-        f"{c.name} ({v.null_count}: {_rows(v, first)})"
-        for c, v in values.items()
-        if v.null_count and c.fill is None
-    ]
-    if empty:
-        raise DataError(
-            f"missing values in columns {some(empty)}; fill them in, or train with data.missing: impute"
-        )
-    return np.concatenate(
-        [_encoded(column, column_values, first) for column, column_values in values.items()], axis=1
-    )
+    parts = []
+    for column, column_values in zip(columns, values, strict=True):
+        parts.append(_encoded(column, column_values, first))
+    return np.concatenate(parts, axis=1)
 
 
 def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> np.ndarray:
-    """Of an array in the columns' order, or of images, flat or not."""
+    """Features of an array in the columns' order, or of images, flat or not. Raises DataError."""
     shape = schema.shape or (len(schema.columns),)
-    if rows.shape[1:] not in (shape, (int(np.prod(shape)),), (*schema.shape, 1)):
+    flat_shape = (int(np.prod(shape)),)
+    if rows.shape[1:] not in (shape, flat_shape, (*schema.shape, 1)):
         raise DataError(f"rows of shape {rows.shape[1:]}, expected {shape}")
-    if rows.dtype.kind not in "buif":
+    if rows.dtype.kind not in NUMERIC_KINDS:
         raise DataError(f"values of type {rows.dtype}, expected numbers")
     if schema.is_image:
-        return (
-            rows.reshape(len(rows), schema.n_features)
-            if rows.dtype == np.uint8
-            else _float32(schema, rows, first)
-        )
+        if rows.dtype == np.uint8:
+            return rows.reshape(len(rows), schema.n_features)
+        return _float32(schema, rows, first)
     if any(column.categories is not None or column.fill is not None for column in schema.columns):
         names = [column.name for column in schema.columns]
-        return encode(schema, pa.table(list(rows.T.astype(np.float64)), names=names), first)
-    kept = np.array([column.constant is None for column in schema.columns])
-    return _float32(schema, rows[:, kept], first)
+        table = pa.table(list(rows.T.astype(np.float64)), names=names)
+        return encode(schema, table, first)
+    is_feature = np.array([column.constant is None for column in schema.columns])
+    return _float32(schema, rows[:, is_feature], first)
 
 
 def _encoded(column: Column, values: pa.Array, first: int) -> np.ndarray:
-    """Features (rows, width) of one column, missing values filled."""
-    values = pc.fill_null(values, column.fill) if values.null_count else values
+    """Features (rows, width) of one column, missing values filled.
+
+    Raises DataError where a number is out of range.
+    """
+    if values.null_count:
+        values = pc.fill_null(values, column.fill)
     if column.categories is None:
-        return _float32(
-            Schema((), (column,)), values.to_numpy(zero_copy_only=False)[:, None], first
-        )
-    found = pc.index_in(values, pa.array(column.categories, pa.string()))
-    places = pc.fill_null(found, len(column.categories)).to_numpy(zero_copy_only=False)
-    return np.eye(len(column.categories) + 1, dtype=np.float32)[places]
+        numbers = values.to_numpy(zero_copy_only=False)
+        return _float32(Schema((), (column,)), numbers, first)
+    n = len(column.categories)
+    positions = pc.index_in(values, pa.array(column.categories, pa.string()))
+    positions = pc.fill_null(positions, n).to_numpy(zero_copy_only=False)
+    return np.eye(n + 1, dtype=np.float32)[positions]
 
 
 def typed(rows: pa.Table, name: str, first: int, *, text: bool) -> pa.Array:
@@ -182,34 +196,40 @@ def typed(rows: pa.Table, name: str, first: int, *, text: bool) -> pa.Array:
 
     first: number of the first row. Raises DataError, which names the rows that hold something else.
     """
-    values, kind = rows[name].combine_chunks(), pa.string() if text else pa.float64()
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
+    column = rows[name].combine_chunks()
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     try:
-        found = pc.cast(values, kind, safe=text)
+        if text:
+            values = pc.cast(column, pa.string())
+            is_missing = pc.equal(values, "")
+        else:
+            values = pc.cast(column, pa.float64(), safe=False)
+            is_missing = pc.is_nan(values)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        where, wanted = f"rows {first + 1} to {first + len(values)}", "text" if text else "numbers"
-        raise DataError(f"column {name}, {where}: not {wanted} ({error})") from None
-    return pc.if_else(pc.equal(found, "") if text else pc.is_nan(found), None, found)
+        expected = "text" if text else "numbers"
+        raise DataError(
+            f"column {name}, rows {first + 1} to {first + len(column)}: not {expected} ({error})"
+        ) from None
+    return pc.if_else(is_missing, None, values)
 
 
 def _float32(schema: Schema, values: np.ndarray, first: int) -> np.ndarray:
+    """Numbers as features (rows, features). Raises DataError where one is NaN or too large."""
     values = values.reshape(len(values), schema.n_features)
-    bad = ~(np.abs(values, dtype=np.float64) <= LARGEST)  # NaN too
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        found = f"row {first + row + 1}, {schema.features[column]}: {values[row, column]}"
+    is_in_range = np.abs(values, dtype=np.float64) <= LARGEST  # not of NaN
+    if not is_in_range.all():
+        row, column = np.argwhere(~is_in_range)[0]
+        n_others = int((~is_in_range).sum()) - 1
         raise DataError(
-            f"{found} is not finite or beyond {LARGEST:g}, as are {int(bad.sum()) - 1} others"
+            f"row {first + row + 1}, {schema.features[column]}: {values[row, column]} is not "
+            f"finite or beyond {LARGEST:g}, as are {n_others} others"
         )
     return values.astype(np.float32)
 
 
-def _rows(values: pa.Array, first: int) -> str:
-    """The rows without a value, counted from 1."""
-    return "row " + some(
-        [
-            str(first + i + 1)
-            for i in np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))
-        ]
-    )
+def _empty_rows(values: pa.Array, first: int) -> str:
+    """The rows without a value, counted from 1. first: number of the first row."""
+    is_empty = values.is_null().to_numpy(zero_copy_only=False)
+    numbers = [str(first + i + 1) for i in np.flatnonzero(is_empty)]
+    return f"row {some(numbers)}"

@@ -7,42 +7,74 @@ from typing import Any
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.blocks import Blocks
-from autoencoders.data.prepared.schema import Rows
+from autoencoders.data.prepared.schema import NUMERIC_KINDS, Rows
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.reader import Reader
 
 CHANNELS = (1, 3, 4)  # that a picture can show
 
 
-def array_reader(path: Path, labels: Path | None = None) -> Reader:
-    """Arrays of numbers: (rows, columns), or images (rows, height, width) and (rows, height, width, channels)."""
-    rows, given = Blocks(path), Blocks(labels) if labels else None
-    if len(rows.shape) > 4 or rows.dtype.kind not in "buif":
-        raise DataError(
-            f"{path}: {rows.dtype} of shape {rows.shape}, expected numbers, a row first"
-        )
-    if len(rows.shape) == 4 and rows.shape[3] not in CHANNELS:
-        told = f"{path}: images of shape {rows.shape[1:]}, expected (height, width, channels) with 1, 3 or 4 channels"
-        first = (
-            "; move the channels to the end: numpy.moveaxis(rows, 1, -1)"
-            if rows.shape[1] in CHANNELS
-            else ""
-        )
-        raise DataError(told + (first or "; other rows can be given flat, as (rows, values)"))
-    if given and (given.shape != rows.shape[:1] or given.dtype.kind in "Vc"):
-        found = f"the labels in {labels} are {given.dtype} of shape {given.shape}"
-        raise DataError(f"{path}: {len(rows)} rows, but {found}")
-    size = max(1, reader.BATCH_BYTES // rows.row_bytes)
+def array_reader(path: Path, labels_path: Path | None = None) -> Reader:
+    """A reader of arrays of numbers. Raises DataError.
+
+    Shapes: (rows, columns), or images (rows, height, width) and (rows, height, width, channels).
+    """
+    rows = Blocks(path)
+    labels = Blocks(labels_path) if labels_path else None
+    _check_rows(rows)
+    if labels is not None:
+        _check_labels(labels, rows)
+    image_shape = _image_shape(rows.shape)
+    n_columns = math.prod(rows.shape[1:])
+    row_shape = image_shape or (n_columns,)
+    rows_per_batch = max(1, reader.BATCH_BYTES // rows.row_bytes)
 
     def batches() -> Iterator[tuple[Rows, Any]]:
-        for start in range(0, len(rows), size):
-            part = rows.read(start, start + size)
-            yield (
-                part.reshape(len(part), *(shape or (-1,))),
-                given and given.read(start, start + size),
-            )
+        for start in range(0, len(rows), rows_per_batch):
+            stop = start + rows_per_batch
+            part = rows.read(start, stop)
+            part_labels = None
+            if labels is not None:
+                part_labels = labels.read(start, stop)
+            yield part.reshape(len(part), *row_shape), part_labels
 
-    shape = rows.shape[1 : 3 if rows.shape[3:] == (1,) else None] if len(rows.shape) > 2 else ()
-    return Reader(
-        batches, shape, [] if shape else [f"x{i}" for i in range(math.prod(rows.shape[1:]))]
-    )
+    if image_shape:
+        return Reader(batches, image_shape)
+    return Reader(batches, names=[f"x{i}" for i in range(n_columns)])
+
+
+def _check_rows(rows: Blocks) -> None:
+    """Raises DataError where an array holds no numbers, or images that no picture shows."""
+    if len(rows.shape) > 4 or rows.dtype.kind not in NUMERIC_KINDS:
+        raise DataError(
+            f"{rows.path}: {rows.dtype} of shape {rows.shape}, expected numbers, a row first"
+        )
+    if len(rows.shape) == 4 and rows.shape[3] not in CHANNELS:
+        advice = "other rows can be given flat, as (rows, values)"
+        if rows.shape[1] in CHANNELS:
+            advice = "move the channels to the end: numpy.moveaxis(rows, 1, -1)"
+        raise DataError(
+            f"{rows.path}: images of shape {rows.shape[1:]}, expected (height, width, channels) "
+            f"with 1, 3 or 4 channels; {advice}"
+        )
+
+
+def _check_labels(labels: Blocks, rows: Blocks) -> None:
+    """Raises DataError where labels are not one plain value a row."""
+    if labels.shape != rows.shape[:1] or labels.dtype.kind in "Vc":  # structures, complex numbers
+        raise DataError(
+            f"{rows.path}: {len(rows)} rows, but the labels in {labels.path} are {labels.dtype} of "
+            f"shape {labels.shape}"
+        )
+
+
+def _image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of one image in an array of this shape, empty for columns.
+
+    A single channel is no axis.
+    """
+    if len(shape) < 3:
+        return ()
+    if shape[3:] == (1,):
+        return shape[1:3]
+    return shape[1:]

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,82 +14,129 @@ from autoencoders.data.prepared.schema import Rows
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.reader import Reader
 
-OWN_SIDE, RESIZED_SIDE = (
-    64,
-    32,
-)  # pixels: sides up to which images keep their size, and the side of the others
+OWN_SIDE = 64  # pixels: sides up to which images that are all of one size keep it
+RESIZED_SIDE = 32  # pixels: the sides of the others
 GREY = ("1", "L", "LA")  # modes of images with 8 bits a pixel and no colour
+DOCUMENTS = {".pdf", ".ps", ".eps"}  # that Pillow opens as images
 
 
 def image_reader(files: list[Path], side: int | str, like: tuple[int, ...], folder: Path) -> Reader:
-    """Image files, grey unless one of them has colour, brought to one size; a sub-folder's name is the label."""
-    shape, told = (like, list[str]()) if like else _common_shape(files, side)
-    size = max(1, reader.BATCH_BYTES // math.prod(shape))
-    flat = any(file.parent == folder for file in files)
+    """A reader of image files, brought to one size, grey unless one has colour. Raises DataError.
+
+    side: pixels, or auto. like: the shape that a model waits for, else empty. A sub-folder's name
+    is the label of all images below it; there are no labels where an image lies beside sub-folders.
+    """
+    shape = like
+    notes: list[str] = []
+    if not shape:
+        shape, notes = _common_shape(files, side)
+    files_per_batch = max(1, reader.BATCH_BYTES // math.prod(shape))
+    has_labels = all(file.parent != folder for file in files)
 
     def batches() -> Iterator[tuple[Rows, Any]]:
-        for start in range(0, len(files), size):
-            part = files[start : start + size]
-            labels = None if flat else [file.relative_to(folder).parts[0] for file in part]
-            yield np.stack([_decoded(file, shape) for file in part]), labels
+        for start in range(0, len(files), files_per_batch):
+            part = files[start : start + files_per_batch]
+            images = np.stack([_decoded(file, shape) for file in part])
+            labels = None
+            if has_labels:
+                labels = [file.relative_to(folder).parts[0] for file in part]
+            yield images, labels
 
-    return Reader(batches, shape, told=told)
+    return Reader(batches, shape, notes=notes)
 
 
 def _common_shape(files: list[Path], side: int | str) -> tuple[tuple[int, ...], list[str]]:
-    """The shape that all images are brought to, and what the user should know of it."""
-    sizes: Counter[tuple[int, int]] = Counter()
-    modes = dict[str, Path]()
+    """The shape that all images are brought to, and a note if some are resized.
+
+    Raises DataError.
+    """
+    sizes: set[tuple[int, int]] = set()  # (height, width)
+    modes: dict[str, Path] = {}  # the first file of each mode
     for file in files:
         with _opened(file) as image:
-            sizes[image.size[1], image.size[0]] += 1
+            width, height = image.size
+            sizes.add((height, width))
             modes.setdefault(image.mode, file)
-    colour = any(mode not in GREY and not _deep(mode) for mode in modes)
-    if len({_deep(mode) for mode in modes}) > 1:
-        one, other = (
-            next(file for mode, file in modes.items() if _deep(mode) is deep)
-            for deep in (True, False)
+    _check_depths(modes)
+    size = _common_size(sizes, side)
+    notes = []
+    if sizes != {size}:
+        notes.append(
+            f"images of {len(sizes)} sizes are resized to {size[0]} x {size[1]} (data.image_side)"
         )
+    has_colour = any(mode not in GREY and not _is_deep(mode) for mode in modes)
+    if has_colour:
+        return (*size, 3), notes
+    return size, notes
+
+
+def _check_depths(modes: dict[str, Path]) -> None:
+    """Raises DataError where some images have 8 bits a pixel and others more.
+
+    modes: a file of each.
+    """
+    deep = [file for mode, file in modes.items() if _is_deep(mode)]
+    shallow = [file for mode, file in modes.items() if not _is_deep(mode)]
+    if deep and shallow:
         raise DataError(
-            f"{one} holds more than 8 bits a pixel, {other} does not: they have no common scale; save all alike"
+            f"{deep[0]} holds more than 8 bits a pixel, {shallow[0]} does not: "
+            "they have no common scale; save all alike"
         )
-    fits = len(sizes) == 1 and max(next(iter(sizes))) <= OWN_SIDE
-    size = (
-        (int(side),) * 2 if side != "auto" else next(iter(sizes)) if fits else (RESIZED_SIDE,) * 2
-    )
-    told = f"images of {len(sizes)} sizes are resized to {size[0]} x {size[1]} (data.image_side)"
-    return (*size, 3) if colour else size, [told] if set(sizes) != {size} else []
+
+
+def _common_size(sizes: set[tuple[int, int]], side: int | str) -> tuple[int, int]:
+    """Height and width that images of these sizes are brought to. side: pixels, or auto."""
+    if side != "auto":
+        return int(side), int(side)
+    if len(sizes) == 1:
+        (size,) = sizes
+        if max(size) <= OWN_SIDE:
+            return size
+    return RESIZED_SIDE, RESIZED_SIDE
 
 
 def _decoded(file: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """The image in this shape: uint8; of 16 bits and more, the file's own numbers, of which few may use all bits."""
+    """The image in this shape, uint8. Raises DataError.
+
+    An image of 16 bits and more keeps the file's own numbers, of which few may use all bits.
+    """
+    height, width = shape[:2]
     with _opened(file) as image:
         if image.mode == "F":
             raise DataError(
-                f"{file}: floating-point pixels, of unknown range; save it with 8 or 16 bits, or as .npy"
+                f"{file}: floating-point pixels, of unknown range; "
+                "save it with 8 or 16 bits, or as .npy"
             )
-        image = image.convert(
-            "I" if _deep(image.mode) and len(shape) == 2 else "RGB" if len(shape) == 3 else "L"
-        )
-        resized = np.asarray(image if image.size[::-1] == shape[:2] else image.resize(shape[1::-1]))
-        return resized if resized.dtype == np.uint8 else np.clip(resized, *image.getextrema())
+        if len(shape) == 3:
+            image = image.convert("RGB")
+        elif _is_deep(image.mode):
+            image = image.convert("I")
+        else:
+            image = image.convert("L")
+        resized = image
+        if image.size != (width, height):
+            resized = image.resize((width, height))
+        pixels = np.asarray(resized)
+        if pixels.dtype == np.uint8:
+            return pixels
+        darkest, brightest = image.getextrema()
+        return np.clip(pixels, darkest, brightest)  # resizing may leave their range
 
 
-def _deep(mode: str) -> bool:
+def _is_deep(mode: str) -> bool:
     """Whether images of this mode have one number a pixel, of more than 8 bits."""
     return mode.startswith("I")
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Any]:
-    """The image in a file. Raises DataError where there is none, where it is damaged, or too large to be decoded."""
+    """The image in a file. Raises DataError where it is none, damaged, or too large to decode."""
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error", Image.DecompressionBombWarning
-            )  # before anything is decoded
+            # raised before anything is decoded
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file) as image:
                 yield image
     except (
@@ -109,8 +155,8 @@ def image_suffixes() -> set[str]:
     from PIL import Image
 
     Image.init()
-    return {suffix for suffix, name in Image.EXTENSION.items() if name in Image.OPEN} - {
-        ".pdf",
-        ".ps",
-        ".eps",
-    }
+    suffixes = set()
+    for suffix, image_format in Image.EXTENSION.items():
+        if image_format in Image.OPEN:
+            suffixes.add(suffix)
+    return suffixes - DOCUMENTS

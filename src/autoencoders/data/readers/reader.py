@@ -16,22 +16,25 @@ BATCH_BYTES = 2**23
 
 @dataclass(frozen=True)
 class Reader:
-    """Rows of a source, in order, as often as asked."""
+    """Rows of a source, in order, as often as asked.
 
-    batches: Callable[
-        [], Iterator[tuple[Rows, Any]]
-    ]  # raw rows, and labels that are no column. Raises DataError
-    shape: tuple[int, ...] = ()  # of one image; nothing for columns
+    batches: gives raw rows (rows, ...), and labels (rows,) that are no column, or None. Raises
+    DataError.
+    """
+
+    batches: Callable[[], Iterator[tuple[Rows, Any]]]
+    shape: tuple[int, ...] = ()  # of one image; empty for columns
     names: list[str] = field(default_factory=list)  # of the columns
-    named: bool = False  # by the source itself
-    dates: list[str] = field(default_factory=list)  # columns of times, which are no features
-    told: list[str] = field(default_factory=list)  # what the user should know of the reading
+    has_names: bool = False  # whether the source itself names its columns
+    date_columns: list[str] = field(default_factory=list)  # columns of times, which are no features
+    notes: list[str] = field(default_factory=list)  # for the user: what was left out or resized
 
 
 @contextmanager
-def reporting(path: Path) -> Iterator[None]:
-    """Turns what Arrow says of a file into a DataError."""
+def arrow_errors(path: Path) -> Iterator[None]:
+    """Turns Arrow's errors about a file into a DataError."""
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {str(error).splitlines()[0]}") from error
+        first_line = str(error).splitlines()[0]
+        raise DataError(f"{path}: {first_line}") from error

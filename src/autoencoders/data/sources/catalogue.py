@@ -12,13 +12,15 @@ MIRRORS = {
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     ),
 }
-ARRAYS = {  # of both data sets: file and shape by the array's name
+# of both data sets: file and shape by the array's name
+ARRAYS = {
     "images": ("train-images-idx3-ubyte.gz", (60_000, 28, 28)),
     "labels": ("train-labels-idx1-ubyte.gz", (60_000,)),
     "test_images": ("t10k-images-idx3-ubyte.gz", (10_000, 28, 28)),
     "test_labels": ("t10k-labels-idx1-ubyte.gz", (10_000,)),
 }
-DIGESTS = {  # in that order. SHA-256 of the decompressed content, or MD5 of the .gz file, as the publisher gives it
+# in that order: SHA-256 of the decompressed content, or the publisher's MD5 of the .gz file
+DIGESTS = {
     "mnist": """
         sha256:ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db
         sha256:65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5
@@ -35,7 +37,7 @@ DIGESTS = {  # in that order. SHA-256 of the decompressed content, or MD5 of the
 
 
 class File(NamedTuple):
-    """One of a data set's four files, and the digest that its canonical content has."""
+    """One of a data set's four files, with the digest of its canonical content."""
 
     name: str
     shape: tuple[int, ...]
@@ -43,7 +45,7 @@ class File(NamedTuple):
 
     @property
     def header(self) -> int:
-        """Bytes before the values: a magic number, and the length of each axis."""
+        """Number of bytes before the values: a magic number, and the length of each axis."""
         return 4 + 4 * len(self.shape)
 
 

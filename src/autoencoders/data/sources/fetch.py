@@ -1,4 +1,4 @@
-"""Data that is fetched: data sets by name, from the first mirror with the canonical content; OpenML's; files by URL."""
+"""Fetches data sets by name, from the first mirror with the canonical content; OpenML's; URLs."""
 
 import gzip
 import hashlib
@@ -31,11 +31,17 @@ def built_in(name: str, files: Path) -> int:
     Gives the number of rows, the last ones, that are the publisher's test split.
     """
     arrays = _digits() if name == "digits" else mnist(name)
+    images = [arrays["images"]]
+    labels = [arrays["labels"]]
+    n_test = 0
+    if "test_images" in arrays:
+        images.append(arrays["test_images"])
+        labels.append(arrays["test_labels"])
+        n_test = len(arrays["test_labels"])
     files.mkdir()
-    for file, part in (("X", "images"), ("y", "labels")):
-        rows = [values for array, values in arrays.items() if array.endswith(part)]
-        np.save(files / f"{file}.npy", np.concatenate(rows), allow_pickle=False)
-    return len(arrays.get("test_labels", ()))
+    np.save(files / "X.npy", np.concatenate(images), allow_pickle=False)
+    np.save(files / "y.npy", np.concatenate(labels), allow_pickle=False)
+    return n_test
 
 
 def _digits() -> dict[str, np.ndarray]:
@@ -47,43 +53,63 @@ def _digits() -> dict[str, np.ndarray]:
 
 
 def openml(number: int, files: Path) -> str:
-    """Fills the folder with a data set of openml.org, a table, and gives its label column's name, if it has one."""
+    """Fills the folder with a data set of openml.org, a table. Raises DataError.
+
+    Gives its label column's name; empty: it has none.
+    """
     from sklearn.datasets import fetch_openml
 
     try:
-        found = fetch_openml(data_id=number, as_frame=True, parser="pandas", cache=False)
+        data_set = fetch_openml(data_id=number, as_frame=True, parser="pandas", cache=False)
     except (OSError, ValueError) as error:
         raise DataError(f"data.openml = {number}: {error}") from error
     files.mkdir()
-    parquet.write_table(
-        pa.Table.from_pandas(found.frame, preserve_index=False), files / "openml.parquet"
-    )
-    return found.target.name if found.target is not None and found.target.ndim == 1 else ""
+    table = pa.Table.from_pandas(data_set.frame, preserve_index=False)
+    parquet.write_table(table, files / "openml.parquet")
+    target = data_set.target
+    if target is None or target.ndim != 1:
+        return ""
+    return str(target.name)
 
 
 def mnist(name: str) -> dict[str, np.ndarray]:
-    """The arrays of MNIST or Fashion-MNIST, images as (rows, 28, 28) uint8. Raises DataError with mirrors' reasons."""
-    mirrors = [*filter(None, [os.environ.get(MIRROR_VARIABLE)]), *MIRRORS[name]]
-    digests = zip(ARRAYS.items(), DIGESTS[name].split(), strict=True)
-    return {array: _first_good(File(*file, digest), mirrors) for (array, file), digest in digests}
+    """The arrays of MNIST or Fashion-MNIST by name, images as (rows, 28, 28) uint8.
+
+    Raises DataError with the reason of each mirror that failed.
+    """
+    mirrors = list(MIRRORS[name])
+    users_mirror = os.environ.get(MIRROR_VARIABLE)
+    if users_mirror:
+        mirrors.insert(0, users_mirror)
+    arrays = {}
+    digests = DIGESTS[name].split()
+    for (array, (file_name, shape)), digest in zip(ARRAYS.items(), digests, strict=True):
+        arrays[array] = _from_first_mirror(File(file_name, shape, digest), mirrors)
+    return arrays
 
 
-def _first_good(file: File, mirrors: list[str]) -> np.ndarray:
+def _from_first_mirror(file: File, mirrors: list[str]) -> np.ndarray:
+    """The array of a file, from the first mirror that has it undamaged.
+
+    Raises DataError with each mirror's reason.
+    """
     reasons = []
     for mirror in mirrors:
         try:
             return parse(file, _read(mirror, file.name))
         except (DataError, OSError) as error:
             reasons.append(f"  {mirror}: {error}")
-    raise DataError(
-        f"{file.name}: no mirror gave it:\n"
-        + "\n".join(reasons)
-        + f"\nSet {MIRROR_VARIABLE} to a folder or URL that "
-        "holds the files, or choose data.name: digits, which needs no download"
-    )
+    lines = [
+        f"{file.name}: no mirror gave it:",
+        *reasons,
+        f"Set {MIRROR_VARIABLE} to a folder or URL that holds the files, "
+        "or choose data.name: digits, which needs no download",
+    ]
+    raise DataError("\n".join(lines))
 
 
 def _read(mirror: str, name: str) -> bytes:
+    """A file's content from a mirror: a URL, or a folder relative to the user's repository."""
     if "://" not in mirror:
         return (repository() / mirror / name).read_bytes()
     with tempfile.TemporaryDirectory() as scratch:
@@ -91,11 +117,12 @@ def _read(mirror: str, name: str) -> bytes:
 
 
 def over_http(url: str, folder: Path) -> Path:
-    """What a URL gives, fetched into a folder. Raises DataError."""
+    """Fetches a URL's file into a folder, by its own name. Raises DataError."""
     pooch.get_logger().setLevel("WARNING")
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
     name = re.split("[?#]", url)[0].rpartition("/")[2]
-    name = name if name.strip(".") else "data"
+    if not name.strip("."):
+        name = "data"
     files = pooch.create(
         folder, "", registry={name: None}, urls={name: url}, retry_if_failed=RETRIES
     )
@@ -106,14 +133,18 @@ def over_http(url: str, folder: Path) -> Path:
 
 
 def parse(file: File, content: bytes) -> np.ndarray:
-    """The array in a downloaded file. Raises DataError where it is damaged, cut short or not the canonical one."""
+    """The array in a downloaded file.
+
+    Raises DataError where it is damaged, cut short or not the canonical one.
+    """
     if content.lstrip()[:1] == b"<":
         raise DataError(f"{file.name}: is a web page, not a gzip file")
     plain = _decompressed(file, content)
     algorithm, _, expected = file.digest.partition(":")
-    hashed = content if algorithm == "md5" else plain
-    if (found := hashlib.new(algorithm, hashed, usedforsecurity=False).hexdigest()) != expected:
-        raise DataError(f"{file.name}: {algorithm} is {found}, expected {expected}")
+    hashed = content if algorithm == "md5" else plain  # an MD5 is the publisher's, of the .gz file
+    digest = hashlib.new(algorithm, hashed, usedforsecurity=False).hexdigest()
+    if digest != expected:
+        raise DataError(f"{file.name}: {algorithm} is {digest}, expected {expected}")
     return np.frombuffer(plain, np.uint8, offset=file.header).reshape(file.shape)
 
 
@@ -127,10 +158,11 @@ def _decompressed(file: File, content: bytes) -> bytes:
             plain = stream.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
-            f"{file.name}: {len(content)} bytes that can't be decompressed ({error}), expected a whole gzip file; "
-            "it is damaged or cut short"
+            f"{file.name}: {len(content)} bytes that can't be decompressed ({error}), "
+            "expected a whole gzip file; it is damaged or cut short"
         ) from error
-    if len(plain) != size:
-        found = f"more than {size}" if len(plain) > size else f"{len(plain)}"
-        raise DataError(f"{file.name}: {found} bytes when decompressed, expected {size}")
+    if len(plain) > size:
+        raise DataError(f"{file.name}: more than {size} bytes when decompressed, expected {size}")
+    if len(plain) < size:
+        raise DataError(f"{file.name}: {len(plain)} bytes when decompressed, expected {size}")
     return plain

@@ -1,0 +1,121 @@
+"""Raw rows: labels and columns that are left out; settings that don't fit the source."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autoencoders.data.prepared.prepared import SPLITS
+from contents import GOOD, ROWS, N, png
+from intake import Intake, columns, csv, numbered, numbers
+
+
+@pytest.mark.parametrize(
+    ("y", "anomaly"), [([0, 1], True), ([1, 2], False), ([0, 1, 2], False), (["0", "1"], True)]
+)
+def test_an_npz_whose_labels_are_0_and_1_means_anomalies_unless_a_setting_says_otherwise(
+    intake: Intake, y: list[Any], anomaly: bool
+):
+    path = intake.source / "a.npz"
+    np.savez(path, X=numbered(60), y=np.resize(y, 60))
+    assert intake.load(path).description.anomaly_labels == anomaly
+    assert not intake.load(path, label_means="class").description.anomaly_labels
+
+
+def test_classes_are_in_order_and_their_names_are_the_users(intake: Intake):
+    values = {"n": list(range(60)), "class": [10, 9, 100] * 20}
+    prepared = intake.load(intake.file("a.csv", csv(values)), label="class")
+    assert prepared.description.labels == ("9", "10", "100")
+    for split in SPLITS:
+        np.testing.assert_array_equal(
+            prepared.labels[split], np.array([1, 0, 2])[np.array(numbers(prepared, split)) % 3]
+        )
+
+
+def test_a_folder_of_images_has_its_sub_folders_as_classes(intake: Intake):
+    for i in range(30):
+        path = intake.source / ("cat", "dog")[i % 2] / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 8), i, np.uint8)).save(path)
+    prepared = intake.load(intake.source)
+    assert prepared.description.labels == ("cat", "dog")
+    for split in SPLITS:
+        np.testing.assert_array_equal(prepared.labels[split], prepared.sample(split)[:, 0] % 2)
+        assert prepared.rows[split].dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "values", [{"label": "y"}, {"ignore": ["x0"]}, {"split": "column:x0"}, {"split": "time:x0"}]
+)
+def test_columns_of_what_has_no_names_can_not_be_named(intake: Intake, values: dict[str, Any]):
+    assert "the source has none with names" in intake.refusal(intake.array("a.npy", ROWS), **values)
+
+
+def test_anomalies_of_a_folder_of_images_are_refused_with_its_classes(intake: Intake):
+    for i in range(20):
+        intake.file(f"images/{('cat', 'dog')[i % 2]}/{i}.png", png(seed=i))
+    message = intake.refusal(intake.source / "images", label_means="anomaly")
+    assert "data.label_means = anomaly: needs labels 0 and 1, found cat, dog" in message
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.npy"])
+def test_a_side_is_refused_where_nothing_is_resized(intake: Intake, name: str):
+    path = (
+        intake.file(name, csv(GOOD))
+        if name == "a.csv"
+        else intake.array(name, np.zeros((40, 6, 6)))
+    )
+    assert intake.refusal(path, image_side=8).startswith(
+        "data.image_side = 8: image files alone are resized"
+    )
+    if name == "a.npy":
+        assert intake.load(path, image_side=6).description.schema.shape == (6, 6)
+
+
+# --- settings that don't fit the table: (values, parts of the message) ---
+
+
+SETTINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "a label that does not exist": (
+        {"label": "class"},
+        ["no column class", "length, width, colour, unit"],
+    ),
+    "an ignored column that does not exist": (
+        {"ignore": ["colour", "color"]},
+        ["data.ignore", "no column color;"],
+    ),
+    "a label with a gap": ({"label": "class"}, ["label class: row 5 has no value"]),
+    "a label of numbers with a gap": ({"label": "number"}, ["label number: row 5 has no value"]),
+    "anomalies that are not 0 and 1": (
+        {"label": "colour", "label_means": "anomaly"},
+        ["data.label_means = anomaly: needs labels 0 and 1, found blue, green, red"],
+    ),
+    "anomalies without a label": ({"label_means": "anomaly"}, ["needs labels 0 and 1, found none"]),
+    "one class of anomalies": (
+        {"label": "zeros", "label_means": "anomaly"},
+        ["needs labels 0 and 1, found 0"],
+    ),
+    "a label of a thousand values": ({"label": "id"}, ["label id: 1200 values"]),
+    "pixels of a table": ({"scaling": "pixels"}, ["data.scaling = pixels: needs images"]),
+    "every column ignored": ({"ignore": list(GOOD)}, ["no features"]),
+}
+MORE: dict[str, dict[str, list[Any]]] = {
+    "a label with a gap": {"class": [None if i == 4 else "ab"[i % 2] for i in range(N)]},
+    "a label of numbers with a gap": {"number": [None if i == 4 else i % 2 for i in range(N)]},
+    "one class of anomalies": {"zeros": [0] * N},
+    "a label of a thousand values": {"id": list(range(1200))},
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_a_setting_that_does_not_fit_the_table_is_refused_with_its_key_or_column(
+    intake: Intake, case: str
+):
+    values, parts = SETTINGS[case]
+    more = MORE.get(case, {})
+    good = columns(1200) if "id" in more else GOOD
+    table = {**good, **more}
+    written = {name: ["" if v is None else v for v in column] for name, column in table.items()}
+    message = intake.refusal(intake.file("a.csv", csv(written)), **values)
+    assert all(part in message for part in parts), message

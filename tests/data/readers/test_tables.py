@@ -1,0 +1,335 @@
+"""Tables: the same rows whatever holds them and however they are cut; files that can't be used."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from autoencoders.core.errors import DataError
+from autoencoders.data.readers import reader
+from autoencoders.data.readers.opening import open_reader
+from contents import GOOD, GOOD_CSV, Content, N, changed, lines, parquet_table, png, zipped
+from intake import Intake, csv
+
+
+def frame(path: Path) -> pd.DataFrame:
+    """All rows of a table."""
+    return pd.concat(
+        [batch.to_pandas() for batch, _ in open_reader(path).batches()], ignore_index=True
+    )
+
+
+@pytest.mark.parametrize("size", [300, 2048, 2**23])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+def test_a_table_is_the_same_rows_whatever_holds_it_and_however_it_is_cut(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, suffix: str, size: int
+):
+    monkeypatch.setattr(reader, "BATCH_BYTES", size)
+    path = intake.source / f"a{suffix}"
+    if suffix == ".parquet":
+        parquet.write_table(pa.table(GOOD), path)
+    else:
+        path.write_text(csv(GOOD, "\t" if suffix == ".tsv" else ","))
+    pd.testing.assert_frame_equal(frame(path), pd.DataFrame(GOOD), check_dtype=False)
+    assert (len(list(open_reader(path).batches())) > 1) == (size < 2**23)
+
+
+def test_a_table_is_read_as_often_as_asked(intake: Intake):
+    reader = open_reader(intake.file("a.csv", csv(GOOD)))
+    first, second = ([batch for batch, _ in reader.batches()] for _ in range(2))
+    assert [batch.equals(other) for batch, other in zip(first, second, strict=True)] == [True]
+
+
+def test_a_column_of_times_is_known_as_one(intake: Intake):
+    values = {"day": ["2020-01-02"] * 9, "time": ["2020-01-02 03:04:05"] * 9, "a": [1.5] * 9}
+    reader = open_reader(intake.file("a.csv", csv(values)))
+    assert reader.date_columns == ["day", "time"]
+    assert reader.names == ["day", "time", "a"]
+
+
+def test_whole_numbers_that_become_fractions_after_the_first_block_are_numbers(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reader, "BATCH_BYTES", 100)
+    values = [*range(100), 0.5]
+    assert frame(intake.file("a.csv", csv({"a": values, "b": [1] * 101})))["a"].tolist() == values
+
+
+def test_an_empty_row_group_is_no_batch(intake: Intake):
+    schema = pa.schema({"a": pa.float64()})
+    with parquet.ParquetWriter(intake.source / "a.parquet", schema) as writer:
+        for values in ([], [1.0, 2.0], [], [3.0]):
+            writer.write_table(pa.table({"a": pa.array(values, pa.float64())}))
+    batches = [batch for batch, _ in open_reader(intake.source / "a.parquet").batches()]
+    assert all(map(len, batches))
+    assert pa.concat_tables(batches)["a"].to_pylist() == [1, 2, 3]
+
+
+def test_a_wide_parquet_file_comes_in_pieces(intake: Intake, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reader, "BATCH_BYTES", 10_000)
+    rows = np.random.default_rng(0).normal(size=(500, 50))
+    parquet.write_table(
+        pa.table(list(rows.T), names=[f"c{i}" for i in range(50)]), intake.source / "a.parquet"
+    )
+    batches = [batch for batch, _ in open_reader(intake.source / "a.parquet").batches()]
+    assert max(batch.nbytes for batch in batches) < 2 * 10_000
+    np.testing.assert_array_equal(pa.concat_tables(batches).to_pandas().to_numpy(), rows)
+
+
+def test_the_row_numbers_that_pandas_writes_are_left_out_and_noted(intake: Intake):
+    table = pd.DataFrame({"a": [1.5, 2.5, 3.5], "b": [1.0, 0.0, 2.0]})
+    table.to_csv(intake.source / "a.csv")
+    table.iloc[[2, 0, 1]].to_parquet(intake.source / "a.parquet")
+    for name, column in (("a.csv", "the one without a name"), ("a.parquet", "__index_level_0__")):
+        reader = open_reader(intake.source / name)
+        assert reader.names == ["a", "b"]
+        assert reader.notes == [f"left out, as a column of row numbers: {column}"]
+
+
+def test_a_table_without_names_is_refused_but_names_may_be_numbers(intake: Intake):
+    with pytest.raises(
+        DataError,
+        match=r"its first line holds numbers, 1.5, -2, 3; write the columns' names above it",
+    ):
+        open_reader(intake.file("a.csv", "1.5,-2,3\n1,2,3\n"))
+    assert open_reader(intake.file("b.csv", "0,1,2\n1,2,3\n")).names == ["0", "1", "2"]
+
+
+# --- tables that can't be used: (file, content, parts of the message) ---
+
+
+TABLES: dict[str, tuple[str, Content, list[str]]] = {
+    "an empty file": ("a.csv", "", ["a.csv", "Empty CSV"]),
+    "blank lines alone": ("a.csv", "\n\n\n", ["a.csv"]),
+    "a header alone": ("a.csv", "length,width\n", ["0 rows leave 0 for train"]),
+    "a single row": ("a.csv", "length,width\n1,2\n", ["1 rows leave"]),
+    "four rows": ("a.csv", "length,width\n" + "1,2\n3,4\n" * 2, ["4 rows leave 0 for validation"]),
+    "a field too many": (
+        "a.csv",
+        lines(40, "1,2,red,cm,5"),
+        ["a.csv", "Row #41: Expected 4 columns, got 5"],
+    ),
+    "a field too few": ("a.csv", lines(40, "1,2"), ["a.csv", "Row #41: Expected 4 columns, got 2"]),
+    "another header than rows": (
+        "a.csv",
+        "a,b\n" + "1,2,3\n" * 60,
+        ["a.csv", "Expected 2 columns, got 3"],
+    ),
+    "a name that stands twice": (
+        "a.csv",
+        "a,b,a\n" + "1,2,3\n" * 60,
+        ["a.csv", "name stands twice: a"],
+    ),
+    "Latin-1 in a text": (
+        "a.csv",
+        csv(changed("colour", 9, "grün")).encode("latin-1"),
+        ["column colour is not UTF-8"],
+    ),
+    "Latin-1 in a name": (
+        "a.csv",
+        csv({"Größe": GOOD["length"]}).encode("latin-1"),
+        ["a.csv", "utf-8"],
+    ),
+    "UTF-16": ("a.csv", csv(GOOD).encode("utf-16"), ["a.csv"]),
+    "UTF-16 without a mark": ("a.csv", csv(GOOD).encode("utf-16-le"), ["a.csv"]),
+    "UTF-32": ("a.csv", csv(GOOD).encode("utf-32"), ["a.csv"]),
+    "NUL bytes in a number": (
+        "a.csv",
+        csv(changed("length", 7, "1\x002")),
+        ["column length", "1\x002"],
+    ),
+    "NUL bytes alone": ("a.csv", bytes(4096), ["a.csv"]),
+    "text in the first row of numbers": (
+        "a.csv",
+        csv(changed("length", 1, "tall")),
+        ["column length", "tall"],
+    ),
+    "text in the last row of numbers": (
+        "a.csv",
+        csv(changed("length", N, "tall")),
+        ["column length", "tall"],
+    ),
+    "a decimal comma": (
+        "a.csv",
+        csv({**GOOD, "length": [f"{v:.3f}".replace(".", ",") for v in GOOD["length"]]}, ";"),
+        ["column length", ","],
+    ),
+    "an infinity": ("a.csv", csv(changed("length", 50, "inf")), ["length", "row 50", "inf"]),
+    "a negative infinity": (
+        "a.csv",
+        csv(changed("length", 50, "-inf")),
+        ["length", "row 50", "-inf"],
+    ),
+    "infinities alone": ("a.csv", csv({**GOOD, "length": ["inf"] * N}), ["length", "row 1", "inf"]),
+    "a number beyond 32 bits": (
+        "a.csv",
+        csv(changed("length", 50, "1e39")),
+        ["length", "row 50", "1e+39"],
+    ),
+    "a number whose square overflows": (
+        "a.csv",
+        csv(changed("length", 50, "1e300")),
+        ["length", "row 50", "1e+300"],
+    ),
+    "a whole number of 40 digits": (
+        "a.csv",
+        csv(changed("width", 3, "9" * 40)),
+        ["width", "row 3", "e+40"],
+    ),
+    "a whole number of 400 digits": (
+        "a.csv",
+        csv(changed("width", 3, "9" * 400)),
+        ["width", "row 3", "inf"],
+    ),
+    "an empty number": (
+        "a.csv",
+        csv(changed("length", 17, "")),
+        ["missing values in columns length (1: row 17)"],
+    ),
+    "a NaN": (
+        "a.csv",
+        csv(changed("length", 17, "NaN")),
+        ["missing values in columns length (1: row 17)"],
+    ),
+    "an N/A": (
+        "a.csv",
+        csv(changed("width", 240, "N/A")),
+        ["missing values in columns width (1: row 240)"],
+    ),
+    "an empty text": (
+        "a.csv",
+        csv(changed("colour", 17, "")),
+        ["missing values in columns colour (1: row 17)"],
+    ),
+    "a quoted empty text": (
+        "a.csv",
+        csv(changed("colour", 17, '""')),
+        ["missing values in columns colour (1: row 17)"],
+    ),
+    "a column without values": (
+        "a.csv",
+        csv({**GOOD, "price": [""] * N}),
+        ["column price: the training rows have no"],
+    ),
+    "constants alone": (
+        "a.csv",
+        csv({"a": [1] * N, "b": ["x"] * N}),
+        ["no features: every column is constant"],
+    ),
+    "dates alone": ("a.csv", csv({"day": ["2020-01-01"] * N}), ["no features"]),
+    "too many categories": (
+        "a.csv",
+        csv({**GOOD, "name": [f"n{i}" for i in range(N)]}),
+        ["column name", "data.ignore"],
+    ),
+    "a PNG": ("a.csv", png(), ["a.csv"]),
+    "a Parquet file by another name": ("a.csv", parquet_table(GOOD), ["a.csv"]),
+    "an archive by another name": ("a.csv", zipped({"a.csv": GOOD_CSV}), ["a.csv"]),
+    "an unclosed quote": ("a.csv", lines(40, '1,2,"red,cm'), ["a.csv"]),
+    "text that is not compressed": ("a.csv.gz", csv(GOOD), ["a.csv.gz"]),
+    "a gzip cut short": ("a.csv.gz", gzip.compress(GOOD_CSV)[:-30], ["a.csv.gz"]),
+    "a gzip cut in its header": ("a.csv.gz", gzip.compress(GOOD_CSV)[:5], ["a.csv.gz"]),
+    "a damaged gzip": ("a.csv.gz", gzip.compress(GOOD_CSV)[:40] + b"\xff" * 99, ["a.csv.gz"]),
+    "Parquet cut short": ("a.parquet", parquet_table(GOOD)[:-50], ["a.parquet"]),
+    "Parquet cut in the middle": ("a.parquet", parquet_table(GOOD)[:300], ["a.parquet"]),
+    "Parquet of its magic alone": ("a.parquet", b"PAR1PAR1", ["a.parquet"]),
+    "an empty Parquet": ("a.parquet", b"", ["a.parquet"]),
+    "CSV by another name": ("a.parquet", csv(GOOD), ["a.parquet"]),
+    "Parquet with damaged pages": (
+        "a.parquet",
+        parquet_table(GOOD)[:20] + bytes(400) + parquet_table(GOOD)[420:],
+        ["a.parquet"],
+    ),
+    "a Parquet list": (
+        "a.parquet",
+        parquet_table({"a": [[1, 2]] * N}),
+        ["a.parquet", "nested columns: a (list"],
+    ),
+    "a Parquet structure": (
+        "a.parquet",
+        parquet_table({"a": [{"b": 1}] * N}),
+        ["nested columns: a (struct"],
+    ),
+    "a Parquet map": (
+        "a.parquet",
+        parquet_table({"a": pa.array([[("k", 1)]] * N, pa.map_(pa.string(), pa.int64()))}),
+        ["nested columns: a (map"],
+    ),
+    "Parquet bytes": (
+        "a.parquet",
+        parquet_table({"a": [b"\xff\xfe"] * N}),
+        ["a.parquet", "column a is not UTF-8 text"],
+    ),
+    "Parquet without rows": (
+        "a.parquet",
+        parquet_table({"a": pa.array([], pa.float64())}),
+        ["0 rows leave"],
+    ),
+    "Parquet without columns": ("a.parquet", parquet_table(pa.table({})), []),
+    "a Parquet name that stands twice": (
+        "a.parquet",
+        parquet_table(pa.table([[1.0, 2.0], [3.0, 4.0]], names=["a", "a"])),
+        ["name stands twice: a"],
+    ),
+    "a Parquet column of nothing": (
+        "a.parquet",
+        parquet_table({**GOOD, "z": pa.nulls(N)}),
+        ["column z", "have no value"],
+    ),
+    "a Parquet text of nothing": (
+        "a.parquet",
+        parquet_table({**GOOD, "z": pa.nulls(N, pa.string())}),
+        ["column z", "have no value"],
+    ),
+    "a Parquet NaN": (
+        "a.parquet",
+        parquet_table({"a": [*range(N - 1), float("nan")]}),
+        ["columns a (1: row 240)"],
+    ),
+    "a Parquet null": (
+        "a.parquet",
+        parquet_table({"a": [*range(N - 1), None]}),
+        ["columns a (1: row 240)"],
+    ),
+    "a Parquet infinity": (
+        "a.parquet",
+        parquet_table({"a": [*map(float, range(N - 1)), np.inf]}),
+        ["a", "row 240", "inf"],
+    ),
+    "Parquet durations alone": (
+        "a.parquet",
+        parquet_table({"t": pa.array([1] * N, pa.duration("s"))}),
+        ["no features"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_table_that_can_not_be_used_is_refused_and_nothing_is_written(intake: Intake, case: str):
+    name, content, parts = TABLES[case]
+    message = intake.refusal(intake.file(name, content))
+    assert all(part in message for part in parts), message
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (csv(changed("length", 200, "tall")), ["a.csv", "Row #201", "tall"]),
+        (csv(changed("colour", 200, "grün")).encode("latin-1"), ["a.csv", "Row #201", "UTF8"]),
+        (lines(200, "1,2"), ["a.csv", "Row #201", "got 2"]),
+        (csv(changed("length", 200, "inf")), ["length", "row 200", "inf"]),
+        (csv(changed("length", 200, "")), ["missing values in columns length (1: row 200)"]),
+        (lines(200, "1,2," + "red" * 3000 + ",cm"), ["a.csv"]),
+    ],
+    ids=["text", "Latin-1", "ragged", "infinity", "missing", "a line longer than a block"],
+)
+def test_what_is_wrong_after_the_first_block_is_refused_with_its_row(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, content: Content, parts: list[str]
+):
+    monkeypatch.setattr(reader, "BATCH_BYTES", 2048)
+    message = intake.refusal(intake.file("a.csv", content))
+    assert all(part in message for part in parts), message
