@@ -1,4 +1,4 @@
-"""The report: one page that needs nothing else, a row for every model, nothing unescaped; the table for a terminal."""
+"""The report: one page that needs nothing else and escapes names; the table for a terminal."""
 
 import base64
 import json
@@ -26,18 +26,18 @@ from autoencoders.evaluation import report
 from autoencoders.evaluation.catalogue import (
     AUROC,
     AVERAGE_PRECISION,
-    COLUMNS,
     DENOISED_PSNR,
     ELBO,
     NLL,
     PCA_SQUARED_ERROR,
     PSNR,
+    REPORT_COLUMNS,
     SQUARED_ERROR,
     VALIDATION_SQUARED_ERROR,
     Metric,
 )
 from autoencoders.evaluation.leaderboard import Evaluation
-from autoencoders.evaluation.report import BASELINES, below_pca, html, purpose, ranked
+from autoencoders.evaluation.report import below_pca, html, purpose, ranked
 from autoencoders.evaluation.row import Estimate, Row, row_of
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained.model import TrainedModel
@@ -48,6 +48,7 @@ PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 )
 VOID = {"meta", "img"}
+BASELINES = ("pca", "mean", "wiener", "median", "pca denoised")
 
 
 class Page(HTMLParser):
@@ -165,6 +166,12 @@ def test_the_table_has_a_row_for_every_model_the_best_first(page: str, leaderboa
     for row in rows[:-3]:  # the filters' rows are the last ones
         low, high = by_name[row[0]]["test_squared_error_ci95"]
         assert row[column] == f"{by_name[row[0]]['test_squared_error']:.3f}{low:.3f} to {high:.3f}"
+
+
+def test_the_rows_of_baselines_alone_are_grey(page: str):
+    assert page.count('<tr class="baseline">') == len(BASELINES)
+    for name in BASELINES:
+        assert f'<tr class="baseline">\n<td>{name}</td>' in page
 
 
 def test_a_metric_that_a_row_lacks_leaves_its_cell_empty(page: str):
@@ -302,7 +309,7 @@ def test_purpose_names_what_a_type_is_for_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    "metric", set(COLUMNS) - {AUROC, AVERAGE_PRECISION}, ids=lambda metric: metric.key
+    "metric", set(REPORT_COLUMNS) - {AUROC, AVERAGE_PRECISION}, ids=lambda metric: metric.key
 )
 def test_every_column_of_the_page_is_a_metric_of_the_leaderboard(
     leaderboard: list[Row], metric: Metric

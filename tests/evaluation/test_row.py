@@ -108,3 +108,7 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: ob
 def test_the_rows_of_a_file_keep_their_order(tmp_path: Path):
     write_json(tmp_path / "leaderboard.json", [row.written() for row in ROWS])
     assert read_rows(tmp_path / "leaderboard.json") == list(ROWS)
+
+
+def test_a_baseline_is_no_trained_model():
+    assert [row.is_trained for row in ROWS] == [True, False, False, False]

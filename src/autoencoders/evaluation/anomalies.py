@@ -1,4 +1,4 @@
-"""Anomaly detection, judged by labels: AUROC, average precision, and the alarms that clean rows may give."""
+"""Anomaly detection judged by labels: AUROC, average precision, and false alarms of clean rows."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from autoencoders.evaluation.catalogue import AUROC, AVERAGE_PRECISION, Metric
 from autoencoders.evaluation.row import Estimate, Estimates, Interval
 
-RESAMPLES = 200  # behind each interval, within the classes
+RESAMPLES = 200  # behind each interval
 RANKINGS: dict[Metric, Callable[..., float]] = {
     AUROC: roc_auc_score,
     AVERAGE_PRECISION: average_precision_score,
@@ -17,9 +17,10 @@ RANKINGS: dict[Metric, Callable[..., float]] = {
 
 
 def anomaly_metrics(scores: np.ndarray, labels: np.ndarray, seed: int) -> Estimates:
-    """AUROC and average precision with bootstrap 95 % intervals; nothing where one class is missing.
+    """AUROC and average precision with bootstrap 95 % intervals; empty where one class is missing.
 
-    scores: (rows,), higher is more unusual; labels: (rows,), 1 for anomalies.
+    scores: (rows,), higher is more unusual; labels: (rows,), 1 for anomalies. Resamples are drawn
+    within each class.
     """
     classes = [np.flatnonzero(labels == label) for label in (0, 1)]
     if any(len(rows) == 0 for rows in classes):
@@ -37,9 +38,10 @@ def anomaly_metrics(scores: np.ndarray, labels: np.ndarray, seed: int) -> Estima
 
 
 def alarm_interval(rate: float, calibration_rows: int, rows: int) -> Interval:
-    """The 99 % interval of the false-alarm rate on clean rows, if these are exchangeable with the calibration rows.
+    """The 99 % interval of the false-alarm rate on clean rows exchangeable with calibration rows.
 
-    The number of alarms is beta-binomial: Vovk 2012, "Conditional validity of inductive conformal predictors".
+    The number of alarms is beta-binomial: Vovk 2012, "Conditional validity of inductive conformal
+    predictors".
     """
     alarms = int(rate * (calibration_rows + 1))
     if not alarms:

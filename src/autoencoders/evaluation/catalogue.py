@@ -1,7 +1,7 @@
 """The leaderboard's metrics: each one's key, caption, unit and direction, in this one place.
 
-A metric that a type's `diagnostics` add needs no entry to stand in metrics/*.json and in MLflow. With an entry in
-PURPOSES, the report shows it too.
+A metric that a type's `diagnostics` add stands in metrics/*.json and in MLflow without an entry.
+With an entry in PURPOSES, the report shows it too.
 """
 
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ PROBE_L2 = Metric("probe_l2", "the linear probe's L2 penalty")
 FALSE_ALARM_RATE = Metric("test_false_alarm_rate", "false-alarm rate")
 
 # the columns of the report's table, where a row has them
-COLUMNS = (
+REPORT_COLUMNS = (
     SQUARED_ERROR,
     EXPLAINED_VARIANCE,
     PSNR,

@@ -1,4 +1,4 @@
-"""The leaderboard: one row a model and baseline, on the test split that no decision was taken on."""
+"""The leaderboard: a row per model and baseline, on the test split that decided nothing."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -40,7 +40,11 @@ class Evaluation:
         self.bootstrap = partial(Bootstrap, samples=params.bootstrap_samples, seed=params.seed)
 
     def rows(self, models: Sequence[TrainedModel]) -> list[Row]:
-        """Every model's row, PCA's (at the first model's code size), the mean's, an Isolation Forest's, filters'."""
+        """The rows of the models and of the baselines.
+
+        These are PCA at the first model's code size, the mean, for anomalies an Isolation Forest,
+        and for corrupted inputs filters.
+        """
         code_size = models[0].description.architecture.code_size
         rows = [self.model_row(model) for model in models]
         rows.append(self._linear_row("pca", code_size))
@@ -127,7 +131,7 @@ class Evaluation:
         return self._row("iforest", len(test), None, estimates)
 
     def _with_filters(self, rows: Sequence[Row], models: Sequence[TrainedModel]) -> list[Row]:
-        """The rows with the PSNR of corrupted inputs that they clean, and a row for each filter without a network."""
+        """Adds the PSNR of cleaned inputs to the rows, and a row for each other filter."""
         quarter = max(1, self.data.description.schema.n_features // 4)  # all would clean nothing
         pca = self.pca.at(min(FILTER_COMPONENTS, quarter))
         filters: dict[str, Values] = {}
@@ -146,8 +150,8 @@ class Evaluation:
     def _reconstruction(self, code_size: int, reconstruct: Operation, *others: Values) -> Estimates:
         """Each metric of a model's reconstructions, and PCA's error at the code size.
 
-        reconstruct: raw rows in, model-scale reconstructions out. others: further values of all test rows, or of a
-        sample of them.
+        reconstruct: raw rows in, model-scale reconstructions out. others: further values of the
+        test rows, or of a sample of them.
         """
         estimates = self._on_validation(reconstruct)
         test = self._values("test", reconstruct)
@@ -182,7 +186,10 @@ class Evaluation:
         return estimates
 
     def _values(self, split: str, reconstruct: Operation) -> dict[str, np.ndarray]:
-        """Every metric of all rows of a split, one value a row, and the squared deviation from the training mean."""
+        """Every metric of a split, one value a row.
+
+        Among them is the deviation, squared, from the training mean.
+        """
         description = self.data.description
         rows = self.data.rows[split]
         columns: dict[str, np.ndarray] = {}
@@ -218,10 +225,10 @@ class Evaluation:
     def _probes(
         self, encode: Operation, codes: np.ndarray | None = None
     ) -> tuple[Values, Estimates]:
-        """Errors of classifiers that see codes, and the linear one's L2 penalty. codes: of the test rows, if computed.
+        """Errors of the probes on the test rows, and the linear one's L2 penalty.
 
-        Both are empty where labels are missing, mean anomalies, or are all the same; or where test rows are training
-        rows.
+        Both are empty where labels are missing, mean anomalies, or are all the same; and where
+        test rows are training rows. codes: of the test rows, if they are computed already.
         """
         description = self.data.description
         is_transductive = description.protocol == "transductive"
@@ -241,11 +248,11 @@ class Evaluation:
     def _labelled(
         self, split: str, encode: Operation, room: int = 0, most: int | None = None
     ) -> Labelled:
-        """Codes and labels of rows of a split, which are read in parts: only their codes are in memory together."""
+        """Codes and labels of rows of a split. Only the codes are all in memory at once."""
         chosen = self.data.chosen(split, most, room)
-        codes = [
-            encode(np.asarray(part, np.float32)) for part in self.data.rows[split].parts(chosen)
-        ]
+        codes = []
+        for part in self.data.rows[split].parts(chosen):
+            codes.append(encode(np.asarray(part, np.float32)))
         return np.concatenate(codes), self.data.labels[split][chosen]
 
     def _labels(self, split: str) -> np.ndarray:
@@ -253,7 +260,7 @@ class Evaluation:
         return self.data.labels[split][self.data.chosen(split)]
 
     def _type_values(self, model: TrainedModel) -> Values:
-        """The loss that the model was trained on, and its type's diagnostics, one value a test row."""
+        """The model's reconstruction loss and its type's diagnostics, one value a test row."""
         generator = torch.Generator().manual_seed(self.params.seed)
         n_samples = self.params.importance_samples
         parts: list[dict[str, np.ndarray]] = []
@@ -264,20 +271,23 @@ class Evaluation:
                 diagnostics = model.autoencoder.diagnostics(x, generator, n_samples)
             values = {"reconstruction_loss": loss, **diagnostics}
             parts.append({name: value.double().numpy() for name, value in values.items()})
-        names = [name for name in parts[0] if all(name in part for part in parts)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+        result = {}
+        for name in parts[0]:
+            if all(name in part for part in parts):
+                result[name] = np.concatenate([part[name] for part in parts])
+        return result
 
     def _jacobian_norm(self, model: TrainedModel) -> Values:
-        """Of at most JACOBIAN_ROWS; nothing where it would take too long."""
+        """The Jacobian's norm at JACOBIAN_ROWS rows at most; empty where it would take too long."""
         if not model.autoencoder.reports_jacobian:
             return {}
         x = model.scaled(torch.from_numpy(self.data.sample("test", JACOBIAN_ROWS)))
         return {"jacobian_norm": model.autoencoder.jacobian_norm(x).double().numpy()}
 
     def _scaled_jacobian_norm(self, model: TrainedModel, jacobian: Values) -> Estimates:
-        """The Jacobian's mean norm, divided by the norm of the code units' standard deviations over the test rows.
+        """The Jacobian's mean norm, divided by the norm of the code units' standard deviations.
 
-        No rescaling of the whole code changes it. Nothing where the code never changes.
+        No rescaling of the whole code changes it. Empty where the code never changes.
         """
         if not jacobian:
             return {}
@@ -289,7 +299,7 @@ class Evaluation:
         return {catalogue.SCALED_JACOBIAN_NORM.key: Estimate(norm / spread)}
 
     def _anomalies(self, model: TrainedModel) -> Estimates:
-        """The share of clean test rows that raise an alarm; with anomaly labels, how well the scores rank anomalies."""
+        """The share of clean test rows that raise an alarm, and how well scores rank anomalies."""
         p_values = []
         scores = []
         for raw in self.data.rows["test"]:
@@ -312,7 +322,7 @@ class Evaluation:
 
 
 def _nll_standard_error(estimates: Estimates, rows: int) -> Estimates:
-    """The Monte-Carlo standard error of the mean NLL over the rows; nothing of types without an NLL."""
+    """The Monte-Carlo standard error of the mean NLL over the rows; empty without an NLL."""
     variance = estimates.get(catalogue.NLL_VARIANCE.key)
     if variance is None:
         return {}

@@ -1,4 +1,4 @@
-"""reports/index.html: the leaderboard and the figures in one self-contained page; the leaderboard as text."""
+"""The leaderboard: with the figures in one self-contained page, in a terminal, and as CSV."""
 
 import base64
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from autoencoders.data.prepared.prepared import Description
 from autoencoders.evaluation.catalogue import (
     AUROC,
     AVERAGE_PRECISION,
-    COLUMNS,
     DENOISED_PSNR,
     KNN_ERROR,
     LINEAR_PROBE_ERROR,
     PCA_SQUARED_ERROR,
     PURPOSES,
+    REPORT_COLUMNS,
     SQUARED_ERROR,
     VALIDATION_SQUARED_ERROR,
     Metric,
@@ -25,13 +25,12 @@ from autoencoders.evaluation.catalogue import (
 from autoencoders.evaluation.row import Row
 
 ROUNDING = 1e-6  # share of a model's error below which PCA's is a rounding error
-BASELINES = ("pca", "mean", "iforest", "wiener", "median", "pca denoised")
 
 
 def below_pca(row: Row) -> str:
     """How far the row's error lies below PCA's at the same code size, in percent.
 
-    Empty where PCA has an error of rounding alone, as with a code unit for each feature.
+    Empty where PCA's error is mere rounding, as with a code unit for each feature.
     """
     error = row.value(SQUARED_ERROR)
     pca = row.value(PCA_SQUARED_ERROR)
@@ -70,13 +69,20 @@ def table(rows: Sequence[Row], title: str) -> Table:
 
 
 def _last_columns(rows: Sequence[Row]) -> list[Metric]:
-    """The metrics behind the error: of anomalies where these are judged, else the probes'; of filters, where used."""
+    """The metrics behind the error.
+
+    How anomalies are ranked if any row has that, else the probes'; and the PSNR of cleaned inputs.
+    """
     metrics = [LINEAR_PROBE_ERROR, KNN_ERROR]
-    if any(row.has(AUROC) for row in rows):
+    if _any_has(rows, AUROC):
         metrics = [AUROC, AVERAGE_PRECISION]
-    if any(row.has(DENOISED_PSNR) for row in rows):
+    if _any_has(rows, DENOISED_PSNR):
         metrics.append(DENOISED_PSNR)
     return metrics
+
+
+def _any_has(rows: Sequence[Row], metric: Metric) -> bool:
+    return any(row.has(metric) for row in rows)
 
 
 def _error_cells(row: Row) -> tuple[str, str, str, str]:
@@ -88,7 +94,7 @@ def _error_cells(row: Row) -> tuple[str, str, str, str]:
         return code_size, "", "", ""
     low, high = row.interval(SQUARED_ERROR)
     comparison = ""
-    if row.model not in BASELINES:
+    if row.is_trained:
         comparison = below_pca(row)
     return code_size, f"{row.value(SQUARED_ERROR):.3f}", f"{low:.3f}-{high:.3f}", comparison
 
@@ -101,7 +107,7 @@ def _cell(row: Row, metric: Metric) -> str:
 
 
 def csv(rows: Sequence[Row]) -> str:
-    """Each model's error with its interval, for DVC's plot, which wants the same columns in every row."""
+    """Each model's error with its interval, for DVC's plot: the same columns in every row."""
     lines = [f"model,{SQUARED_ERROR.key},low,high"]
     for row in ranked(rows):
         if row.has(SQUARED_ERROR):
@@ -116,17 +122,18 @@ def html(
     """The page. figures: paths of PNG files by model; source: the report on the data."""
     templates = PackageLoader("autoencoders", "evaluation")
     environment = Environment(loader=templates, autoescape=True, undefined=StrictUndefined)
-    images = {model: [_image(path) for path in paths] for model, paths in figures.items()}
+    images = {}
+    for model, paths in figures.items():
+        images[model] = [_image(path) for path in paths]
     return environment.get_template("report.html.j2").render(
         rows=ranked(rows),
-        columns=[metric for metric in COLUMNS if any(row.has(metric) for row in rows)],
+        columns=[metric for metric in REPORT_COLUMNS if _any_has(rows, metric)],
         validation=VALIDATION_SQUARED_ERROR,
         images=images,
         data=data,
         source=source,
         below_pca=below_pca,
         purpose=purpose,
-        baselines=BASELINES,
     )
 
 

@@ -1,7 +1,7 @@
 """A row of the leaderboard, and its form in metrics/leaderboard.json."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ Estimates = dict[str, Estimate]  # by a metric's key, in the order of leaderboar
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """The size and the training of an autoencoder. Its fields stand in the order of leaderboard.json."""
+    """The size and the training of an autoencoder, in the order of leaderboard.json."""
 
     code_size: int
     compression_ratio: float  # features per code unit
@@ -42,7 +42,7 @@ class TrainedNetwork:
 
 @dataclass(frozen=True)
 class LinearNetwork:
-    """The size of PCA, or of the mean, a code of size 0. Its fields stand in the order of leaderboard.json."""
+    """The size of PCA, or of the mean, a code of size 0; in the order of leaderboard.json."""
 
     code_size: int
     n_parameters: int
@@ -59,6 +59,11 @@ class Row:
     network: TrainedNetwork | LinearNetwork | None  # None for an Isolation Forest and the filters
     estimates: Estimates
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is an autoencoder's, and no baseline's."""
+        return isinstance(self.network, TrainedNetwork)
+
     def has(self, metric: Metric) -> bool:
         """Whether the metric was computed for this model."""
         return metric.key in self.estimates
@@ -68,7 +73,7 @@ class Row:
         return self.estimates[metric.key].value
 
     def interval(self, metric: Metric) -> Interval:
-        """The metric's interval. Raises KeyError where the row has no such metric, ValueError without an interval."""
+        """The metric's interval. Raises KeyError without metric, ValueError without interval."""
         interval = self.estimates[metric.key].interval
         if interval is None:
             raise ValueError(f"{self.model}: {metric.key} has no interval")
@@ -76,11 +81,11 @@ class Row:
 
     def with_confidence(self) -> Estimates:
         """The estimates that have a 95 % confidence interval."""
-        return {
-            key: estimate
-            for key, estimate in self.estimates.items()
-            if estimate.interval is not None and key not in OTHER_INTERVALS
-        }
+        estimates = {}
+        for key, estimate in self.estimates.items():
+            if estimate.interval is not None and key not in OTHER_INTERVALS:
+                estimates[key] = estimate
+        return estimates
 
     def written(self) -> dict[str, Any]:
         """The row in leaderboard.json: its values by name, without those that it lacks."""
@@ -99,7 +104,7 @@ class Row:
         return values
 
     def numbers(self) -> dict[str, float]:
-        """The row in metrics.json and MLflow: its numbers, and of the intervals only the squared error's ends."""
+        """The row in metrics.json and MLflow: its numbers, and the ends of the error's interval."""
         written = self.written()
         numbers = {key: value for key, value in written.items() if isinstance(value, int | float)}
         if self.has(SQUARED_ERROR):
@@ -109,11 +114,11 @@ class Row:
         return numbers
 
 
-FACTS = {field.name for part in (Row, TrainedNetwork, LinearNetwork) for field in fields(part)}
+FACTS = {*Row.__annotations__, *TrainedNetwork.__annotations__, *LinearNetwork.__annotations__}
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The leaderboard in a file. Raises DataError where it is not what evaluate wrote, and FileNotFoundError."""
+    """The leaderboard in a file. Raises DataError if it is damaged, and FileNotFoundError."""
     rows = read_json(path)
     try:
         return [row_of(values) for values in rows]
@@ -140,9 +145,7 @@ def _estimate(value: float, ends: list[float] | None) -> Estimate:
 
 def _network(values: Mapping[str, Any]) -> TrainedNetwork | LinearNetwork | None:
     if "loss" in values:
-        return TrainedNetwork(
-            **{field.name: values[field.name] for field in fields(TrainedNetwork)}
-        )
+        return TrainedNetwork(**{name: values[name] for name in TrainedNetwork.__annotations__})
     if "code_size" in values:
         ratio = values.get("compression_ratio")
         return LinearNetwork(values["code_size"], values["n_parameters"], ratio)
