@@ -8,7 +8,7 @@ if __name__ == "__main__":
         from autoencoders.core.paths import DATA, FIGURES, METRICS, MODELS, REPORTS
         from autoencoders.data.prepared.prepared import REPORT, load_prepared
         from autoencoders.evaluation.figures import Figures
-        from autoencoders.evaluation.leaderboard import Evaluation, flattened
+        from autoencoders.evaluation.leaderboard import Evaluation
         from autoencoders.evaluation.report import csv, html
         from autoencoders.models.trained.saved import load, load_history
         from autoencoders.params.params import load_params
@@ -25,13 +25,13 @@ if __name__ == "__main__":
                     model, data, load_history(MODELS / kind), params.evaluate.figure_columns
                 )
                 figures[kind] = drawn.save(FIGURES / kind)
-            write_json(METRICS / "leaderboard.json", rows)
+            write_json(METRICS / "leaderboard.json", [row.written() for row in rows])
             write_text(METRICS / "leaderboard.csv", csv(rows))
             write_text(
                 REPORTS / "index.html",
                 html(rows, figures, data.description, read_json(DATA / REPORT)),
             )
-            write_json(METRICS / "metrics.json", {row["model"]: flattened(row) for row in rows})
+            write_json(METRICS / "metrics.json", {row.model: row.numbers() for row in rows})
             record_types(recorder, params.kinds, evaluated())
             record_baselines(pipeline, evaluated())
         print(f"leaderboard: `ae leaderboard`; figures: {REPORTS / 'index.html'}")

@@ -4,9 +4,10 @@ from autoencoders.core.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
-        from autoencoders.core.files import read_json, write_json
+        from autoencoders.core.files import write_json
         from autoencoders.core.paths import DATA, METRICS, MODELS, REGISTERED
         from autoencoders.data.prepared.prepared import load_prepared
+        from autoencoders.evaluation.row import read_rows
         from autoencoders.params.params import load_params
         from autoencoders.registry.promotion import register
         from autoencoders.registry.versions import model_sha256
@@ -17,7 +18,7 @@ if __name__ == "__main__":
         params, data, rows = (
             load_params(),
             load_prepared(DATA),
-            read_json(METRICS / "leaderboard.json"),
+            read_rows(METRICS / "leaderboard.json"),
         )
         with store.reporting():
             runs = Runs(data.description)

@@ -13,7 +13,9 @@ import torch
 from autoencoders.data.preparation.prepare import prepare
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.data.sources.source import download
-from autoencoders.evaluation.leaderboard import Evaluation, Row
+from autoencoders.evaluation.catalogue import SQUARED_ERROR
+from autoencoders.evaluation.leaderboard import Evaluation
+from autoencoders.evaluation.row import Row
 from autoencoders.models import build
 from autoencoders.models.trained.model import ModelDescription, TrainedModel, as_tensor
 from autoencoders.params.params import Params, load_params
@@ -161,7 +163,7 @@ def leaderboard(digits: Path, evaluate: Evaluate, untrained: dict[str, TrainedMo
 @pytest.fixture(scope="session")
 def rebuilding(leaderboard: list[Row]) -> list[Row]:
     """The rows of what rebuilds rows from codes: all but the filters of corrupted inputs."""
-    return [row for row in leaderboard if "test_squared_error" in row]
+    return [row for row in leaderboard if row.has(SQUARED_ERROR)]
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ LIGHT = (  # modules that import none of the heavy ones
     "core.reporting",
     "data.sources.source",
     "doctor.checks",
+    "evaluation.report",
     "params.params",
     "params.space",
     "params.tuned",

@@ -84,6 +84,7 @@ def leaderboard() -> None:
 
     from autoencoders.core.files import AGAIN, read_json
     from autoencoders.evaluation.report import table
+    from autoencoders.evaluation.row import read_rows
 
     path = METRICS / "leaderboard.json"
     if not path.exists():
@@ -91,7 +92,7 @@ def leaderboard() -> None:
     data = DATA / "prepared.json"  # params.yaml may name another one by now
     name = read_json(data)["name"] if data.exists() else _params().data.title
     try:
-        shown = table(read_json(path), f"{name}: test split, best first")
+        shown = table(read_rows(path), f"{name}: test split, best first")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not what evaluate wrote ({error!r}); {AGAIN}") from error
     Console().print(shown)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
-from autoencoders.evaluation.figures import STEPS, Figures
+from autoencoders.evaluation.figures import LINE_CODES, Figures
 from autoencoders.models import AUTOENCODERS, build
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.architecture import Architecture
@@ -148,7 +148,7 @@ def test_interpolations_go_from_one_images_reconstruction_to_that_of_another_lab
     np.testing.assert_allclose(grid[:, -1], rebuilt[ends], rtol=1e-5)
     assert (labels[ends] != labels[:4]).all()
     middle = model.decode((model.encode(test[:4]) + model.encode(test[ends])) / 2)
-    np.testing.assert_allclose(grid[:, STEPS // 2], middle, rtol=1e-4)
+    np.testing.assert_allclose(grid[:, LINE_CODES // 2], middle, rtol=1e-4)
 
 
 def test_a_traversal_passes_through_the_mean_code_and_moves_one_unit_by_two_deviations(
@@ -159,7 +159,7 @@ def test_a_traversal_passes_through_the_mean_code_and_moves_one_unit_by_two_devi
     mean, deviation = codes.mean(0), codes.std(0)
     assert len(grid) == codes.shape[1]
     np.testing.assert_allclose(
-        grid[:, STEPS // 2], np.tile(model.decode(mean[None]), (len(grid), 1)), rtol=1e-4
+        grid[:, LINE_CODES // 2], np.tile(model.decode(mean[None]), (len(grid), 1)), rtol=1e-4
     )
     widest = int(deviation.argmax())
     ends = mean + np.outer([-2, 2], np.eye(len(mean))[widest] * deviation)
@@ -243,6 +243,6 @@ def test_a_handful_of_test_rows_is_enough(
     )
     figures = Figures(untrained["undercomplete"], few, HISTORY, COLUMNS)
     assert tiles(figures.reconstructions()).shape == (2, min(rows, COLUMNS), 64)
-    assert tiles(figures.interpolations()).shape == (min(4, rows), STEPS, 64)
+    assert tiles(figures.interpolations()).shape == (min(4, rows), LINE_CODES, 64)
     for draw in (figures.worst, figures.traversal, figures.code):
         assert draw().axes

@@ -14,7 +14,8 @@ from autoencoders.data.prepared.schema import Column, Schema
 from autoencoders.evaluation import filters
 from autoencoders.evaluation.baselines import PrincipalComponents
 from autoencoders.evaluation.filters import cleaned, median, wiener
-from autoencoders.evaluation.leaderboard import Evaluation, Row
+from autoencoders.evaluation.leaderboard import Evaluation
+from autoencoders.evaluation.row import Row
 from autoencoders.models import build
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.sections import Evaluate
@@ -188,11 +189,11 @@ def test_the_leaderboard_holds_the_means_with_their_intervals(
     found = cleaned(
         untrained["denoising"], data, pca.at(64 // 4), evaluate.seed
     )  # of 64, all would clean nothing
-    rows = {row["model"]: row for row in leaderboard}
+    rows = {row.model: row.written() for row in leaderboard}
     for name, values in found.items():
         for key, column in values.items():
             low, high = rows[name][f"test_{key}_ci95"]
             assert low < rows[name][f"test_{key}"] < high
             assert rows[name][f"test_{key}"] == pytest.approx(column.mean())
     without = Evaluation(data, evaluate).rows([untrained["undercomplete"]])
-    assert [row["model"] for row in without] == ["undercomplete", "pca", "mean"]
+    assert [row.model for row in without] == ["undercomplete", "pca", "mean"]

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import torch
 
 from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
-from autoencoders.evaluation.leaderboard import Evaluation, Row, flattened
+from autoencoders.evaluation.leaderboard import Evaluation
+from autoencoders.evaluation.row import Row, row_of
 from autoencoders.models import AUTOENCODERS, build
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.architecture import Architecture
@@ -53,6 +55,7 @@ CALIBRATION = (
 )  # any rows: no score is asked for
 PROBES = {"test_linear_probe_error", "test_knn_error", "probe_l2"}
 FILTERS = ("wiener", "median", "pca denoised")
+Values = dict[str, Any]  # a row in leaderboard.json
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +68,15 @@ def evaluation(data: Prepared, evaluate: Evaluate) -> Evaluation:
     return Evaluation(data, evaluate)
 
 
-def by_name(rows: list[Row]) -> dict[str, Row]:
-    return {row["model"]: row for row in rows}
+@pytest.fixture(scope="module")
+def rebuilding_values(rebuilding: list[Row]) -> list[Values]:
+    """What leaderboard.json has of the rows that rebuild inputs."""
+    return [row.written() for row in rebuilding]
+
+
+def by_name(rows: list[Row]) -> dict[str, Values]:
+    """What leaderboard.json has of each model."""
+    return {row.model: row.written() for row in rows}
 
 
 def squared_error_of(model: TrainedModel, raw: np.ndarray) -> float:
@@ -104,7 +114,7 @@ def linear(model: TrainedModel, encoder: np.ndarray, mean: np.ndarray) -> Traine
 def test_every_model_and_baseline_has_a_row_in_order(
     leaderboard: list[Row], untrained: dict[str, TrainedModel]
 ):
-    assert [row["model"] for row in leaderboard] == [*untrained, "pca", "mean", *FILTERS]
+    assert [row.model for row in leaderboard] == [*untrained, "pca", "mean", *FILTERS]
     assert set(untrained) == set(AUTOENCODERS)
 
 
@@ -132,8 +142,8 @@ def test_a_baselines_row_has_what_all_have(leaderboard: list[Row]):
     assert not set(rows["mean"]) & (PROBES | EVERY_MODEL | {"compression_ratio"})
 
 
-def test_every_test_metric_lies_in_its_interval(rebuilding: list[Row]):
-    for row in rebuilding:
+def test_every_test_metric_lies_in_its_interval(rebuilding_values: list[Values]):
+    for row in rebuilding_values:
         counts = {"test_rows", "test_false_alarm_rate"}
         metrics = [
             key
@@ -146,14 +156,17 @@ def test_every_test_metric_lies_in_its_interval(rebuilding: list[Row]):
             assert low <= row[key] <= high
 
 
-def test_intervals_have_width_where_rows_differ(rebuilding: list[Row]):
-    for row in rebuilding:
+def test_intervals_have_width_where_rows_differ(rebuilding_values: list[Values]):
+    for row in rebuilding_values:
         low, high = row["test_squared_error_ci95"]
         assert 0 < high - low < row["test_squared_error"]
 
 
 def test_the_rows_are_valid_json_that_comes_back_as_it_was(leaderboard: list[Row]):
-    assert json.loads(json.dumps(leaderboard, allow_nan=False)) == leaderboard
+    text = json.dumps([row.written() for row in leaderboard], allow_nan=False)
+    assert [row_of(values) for values in json.loads(text)] == leaderboard
+    again = [row_of(values).written() for values in json.loads(text)]
+    assert json.dumps(again) == text
 
 
 def test_the_same_models_give_the_same_rows_again(
@@ -217,12 +230,12 @@ def test_pcas_error_at_the_same_code_size_stands_in_every_row(
     mean = x["train"].mean(0)
     directions = np.linalg.svd(x["train"] - mean, full_matrices=False)[2]
     rows = by_name(rebuilding)
-    for row in rebuilding:
+    for row in rows.values():
         kept = directions[: row["code_size"]]
         left = (x["test"] - mean) @ (np.eye(64) - kept.T @ kept)
         assert row["pca_test_squared_error"] == pytest.approx((left**2).sum(1).mean(), rel=1e-5)
     assert rows["pca"]["test_squared_error"] == rows["pca"]["pca_test_squared_error"]
-    assert rows["pca"]["code_size"] == rebuilding[0]["code_size"]
+    assert rows["pca"]["code_size"] == rebuilding[0].network.code_size
 
 
 def test_codes_are_not_probed_where_test_rows_are_training_rows(
@@ -230,7 +243,7 @@ def test_codes_are_not_probed_where_test_rows_are_training_rows(
 ):
     same = replace(data, description=replace(data.description, protocol="transductive"))
     rows = Evaluation(same, evaluate).rows([untrained["undercomplete"]])
-    assert all(not PROBES & row.keys() for row in rows)
+    assert all(not PROBES & row.written().keys() for row in rows)
 
 
 def test_no_alarms_are_counted_where_all_test_rows_are_anomalies(
@@ -240,7 +253,7 @@ def test_no_alarms_are_counted_where_all_test_rows_are_anomalies(
     anomalous = replace(
         data, labels=labels, description=replace(data.description, anomaly_labels=True)
     )
-    row = Evaluation(anomalous, evaluate).model_row(untrained["undercomplete"])
+    row = Evaluation(anomalous, evaluate).model_row(untrained["undercomplete"]).written()
     assert not {key for key in row if "alarm" in key or "anomaly" in key}
     json.dumps(row, allow_nan=False)
 
@@ -258,8 +271,9 @@ def test_the_mean_predictor_has_the_variance_as_its_error_and_explains_none_of_i
 
 
 def test_explained_variance_is_the_error_below_the_mean_predictors(rebuilding: list[Row]):
-    mean = by_name(rebuilding)["mean"]["test_squared_error"]
-    for row in rebuilding:
+    rows = by_name(rebuilding)
+    mean = rows["mean"]["test_squared_error"]
+    for row in rows.values():
         assert row["test_explained_variance"] == pytest.approx(
             1 - row["test_squared_error"] / mean, abs=1e-6
         )
@@ -271,7 +285,7 @@ def test_a_model_that_rebuilds_everything_has_no_error(
     identity = linear(
         untrained["undercomplete"], np.eye(64, dtype=np.float32), np.zeros(64, np.float32)
     )
-    row = evaluation.model_row(identity)
+    row = evaluation.model_row(identity).written()
     assert row["test_squared_error"] == row["validation_squared_error"] == 0
     assert (row["test_psnr"], row["test_explained_variance"]) == (100, 1)
     assert row["test_ssim"] == pytest.approx(1)
@@ -309,7 +323,7 @@ def test_the_scaled_norm_does_not_change_with_the_codes_scale(
     rows = [
         evaluation.model_row(
             linear(untrained["undercomplete"], factor * weights, np.zeros(64, np.float32))
-        )
+        ).written()
         for factor in (1, 5)
     ]
     norms = [row["test_jacobian_norm"] for row in rows]
@@ -327,7 +341,7 @@ def test_a_code_unit_that_never_changes_is_not_active(
     row = evaluation.model_row(
         linear(untrained["undercomplete"], weights, np.zeros(64, np.float32))
     )
-    assert row["active_code_units"] == 2
+    assert row.network.active_code_units == 2
 
 
 def test_nothing_is_fitted_on_test_rows(
@@ -353,13 +367,18 @@ def test_evaluating_changes_neither_the_model_nor_the_global_random_stream(
 # --- numbers for DVC and MLflow ---
 
 
-def test_flattened_gives_only_numbers_and_the_errors_interval(rebuilding: list[Row]):
+def test_a_rows_numbers_are_numbers_alone_and_the_ends_of_the_errors_interval(
+    rebuilding: list[Row],
+):
     for row in rebuilding:
-        numbers = flattened(row)
+        numbers = row.numbers()
+        written = row.written()
         assert all(
             type(value) in (int, float) and math.isfinite(value) for value in numbers.values()
         )
         ends = [numbers[f"test_squared_error_ci95_{end}"] for end in ("low", "high")]
-        assert ends == row["test_squared_error_ci95"]
-        scalars = {key: value for key, value in row.items() if not isinstance(value, str | list)}
+        assert ends == written["test_squared_error_ci95"]
+        scalars = {
+            key: value for key, value in written.items() if not isinstance(value, str | list)
+        }
         assert scalars.items() <= numbers.items()

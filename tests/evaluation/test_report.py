@@ -1,15 +1,15 @@
-"""The report: one page that needs nothing else, a row for every model, nothing unescaped; the table for a terminal."""
+"""The report: one page that needs nothing else and escapes names; the table for a terminal."""
 
 import base64
 import json
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from jinja2 import UndefinedError
 from rich.console import Console
 
 from autoencoders.core.files import read_json
@@ -23,8 +23,22 @@ from autoencoders.data.prepared.prepared import (
 )
 from autoencoders.data.sources.source import download
 from autoencoders.evaluation import report
-from autoencoders.evaluation.leaderboard import Evaluation, Row
-from autoencoders.evaluation.report import BASELINES, COLUMNS, below_pca, html, purpose, ranked
+from autoencoders.evaluation.catalogue import (
+    AUROC,
+    AVERAGE_PRECISION,
+    DENOISED_PSNR,
+    ELBO,
+    NLL,
+    PCA_SQUARED_ERROR,
+    PSNR,
+    REPORT_COLUMNS,
+    SQUARED_ERROR,
+    VALIDATION_SQUARED_ERROR,
+    Metric,
+)
+from autoencoders.evaluation.leaderboard import Evaluation
+from autoencoders.evaluation.report import below_pca, html, purpose, ranked
+from autoencoders.evaluation.row import Estimate, Row, row_of
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.params import Params
@@ -34,6 +48,7 @@ PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 )
 VOID = {"meta", "img"}
+BASELINES = ("pca", "mean", "wiener", "median", "pca denoised")
 
 
 class Page(HTMLParser):
@@ -85,12 +100,12 @@ def figures(tmp_path: Path, leaderboard: list[Row]) -> dict[str, list[Path]]:
     """Two pictures a model."""
     paths: dict[str, list[Path]] = {}
     for row in leaderboard:
-        if row["model"] in BASELINES:
+        if row.model in BASELINES:
             continue
-        folder = tmp_path / row["model"]
+        folder = tmp_path / row.model
         folder.mkdir()
-        paths[row["model"]] = [folder / "code.png", folder / "worst.png"]
-        for path in paths[row["model"]]:
+        paths[row.model] = [folder / "code.png", folder / "worst.png"]
+        for path in paths[row.model]:
             path.write_bytes(PIXEL + path.name.encode())
     return paths
 
@@ -142,16 +157,21 @@ def test_every_picture_is_on_the_page_byte_for_byte_with_its_name(
 
 def test_the_table_has_a_row_for_every_model_the_best_first(page: str, leaderboard: list[Row]):
     header, *rows = Page(page).cells
-    assert [row[0] for row in rows] == [
-        row["model"]
-        for row in sorted(leaderboard, key=lambda row: row.get("test_squared_error", math.inf))
-    ]
+    by_name = {row.model: row.written() for row in leaderboard}
+    assert [row[0] for row in rows] == sorted(
+        by_name, key=lambda name: by_name[name].get("test_squared_error", math.inf)
+    )
     assert {len(row) for row in rows} == {len(header)}
     column = header.index("squared error")
-    by_name = {row["model"]: row for row in leaderboard}
     for row in rows[:-3]:  # the filters' rows are the last ones
         low, high = by_name[row[0]]["test_squared_error_ci95"]
         assert row[column] == f"{by_name[row[0]]['test_squared_error']:.3f}{low:.3f} to {high:.3f}"
+
+
+def test_the_rows_of_baselines_alone_are_grey(page: str):
+    assert page.count('<tr class="baseline">') == len(BASELINES)
+    for name in BASELINES:
+        assert f'<tr class="baseline">\n<td>{name}</td>' in page
 
 
 def test_a_metric_that_a_row_lacks_leaves_its_cell_empty(page: str):
@@ -181,7 +201,7 @@ def test_names_are_escaped(
     name = """<script>alert("&1")</script>'"""
     path = tmp_path / '"><img src=x>.png'
     path.write_bytes(PIXEL)
-    page = html([{**leaderboard[0], "model": name}], {name: [path]}, description, source)
+    page = html([replace(leaderboard[0], model=name)], {name: [path]}, description, source)
     assert "<script" not in page
     found = Page(page)
     assert found.cells[1][0] == name
@@ -196,7 +216,9 @@ def test_the_page_is_the_same_twice_and_from_rows_read_back_from_json(
     description: Description,
     source: dict[str, Any],
 ):
-    assert html(json.loads(json.dumps(leaderboard)), figures, description, source) == page
+    text = json.dumps([row.written() for row in leaderboard])
+    rows = [row_of(values) for values in json.loads(text)]
+    assert html(rows, figures, description, source) == page
 
 
 def test_the_page_is_drawn_for_data_without_a_unit_interval(
@@ -236,16 +258,22 @@ def test_every_column_of_a_table_has_a_line_with_its_values(
     assert colour == "category: blue, green, red"
 
 
-@pytest.mark.parametrize("key", ["model", "validation_squared_error"])
 def test_a_row_that_lacks_what_every_row_has_is_refused(
-    leaderboard: list[Row], description: Description, source: dict[str, Any], key: str
+    leaderboard: list[Row], description: Description, source: dict[str, Any]
 ):
-    row = {name: value for name, value in leaderboard[0].items() if name != key}
-    with pytest.raises(UndefinedError, match=key):
-        html([row], {}, description, source)
+    key = VALIDATION_SQUARED_ERROR.key
+    estimates = {name: value for name, value in leaderboard[0].estimates.items() if name != key}
+    with pytest.raises(KeyError, match=key):
+        html([replace(leaderboard[0], estimates=estimates)], {}, description, source)
 
 
 # --- numbers ---
+
+
+def row_with(values: dict[Metric, float]) -> Row:
+    """A row that has these values and nothing else."""
+    estimates = {metric.key: Estimate(value) for metric, value in values.items()}
+    return Row("a model", "split", 10, None, estimates)
 
 
 @pytest.mark.parametrize(
@@ -263,30 +291,34 @@ def test_a_row_that_lacks_what_every_row_has_is_refused(
 def test_below_pca_is_the_share_of_pcas_error_that_is_gone_where_it_has_one(
     error: float, pca: float, told: str
 ):
-    assert below_pca({"test_squared_error": error, "pca_test_squared_error": pca}) == told
+    assert below_pca(row_with({SQUARED_ERROR: error, PCA_SQUARED_ERROR: pca})) == told
 
 
 def test_ranked_sorts_by_test_error_and_leaves_the_rows_alone(rebuilding: list[Row]):
-    before = [row["model"] for row in rebuilding]
-    errors = [row["test_squared_error"] for row in ranked(rebuilding)]
+    before = list(rebuilding)
+    errors = [row.value(SQUARED_ERROR) for row in ranked(rebuilding)]
     assert errors == sorted(errors)
-    assert [row["model"] for row in rebuilding] == before
+    assert rebuilding == before
 
 
 def test_purpose_names_what_a_type_is_for_and_nothing_else():
-    assert purpose({"test_elbo": -20.126, "test_nll": 19.5, "test_psnr": 3.0}) == (
+    assert purpose(row_with({ELBO: -20.126, NLL: 19.5, PSNR: 3.0})) == (
         "ELBO (nats) -20.13; NLL (nats, importance-sampled) 19.50"
     )
-    assert purpose({"test_psnr": 3.0}) == ""
+    assert purpose(row_with({PSNR: 3.0})) == ""
 
 
-@pytest.mark.parametrize("key", [key for key in COLUMNS if not key.startswith("anomaly_")])
-def test_every_column_of_the_page_is_a_metric_of_the_leaderboard(leaderboard: list[Row], key: str):
-    cleaners = key == "test_denoised_psnr"
+@pytest.mark.parametrize(
+    "metric", set(REPORT_COLUMNS) - {AUROC, AVERAGE_PRECISION}, ids=lambda metric: metric.key
+)
+def test_every_column_of_the_page_is_a_metric_of_the_leaderboard(
+    leaderboard: list[Row], metric: Metric
+):
+    cleaners = metric is DENOISED_PSNR
     expected = (
         ("denoising", "wiener", "median", "pca denoised") if cleaners else (*AUTOENCODERS, "pca")
     )
-    assert all(key in row for row in leaderboard if row["model"] in expected)
+    assert all(row.has(metric) for row in leaderboard if row.model in expected)
 
 
 def test_the_table_fits_a_terminal_of_80_columns_whole(
@@ -298,16 +330,16 @@ def test_the_table_fits_a_terminal_of_80_columns_whole(
     assert max(map(len, text.splitlines())) <= 80
     assert "…" not in text
     for row in leaderboard:
-        (line,) = [line for line in text.splitlines() if f" {row['model']}  " in line]
-        assert "test_squared_error" not in row or f" {row['test_squared_error']:.3f} " in line
-        assert "test_denoised_psnr" not in row or f" {row['test_denoised_psnr']:.1f} " in line
-        assert ("%" in line) == (row["model"] not in BASELINES)
+        (line,) = [line for line in text.splitlines() if f" {row.model}  " in line]
+        assert not row.has(SQUARED_ERROR) or f" {row.value(SQUARED_ERROR):.3f} " in line
+        assert not row.has(DENOISED_PSNR) or f" {row.value(DENOISED_PSNR):.1f} " in line
+        assert ("%" in line) == (row.model not in BASELINES)
 
 
 def test_the_tables_column_of_cleaned_inputs_is_there_where_a_row_has_them(
     rebuilding: list[Row], leaderboard: list[Row]
 ):
-    plain = [row for row in rebuilding if row["model"] != "denoising"]
+    plain = [row for row in rebuilding if row.model != "denoising"]
     headers = [
         [column.header for column in report.table(rows, "").columns]
         for rows in (leaderboard, plain)
@@ -320,4 +352,4 @@ def test_the_file_of_the_plot_holds_what_has_a_squared_error(
 ):
     header, *lines = report.csv(leaderboard).splitlines()
     assert header == "model,test_squared_error,low,high"
-    assert [line.split(",")[0] for line in lines] == [row["model"] for row in ranked(rebuilding)]
+    assert [line.split(",")[0] for line in lines] == [row.model for row in ranked(rebuilding)]

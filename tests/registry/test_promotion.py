@@ -1,5 +1,7 @@
 """Who becomes the champion: the first one at once, later ones where they are allowed to and better."""
 
+from dataclasses import replace
+
 import pytest
 
 from autoencoders.params.params import Params
@@ -38,7 +40,8 @@ def test_an_experiment_makes_the_first_champion_and_changes_no_later_one(
     assert "now @champion" in second
     assert "the first champion" in second
 
-    better = {**workshop.row("variational"), "code_size": 1}
+    row = workshop.row("variational")
+    better = replace(row, network=replace(row.network, code_size=1))
     rows, both = [workshop.row("undercomplete"), better], two_kinds(params)
     *_, told = register(workshop.runs, rows, workshop.data, both)
     reason = "an experiment changes no champion (registry.promote); `ae registry promote --best` compares it"

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from autoencoders.core.errors import UserError
+from autoencoders.evaluation.row import Estimate, Row, TrainedNetwork
 from autoencoders.models import build
 from autoencoders.models.trained.model import ModelDescription, TrainedModel
 from autoencoders.models.trained.saved import save
@@ -14,13 +15,16 @@ from autoencoders.registry.promotion import may_promote, winner
 from autoencoders.registry.registry import Registry
 from autoencoders.tracking.runs import Runs
 
-ROW = {
-    "model": "undercomplete",
-    "code_size": 8,
-    "pca_test_squared_error": 1.0,
-    "test_squared_error": 1.0,
-}
-ROW |= {"test_squared_error_ci95": [0.9, 1.1]}
+ROW = Row(
+    "undercomplete",
+    "split",
+    5,
+    TrainedNetwork(8, 8.0, 100, "bce", epochs=2, best_epoch=1, active_code_units=8),
+    {
+        "test_squared_error": Estimate(1.0, (0.9, 1.1)),
+        "pca_test_squared_error": Estimate(1.0),
+    },
+)
 
 
 @pytest.fixture
@@ -123,6 +127,18 @@ RANKED = [  # model, code size, error and share of the variance kept on validati
 ]
 
 
+def ranked_row(model: str, code_size: int, error: float, variance: float) -> Row:
+    """A leaderboard row with what models are ranked by."""
+    network = TrainedNetwork(
+        code_size, 2.0, 100, "mse", epochs=3, best_epoch=2, active_code_units=1
+    )
+    estimates = {
+        "validation_squared_error": Estimate(error),
+        "validation_explained_variance": Estimate(variance),
+    }
+    return Row(model, "split", 80, network, estimates)
+
+
 @pytest.mark.parametrize(
     ("goal", "kept", "best"),
     [
@@ -134,8 +150,7 @@ RANKED = [  # model, code size, error and share of the variance kept on validati
 def test_the_winner_is_the_best_on_validation_as_the_goal_ranks_it_and_no_baseline_wins(
     goal, kept, best
 ):
-    names = ("model", "code_size", "validation_squared_error", "validation_explained_variance")
-    rows = [dict(zip(names, row, strict=True)) for row in RANKED]
+    rows = [ranked_row(*values) for values in RANKED]
     params = load_params().override({"tune.goal": goal, "tune.explained_variance": kept})
     assert winner(rows, params) == best
 

@@ -9,6 +9,7 @@ import pytest
 
 from autoencoders.data.prepared.prepared import Description, Prepared
 from autoencoders.data.prepared.schema import Schema
+from autoencoders.evaluation.row import Estimate, Row, TrainedNetwork
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.models.trained.saved import save
 from autoencoders.registry.registry import Registry
@@ -53,13 +54,16 @@ class Workshop:
     runs: Runs
     registry: Registry
 
-    def row(self, kind: str) -> dict[str, object]:
-        """What a model's card and the ranking need of its leaderboard row."""
-        numbers = dict.fromkeys(
-            ("pca_test_squared_error", "test_squared_error", "validation_squared_error"), 1.0
-        )
-        intervals = {"test_squared_error_ci95": [0.9, 1.1], "validation_explained_variance": 0.95}
-        return {"model": kind, "code_size": 2, **numbers, **intervals}
+    def row(self, kind: str) -> Row:
+        """A leaderboard row with what a model's card and the ranking need."""
+        network = TrainedNetwork(2, 3.0, 100, "mse", epochs=20, best_epoch=18, active_code_units=2)
+        estimates = {
+            "validation_squared_error": Estimate(1.0),
+            "validation_explained_variance": Estimate(0.95),
+            "test_squared_error": Estimate(1.0, (0.9, 1.1)),
+            "pca_test_squared_error": Estimate(1.0),
+        }
+        return Row(kind, "split", 80, network, estimates)
 
     def add(self, kind: str) -> str:
         """Registers a type's model, as the stage does it."""

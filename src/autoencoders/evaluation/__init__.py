@@ -1,1 +1,1 @@
-"""Judging saved models: metrics with intervals, baselines, figures, the leaderboard and the report."""
+"""Judging saved models: metrics with intervals, baselines, figures, leaderboard and report."""

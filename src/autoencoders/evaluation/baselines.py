@@ -1,4 +1,4 @@
-"""What every autoencoder is compared with: PCA at the same code size, the training rows' mean, an Isolation Forest."""
+"""The baselines: PCA at the same code size, the training rows' mean, an Isolation Forest."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,25 +24,33 @@ class Projection:
 
 
 class PrincipalComponents:
-    """PCA of the training rows, fitted once for all code sizes, from their covariance: rows are seen once."""
+    """PCA of the training rows for all code sizes, from their covariance. Each row is read once."""
 
     def __init__(self, blocks: Iterable[np.ndarray]) -> None:
         """blocks: (rows, features) each, the training split in model scale."""
-        n, rows = 0, iter(blocks)
+        rows = iter(blocks)
         first = next(rows)
-        origin = first.mean(
-            0, dtype=np.float64
-        )  # near the mean, so that subtracting it loses no digits
-        total, products = np.zeros_like(origin), np.zeros((origin.size, origin.size))
+        # near the mean, so that subtracting it loses no digits
+        origin = first.mean(0, dtype=np.float64)
+        n = 0
+        total = np.zeros_like(origin)
+        products = np.zeros((origin.size, origin.size))
         for block in chain([first], rows):
             x = block - origin
-            n, total, products = n + len(x), total + x.sum(0), products + x.T @ x
+            n += len(x)
+            total += x.sum(0)
+            products += x.T @ x
         offset = total / n
-        values, vectors = np.linalg.eigh(products / n - np.outer(offset, offset))
-        self.mean, self.components = origin + offset, vectors.T[np.argsort(-values, kind="stable")]
+        covariance = products / n - np.outer(offset, offset)
+        variances, directions = np.linalg.eigh(covariance)
+        self.mean = origin + offset
+        self.components = directions.T[np.argsort(-variances, kind="stable")]
 
     def at(self, code_size: int) -> Projection:
-        """The best linear code of that size; of all features where there are fewer; of size 0, the mean alone."""
+        """The best linear code of a size, or of all features if there are fewer.
+
+        Of size 0, it reconstructs the mean.
+        """
         return Projection(self.mean, self.components[:code_size])
 
 

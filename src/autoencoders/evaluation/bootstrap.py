@@ -1,4 +1,4 @@
-"""Bootstrap: 95 % intervals of means over test rows."""
+"""Bootstrap: 95 % intervals of means over test rows. Efron 1979, percentile method."""
 
 import numpy as np
 
@@ -10,27 +10,35 @@ class Bootstrap:
     """Resamples of the same rows for every metric and model, so that intervals are paired."""
 
     def __init__(self, rows: int, samples: int, seed: int) -> None:
-        self.rows, self.samples, self.seed = rows, samples, seed
+        self.rows = rows
+        self.samples = samples
+        self.seed = seed
 
     def means(self, values: np.ndarray) -> np.ndarray:
         """Means over each resample. values: (rows, metrics); gives (samples, metrics)."""
         rng = np.random.default_rng(self.seed)
-        resamples = (rng.integers(self.rows, size=self.rows) for _ in range(self.samples))
-        counts = (np.bincount(rows, minlength=self.rows).astype(np.float64) for rows in resamples)
-        return np.stack([how_often @ values for how_often in counts]) / self.rows
+        sums = []
+        for _ in range(self.samples):
+            resample = rng.integers(self.rows, size=self.rows)
+            counts = np.bincount(resample, minlength=self.rows).astype(np.float64)
+            sums.append(counts @ values)
+        return np.stack(sums) / self.rows
 
     def intervals(self, values: Values) -> dict[str, tuple[float, float, float]]:
-        """By name: mean, and the 2.5 and 97.5 percentiles of the resampled means (Efron 1979, percentile method)."""
+        """By name: the mean, and the 2.5 and 97.5 percentiles of the resampled means."""
         resampled = self.means(np.stack(list(values.values()), axis=1))
-        low, high = np.percentile(resampled, [2.5, 97.5], axis=0).tolist()
-        return {
-            name: (float(values[name].mean()), low[i], high[i]) for i, name in enumerate(values)
-        }
+        lows, highs = np.percentile(resampled, [2.5, 97.5], axis=0).tolist()
+        means = [float(column.mean()) for column in values.values()]
+        return dict(zip(values, zip(means, lows, highs, strict=True), strict=True))
 
     def explained_variance(
         self, error: np.ndarray, deviation: np.ndarray
     ) -> tuple[float, float, float]:
-        """The explained variance, with its interval."""
-        resampled = self.means(np.stack([error, deviation], axis=1))
-        low, high = np.percentile(1 - resampled[:, 0] / resampled[:, 1], [2.5, 97.5])
+        """The explained variance, with its interval. error, deviation: (rows,), squared.
+
+        deviation: from the training mean.
+        """
+        means = self.means(np.stack([error, deviation], axis=1))
+        resampled = 1 - means[:, 0] / means[:, 1]
+        low, high = np.percentile(resampled, [2.5, 97.5])
         return explained_variance(error, deviation), float(low), float(high)

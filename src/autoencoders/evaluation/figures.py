@@ -14,11 +14,15 @@ from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models.trained.fidelity import squared_error
 from autoencoders.models.trained.model import TrainedModel, interpolated, samples
 
-STEPS = 9  # decoded codes between two images, and along a code unit
+LINE_CODES = 9  # decoded codes between two images, and along a code unit
 SPREAD = 2.0  # standard deviations to either side in a traversal
 POINTS = 2000  # rows in the picture of the code
+PAIRS = 4  # pairs of images that are interpolated
+UNITS = 16  # code units in a traversal, those that vary most
+SAMPLE_ROWS = 6  # rows of images drawn from the prior
+BINS = 60  # edges of the scores' histogram
 DPI = 100
-VALUES = 2**23  # of test rows, a sample of them where there are more
+FIGURE_VALUES = 2**23  # of the test rows that are drawn, a sample of them where there are more
 
 
 def drawing(size: tuple[float, float], title: str, **settings: Any) -> tuple[Figure, Axes]:
@@ -36,41 +40,48 @@ class Figures:
     def __init__(
         self, model: TrainedModel, data: Prepared, history: list[dict[str, float]], columns: int
     ) -> None:
-        self.model, self.history, self.columns = model, history, columns
-        self.kind = model.description.kind
-        self.shape, most = (
-            data.description.schema.shape,
-            VALUES // data.description.schema.n_features,
-        )
-        self.labels = data.labels["test"][data.chosen("test", most)]
-        self.names = data.description.labels or ("rows",)
-        self.anomalous = data.description.anomaly_labels
-        self.black, self.white = min(0.0, data.description.minimum), data.description.maximum
-        self.x = data.sample("test", most)
-        self.x_hat, self.codes = model.reconstruct(self.x), model.encode(self.x)
+        """Encodes and reconstructs the test rows. columns: images side by side."""
+        self.model = model
+        self.history = history
+        self.columns = columns
+        self.model_type = model.description.kind
+        description = data.description
+        n_rows = FIGURE_VALUES // description.schema.n_features
+        self.shape = description.schema.shape
+        self.labels = data.labels["test"][data.chosen("test", n_rows)]
+        self.names = description.labels or ("rows",)
+        self.anomalous = description.anomaly_labels
+        self.black = min(0.0, description.minimum)
+        self.white = description.maximum
+        self.x = data.sample("test", n_rows)
+        self.x_hat = model.reconstruct(self.x)
+        self.codes = model.encode(self.x)
         self.errors = squared_error(self.x / data.scale, self.x_hat / data.scale)
 
     def save(self, folder: Path) -> list[Path]:
         """Writes every figure that the model's type allows and gives their paths."""
-        names = ["reconstructions", "worst", "interpolations", "traversal"] if self.shape else []
+        names = self._names()
+        # the user's own settings of matplotlib change nothing
+        settings = {**mpl.rcParamsDefault, "font.size": 9}
+        with atomic_folder(folder) as new, mpl.rc_context(settings):
+            for name in names:
+                figure = getattr(self, name)()
+                figure.savefig(new / f"{name}.png", dpi=DPI, metadata={"Software": None})
+        return [folder / f"{name}.png" for name in names]
+
+    def _names(self) -> list[str]:
+        """The methods that draw a figure of this model."""
+        names = []
+        if self.shape:
+            names += ["reconstructions", "worst", "interpolations", "traversal"]
         if self.shape and self.model.autoencoder.generates:
             names.append("samples")
-        names += ["code", "scores", "curves"]
-        with atomic_folder(folder) as new:
-            for name in names:
-                with mpl.rc_context(
-                    {**mpl.rcParamsDefault, "font.size": 9}
-                ):  # not the user's own settings
-                    getattr(self, name)().savefig(
-                        new / f"{name}.png", dpi=DPI, metadata={"Software": None}
-                    )
-        return [folder / f"{name}.png" for name in names]
+        return [*names, "code", "scores", "curves"]
 
     def reconstructions(self) -> Figure:
         """The first test images above their reconstructions."""
-        return self._pairs(
-            np.arange(min(self.columns, len(self.x))), "originals above reconstructions"
-        )
+        first = np.arange(min(self.columns, len(self.x)))
+        return self._pairs(first, "originals above reconstructions")
 
     def worst(self) -> Figure:
         """The test images with the largest error above their reconstructions."""
@@ -78,115 +89,134 @@ class Figures:
         return self._pairs(largest, "largest errors: originals above reconstructions")
 
     def _pairs(self, rows: np.ndarray, title: str) -> Figure:
-        return self._images(np.concatenate([self.x[rows], self.x_hat[rows]]), title, 2)
+        images = np.concatenate([self.x[rows], self.x_hat[rows]])
+        return self._images(images, title, 2)
 
     def interpolations(self) -> Figure:
         """Decoded codes on the lines between pairs of test images of different labels."""
-        starts = np.arange(min(4, len(self.labels)))
-        rows = np.arange(len(self.labels))
-        unlike = [
-            np.flatnonzero((self.labels != self.labels[i]) if len(self.names) > 1 else rows != i)
-            for i in starts
-        ]
-        others = [
-            int(np.resize(rows, i + 1)[i]) for i, rows in enumerate(unlike)
-        ]  # again from the start where too few
-        pairs = np.stack([self.x[starts], self.x[others]], 1).reshape(2 * len(starts), -1)
-        return self._images(
-            interpolated(self.model, pairs, STEPS), "between two codes, left to right", len(starts)
-        )
+        starts = range(min(PAIRS, len(self.labels)))
+        pairs = []
+        for start in starts:
+            pairs += [self.x[start], self.x[self._partner(start)]]
+        images = interpolated(self.model, np.stack(pairs), LINE_CODES)
+        return self._images(images, "between two codes, left to right", len(starts))
+
+    def _partner(self, start: int) -> int:
+        """The row to interpolate to: of another label, or any other row where there is one label.
+
+        The n-th image has the n-th such row, counted from the start again where there are fewer;
+        where there is none at all, the first row.
+        """
+        is_other = self.labels != self.labels[start]
+        if len(self.names) == 1:
+            is_other = np.arange(len(self.labels)) != start
+        others = np.flatnonzero(is_other)
+        if len(others) == 0:
+            return 0
+        return int(others[start % len(others)])
 
     def traversal(self) -> Figure:
         """Each code unit moved around the mean code, the others held."""
         codes = self.model.decoder_codes(self.x)
-        mean, deviation = codes.mean(0), codes.std(0)
-        units = np.argsort(-deviation, kind="stable")[:16]
+        mean = codes.mean(0)
+        deviation = codes.std(0)
+        units = np.argsort(-deviation, kind="stable")[:UNITS]
         directions = deviation * (np.arange(len(mean)) == units[:, None])  # (units, code)
-        steps = np.linspace(-SPREAD, SPREAD, STEPS)[:, None] * directions[:, None]
-        title = f"one code unit a row, from -{SPREAD:g} to +{SPREAD:g} deviations"
+        positions = np.linspace(-SPREAD, SPREAD, LINE_CODES)[:, None]
+        steps = positions * directions[:, None]  # (units, positions, code)
         lines = (mean + steps).astype(np.float32).reshape(-1, len(mean))
+        title = f"one code unit a row, from -{SPREAD:g} to +{SPREAD:g} deviations"
         return self._images(self.model.decode(lines), title, len(units))
 
     def samples(self) -> Figure:
         """Draws from the prior, decoded."""
-        return self._images(
-            samples(self.model, 6 * self.columns, seed=0), "samples from the prior", 6
-        )
+        images = samples(self.model, SAMPLE_ROWS * self.columns, seed=0)
+        return self._images(images, "samples from the prior", SAMPLE_ROWS)
 
     def _images(self, images: np.ndarray, title: str, rows: int) -> Figure:
-        """A grid of so many rows of images, with a gap of one pixel. images: (rows * columns, features), raw scale."""
-        (height, width, *colours), columns = self.shape, len(images) // rows
-        gap = self.white if colours else np.nan
-        tiles = images.reshape(rows, columns, *self.shape).astype(float)
-        tiles = np.pad(
-            tiles, [(0, 0), (0, 0), (0, 1), (0, 1), *((0, 0) for _ in colours)], constant_values=gap
-        )
-        sheet = tiles.swapaxes(1, 2).reshape(rows * (height + 1), columns * (width + 1), *colours)[
-            :-1, :-1
-        ]
-        size = 0.6 * columns + 0.2, 0.6 * rows * height / width + 0.5
-        figure, axes = drawing(size, f"{self.kind}: {title}")
-        shown = (
-            np.clip((sheet - self.black) / (self.white - self.black), 0, 1) if colours else sheet
-        )
-        axes.imshow(
-            shown, cmap="gray", vmin=self.black, vmax=self.white, interpolation="nearest"
-        )  # of colours: as is
+        """A grid of images in so many rows, with a gap of one pixel between them.
+
+        images: (rows * columns, features), raw scale.
+        """
+        height, width = self.shape[:2]
+        columns = len(images) // rows
+        size = (0.6 * columns + 0.2, 0.6 * rows * height / width + 0.5)
+        figure, axes = drawing(size, f"{self.model_type}: {title}")
+        sheet = self._sheet(images, rows)
+        if sheet.ndim == 3:  # matplotlib scales grey images alone
+            sheet = np.clip((sheet - self.black) / (self.white - self.black), 0, 1)
+        axes.imshow(sheet, cmap="gray", vmin=self.black, vmax=self.white, interpolation="nearest")
         axes.set_axis_off()
         return figure
 
+    def _sheet(self, images: np.ndarray, rows: int) -> np.ndarray:
+        """The pixels of a grid, with the channels of coloured images last; the gaps are white."""
+        height, width, *channels = self.shape
+        columns = len(images) // rows
+        tiles = images.reshape(rows, columns, *self.shape).astype(float)
+        # one pixel below and to the right of each image; matplotlib draws NaN as background
+        gap = self.white if channels else np.nan
+        unpadded = [(0, 0)] * len(channels)
+        tiles = np.pad(tiles, [(0, 0), (0, 0), (0, 1), (0, 1), *unpadded], constant_values=gap)
+        by_line = tiles.swapaxes(1, 2)  # (rows, height, columns, width, channels)
+        sheet = by_line.reshape(rows * (height + 1), columns * (width + 1), *channels)
+        return sheet[:-1, :-1]  # without the last gaps
+
     def code(self) -> Figure:
-        """The test rows' codes in two dimensions, by label: the code itself, or its two principal components."""
-        codes, labels = self.codes[:POINTS], self.labels[:POINTS]
-        many = codes.shape[1] > 2
-        plane = PCA(2, svd_solver="full").fit_transform(codes) if many else codes
-        plane = np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
-        kind = "principal component" if many else "code unit"
-        figure, axes = drawing(
-            (6, 5), f"{self.kind}: test codes by label", xlabel=f"{kind} 1", ylabel=f"{kind} 2"
-        )
+        """The test rows' codes in two dimensions, by label.
+
+        Codes of at most two units are drawn as they are, others by their two principal components.
+        """
+        codes = self.codes[:POINTS]
+        labels = self.labels[:POINTS]
+        axis = "code unit"
+        if codes.shape[1] > 2:
+            axis = "principal component"
+            codes = PCA(2, svd_solver="full").fit_transform(codes)
+        plane = np.pad(codes, ((0, 0), (0, 2 - codes.shape[1])))
+        title = f"{self.model_type}: test codes by label"
+        figure, axes = drawing((6, 5), title, xlabel=f"{axis} 1", ylabel=f"{axis} 2")
         for label, name in enumerate(self.names):
-            points = plane[labels == label]
-            axes.scatter(
-                points[:, 0],
-                points[:, 1],
-                s=6,
-                label=name,
-                color=mpl.colormaps["tab10"](label % 10),
-            )
+            x, y = plane[labels == label].T
+            axes.scatter(x, y, s=6, label=name, color=mpl.colormaps["tab10"](label % 10))
         figure.legend(loc="outside right upper", markerscale=2)
         return figure
 
     def scores(self) -> Figure:
-        """How the test rows' scores are distributed, of anomalies apart where labels tell them."""
+        """The distribution of the test rows' scores, apart for anomalies where labels name them."""
         scores = self.model.score(self.x).score
-        labels = {"xlabel": "anomaly score, nats", "ylabel": "rows"}
+        groups = {"test rows": scores}
+        if self.anomalous:
+            groups = {"normal": scores[self.labels == 0], "anomaly": scores[self.labels == 1]}
         figure, axes = drawing(
-            (6, 3.5), f"{self.kind}: scores of test rows", **labels, xscale="log"
+            (6, 3.5),
+            f"{self.model_type}: scores of test rows",
+            xlabel="anomaly score, nats",
+            ylabel="rows",
+            xscale="log",
         )
-        edges = np.geomspace(max(1e-6, scores.min()), max(1e-5, scores.max()), 60)
-        for label, name in enumerate(("normal", "anomaly") if self.anomalous else ("test rows",)):
-            chosen = self.labels == label if self.anomalous else slice(None)
-            axes.hist(scores[chosen], bins=edges.tolist(), alpha=0.6, label=name)
+        edges = np.geomspace(max(1e-6, scores.min()), max(1e-5, scores.max()), BINS).tolist()
+        for name, values in groups.items():
+            axes.hist(values, bins=edges, alpha=0.6, label=name)
         axes.set_yscale("log")
         axes.legend()
         return figure
 
     def curves(self) -> Figure:
         """Training and clean validation error by epoch."""
-        loss = f"{self.model.description.architecture.loss}, sum over features"
+        description = self.model.description
         figure, axes = drawing(
-            (6, 3.5), f"{self.kind}: learning curves", xlabel="epoch", ylabel=loss, yscale="log"
+            (6, 3.5),
+            f"{self.model_type}: learning curves",
+            xlabel="epoch",
+            ylabel=f"{description.architecture.loss}, sum over features",
+            yscale="log",
         )
         epochs = range(1, len(self.history) + 1)
         for key in ("train/reconstruction_loss", "val/reconstruction_loss"):
             axes.plot(epochs, [means[key] for means in self.history], label=key)
         axes.axvline(
-            self.model.description.best_epoch,
-            color="grey",
-            linewidth=0.8,
-            linestyle=":",
-            label="best",
+            description.best_epoch, color="grey", linewidth=0.8, linestyle=":", label="best"
         )
         axes.legend()
         return figure

@@ -1,4 +1,4 @@
-"""How well corrupted test rows are cleaned: by the denoising model and by filters that need no network."""
+"""How well corrupted test rows are cleaned: by the denoising model, and without a network."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -11,68 +11,83 @@ from autoencoders.evaluation.baselines import Projection
 from autoencoders.evaluation.metrics import Values, psnr
 from autoencoders.models.trained.model import BATCH_ROWS, TrainedModel
 
-Filter = Callable[
-    [np.ndarray], np.ndarray
-]  # corrupted rows in, clean ones out: (rows, features), model scale
+# corrupted rows in, clean ones out: (rows, features), model scale
+Filter = Callable[[np.ndarray], np.ndarray]
+Pair = tuple[np.ndarray, np.ndarray]  # clean rows, and the same rows corrupted
 RIDGE = 1e-6  # added to the variances, of data in [0, 1]: a feature that never changes has none
 
 
-def wiener(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Filter:
-    """The affine estimator of least mean squared error, E[x] + Cov(x, y) Cov(y)^-1 (y - E[y]). Kay 1993, section 12.3.
+def wiener(pairs: Iterable[Pair]) -> Filter:
+    """The affine estimator of least mean squared error, E[x] + Cov(x, y) Cov(y)^-1 (y - E[y]).
 
-    pairs: clean rows x and corrupted ones y, (rows, features) each; they are seen once.
+    pairs: clean rows x and corrupted ones y, (rows, features) each; they are read once.
+    Kay 1993, section 12.3.
     """
-    n, total, products = 0, np.zeros(()), np.zeros(())
+    n = 0
+    total = np.zeros(())
+    products = np.zeros(())
     for x, y in pairs:
         both = np.hstack([x, y], dtype=np.float64)
-        n, total, products = (
-            n + len(x),
-            total + both.sum(0),
-            products + both[:, x.shape[1] :].T @ both,
-        )
-    mean, size = total / n, total.size // 2
-    clean, noisy = mean[:size], mean[size:]
-    covariance = products / n - np.outer(noisy, mean)  # (features, 2 features): of y with x, of y
-    weights = np.linalg.solve(covariance[:, size:] + RIDGE * np.eye(size), covariance[:, :size])
-    return lambda y: clean + (y - noisy) @ weights
+        corrupted = both[:, x.shape[1] :]
+        n += len(x)
+        total = total + both.sum(0)
+        products = products + corrupted.T @ both
+    mean = total / n
+    size = total.size // 2  # features
+    clean_mean = mean[:size]
+    corrupted_mean = mean[size:]
+    covariances = products / n - np.outer(corrupted_mean, mean)
+    with_clean = covariances[:, :size]  # Cov(y, x)
+    variance = covariances[:, size:]  # Cov(y)
+    weights = np.linalg.solve(variance + RIDGE * np.eye(size), with_clean)
+    return lambda y: clean_mean + (y - corrupted_mean) @ weights
 
 
 def median(shape: tuple[int, ...]) -> Filter:
-    """The median of each pixel's 3 x 3 neighbours, edges mirrored. shape: rows, columns and channels, if several."""
+    """The median of each pixel's 3 x 3 neighbours, edges mirrored.
+
+    shape: rows and columns of an image, and its channels, if several.
+    """
     window = (1, 3, 3, 1)[: len(shape) + 1]
     return lambda y: median_filter(y.reshape(-1, *shape), window).reshape(y.shape)
 
 
 @torch.no_grad()
 def cleaned(model: TrainedModel, data: Prepared, pca: Projection, seed: int) -> dict[str, Values]:
-    """By filter, PSNR in dB of corrupted test rows, and of the same rows when it has cleaned them, clipped to [0, 1].
+    """PSNR in dB of corrupted test rows, and of the same rows when cleaned and clipped to [0, 1].
 
-    The filters: the model, under its type; Wiener's, fitted on corrupted training rows; the median, of images; PCA.
-    Nothing where the model's type does not corrupt, or the data does not lie in [0, 1].
+    By filter: the model, under its type; Wiener's, fitted on corrupted training rows; the median,
+    of images; PCA. Empty where the model's type does not corrupt, or the data leaves [0, 1].
     """
-    autoencoder, facts = model.autoencoder, data.description
-    if not (autoencoder.corrupts and facts.unit_interval):
+    autoencoder = model.autoencoder
+    description = data.description
+    if not (autoencoder.corrupts and description.unit_interval):
         return {}
-    generator, raw = torch.Generator().manual_seed(seed), data.sample("test")
+    generator = torch.Generator().manual_seed(seed)
 
-    def pairs(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for x in map(data.scaled, blocks):
+    def pairs(blocks: Iterable[np.ndarray]) -> Iterator[Pair]:
+        for raw in blocks:
+            x = data.scaled(raw)
             yield x, autoencoder.corrupt(torch.from_numpy(x), generator).numpy()
 
-    test = list(
-        pairs(raw[i : i + BATCH_ROWS] for i in range(0, len(raw), BATCH_ROWS))
-    )  # before any training row
+    # the test rows are corrupted first, with the same noise whatever the training rows are
+    test = list(pairs(_batches(data.sample("test"))))
     filters: dict[str, Filter] = {
-        model.description.kind: lambda y: autoencoder(torch.from_numpy(y)).numpy()
+        model.description.kind: lambda y: autoencoder(torch.from_numpy(y)).numpy(),
+        "wiener": wiener(pairs(data.rows["train"])),
     }
-    filters["wiener"] = wiener(pairs(data.rows["train"]))
-    filters |= {"median": median(facts.schema.shape)} if facts.schema.shape else {}
+    if description.schema.shape:
+        filters["median"] = median(description.schema.shape)
     filters["pca denoised"] = pca.reconstruct
     noisy = np.concatenate([psnr(x, y) for x, y in test])
-    return {
-        name: {
-            "noisy_psnr": noisy,
-            "denoised_psnr": np.concatenate([psnr(x, np.clip(clean(y), 0, 1)) for x, y in test]),
-        }
-        for name, clean in filters.items()
-    }
+    values: dict[str, Values] = {}
+    for name, clean in filters.items():
+        denoised = [psnr(x, np.clip(clean(y), 0, 1)) for x, y in test]
+        values[name] = {"noisy_psnr": noisy, "denoised_psnr": np.concatenate(denoised)}
+    return values
+
+
+def _batches(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows in parts that a model takes at once."""
+    for first in range(0, len(rows), BATCH_ROWS):
+        yield rows[first : first + BATCH_ROWS]

@@ -1,7 +1,6 @@
 """Metrics of reconstructions, one value a row; all in model scale."""
 
 from collections.abc import Mapping
-from functools import reduce
 
 import numpy as np
 import torch
@@ -11,11 +10,14 @@ from autoencoders.models.trained.fidelity import squared_error
 Values = Mapping[str, np.ndarray]  # per-row values by name, each (rows,)
 SMALLEST_ERROR = 1e-10  # mean squared error that counts as perfect: 100 dB
 SSIM_WINDOW = 7  # pixels
+SSIM_C1 = 0.01**2  # K1 = 0.01, for a range of 1
+SSIM_C2 = 0.03**2  # K2 = 0.03
 
 
 def psnr(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio in dB, one value a row, for a peak of 1 (100 dB at most)."""
-    return -10 * np.log10(np.maximum(squared_error(x, x_hat) / x.shape[1], SMALLEST_ERROR))
+    per_feature = squared_error(x, x_hat) / x.shape[1]
+    return -10 * np.log10(np.maximum(per_feature, SMALLEST_ERROR))
 
 
 def bernoulli_cross_entropy(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
@@ -25,47 +27,67 @@ def bernoulli_cross_entropy(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
 
 
 def ssim(x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Structural similarity in [-1, 1], one value a row, for a range of 1; of colours, the channels' mean.
+    """Structural similarity in [-1, 1], one value a row, for a range of 1; the channels' mean.
 
-    Uniform 7 x 7 window (or the largest odd one that fits), positions where it fits the image, population variances,
-    K1 = 0.01, K2 = 0.03. Wang et al. 2004, equation 13.
+    Uniform 7 x 7 window (or the largest odd one that fits), positions where it fits the image,
+    population variances. Wang et al. 2004, equation 13.
     """
-    window = min(SSIM_WINDOW, *(side - 1 + side % 2 for side in shape[:2]))
-    images = (
-        torch.from_numpy(np.asarray(rows, np.float64).reshape(len(rows), *shape[:2], -1))
-        for rows in (x, x_hat)
-    )
-    a, b = (channels_last.permute(0, 3, 1, 2) for channels_last in images)
-
-    def mean(images: torch.Tensor) -> torch.Tensor:
-        for axis in (2, 3):  # sums of shifted images, as pooling takes three times as long
-            n = images.shape[axis] - window + 1
-            shifted = (images.narrow(axis, i, n) for i in range(window))
-            images = reduce(torch.Tensor.add, shifted) / window
-        return images
-
-    mean_a, mean_b = mean(a), mean(b)
-    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
-    covariance = mean(a * b) - mean_a * mean_b
-    c1, c2 = 0.01**2, 0.03**2
-    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-    structure = (2 * covariance + c2) / (var_a + var_b + c2)
+    window = min(SSIM_WINDOW, *(_odd_up_to(side) for side in shape[:2]))
+    a = _channels_first(x, shape)
+    b = _channels_first(x_hat, shape)
+    mean_a = _window_means(a, window)
+    mean_b = _window_means(b, window)
+    var_a = _window_means(a * a, window) - mean_a**2
+    var_b = _window_means(b * b, window) - mean_b**2
+    covariance = _window_means(a * b, window) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + SSIM_C1) / (mean_a**2 + mean_b**2 + SSIM_C1)
+    structure = (2 * covariance + SSIM_C2) / (var_a + var_b + SSIM_C2)
     return (luminance * structure).mean((1, 2, 3)).numpy()
+
+
+def _odd_up_to(side: int) -> int:
+    """The largest odd number up to a side's length."""
+    return side - 1 + side % 2
+
+
+def _channels_first(rows: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:
+    """Images (rows, channels, height, width) in double precision. shape: of one, channels last."""
+    images = np.asarray(rows, np.float64).reshape(len(rows), *shape[:2], -1)
+    return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+
+def _window_means(images: torch.Tensor, window: int) -> torch.Tensor:
+    """Means over each square window that fits. images: (rows, channels, height, width).
+
+    Sums of shifted images, because torch's pooling takes three times as long.
+    """
+    for axis in (2, 3):
+        positions = images.shape[axis] - window + 1
+        total = images.narrow(axis, 0, positions)
+        for offset in range(1, window):
+            total = total + images.narrow(axis, offset, positions)
+        images = total / window
+    return images
 
 
 def reconstruction_metrics(
     x: np.ndarray, x_hat: np.ndarray, shape: tuple[int, ...], *, unit_interval: bool
 ) -> Values:
-    """Every metric of a reconstruction, one value a row. x, x_hat: (rows, features); shape: of an image."""
+    """Every metric of a reconstruction, one value a row.
+
+    x, x_hat: (rows, features); shape: of an image, () for other rows; unit_interval: x in [0, 1].
+    """
     values = {
         "squared_error": squared_error(x, x_hat),
         "mse_per_feature": squared_error(x, x_hat) / x.shape[1],
         "mae_per_feature": np.abs(x - x_hat).mean(1, dtype=np.float64),
     }
-    if unit_interval:
-        values |= {"psnr": psnr(x, x_hat), "ssim": ssim(x, x_hat, shape)} if shape else {}
-        if (
-            x_hat.min() >= 0 and x_hat.max() <= 1
-        ):  # PCA's reconstructions leave [0, 1] and have no cross-entropy
-            values["bce"] = bernoulli_cross_entropy(x, x_hat)
+    if not unit_interval:
+        return values
+    if shape:
+        values["psnr"] = psnr(x, x_hat)
+        values["ssim"] = ssim(x, x_hat, shape)
+    # PCA's reconstructions leave [0, 1] and have no cross-entropy
+    if x_hat.min() >= 0 and x_hat.max() <= 1:
+        values["bce"] = bernoulli_cross_entropy(x, x_hat)
     return values

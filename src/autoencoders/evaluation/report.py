@@ -1,4 +1,4 @@
-"""reports/index.html: the leaderboard and the figures in one self-contained page; the leaderboard as text."""
+"""The leaderboard: with the figures in one self-contained page, in a terminal, and as CSV."""
 
 import base64
 from collections.abc import Sequence
@@ -9,81 +9,110 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.table import Table
 
 from autoencoders.data.prepared.prepared import Description
-from autoencoders.evaluation.leaderboard import Row
+from autoencoders.evaluation.catalogue import (
+    AUROC,
+    AVERAGE_PRECISION,
+    DENOISED_PSNR,
+    KNN_ERROR,
+    LINEAR_PROBE_ERROR,
+    PCA_SQUARED_ERROR,
+    PURPOSES,
+    REPORT_COLUMNS,
+    SQUARED_ERROR,
+    VALIDATION_SQUARED_ERROR,
+    Metric,
+)
+from autoencoders.evaluation.row import Row
 
-COLUMNS = {
-    "test_squared_error": "squared error",
-    "test_explained_variance": "explained variance",
-    "test_psnr": "PSNR (dB)",
-    "test_ssim": "SSIM",
-    "test_linear_probe_error": "linear probe error",
-    "test_knn_error": "k-NN error",
-    "test_denoised_psnr": "PSNR of cleaned inputs (dB)",
-    "anomaly_auroc": "anomaly AUROC",
-    "anomaly_average_precision": "anomaly average precision",
-}
-ROUNDING = 1e-6  # of a model's error, below which PCA's is one of rounding: a code for each feature
-BASELINES = ("pca", "mean", "iforest", "wiener", "median", "pca denoised")
-OWN = {
-    "test_mean_active_units": "mean active units",
-    "test_jacobian_norm": "Jacobian norm",
-    "scaled_jacobian_norm": "Jacobian norm by the code's spread",
-    "test_noisy_psnr": "PSNR of corrupted inputs (dB)",
-    "test_psnr_gain": "PSNR gain on corrupted inputs (dB)",
-    "test_elbo": "ELBO (nats)",
-    "test_nll": "NLL (nats, importance-sampled)",
-}
+ROUNDING = 1e-6  # share of a model's error below which PCA's is a rounding error
 
 
 def below_pca(row: Row) -> str:
-    """How far the row's error lies below PCA's at the same code size; nothing where PCA's is none but for rounding."""
-    error, pca = float(row["test_squared_error"]), float(row["pca_test_squared_error"])
-    return f"{100 * (1 - error / pca):.1f} %" if pca > ROUNDING * error else ""
+    """How far the row's error lies below PCA's at the same code size, in percent.
+
+    Empty where PCA's error is mere rounding, as with a code unit for each feature.
+    """
+    error = row.value(SQUARED_ERROR)
+    pca = row.value(PCA_SQUARED_ERROR)
+    if pca <= ROUNDING * error:
+        return ""
+    return f"{100 * (1 - error / pca):.1f} %"
 
 
 def ranked(rows: Sequence[Row]) -> list[Row]:
     """The rows by test error, the best first; what rebuilds nothing comes last."""
-    return sorted(rows, key=lambda row: float(row.get("test_squared_error", "inf")))
+    rebuilding = [row for row in rows if row.has(SQUARED_ERROR)]
+    others = [row for row in rows if not row.has(SQUARED_ERROR)]
+    best_first = sorted(rebuilding, key=lambda row: SQUARED_ERROR.order(row.value(SQUARED_ERROR)))
+    return best_first + others
 
 
 def purpose(row: Row) -> str:
-    """What the row's type is for, in figures."""
-    return "; ".join(f"{name} {row[key]:.2f}" for key, name in OWN.items() if key in row)
+    """What the row's type is for, in numbers."""
+    metrics = [metric for metric in PURPOSES if row.has(metric)]
+    return "; ".join(f"{metric.heading} {row.value(metric):.2f}" for metric in metrics)
 
 
 def table(rows: Sequence[Row], title: str) -> Table:
     """The leaderboard for a terminal of 80 columns."""
     result = Table(title=title, title_justify="left", box=None)
     result.add_column("model", no_wrap=True)
-    last = {"AUROC": "anomaly_auroc", "AP": "anomaly_average_precision"}
-    if not any("anomaly_auroc" in row for row in rows):
-        last = {"probe": "test_linear_probe_error", "k-NN": "test_knn_error"}
-    if any("test_denoised_psnr" in row for row in rows):
-        last["PSNR"] = "test_denoised_psnr"
-    for name in ("code", "error", "95 % interval", "below PCA", *last):
-        result.add_column(name, justify="right", no_wrap=True)
+    metrics = _last_columns(rows)
+    headings = ["code", SQUARED_ERROR.short, "95 % interval", "below PCA"]
+    headings += [metric.short for metric in metrics]
+    for heading in headings:
+        result.add_column(heading, justify="right", no_wrap=True)
     for row in ranked(rows):
-        low, high = row.get("test_squared_error_ci95", ("", ""))
-        result.add_row(
-            row["model"],
-            str(row.get("code_size", "")),
-            f"{row['test_squared_error']:.3f}" if low else "",
-            f"{low:.3f}-{high:.3f}" if low else "",
-            "" if row["model"] in BASELINES else below_pca(row),
-            *(
-                f"{row[key]:.{1 if name == 'PSNR' else 3}f}" if key in row else ""
-                for name, key in last.items()
-            ),
-        )
+        cells = [_cell(row, metric) for metric in metrics]
+        result.add_row(row.model, *_error_cells(row), *cells)
     return result
 
 
+def _last_columns(rows: Sequence[Row]) -> list[Metric]:
+    """The metrics behind the error.
+
+    How anomalies are ranked if any row has that, else the probes'; and the PSNR of cleaned inputs.
+    """
+    metrics = [LINEAR_PROBE_ERROR, KNN_ERROR]
+    if _any_has(rows, AUROC):
+        metrics = [AUROC, AVERAGE_PRECISION]
+    if _any_has(rows, DENOISED_PSNR):
+        metrics.append(DENOISED_PSNR)
+    return metrics
+
+
+def _any_has(rows: Sequence[Row], metric: Metric) -> bool:
+    return any(row.has(metric) for row in rows)
+
+
+def _error_cells(row: Row) -> tuple[str, str, str, str]:
+    """Code size, error, its interval, and the comparison with PCA; empty where the row has none."""
+    code_size = ""
+    if row.network is not None:
+        code_size = str(row.network.code_size)
+    if not row.has(SQUARED_ERROR):
+        return code_size, "", "", ""
+    low, high = row.interval(SQUARED_ERROR)
+    comparison = ""
+    if row.is_trained:
+        comparison = below_pca(row)
+    return code_size, f"{row.value(SQUARED_ERROR):.3f}", f"{low:.3f}-{high:.3f}", comparison
+
+
+def _cell(row: Row, metric: Metric) -> str:
+    if not row.has(metric):
+        return ""
+    decimals = 1 if metric.unit == "dB" else 3
+    return f"{row.value(metric):.{decimals}f}"
+
+
 def csv(rows: Sequence[Row]) -> str:
-    """Each model's error with its interval, for DVC's plot, which wants the same columns in every row."""
-    lines = ["model,test_squared_error,low,high"]
-    for row in ranked([row for row in rows if "test_squared_error" in row]):
-        low, high = row["test_squared_error_ci95"]
-        lines.append(f"{row['model']},{row['test_squared_error']!r},{low!r},{high!r}")
+    """Each model's error with its interval, for DVC's plot: the same columns in every row."""
+    lines = [f"model,{SQUARED_ERROR.key},low,high"]
+    for row in ranked(rows):
+        if row.has(SQUARED_ERROR):
+            low, high = row.interval(SQUARED_ERROR)
+            lines.append(f"{row.model},{row.value(SQUARED_ERROR)!r},{low!r},{high!r}")
     return "\n".join(lines) + "\n"
 
 
@@ -93,17 +122,21 @@ def html(
     """The page. figures: paths of PNG files by model; source: the report on the data."""
     templates = PackageLoader("autoencoders", "evaluation")
     environment = Environment(loader=templates, autoescape=True, undefined=StrictUndefined)
-    images = {
-        kind: [(path.stem, base64.b64encode(path.read_bytes()).decode()) for path in paths]
-        for kind, paths in figures.items()
-    }
+    images = {}
+    for model, paths in figures.items():
+        images[model] = [_image(path) for path in paths]
     return environment.get_template("report.html.j2").render(
         rows=ranked(rows),
-        columns={key: name for key, name in COLUMNS.items() if any(key in row for row in rows)},
+        columns=[metric for metric in REPORT_COLUMNS if _any_has(rows, metric)],
+        validation=VALIDATION_SQUARED_ERROR,
         images=images,
         data=data,
         source=source,
         below_pca=below_pca,
         purpose=purpose,
-        baselines=BASELINES,
     )
+
+
+def _image(path: Path) -> tuple[str, str]:
+    """A picture's name, and its bytes in base 64."""
+    return path.stem, base64.b64encode(path.read_bytes()).decode()

@@ -7,10 +7,19 @@ from mlflow import MlflowClient
 from autoencoders.core.files import tree_sha256
 from autoencoders.core.paths import DATA, RAW
 from autoencoders.data.prepared.prepared import content_sha256
+from autoencoders.evaluation.catalogue import (
+    EXPLAINED_VARIANCE,
+    SQUARED_ERROR,
+    VALIDATION_SQUARED_ERROR,
+    mlflow_name,
+)
 from autoencoders.registry.versions import fetched, model_sha256
 from autoencoders.tracking.store import version_of
 
-SHOWN = ("test/squared_error", "test/explained_variance", "val/squared_error")
+SHOWN = tuple(
+    mlflow_name(metric.key)
+    for metric in (SQUARED_ERROR, EXPLAINED_VARIANCE, VALIDATION_SQUARED_ERROR)
+)
 
 
 def lineage(client: MlflowClient, uri: str) -> dict[str, str]:

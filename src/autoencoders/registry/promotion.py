@@ -1,24 +1,23 @@
 """Promotion: which model becomes the champion."""
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from autoencoders.core.errors import UserError
-from autoencoders.core.files import read_json
 from autoencoders.core.paths import DATA, METRICS, MODELS
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
+from autoencoders.evaluation.catalogue import (
+    VALIDATION_EXPLAINED_VARIANCE,
+    VALIDATION_SQUARED_ERROR,
+)
+from autoencoders.evaluation.row import Row, TrainedNetwork, read_rows
 from autoencoders.params.params import Params, load_params
 from autoencoders.registry.ledger import CHAMPION, Decision
 from autoencoders.registry.registry import CHALLENGER, Registry
 from autoencoders.tracking.runs import Runs
 
-RANKED = ("code_size", "validation_squared_error", "validation_explained_variance")
 
-
-def register(
-    runs: Runs, rows: Sequence[Mapping[str, Any]], data: Prepared, params: Params
-) -> list[str]:
+def register(runs: Runs, rows: Sequence[Row], data: Prepared, params: Params) -> list[str]:
     """Registers every trained model, lets the best one challenge the champion, and returns what was decided."""
     registry = Registry(runs.client, data.description.name)
     versions = registered(registry, runs, rows, params)
@@ -35,12 +34,12 @@ def register(
 
 
 def registered(
-    registry: Registry, runs: Runs, rows: Sequence[Mapping[str, Any]], params: Params
+    registry: Registry, runs: Runs, rows: Sequence[Row], params: Params
 ) -> dict[str, str]:
     """Returns each trained type's version, registered where it is not yet."""
     versions = {}
     for row in rows:
-        kind = str(row["model"])
+        kind = row.model
         if kind in params.kinds:
             run_id = runs.trained(MODELS / kind)
             rate = params.evaluate.false_alarm_rate
@@ -64,7 +63,7 @@ def promote_best() -> str:
     path = METRICS / "leaderboard.json"
     if not path.exists():
         raise UserError(f"{path}: no such file; `dvc repro` makes it")
-    params, data, rows = load_params(), load_prepared(DATA), read_json(path)
+    params, data, rows = load_params(), load_prepared(DATA), read_rows(path)
     runs = Runs(data.description)
     registry = Registry(runs.client, data.description.name)
     versions = registered(registry, runs, rows, params)
@@ -77,12 +76,15 @@ def promote_best() -> str:
     return f"{registry.name}: {best} is the best on validation" + decided(decision, versions[best])
 
 
-def winner(rows: Sequence[Mapping[str, Any]], params: Params) -> str:
-    """The type that is the best on validation, by `Tune.rank`."""
-    trained = [row for row in rows if row["model"] in params.kinds]
-    return min(
-        (params.tune.rank(*(row[name] for name in RANKED)), str(row["model"])) for row in trained
-    )[1]
+def winner(rows: Sequence[Row], params: Params) -> str:
+    """The type that is the best on validation, by `Tune.rank`; of equals, the first by name."""
+    ranks = {}
+    for row in rows:
+        if row.model in params.kinds and isinstance(row.network, TrainedNetwork):
+            error = row.value(VALIDATION_SQUARED_ERROR)
+            variance = row.value(VALIDATION_EXPLAINED_VARIANCE)
+            ranks[row.model] = params.tune.rank(row.network.code_size, error, variance)
+    return min(ranks, key=lambda model: (ranks[model], model))
 
 
 def may_promote(params: Params) -> bool:

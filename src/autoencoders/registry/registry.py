@@ -5,7 +5,6 @@ Types are ranked on validation; the best of them is compared with the present ch
 
 import json
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from mlflow import MlflowException
 from autoencoders.core.errors import UserError
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.evaluation.bootstrap import Bootstrap
+from autoencoders.evaluation.catalogue import PCA_SQUARED_ERROR
+from autoencoders.evaluation.row import Row
 from autoencoders.models.trained.fidelity import fidelity
 from autoencoders.models.trained.saved import load
 from autoencoders.params.params import Params, load_params
@@ -59,9 +60,7 @@ class Registry:
         order = ["version_number DESC"]
         return list(self.client.search_model_versions(query, max_results=10_000, order_by=order))
 
-    def add(
-        self, folder: Path, run_id: str, row: Mapping[str, Any], tags: dict[str, str], rate: float
-    ) -> str:
+    def add(self, folder: Path, run_id: str, row: Row, tags: dict[str, str], rate: float) -> str:
         """The version of the model in a folder: the one that there is, else a new one, logged to the training's run.
 
         row: its leaderboard row. rate: of false alarms, the default of its scores' verdict.
@@ -78,7 +77,7 @@ class Registry:
         loader = PackageLoader("autoencoders", "registry")
         templates = Environment(loader=loader, undefined=StrictUndefined)  # noqa: S701  (Markdown)
         card = templates.get_template("model_card.md.j2").render(
-            name=self.name, row=row, model=model, tags=tags
+            name=self.name, row=row, pca=PCA_SQUARED_ERROR, model=model, tags=tags
         )
         mlflow.set_experiment(
             experiment_id=self.client.get_run(run_id).info.experiment_id

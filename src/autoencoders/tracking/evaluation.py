@@ -1,12 +1,12 @@
 """The evaluation's metrics, figures and report in MLflow, read from the files that DVC has: the two can't differ."""
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from autoencoders.core import paths
 from autoencoders.core.files import read_json
 from autoencoders.data.prepared.prepared import REPORT
+from autoencoders.evaluation.catalogue import mlflow_name
 from autoencoders.models.trained.saved import load_description, load_history
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import RunRecord
@@ -21,7 +21,7 @@ def evaluated() -> dict[str, Metrics]:
 
 
 def _named(values: Mapping[str, float]) -> Metrics:
-    return {re.sub("^(test|val)(idation)?_", r"\1/", name): value for name, value in values.items()}
+    return {mlflow_name(key): value for key, value in values.items()}
 
 
 def is_trained(model: str) -> bool:

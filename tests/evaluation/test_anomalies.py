@@ -1,0 +1,193 @@
+"""Rankings of anomalies, alarms among clean rows, and a table with anomalies up to its report."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from autoencoders.core.files import read_json
+from autoencoders.data.prepared.prepared import REPORT, load_prepared
+from autoencoders.evaluation.anomalies import alarm_interval, anomaly_metrics
+from autoencoders.evaluation.catalogue import AUROC, FALSE_ALARM_RATE
+from autoencoders.evaluation.leaderboard import Evaluation
+from autoencoders.evaluation.report import html, table
+from autoencoders.evaluation.row import Row, row_of
+from autoencoders.params.params import Params
+from autoencoders.params.sections import Evaluate
+from autoencoders.training.fit import fit
+from tables import prepared_table
+
+QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16}
+
+
+def scores_and_labels(n: int, seed: int, apart: float) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(n) < 0.2).astype(np.uint16)
+    return rng.normal(size=n) + apart * labels, labels
+
+
+# --- how well scores tell anomalies
+
+
+@pytest.mark.parametrize("apart", [0.0, 1.0, 5.0])
+@pytest.mark.parametrize("n", [30, 500])
+def test_metrics_are_scikit_learns_and_lie_in_their_intervals(n, apart):
+    scores, labels = scores_and_labels(n, 0, apart)
+    row = anomaly_metrics(scores, labels, seed=1)
+    expected = {
+        "auroc": roc_auc_score(labels, scores),
+        "average_precision": average_precision_score(labels, scores),
+    }
+    for name, value in expected.items():
+        estimate = row[f"anomaly_{name}"]
+        assert estimate.value == pytest.approx(value)
+        low, high = estimate.interval
+        assert 0 <= low <= value <= high <= 1
+    assert row == anomaly_metrics(scores, labels, seed=1)
+
+
+def test_the_auroc_is_the_chance_that_an_anomaly_scores_above_a_normal_row():
+    scores, labels = scores_and_labels(200, 1, 1.0)
+    pairs = scores[labels == 1][:, None] - scores[labels == 0]
+    auroc = anomaly_metrics(scores, labels, seed=1)["anomaly_auroc"].value
+    assert auroc == pytest.approx((pairs > 0).mean())
+
+
+def test_more_rows_make_the_interval_narrower():
+    def width(n: int) -> float:
+        low, high = anomaly_metrics(*scores_and_labels(n, 2, 1.0), seed=1)["anomaly_auroc"].interval
+        return high - low
+
+    assert width(2000) < width(100) / 2
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_of_one_class_alone_nothing_is_told(label):
+    assert anomaly_metrics(np.arange(5.0), np.full(5, label), seed=1) == {}
+
+
+# --- false alarms
+
+
+@pytest.mark.parametrize(
+    ("rate", "calibration", "rows"), [(0.05, 200, 300), (0.2, 30, 50), (0.01, 1000, 5000)]
+)
+def test_the_interval_holds_99_of_100_shares_of_alarms_among_exchangeable_rows(
+    rate, calibration, rows
+):
+    rng, repeats = np.random.default_rng(0), 2000
+    low, high = alarm_interval(rate, calibration, rows)
+    shares = []
+    for _ in range(repeats):
+        clean, new = np.sort(rng.random(calibration)), rng.random(rows)
+        p_values = (1 + calibration - np.searchsorted(clean, new, "left")) / (1 + calibration)
+        shares.append((p_values <= rate).mean())
+    inside = np.mean([(low <= share <= high) for share in shares])
+    assert inside == pytest.approx(
+        0.99, abs=4 * np.sqrt(0.99 * 0.01 / repeats) + 0.005
+    )  # counts are whole numbers
+    assert low < rate < high
+
+
+def test_with_too_few_clean_rows_for_the_rate_there_is_no_alarm():
+    assert alarm_interval(0.05, 18, 100) == (0.0, 0.0)  # the smallest p-value is 1 / 19
+    assert alarm_interval(0.05, 19, 100)[1] > 0
+
+
+def correlated(rng: np.random.Generator, n: int, width: int) -> np.ndarray:
+    return rng.normal(size=(n, 2)) @ rng.normal(size=(2, width)) + 0.1 * rng.normal(size=(n, width))
+
+
+TABLES = {
+    "normal": lambda rng: rng.normal(size=(800, 6)),
+    "heavy tails": lambda rng: rng.standard_t(2, size=(900, 5)),
+    "exponential": lambda rng: rng.exponential(size=(700, 8)),
+    "log-normal": lambda rng: np.exp(2 * rng.normal(size=(1000, 4))),
+    "uniform": lambda rng: rng.random((600, 10)),
+    "on a plane": lambda rng: correlated(rng, 1000, 12),
+    "two clusters": lambda rng: rng.normal(size=(800, 5)) + 6 * rng.integers(0, 2, (800, 1)),
+    "whole numbers": lambda rng: rng.poisson(2, (900, 6)),
+    "two columns": lambda rng: rng.normal(size=(500, 2)),
+    "many columns": lambda rng: correlated(rng, 500, 60),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_share_of_false_alarms_on_clean_rows_lies_in_the_stated_interval(
+    name, params: Params, evaluate: Evaluate, tmp_path: Path
+):
+    rng = np.random.default_rng(list(TABLES).index(name))
+    values = TABLES[name](rng)
+    frame = pd.DataFrame(values, columns=[f"c{i}" for i in range(values.shape[1])])
+    changed, data = prepared_table(
+        params.override({**QUICK, "data.test_fraction": 0.4}), frame, tmp_path
+    )
+    model = fit(changed.plan("undercomplete", data.description.facts), data).model
+    row = Evaluation(data, evaluate).model_row(model).written()
+    share = (model.score(data.sample("test")).p_value <= evaluate.false_alarm_rate).mean()
+    assert row["test_false_alarm_rate"] == pytest.approx(share)
+    low, high = row["false_alarm_interval"]
+    assert (low, high) == alarm_interval(
+        evaluate.false_alarm_rate, len(data.rows["validation"]), len(data.rows["test"])
+    )
+    assert low <= share <= high < 0.2
+
+
+# --- a data set with anomalies, from the file to the report
+
+
+@pytest.fixture(scope="module")
+def anomalous(
+    params: Params, evaluate: Evaluate, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[Row], str]:
+    """Leaderboard and report of a table in which every tenth row lies off the plane of the others."""
+    rng = np.random.default_rng(0)
+    values, labels = correlated(rng, 1000, 6), (np.arange(1000) % 10 == 0).astype(int)
+    values[labels == 1] += 3 * rng.normal(size=(100, 6))
+    frame = pd.DataFrame(values, columns=list("abcdef")).assign(bad=labels)
+    given = {**QUICK, "train.epochs": 20, "data.label": "bad", "data.label_means": "anomaly"}
+    changed, data = prepared_table(
+        params.override(given), frame, tmp_path_factory.mktemp("anomalous")
+    )
+    assert (
+        load_prepared(tmp_path_factory.getbasetemp() / "anomalous0" / "prepared").description
+        == data.description
+    )
+    rows = Evaluation(data, evaluate).rows(
+        [fit(changed.plan("undercomplete", data.description.facts), data).model]
+    )
+    return rows, html(
+        rows, {}, data.description, read_json(data.rows["train"].path.with_name(REPORT))
+    )
+
+
+def test_models_pca_and_an_isolation_forest_are_judged_by_how_they_tell_anomalies(anomalous):
+    rows = {row.model: row.written() for row in anomalous[0]}
+    assert list(rows) == ["undercomplete", "pca", "mean", "iforest"]
+    assert all(
+        0.6 < rows[name]["anomaly_auroc"] <= 1 for name in ("undercomplete", "pca", "iforest")
+    )
+    assert "anomaly_auroc" not in rows["mean"]
+    assert not any("probe" in key for row in rows.values() for key in row)
+    read = [row_of(values) for values in json.loads(json.dumps(list(rows.values())))]
+    assert read == anomalous[0]
+
+
+def test_only_clean_rows_count_as_false_alarms(anomalous):
+    row = anomalous[0][0]
+    low, high = row.interval(FALSE_ALARM_RATE)
+    assert low <= row.value(FALSE_ALARM_RATE) <= high < 0.2
+
+
+def test_report_and_table_show_how_anomalies_are_told(anomalous, capsys):
+    rows, page = anomalous
+    for row in rows:
+        assert f"<td>{row.model}</td>" in page
+    assert f"{rows[0].value(AUROC):.3f}<small>" in page
+    Console(width=80, force_terminal=False).print(table(rows, "anomalies"))
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "iforest" in line]
+    assert f"{rows[-1].value(AUROC):.3f}" in line
