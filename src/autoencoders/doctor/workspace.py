@@ -6,7 +6,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from autoencoders.core.dvclock import KEPT, LOCK, broken_lock, mend_lock
+from autoencoders.core.dvclock import LOCK, LOCK_COPY, broken_lock, mend_lock
 from autoencoders.core.errors import UserError
 from autoencoders.core.files import move_aside, write_text
 from autoencoders.doctor.finding import Finding, listed, moved
@@ -61,7 +61,7 @@ def lock_file() -> Finding:
     problem = broken_lock()
     if problem is None:
         return Finding(str(LOCK), note="" if LOCK.exists() else "none yet; `dvc repro` makes it")
-    mend = f"mv {LOCK} {LOCK}.broken" + (f" && cp {KEPT} {LOCK}" if KEPT.exists() else "")
+    mend = f"mv {LOCK} {LOCK}.broken" + (f" && cp {LOCK_COPY} {LOCK}" if LOCK_COPY.exists() else "")
     told = f"no dvc command works: {problem}; an interrupted dvc leaves half of it"
     return Finding(
         str(LOCK),

@@ -146,7 +146,7 @@ def _value(objective: Callable[[Trial], Any], trial: Trial) -> Any:
     except TrialPruned:
         raise
     except Exception as error:
-        if faults.told(error):
+        if faults.message(error):
             raise
         trial.set_user_attr(REASON, f"{type(error).__name__}: {error}"[:1000])
         raise Failed from error
