@@ -106,7 +106,7 @@ def _study(job: tuple[str, int]) -> dict[str, Any]:
     """What a study finds: the values, their validation error, the epochs that it took."""
     warnings.filterwarnings("ignore")
     from autoencoders.tuning.objective import Objective
-    from autoencoders.tuning.outputs import taken
+    from autoencoders.tuning.outputs import best_trial
     from autoencoders.tuning.storage import open_storage
     from autoencoders.tuning.study import open_study, trial_plan
     from autoencoders.tuning.trials import RESULT
@@ -124,7 +124,7 @@ def _study(job: tuple[str, int]) -> dict[str, Any]:
         )
         work(study, objective, TRIALS, lambda: None)
         trials = finished(study, TRIALS)
-    best = taken(trials, params.tune)
+    best = best_trial(trials, params.tune)
     epochs = sum(
         t.user_attrs[RESULT]["epochs"] if RESULT in t.user_attrs else len(t.intermediate_values)
         for t in trials

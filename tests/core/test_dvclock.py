@@ -11,8 +11,8 @@ from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
 from voluptuous import MultipleInvalid
 
 from autoencoders.core.dvclock import (
-    KEPT,
     LOCK,
+    LOCK_COPY,
     broken_lock,
     mend_lock,
     output_hash,
@@ -123,15 +123,15 @@ def test_an_outputs_hash_is_read_from_a_lock_that_is_being_written(folder):
 
 def test_a_lock_that_is_read_whole_is_kept_and_a_broken_one_is_not(folder):
     assert read_lock() is None
-    assert not KEPT.exists()
+    assert not LOCK_COPY.exists()
     LOCK.write_text(WHOLE)
     stages = read_lock()
     assert stages is not None
     assert set(stages) == {"preprocess", "check"}
-    assert KEPT.read_text() == WHOLE
+    assert LOCK_COPY.read_text() == WHOLE
     LOCK.write_text(WHOLE[:100])
     assert read_lock() is None
-    assert KEPT.read_text() == WHOLE
+    assert LOCK_COPY.read_text() == WHOLE
 
 
 def test_nothing_is_kept_where_dvc_has_no_folder(folder):

@@ -1,7 +1,6 @@
 """Faults of the machine, made on a small disk of memory: each library's own error ends in one message."""
 
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from pyarrow import parquet
 from safetensors.torch import save_file
 
 from autoencoders.core.errors import DataError
-from autoencoders.core.faults import told
+from autoencoders.core.faults import message
 from autoencoders.core.files import atomic_file, write_text
+from mounts import mount, small_disk
 
 ROWS = np.random.default_rng(0).random((1000, 50))
 
@@ -24,15 +24,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 64 kB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder],
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(f"no small disk without the right to mount: {done.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)  # torch may keep its file open
+    with small_disk(folder, "64k"):
+        yield folder
 
 
 def to_sqlite(path: Path) -> None:
@@ -56,41 +49,41 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_full_disk_is_told_with_the_file_its_room_and_the_way_out(disk, writer):
+def test_a_full_disk_is_reported_with_the_file_its_room_and_the_way_out(disk, writer):
     with pytest.raises(Exception) as caught, atomic_file(disk / "out.npy") as new:  # noqa: PT011  (each library's own)
         WRITERS[writer](new)
-    message = told(caught.value)
-    assert message.startswith(f"{disk / 'out.npy'}: no space left on its disk (0.")
-    assert "make room" in message
+    text = message(caught.value)
+    assert text.startswith(f"{disk / 'out.npy'}: no space left on its disk (0.")
+    assert "make room" in text
     assert list(disk.iterdir()) == []
 
 
-def test_a_full_disk_behind_a_users_error_is_told(disk):
+def test_a_full_disk_behind_a_users_error_is_reported(disk):
     with pytest.raises(OSError, match="No space") as caught:
         (disk / "a").write_bytes(ROWS.tobytes())
     error = DataError("a.zip: can't be unpacked")
     error.__cause__ = caught.value
-    assert "make room" in told(error)
+    assert "make room" in message(error)
 
 
-def test_a_read_only_folder_is_told(disk):
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+def test_a_read_only_folder_is_reported(disk):
+    mount("-o", "remount,ro", disk)
     with pytest.raises(OSError, match="Read-only") as caught:
         write_text(disk / "a.txt", "new")
-    assert told(caught.value).startswith(f"{disk / 'a.txt'}: Read-only file system; ")
+    assert message(caught.value).startswith(f"{disk / 'a.txt'}: Read-only file system; ")
 
 
-def test_a_missing_file_of_the_pipeline_is_told_and_any_other_is_an_error_of_the_code(
+def test_a_missing_file_of_the_pipeline_is_reported_and_any_other_is_an_error_of_the_code(
     tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError) as inside:
         Path("data/raw/source.json").read_bytes()
     assert (
-        told(inside.value)
+        message(inside.value)
         == "data/raw/source.json: No such file or directory; `dvc repro` makes what the pipeline writes"
     )
     with pytest.raises(FileNotFoundError) as outside:
         tmp_path.with_name("none").read_bytes()
-    assert told(outside.value) is None
-    assert told(KeyError("x")) is None
+    assert message(outside.value) is None
+    assert message(KeyError("x")) is None

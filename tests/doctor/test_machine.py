@@ -1,14 +1,13 @@
 """Disk and environment."""
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from autoencoders.doctor import machine
+from mounts import small_disk
 from repository import ROOT
 
 
@@ -26,18 +25,8 @@ def small(folder: Path):
     """A file system of 16 MB."""
     path = folder / "small"
     path.mkdir()
-    if os.getuid():
-        pytest.skip("only root mounts")
-    try:
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=16m", "none", path],
-            check=True,
-            capture_output=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("root without the right to mount")
-    yield path
-    subprocess.run(["umount", path], check=True)
+    with small_disk(path, "16m"):
+        yield path
 
 
 def test_a_small_tmpdir_is_named(folder, small, monkeypatch):

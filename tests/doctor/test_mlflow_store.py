@@ -20,6 +20,7 @@ from autoencoders.core.errors import UserError
 from autoencoders.core.files import tree_sha256
 from autoencoders.doctor import checks, mlflow_store
 from autoencoders.tracking.records import Begin, RunRecord
+from mounts import read_only
 
 SECRET = "s3cret"
 
@@ -157,24 +158,19 @@ def test_a_process_that_has_the_database_open_does_not_lock_it(folder, database)
 
 
 @contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """A folder that can't be written: mounted read-only where the test is root, whom no permission stops."""
-    if os.getuid():
+def unwritable(folder: Path) -> Iterator[None]:
+    """Takes the right to write from a folder; no permission stops root, so it is mounted read-only."""
+    if os.getuid() == 0:
+        with read_only(folder):
+            yield
+    else:
         folder.chmod(0o500)
         yield
         folder.chmod(0o700)
-        return
-    try:
-        subprocess.run(["mount", "--bind", folder, folder], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("root without the right to mount")
-    subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
-    yield
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_a_folder_that_cannot_be_written_is_named(folder, database):
-    with read_only(folder / "mlruns"):
+    with unwritable(folder / "mlruns"):
         assert "can't be written" in mlflow_store.store().problem
     assert mlflow_store.store().problem == ""
 

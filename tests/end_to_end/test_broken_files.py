@@ -1,14 +1,12 @@
 """Files that are cut, flipped or garbage: one message with the file and the way out, which makes it again."""
 
-import os
-import signal
 import subprocess
 import sys
 
 import pytest
-from test_kill import wait_for
 
 from autoencoders.tuning.journal import mend_journal
+from processes import Started
 from repository import QUICK, Repository
 
 pytestmark = pytest.mark.slow
@@ -117,19 +115,9 @@ def test_a_broken_checkpoint_is_named_and_the_training_has_the_bytes_of_an_undis
         Repository(tmp_path / name, values, ["undercomplete"]) for name in ("whole", "killed")
     )
     whole.repro("train")
-    log = tmp_path / "log"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            ["dvc", "repro", "train"],
-            cwd=killed.folder,
-            env=killed.environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    wait_for("epoch 30/", log)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    stage = Started(killed, "dvc", "repro", "train")
+    stage.wait_for("epoch 30/")
+    stage.kill_all()
     (checkpoint,) = (killed.folder / ".checkpoints").glob("*/last.ckpt")
     checkpoint.write_bytes(damage(checkpoint.read_bytes()))
     told = killed.repro("train")

@@ -2,13 +2,13 @@
 
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from mounts import read_only, replaced_by_small_disk
 from repository import QUICK, Repository
 
 pytestmark = pytest.mark.slow
@@ -82,20 +82,6 @@ def test_a_database_that_another_process_locks_is_one_message(copy):
     copy.run("ae", "registry", "promote", "1")
 
 
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    done = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(
-            f"no read-only folder without the right to mount: {done.stderr.decode().strip()}"
-        )
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 def test_a_store_that_can_only_be_read_still_answers(copy):
     with read_only(copy.folder / "mlruns"):
         copy.run("ae", "score", "digits.npy", "-o", "scores.csv")
@@ -109,24 +95,10 @@ def test_a_store_that_can_only_be_read_still_answers(copy):
 @contextmanager
 def full(folder: Path, kilobytes: int) -> Iterator[None]:
     """A folder with its content on a small disk with so much room left."""
-    kept = folder.with_name(f"{folder.name}.kept")
-    folder.rename(kept)
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder],
-        capture_output=True,
-        check=False,
-    )
-    try:
-        if done.returncode:
-            pytest.skip(f"no small disk without the right to mount: {done.stderr.decode().strip()}")
-        shutil.copytree(kept, folder, dirs_exist_ok=True)
+    with replaced_by_small_disk(folder, "64m") as content:
+        shutil.copytree(content, folder, dirs_exist_ok=True)
         (folder / "filling").write_bytes(bytes(shutil.disk_usage(folder).free - kilobytes * 1024))
         yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=done.returncode == 0)
-        folder.rmdir()
-        kept.rename(folder)
 
 
 @pytest.mark.parametrize("room", [0, 64, 400], ids=lambda kilobytes: f"{kilobytes}k")

@@ -1,15 +1,12 @@
 """`ae doctor` in a copy of the repository: real interruptions and real faults, after whose mend nothing is trained."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 from pathlib import Path
 
 import pytest
-from test_kill import wait_for
 
+from processes import Started
 from repository import QUICK, Repository
 
 pytestmark = pytest.mark.slow
@@ -85,20 +82,10 @@ def test_params_that_no_yaml_reader_takes_stop_no_check(whole: Repository):
 def test_an_experiment_that_is_killed_in_a_training_is_mended_and_nothing_is_trained_again(
     whole: Repository,
 ):
-    log = whole.folder / "killed.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            ["dvc", "exp", "run", "-S", "train.epochs=100000"],
-            cwd=whole.folder,
-            env=whole.environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    wait_for("epoch 5/", log)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    log.unlink()
+    experiment = Started(whole, "dvc", "exp", "run", "-S", "train.epochs=100000")
+    experiment.wait_for("epoch 5/")
+    experiment.kill_all()
+    experiment.log.unlink()
     found = broken(whole)
     assert "epochs: 100000" in found
     assert "git switch main" in found

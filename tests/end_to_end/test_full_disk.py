@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mounts import mount, replaced_by_small_disk
 from repository import QUICK, Repository
 
 pytestmark = pytest.mark.slow
@@ -35,25 +36,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 @contextmanager
 def small(folder: Path, size: str, *needed: str) -> Iterator[None]:
     """A folder on a disk of its own, with links to what a stage needs of it."""
-    kept = folder.with_name(f"{folder.name}.kept")
-    folder.mkdir(exist_ok=True)
-    folder.rename(kept)
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder],
-        capture_output=True,
-        check=False,
-    )
-    try:
-        if done.returncode:
-            pytest.skip(f"no small disk without the right to mount: {done.stderr.decode().strip()}")
+    with replaced_by_small_disk(folder, size) as content:
         for name in needed:
-            (folder / name).symlink_to(kept / name)
+            (folder / name).symlink_to(content / name)
         yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=done.returncode == 0)
-        folder.rmdir()
-        kept.rename(folder)
 
 
 def run(repository: Repository, stage: str) -> subprocess.CompletedProcess[str]:
@@ -86,7 +72,7 @@ def test_a_full_disk_ends_a_stage_with_one_message_and_leaves_nothing_half_writt
 
 def test_a_read_only_folder_ends_a_stage_with_one_message(finished):
     with small(finished.folder / "data", "64k", "raw"):
-        subprocess.run(["mount", "-o", "remount,ro", finished.folder / "data"], check=True)
+        mount("-o", "remount,ro", finished.folder / "data")
         done = run(finished, "preprocess")
     assert done.returncode == 1
     assert "error: data/prepared: Read-only file system; " in done.stdout

@@ -2,12 +2,10 @@
 
 import os
 import signal
-import subprocess
-import time
-from pathlib import Path
 
 import pytest
 
+from processes import Started
 from repository import PATIENCE, QUICK, Repository
 
 pytestmark = pytest.mark.slow
@@ -29,28 +27,18 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("victim", ["dvc alone", "all processes"])
 def test_a_killed_training_resumes_with_the_same_bytes(uninterrupted, tmp_path, kind, victim):
     repository = Repository(tmp_path, {**QUICK, "train.epochs": EPOCHS}, KINDS)
-    log = tmp_path / "killed.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            ["dvc", "repro", f"train@{kind}"],
-            cwd=tmp_path,
-            env=repository.environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    wait_for(f"epoch {EPOCHS // 2}/{EPOCHS}", log)
+    stage = Started(repository, "dvc", "repro", f"train@{kind}")
+    stage.wait_for(f"epoch {EPOCHS // 2}/{EPOCHS}")
     if victim == "dvc alone":
-        os.kill(process.pid, signal.SIGKILL)
+        stage.kill()
     else:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    told = repository.repro(f"train@{kind}")
-    (resumed,) = [line for line in told.splitlines() if line.startswith("resuming from epoch ")]
+        stage.kill_all()
+    output = repository.repro(f"train@{kind}")
+    (resumed,) = [line for line in output.splitlines() if line.startswith("resuming from epoch ")]
     epoch = int(resumed.split()[-1])
     assert EPOCHS // 4 < epoch <= EPOCHS
-    assert f"epoch {epoch + 1}/{EPOCHS}" in told
-    assert f"epoch {epoch}/{EPOCHS}" not in told
+    assert f"epoch {epoch + 1}/{EPOCHS}" in output
+    assert f"epoch {epoch}/{EPOCHS}" not in output
     assert repository.hashes()[f"model/{kind}"] == uninterrupted[f"model/{kind}"]
     assert not [path for path in (tmp_path / ".checkpoints").iterdir() if path.is_dir()]
     runs = repository.client().search_runs(["1"], "tags.stage = 'train'")
@@ -59,30 +47,14 @@ def test_a_killed_training_resumes_with_the_same_bytes(uninterrupted, tmp_path, 
     assert sorted(point.step for point in curve) == list(range(1, EPOCHS + 1))
 
 
-def wait_for(text: str, log: Path) -> None:
-    until = time.monotonic() + PATIENCE
-    while text not in log.read_text():
-        assert time.monotonic() < until, log.read_text()
-        time.sleep(0.02)
-
-
 def test_an_interrupted_run_is_killed_and_a_diverged_one_failed_with_its_causes(tmp_path):
     repository = Repository(tmp_path, {**QUICK, "train.epochs": 100_000}, ["variational"])
-    log = tmp_path / "interrupted.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            ["dvc", "repro", "train"],
-            cwd=tmp_path,
-            env=repository.environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    wait_for("epoch 5/", log)
-    os.killpg(process.pid, signal.SIGINT)
-    process.wait(PATIENCE)
-    assert "interrupted by SIGINT" in log.read_text()
-    assert "Traceback" not in log.read_text()
+    stage = Started(repository, "dvc", "repro", "train")
+    stage.wait_for("epoch 5/")
+    os.killpg(stage.process.pid, signal.SIGINT)
+    stage.process.wait(PATIENCE)
+    assert "interrupted by SIGINT" in stage.output()
+    assert "Traceback" not in stage.output()
     # a step multiplies each weight by 1 - rate * decay: by less than 1 in the first epoch, by -39 in the last ones
     overflow = {
         "train.epochs": 30,

@@ -1,10 +1,8 @@
 """A team's MLflow server: real, on PostgreSQL, with the whole pipeline, all of `ae`, two clones and outages."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 
 import mlflow_server
+from processes import Started
 from repository import QUICK, Repository
 
 pytestmark = pytest.mark.slow
@@ -211,33 +210,6 @@ def test_a_finished_clone_that_is_pointed_at_a_server_sends_it_everything(server
 # outages
 
 
-class Beside:
-    """A command that runs beside the test."""
-
-    def __init__(self, repository: Repository, *command: str) -> None:
-        self.log = repository.folder / f"{'-'.join(command[:2])}-{time.monotonic_ns()}.log"
-        with self.log.open("w") as file:
-            self.process = subprocess.Popen(
-                command,
-                cwd=repository.folder,
-                env=repository.environment,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def wait_for(self, text: str) -> None:
-        until = time.monotonic() + 300
-        while text not in self.log.read_text():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < until, self.log.read_text()
-            time.sleep(0.05)
-
-    def ended(self) -> str:
-        assert self.process.wait(600) == 0, self.log.read_text()
-        return self.log.read_text()
-
-
 EPOCHS = 400
 
 
@@ -264,7 +236,7 @@ def test_a_training_outlives_its_server_and_the_next_command_completes_its_run(
     long, server, outage
 ):
     long.repro("preprocess")
-    stage = Beside(long, "dvc", "repro", "train")
+    stage = Started(long, "dvc", "repro", "train")
     stage.wait_for("epoch 50/")
     if outage == "killed":
         server.kill()
@@ -284,7 +256,7 @@ def test_a_server_that_comes_back_during_the_training_gets_all_of_it(long, serve
     epochs = 8000  # a training that is longer than a server's start
     long.set({"train.epochs": epochs})
     long.repro("preprocess")
-    stage = Beside(long, "dvc", "repro", "train")
+    stage = Started(long, "dvc", "repro", "train")
     stage.wait_for("epoch 20/")
     server.kill()
     stage.wait_for("does not answer")
@@ -296,12 +268,11 @@ def test_a_server_that_comes_back_during_the_training_gets_all_of_it(long, serve
 
 def test_a_training_that_is_killed_during_an_outage_and_resumed_is_one_run(long, server):
     long.repro("preprocess")
-    stage = Beside(long, "dvc", "repro", "train")
+    stage = Started(long, "dvc", "repro", "train")
     stage.wait_for("epoch 20/")
     server.kill()
     stage.wait_for("epoch 60/")
-    os.killpg(stage.process.pid, signal.SIGKILL)
-    stage.process.wait()
+    stage.kill_all()
     assert "resuming from epoch" in long.repro("train")
     server.start()
     long.run("ae", "registry", "history")
@@ -311,7 +282,7 @@ def test_a_training_that_is_killed_during_an_outage_and_resumed_is_one_run(long,
 def test_an_outage_fails_no_trial(server, long):
     long.set({**STUDY, "tune.n_trials": 4, "tune.epochs": 40})
     long.repro("preprocess")
-    stage = Beside(long, "dvc", "repro", "tune@undercomplete")
+    stage = Started(long, "dvc", "repro", "tune@undercomplete")
     stage.wait_for("trial 1/4")
     server.kill()
     assert "0 failed" in stage.ended()
@@ -357,7 +328,7 @@ def test_register_and_ae_say_in_one_message_that_the_server_does_not_answer(long
 
 def test_a_server_that_dies_while_register_uploads_leaves_nothing_half_registered(long, server):
     long.repro("evaluate")
-    stage = Beside(long, "dvc", "repro")
+    stage = Started(long, "dvc", "repro")
     artifacts = server.folder / "artifacts"
     models = len(list(artifacts.rglob("MLmodel"))), len(list(artifacts.rglob("model.safetensors")))
     until = time.monotonic() + 120
@@ -369,7 +340,7 @@ def test_a_server_that_dies_while_register_uploads_leaves_nothing_half_registere
         time.sleep(0.001)
     server.kill()
     assert stage.process.wait(120) != 0
-    assert "Traceback" not in stage.log.read_text()
+    assert "Traceback" not in stage.output()
     server.start()
     assert "autoencoder-digits: undercomplete is version" in long.repro()
     version = latest(long)

@@ -2,14 +2,9 @@
 
 import csv
 import json
-import os
-import signal
 import socket
-import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -19,6 +14,7 @@ import pytest
 from autoencoders.tuning.storage import VARIABLE, open_storage
 from autoencoders.tuning.trials import REASON, WORKER, attempts
 from postgres import PASSWORD, server
+from processes import Started
 from repository import PATIENCE, QUICK, Repository
 
 pytestmark = pytest.mark.slow
@@ -43,34 +39,6 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return repository
 
 
-class Started:
-    """A command that runs beside the test, in a session of its own."""
-
-    def __init__(self, repository: Repository, *command: str, **environment: str) -> None:
-        self.log = repository.folder / f"{command[-1]}-{time.monotonic_ns()}.log"
-        with self.log.open("w") as file:
-            self.process = subprocess.Popen(
-                command,
-                cwd=repository.folder,
-                env={**repository.environment, **environment},
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def ended(self) -> str:
-        assert self.process.wait(PATIENCE) == 0, self.log.read_text()
-        return self.log.read_text()
-
-
-def wait_for(what: Any, log: Path) -> Any:
-    until = time.monotonic() + PATIENCE
-    while not (found := what()):
-        assert time.monotonic() < until, log.read_text()
-        time.sleep(0.05)
-    return found
-
-
 def trials(repository: Repository) -> list[dict[str, str]]:
     with (repository.folder / f"tuned/{KIND}/trials.csv").open(newline="") as file:
         return list(csv.DictReader(file))
@@ -88,9 +56,9 @@ def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(
     )
     repository.repro("preprocess")
     stage = Started(repository, "dvc", "repro", f"tune@{KIND}", **environment)
-    wait_for(lambda: "new study" in stage.log.read_text(), stage.log)
+    stage.wait_for("new study")
     opened = open_storage(storage)
-    (name,) = wait_for(lambda: optuna.get_all_study_names(storage=opened), stage.log)
+    (name,) = stage.wait_until(lambda: optuna.get_all_study_names(storage=opened))
     study = optuna.load_study(study_name=name, storage=opened)
     victim = Started(repository, "ae", "tune", "--join", KIND, **environment)
 
@@ -102,9 +70,8 @@ def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(
             if len(t.params) == DRAWN and t.user_attrs.get(WORKER, [0, 0])[1] == victim.process.pid
         ]
 
-    (killed,) = wait_for(begun, victim.log)
-    os.kill(victim.process.pid, signal.SIGKILL)
-    victim.process.wait()
+    (killed,) = victim.wait_until(begun)
+    victim.kill()
     late = Started(repository, "ae", "tune", "--join", KIND, **environment)
     told = [stage.ended(), late.ended()]
     everything = study.get_trials(deepcopy=False)
@@ -137,14 +104,15 @@ def test_a_killed_study_goes_on_where_it_was_with_the_same_bytes(
 ):
     repository = Repository(tmp_path, STUDY, [KIND])
     stage = Started(repository, "dvc", "repro", f"tune@{KIND}")
-    wait_for(lambda: f"trial 3/{TRIALS}" in stage.log.read_text(), stage.log)
+    stage.wait_for(f"trial 3/{TRIALS}")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     (study,) = optuna.study.get_all_study_summaries(storage=open_storage("journal"))
     journal = optuna.load_study(study_name=study.study_name, storage=open_storage("journal"))
-    wait_for(lambda: [t for t in journal.trials[3:] if len(t.params) == DRAWN], stage.log)
-    kill = os.kill if victim == "dvc alone" else os.killpg
-    kill(stage.process.pid, signal.SIGKILL)
-    stage.process.wait()
+    stage.wait_until(lambda: [t for t in journal.trials[3:] if len(t.params) == DRAWN])
+    if victim == "dvc alone":
+        stage.kill()
+    else:
+        stage.kill_all()
     told = repository.repro(f"tune@{KIND}")
     (line,) = [line for line in told.splitlines() if "goes on after" in line]
     assert int(line.split(" of ")[0].split()[-1]) >= 3
@@ -217,7 +185,7 @@ def test_the_dashboard_shows_the_studies_on_this_machine_alone(uninterrupted):
         port = free.getsockname()[1]
     dashboard = Started(uninterrupted, "ae", "dashboard", "--port", str(port))
     try:
-        wait_for(lambda: answers(port), dashboard.log)
+        dashboard.wait_until(lambda: answers(port))
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=30) as answer:
             names = [summary["study_name"] for summary in json.load(answer)["study_summaries"]]
         assert any(name.startswith(f"digits-{KIND}-") for name in names)

@@ -20,12 +20,19 @@ from autoencoders.core.errors import UserError
 from autoencoders.core.paths import TRIALS, TUNED_VALUES
 from autoencoders.params.params import Params
 from autoencoders.params.sections import Tune
-from autoencoders.tuning.outputs import ENOUGH, RESULTS, summary, table, taken, write_study
+from autoencoders.tuning.outputs import (
+    ENOUGH_FOR_IMPORTANCES,
+    RESULTS,
+    best_trial,
+    summary,
+    table,
+    write_study,
+)
 from autoencoders.tuning.trials import REASON, RESULT, RETRIES, UNTUNED, WORKER
 from autoencoders.tuning.worker import finished
 from repository import yaml
 
-KEPT = 0.9  # the share of the variance that a code has to keep
+SHARE = 0.9  # the share of the variance that a code has to keep
 SPACE: dict[str, BaseDistribution] = {
     "network.code_size": IntDistribution(2, 32),
     "network.activation": CategoricalDistribution(["silu", "relu"]),
@@ -36,7 +43,7 @@ SPACE: dict[str, BaseDistribution] = {
 @pytest.fixture
 def tune(params: Params) -> Callable[[str], Tune]:
     """The settings for a goal."""
-    return lambda goal: params.override({"tune.goal": goal, "tune.explained_variance": KEPT}).tune
+    return lambda goal: params.override({"tune.goal": goal, "tune.explained_variance": SHARE}).tune
 
 
 def values(code_size: int) -> dict[str, Any]:
@@ -108,7 +115,7 @@ def contents(folder: Path) -> dict[str, bytes]:
             [(8, 1.0, 0.95), (4, 2.0, 0.91), (3, 3.0, 0.89)],
             1,
         ),  # the smallest of those that keep enough
-        ([(8, 1.0, 0.95), (4, 2.0, KEPT)], 1),  # just enough is enough
+        ([(8, 1.0, 0.95), (4, 2.0, SHARE)], 1),  # just enough is enough
         ([(4, 2.0, 0.91), (4, 1.5, 0.93), (4, 1.7, 0.99)], 1),  # of equal codes the least error
         ([(2, 3.0, 0.5), (8, 1.0, 0.89), (4, 2.0, 0.7)], 1),  # none keeps enough: the least error
         ([(4, 1.0, 0.95), (4, 1.0, 0.95)], 0),  # of equal ones the first
@@ -118,12 +125,12 @@ def test_compress_takes_the_smallest_code_that_keeps_the_variance_and_else_the_l
     tune, trials, best
 ):
     made = study([complete(*trial) for trial in trials])
-    assert taken(made, tune("compress")).number == best
+    assert best_trial(made, tune("compress")).number == best
 
 
 def test_reconstruct_takes_the_least_error_whatever_the_code_and_the_variance(tune):
     made = study([complete(4, 2.0, 0.95, "reconstruct"), complete(8, 1.0, 0.5, "reconstruct")])
-    assert taken(made, tune("reconstruct")).number == 1
+    assert best_trial(made, tune("reconstruct")).number == 1
 
 
 def test_only_complete_trials_are_taken(tune):
@@ -134,7 +141,7 @@ def test_only_complete_trials_are_taken(tune):
             complete(8, 5.0, 0.1),
         ]
     )
-    assert taken(made, tune("compress")).number == 2
+    assert best_trial(made, tune("compress")).number == 2
 
 
 def test_without_a_complete_trial_the_reasons_are_told_and_the_folder_stays(tune, tmp_path):
@@ -199,7 +206,10 @@ MANY = [(4, 2.0, 0.91), (8, 1.0, 0.95), (3, 3.0, 0.89), (16, 0.5, 0.98), (9, 0.9
 def many(goal: str) -> list[FrozenTrial]:
     return study(
         [
-            *(complete(*trial, goal) for trial in (MANY * ENOUGH)[:ENOUGH]),
+            *(
+                complete(*trial, goal)
+                for trial in (MANY * ENOUGH_FOR_IMPORTANCES)[:ENOUGH_FOR_IMPORTANCES]
+            ),
             ended(TrialState.FAIL, **FAILED),
         ]
     )
@@ -224,7 +234,7 @@ def test_values_table_and_figures_are_written_and_nothing_is_left_of_before(tune
     assert all(
         content.startswith(b"\x89PNG") for name, content in written.items() if name.endswith(".png")
     )
-    assert best == taken(made, tune(goal))
+    assert best == best_trial(made, tune(goal))
     assert yaml.load(written[TUNED_VALUES].decode()) == best.params
     assert written[TRIALS].decode() == table(made)
 

@@ -24,7 +24,7 @@ from autoencoders.tuning import worker as module
 from autoencoders.tuning.sampler import STARTUP, Repeatable
 from autoencoders.tuning.storage import GRACE, open_storage
 from autoencoders.tuning.trials import REASON, WORKER, attempts
-from autoencoders.tuning.worker import HOPELESS, finished, progress, retry_the_dead, work
+from autoencoders.tuning.worker import HOPELESS_AFTER, finished, progress, retry_the_dead, work
 
 N_TRIALS = 2 * STARTUP  # TPE learns in the second half
 SCRIPT = """
@@ -143,12 +143,12 @@ def test_a_trial_that_began_too_late_does_not_count(study):
         study.ask().set_user_attr(
             WORKER, [socket.gethostname(), os.getpid(), psutil.Process().create_time()]
         )
-    module._try(study, squares, 3)
+    module._run_trial(study, squares, 3)
     assert study.trials[3].state == TrialState.FAIL
     assert [trial.number for trial in attempts(study)] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("n_trials", [HOPELESS, 2 * HOPELESS])
+@pytest.mark.parametrize("n_trials", [HOPELESS_AFTER, 2 * HOPELESS_AFTER])
 def test_a_study_whose_first_ten_trials_fail_is_hopeless_and_says_why(study, n_trials):
     def objective(trial: Trial) -> float:
         raise ArithmeticError("it diverged" if trial.number % 2 else "out of memory")
@@ -156,38 +156,38 @@ def test_a_study_whose_first_ten_trials_fail_is_hopeless_and_says_why(study, n_t
     with pytest.raises(UserError) as caught:
         work(study, objective, n_trials, lambda: None)
     message = str(caught.value)
-    assert message.startswith(f"s: the first {HOPELESS} trials have all failed")
-    assert f"{HOPELESS // 2} x ArithmeticError: it diverged" in message
-    assert f"{HOPELESS // 2} x ArithmeticError: out of memory" in message
-    assert len(study.trials) == HOPELESS
+    assert message.startswith(f"s: the first {HOPELESS_AFTER} trials have all failed")
+    assert f"{HOPELESS_AFTER // 2} x ArithmeticError: it diverged" in message
+    assert f"{HOPELESS_AFTER // 2} x ArithmeticError: out of memory" in message
+    assert len(study.trials) == HOPELESS_AFTER
 
 
 def test_a_study_with_one_good_trial_among_the_first_ten_goes_on(study):
-    good = HOPELESS - 1
+    good = HOPELESS_AFTER - 1
     trials = worked(
         study,
-        HOPELESS + 2,
+        HOPELESS_AFTER + 2,
         lambda trial: squares(trial) if trial.number == good else failing(trial),
     )
     assert [state == "COMPLETE" for state, _, _ in trials] == [
-        number == good for number in range(HOPELESS + 2)
+        number == good for number in range(HOPELESS_AFTER + 2)
     ]
 
 
 def test_nine_failures_of_nine_trials_are_the_callers_to_judge(study):
-    assert [state for state, _, _ in worked(study, HOPELESS - 1, failing)] == ["FAIL"] * (
-        HOPELESS - 1
+    assert [state for state, _, _ in worked(study, HOPELESS_AFTER - 1, failing)] == ["FAIL"] * (
+        HOPELESS_AFTER - 1
     )
 
 
 def test_an_objective_that_fails_before_it_can_say_why_does_not_go_on_forever(study):
     def objective(trial: Trial) -> float:
-        if trial.number > 5 * HOPELESS:
+        if trial.number > 5 * HOPELESS_AFTER:
             pytest.fail("it goes on and on")
         raise ValueError("no range")
 
     with pytest.raises(UserError, match="have all failed"):
-        work(study, objective, HOPELESS, lambda: None)
+        work(study, objective, HOPELESS_AFTER, lambda: None)
 
 
 # workers that die

@@ -1,8 +1,11 @@
-"""dvc.lock as stages read it: whole, though DVC writes it in place. Its last whole text is kept, to mend a cut one."""
+"""dvc.lock as stages read it: whole, although DVC writes it in place.
+
+A copy of its last whole text is kept, to mend one that an interrupted dvc left cut.
+"""
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,9 @@ from ruamel.yaml.error import YAMLError
 from autoencoders.core.files import move_aside, write_text
 
 LOCK = Path("dvc.lock")
-KEPT = Path(".dvc/tmp/autoencoders/dvc.lock")  # neither git nor DVC looks below .dvc/tmp
-LOCK_WAITS = (0.0, 0.1, 0.2, 0.4, 0.8)  # seconds before each look at dvc.lock
+LOCK_COPY = Path(".dvc/tmp/autoencoders/dvc.lock")  # neither git nor DVC looks below .dvc/tmp
+# seconds before each look at dvc.lock, 1.5 in all: DVC writes ours in 0.2
+LOCK_WAITS = (0.0, 0.1, 0.2, 0.4, 0.8)
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 FILE_KEYS = {
     "path": str,
@@ -25,25 +29,26 @@ FILE_KEYS = {
     "version_id": str,
 }
 CHECKSUMS = ("md5", "checksum", "etag")
-HASHES = (
+SHORTEST_CHECKSUM = 3  # characters, for DVC to take it
+HASHES = (  # DVC ends in a traceback with others
     "md5",
     "md5-dos2unix",
     "checksum",
     "etag",
     "sha256",
     "blake3",
-)  # DVC ends in a traceback with others
+)
 OTHER_FILE_KEYS = ("cloud", "files", "dataset")  # of imports from clouds, which no stage here has
 
 
 class BrokenLockError(ValueError):
-    """A dvc.lock that DVC does not take, and why."""
+    """A dvc.lock that DVC refuses, and why."""
 
 
 def read_lock() -> dict[str, Any] | None:
-    """The stages in dvc.lock by name; None where there is no lock, or none that is whole after 1.5 seconds.
+    """The stages in dvc.lock by name; None where there is no lock, or none that becomes whole.
 
-    Another `dvc` may be writing the file, which it does in place: what is read then is a part of it.
+    Another `dvc` may be writing the file, which it does in place: only a part can be read then.
     """
     return next(_whole_locks(), None)
 
@@ -51,38 +56,48 @@ def read_lock() -> dict[str, Any] | None:
 def output_hash(path: Path) -> str | None:
     """DVC's hash of a stage's output, from dvc.lock, where a stage has written it."""
     for stages in _whole_locks():
-        outs = [out for stage in stages.values() for out in stage.get("outs", [])]
-        hashes = [str(out.get("md5")) for out in outs if out["path"] == path.as_posix()]
-        if hashes and MD5.fullmatch(hashes[0]):
-            return hashes[0]
+        md5 = _output_md5(stages, path)
+        if MD5.fullmatch(md5):
+            return md5
     return None
 
 
+def _output_md5(stages: dict[str, Any], path: Path) -> str:
+    """The `md5` of an output; empty where no stage has it."""
+    for stage in stages.values():
+        for out in stage.get("outs", []):
+            if out["path"] == path.as_posix():
+                return str(out.get("md5"))
+    return ""
+
+
 def broken_lock() -> str | None:
-    """Why DVC can't read dvc.lock; None where it can, or where there is no lock. Waits for a `dvc` that writes it."""
+    """Why DVC can't read dvc.lock, after waiting for a `dvc` that may be writing it.
+
+    None where DVC can read it, or where there is no lock.
+    """
     problem = None
-    for wait in LOCK_WAITS if LOCK.exists() else ():
-        time.sleep(wait)
-        problem = problem_of(_text(LOCK))
+    for text in _lock_texts():
+        problem = problem_of(text)
         if problem is None or not LOCK.exists():
             return None
     return problem
 
 
 def mend_lock() -> Path:
-    """Moves dvc.lock aside, puts the kept copy in its place where there is one, and gives the new path of the broken.
+    """Moves dvc.lock aside, puts its copy in its place if there is one, and returns the new path.
 
-    Where no copy was kept, DVC's run cache knows what each stage made.
+    Where there is no copy, DVC's run cache knows what each stage made.
     """
-    kept = _text(KEPT) if KEPT.exists() else ""
-    moved = move_aside(LOCK)
-    if problem_of(kept) is None:
-        write_text(LOCK, kept)
-    return moved
+    copy = _text(LOCK_COPY)
+    aside = move_aside(LOCK)
+    if problem_of(copy) is None:
+        write_text(LOCK, copy)
+    return aside
 
 
 def problem_of(text: str) -> str | None:
-    """Why this is no text of a dvc.lock that DVC takes; None where it takes it."""
+    """Why DVC would refuse this text of a dvc.lock; None where it would take it."""
     try:
         parsed(text)
     except BrokenLockError as problem:
@@ -91,20 +106,15 @@ def problem_of(text: str) -> str | None:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """The stages of a dvc.lock's text by name. Raises BrokenLockError where DVC would not take it."""
+    """The stages of a dvc.lock's text by name. Raises BrokenLockError where DVC would refuse it."""
     try:
         tree = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise BrokenLockError(
-            f"no YAML from line {mark.line + 1} on" if mark else "no YAML"
-        ) from error
-    if (
-        not isinstance(tree, dict)
-        or tree.get("schema") != "2.0"
-        or tree.keys() - {"schema", "stages", "datasets"}
-    ):
-        raise BrokenLockError("without DVC's first lines" if text.strip() else "empty")
+        raise BrokenLockError(_yaml_problem(error)) from error
+    if not text.strip():
+        raise BrokenLockError("empty")
+    if not _has_first_lines(tree):
+        raise BrokenLockError("without DVC's first lines")
     stages = tree.get("stages", {})
     if not isinstance(stages, dict):
         raise BrokenLockError("its stages are missing")
@@ -114,43 +124,67 @@ def parsed(text: str) -> dict[str, Any]:
     return stages
 
 
+def _yaml_problem(error: YAMLError) -> str:
+    place = getattr(error, "problem_mark", None)
+    return f"no YAML from line {place.line + 1} on" if place else "no YAML"
+
+
 def _whole_locks() -> Iterator[dict[str, Any]]:
-    """Looks at dvc.lock again and again, for 1.5 seconds, and gives its stages each time that it is whole."""
-    for wait in LOCK_WAITS if LOCK.exists() else ():
-        time.sleep(wait)
-        text = _text(LOCK)
+    """The stages of dvc.lock each time that it is seen whole; keeps a copy of it."""
+    for text in _lock_texts():
         with suppress(BrokenLockError):
             stages = parsed(text)
-            _keep(text)
+            _keep_copy(text)
             yield stages
 
 
+def _lock_texts() -> Iterator[str]:
+    """The text of dvc.lock, looked at again and again; nothing where there is no lock."""
+    if not LOCK.exists():
+        return
+    for wait in LOCK_WAITS:
+        time.sleep(wait)
+        yield _text(LOCK)
+
+
 def _text(path: Path) -> str:
-    """A file's text; of bytes that are no text, what can't be YAML; of a file that is gone by now, nothing."""
+    """A file's text; empty without a file. NUL, which no YAML has, stands for bytes of no text."""
     try:
         return path.read_bytes().decode("utf-8", errors="replace").replace("\ufffd", "\0")
     except FileNotFoundError:
         return ""
 
 
-def _keep(text: str) -> None:
-    """Keeps a whole lock beside, where DVC has a folder for it; a disk that takes no copy stops no stage."""
-    complete = text.endswith("\n") and Path(".dvc").is_dir()  # DVC ends its files with a line's end
+def _keep_copy(text: str) -> None:
+    """Writes the copy of a whole lock where DVC has a folder for it; a full disk stops no stage."""
+    complete = text.endswith("\n")  # as DVC ends its files
     with suppress(OSError):
-        if complete and not (KEPT.exists() and _text(KEPT) == text):
-            write_text(KEPT, text)
+        if complete and Path(".dvc").is_dir() and _text(LOCK_COPY) != text:
+            write_text(LOCK_COPY, text)
+
+
+def _has_first_lines(tree: Any) -> bool:
+    if not isinstance(tree, dict) or tree.get("schema") != "2.0":
+        return False
+    return tree.keys() <= {"schema", "stages", "datasets"}
 
 
 def _is_stage(stage: Any) -> bool:
+    """Whether this is a stage as DVC writes it."""
     if not isinstance(stage, dict) or stage.keys() - {"cmd", "deps", "params", "outs"}:
         return False
+    if not isinstance(stage.get("cmd"), str | list):
+        return False
     params = stage.get("params", {})
-    sections = isinstance(params, dict) and all(
-        isinstance(values, dict) for values in params.values()
-    )
-    lists = [stage.get(name, []) for name in ("deps", "outs")]
-    files = all(isinstance(files, list) and all(map(_is_file, files)) for files in lists)
-    return isinstance(stage.get("cmd"), str | list) and sections and files
+    if not isinstance(params, dict):
+        return False
+    if not all(isinstance(values, dict) for values in params.values()):
+        return False
+    return _are_files(stage.get("deps", [])) and _are_files(stage.get("outs", []))
+
+
+def _are_files(files: Any) -> bool:
+    return isinstance(files, list) and all(map(_is_file, files))
 
 
 def _is_file(file: Any) -> bool:
@@ -159,16 +193,19 @@ def _is_file(file: Any) -> bool:
         return False
     if file.keys() - FILE_KEYS.keys() - {*CHECKSUMS, *OTHER_FILE_KEYS}:
         return False
-    return _right_types(file) and all(
-        _is_checksum(file[name]) for name in CHECKSUMS if name in file
-    )
-
-
-def _right_types(file: Mapping[str, Any]) -> bool:
-    right = all(isinstance(file[name], type_) for name, type_ in FILE_KEYS.items() if name in file)
-    return right and file.get("hash", "md5") in HASHES
+    for name, value in file.items():
+        if name in FILE_KEYS and not isinstance(value, FILE_KEYS[name]):
+            return False
+        if name in CHECKSUMS and not _is_checksum(value):
+            return False
+    return file.get("hash", "md5") in HASHES
 
 
 def _is_checksum(value: Any) -> bool:
-    """DVC takes nothing, and three characters or more; what is cut may be a number to YAML, which DVC then dies of."""
-    return value in (None, "") or (isinstance(value, str) and len(value) >= 3)
+    """Whether DVC takes this as a checksum: nothing, or text of some length.
+
+    A checksum that was cut may be a number to YAML, of which DVC then dies.
+    """
+    if value is None or value == "":
+        return True
+    return isinstance(value, str) and len(value) >= SHORTEST_CHECKSUM

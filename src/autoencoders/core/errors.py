@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """Something that the user can put right; its message says what was found, what is allowed and what to do."""
+    """Something that the user can put right; its message says what is wrong and what to do."""
 
 
 class ParameterError(UserError):
@@ -18,4 +18,7 @@ class DivergedError(UserError):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, SIGTERM, or the death of the `dvc` that started the stage; the same command goes on from there."""
+    """Ctrl-C, SIGTERM, or the end of the `dvc` above the stage.
+
+    The same command goes on from there.
+    """

@@ -1,27 +1,31 @@
-"""Faults of the machine: a full disk, what may not be written, a device that fails; each as one message with a way out.
+"""Faults of the machine, such as a full disk or a failing device, as one message with a way out.
 
-Libraries wrap them in errors of their own, so that some are known by their text alone.
+Libraries wrap these faults in errors of their own, so that some are known by their text alone.
 """
 
 import errno
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from autoencoders.core.errors import UserError
+from autoencoders.core.paths import repository
 
-NOTE = "while writing "  # how an error's note begins that says which file
-FULL, FORBIDDEN, BUSY, FAILING, MISSING = "full", "forbidden", "busy", "failing", "missing"
-KINDS = {
+NOTE = "while writing "  # the beginning of an error's note that names the file
+FULL = "full"
+FORBIDDEN = "forbidden"
+BUSY = "busy"
+FAILING = "failing"
+MISSING = "missing"
+FAULT_OF_NUMBER = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), FORBIDDEN),
     **dict.fromkeys((errno.EBUSY, errno.ETXTBSY), BUSY),
     **dict.fromkeys((errno.EIO, errno.ENXIO, errno.ESTALE), FAILING),
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), MISSING),
 }
-TEXTS = {  # of errors without a number: Rust's and SQLite's, numpy's, torch's
+FAULT_OF_TEXT = {  # of errors without a number: Rust's and SQLite's, numpy's, torch's
     "No space left on device": FULL,
     "Disk quota exceeded": FULL,
     "database or disk is full": FULL,
@@ -46,17 +50,27 @@ WAYS_OUT = {
 }
 
 
-def told(error: BaseException) -> str | None:
-    """The message on a fault of the machine behind an error; None where there is none.
+def message(error: BaseException) -> str | None:
+    """The message on the fault of the machine behind an error; None where there is none.
 
-    A UserError that says that a file is missing or forbidden, or that a device fails, says enough.
+    Behind a UserError only a full disk counts, as its own message names any other fault.
     """
-    kinds = {FULL} if isinstance(error, UserError) else {*WAYS_OUT}
+    reported = {FULL} if isinstance(error, UserError) else set(WAYS_OUT)
     for cause in _chain(error):
-        kind = _kind(cause)
-        if kind in kinds and (kind != MISSING or _in_repository(cause)):
-            return _message(kind, cause, _written(error))
+        fault = _fault(cause)
+        if fault == MISSING and not _in_repository(cause):
+            continue
+        if fault in reported:
+            path = _written(error) or _file_of(cause)
+            return f"{_problem(fault, cause, path)}; {WAYS_OUT[fault]}"
     return None
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes free on the disk of a path, which need not exist yet."""
+    absolute = path.absolute()
+    existing = next(folder for folder in (absolute, *absolute.parents) if folder.exists())
+    return shutil.disk_usage(existing).free
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -66,60 +80,64 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _kind(error: BaseException) -> str:
+def _fault(error: BaseException) -> str:
+    """The fault that an error stands for; empty where it is none of the machine."""
     if isinstance(error, OSError) and error.errno is not None:
-        return KINDS.get(error.errno, "")
-    return next((kind for text, kind in TEXTS.items() if text in str(error)), "")
+        return FAULT_OF_NUMBER.get(error.errno, "")
+    for text, fault in FAULT_OF_TEXT.items():
+        if text in str(error):
+            return fault
+    return ""
+
+
+def _file_of(error: BaseException) -> Path | None:
+    """The file that an operating system's error names."""
+    name = getattr(error, "filename", None)
+    return Path(name) if isinstance(name, str) else None
 
 
 def _in_repository(error: BaseException) -> bool:
-    name = getattr(error, "filename", None)
-    return isinstance(name, str) and Path(name).absolute().is_relative_to(Path.cwd())
+    path = _file_of(error)
+    return path is not None and path.absolute().is_relative_to(Path.cwd())
 
 
 def _written(error: BaseException) -> Path | None:
-    """The file that was being written, as `files.beside` noted it: the last note, as the others are of parts of it."""
-    notes = [
-        note
-        for cause in _chain(error)
-        for note in getattr(cause, "__notes__", ())
-        if note.startswith(NOTE)
-    ]
-    return Path(notes[-1].removeprefix(NOTE)) if notes else None
+    """The file that was being written, as `files.Writing` noted it: the last note names the whole.
+
+    Earlier notes are of its parts.
+    """
+    written = None
+    for cause in _chain(error):
+        for note in getattr(cause, "__notes__", ()):
+            if note.startswith(NOTE):
+                written = Path(note.removeprefix(NOTE))
+    return written
 
 
-def _message(kind: str, error: BaseException, written: Path | None) -> str:
-    name = getattr(error, "filename", None)
-    path = written or (Path(name) if isinstance(name, str) else None)
-    found = (error.strerror if isinstance(error, OSError) else None) or str(
-        error
-    ).strip().splitlines()[0]
-    if kind == FULL:
-        found = (
-            f"no space left on its disk ({_free(path)} free)"
-            if path
-            else f"a disk is full: {_fullest()}"
-        )
-    return f"{path}: {found}; {WAYS_OUT[kind]}" if path else f"{found}; {WAYS_OUT[kind]}"
+def _problem(fault: str, error: BaseException, path: Path | None) -> str:
+    """A fault with the file or the disk that it concerns."""
+    if path is None:
+        return f"a disk is full: {_fullest()}" if fault == FULL else _reason(error)
+    if fault == FULL:
+        return f"{path}: no space left on its disk ({_free(path)} free)"
+    return f"{path}: {_reason(error)}"
+
+
+def _reason(error: BaseException) -> str:
+    """The operating system's words for an error, or the first line of a library's."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).strip().splitlines()[0]
 
 
 def _free(path: Path) -> str:
-    """Megabytes free on the disk of a path, which may not be there."""
-    there = next(
-        folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists()
-    )
-    return f"{shutil.disk_usage(there).free / 2**20:.1f} MB"
+    return f"{free_bytes(path) / 2**20:.1f} MB"
 
 
 def _fullest() -> str:
     """The folder with the least room among those that the pipeline writes to."""
-    repository = Path(
-        os.environ.get("AUTOENCODERS_ROOT") or os.environ.get("DVC_ROOT") or "."
-    ).resolve()
-    places = [
-        Path(tempfile.gettempdir()),
-        repository,
-        *(path for path in repository.iterdir() if path.is_dir()),
-    ]
-    fullest = min(places, key=lambda place: shutil.disk_usage(place).free)
+    root = repository()
+    folders = [Path(tempfile.gettempdir()), root]
+    folders += [path for path in root.iterdir() if path.is_dir()]
+    fullest = min(folders, key=free_bytes)
     return f"{fullest} has {_free(fullest)} free"

@@ -1,4 +1,4 @@
-"""Files written beside and renamed, so that none is ever half there; hashes of files."""
+"""Files and folders that are replaced as a whole or not at all; JSON; hashes of files."""
 
 import fnmatch
 import glob
@@ -17,8 +17,11 @@ from typing import Any
 from autoencoders.core.errors import DataError
 from autoencoders.core.faults import NOTE
 
-AGAIN = "`chmod -R u+w .dvc/cache` lets DVC see what is damaged in its cache, then `dvc repro` makes the file again"
-# by tools and editors, beside source files and data; .dvcignore says the same to DVC
+AGAIN = (
+    "`chmod -R u+w .dvc/cache` lets DVC see what is damaged in its cache, "
+    "then `dvc repro` makes the file again"
+)
+# files of tools and editors beside source files and data; .dvcignore says the same to DVC
 LEFTOVERS = (
     ".*",
     "__pycache__",
@@ -51,25 +54,32 @@ class Writing:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """The path of a new file that takes the place of `path` when the block ends well, and vanishes when it doesn't."""
+    """Yields the path of a new file, which replaces `path` when the block ends without an error.
+
+    Where the block raises, the new file vanishes and the old one stays.
+    """
     with Writing(path), _scratch(path) as new:
         yield new
         if new.is_dir() and path.is_dir():
-            path.replace(
-                new.with_name(f"{path.name}.old")
-            )  # deleted with the scratch folder: never half there
+            # the old folder is deleted with the scratch folder: never half of it under its name
+            path.replace(new.with_name(f"{path.name}.old"))
         new.replace(path)
 
 
 @contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """`atomic_file` for a folder, which exists and is empty when the block begins."""
+    with atomic_file(path) as new:
+        new.mkdir()
+        yield new
+
+
+@contextmanager
 def _scratch(path: Path) -> Iterator[Path]:
-    """A path of the same name in a folder beside, which vanishes."""
+    """A path of the same name in a temporary folder beside `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{path.name}~"
-    for left in path.parent.glob(f"{glob.escape(prefix)}*"):
-        writer = re.fullmatch(r"(\d+)-\w+", left.name.removeprefix(prefix))
-        if writer and not _runs(int(writer[1])):
-            remove(left)  # of a process that was killed
+    _remove_abandoned(path.parent, prefix)
     scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{prefix}{os.getpid()}-"))
     try:
         yield scratch / path.name
@@ -77,15 +87,15 @@ def _scratch(path: Path) -> Iterator[Path]:
         try:
             remove(scratch)
         finally:
-            remove(scratch)  # what a signal left of it
+            remove(scratch)  # the rest, where a signal interrupted the first removal
 
 
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """`atomic_file` for a folder, which is there and empty when the block begins."""
-    with atomic_file(path) as new:
-        new.mkdir()
-        yield new
+def _remove_abandoned(folder: Path, prefix: str) -> None:
+    """Removes the temporary folders of processes that were killed."""
+    for scratch in folder.glob(f"{glob.escape(prefix)}*"):
+        writer = re.fullmatch(r"(\d+)-\w+", scratch.name.removeprefix(prefix))
+        if writer and not _runs(int(writer[1])):
+            remove(scratch)
 
 
 def _runs(process: int) -> bool:
@@ -95,7 +105,7 @@ def _runs(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # someone else's
+        return True  # another user's
     return True
 
 
@@ -130,9 +140,9 @@ def sha256_of(path: Path) -> str:
 
 
 def tree_sha256(*paths: Path, content: Callable[[Path], bytes] | None = None) -> str:
-    """One hash of files and folders, by name from each path on and content; leftovers in the folders are left out.
+    """One hash over the names, from each path on, and the contents of files and folders.
 
-    content: what counts of a file, where that is not each of its bytes.
+    Leftovers in the folders do not count. content: the bytes of a file that count, if not all.
     """
     digest = hashlib.sha256()
     for path in sorted(paths):
@@ -165,7 +175,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def copied(folder: Path, parent: Path) -> Path:
-    """A copy of a folder, without leftovers, as `parent`/its name."""
+    """Copies a folder, without leftovers, into `parent`; returns the copy's path."""
 
     def leftovers(_: str, names: list[str]) -> list[str]:
         return [name for name in names if _is_leftover(name)]
@@ -178,14 +188,21 @@ def _is_leftover(name: str) -> bool:
 
 
 def move_aside(path: Path) -> Path:
-    """Renames a file that is broken to NAME.broken-<UTC time> beside it, and gives its new path."""
+    """Renames a broken file to `path_aside`, and returns its new path."""
+    return path.rename(path_aside(path))
+
+
+def path_aside(path: Path) -> Path:
+    """A new path beside a broken file: NAME.broken-<UTC time>, with a number where it is taken."""
     name = f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    new, number = path.with_name(name), 2
-    while new.exists():
-        new, number = path.with_name(f"{name}-{number}"), number + 1
-    return path.rename(new)
+    aside = path.with_name(name)
+    number = 2
+    while aside.exists():
+        aside = path.with_name(f"{name}-{number}")
+        number += 1
+    return aside
 
 
 def remove(path: Path) -> None:
-    """Removes a folder and all in it, if it is there."""
+    """Removes a folder and all in it, if it exists."""
     shutil.rmtree(path, ignore_errors=True)

@@ -13,31 +13,31 @@ from ruamel.yaml import YAML
 from autoencoders.core.errors import DataError
 from autoencoders.core.files import sha256, tree_sha256
 
-CODE = ("src/", "pipeline/", "requirements")  # the first characters of dependencies that are code
+CODE = ("src/", "pipeline/", "requirements")  # beginnings of the dependencies that are code
 FINGERPRINT_LENGTH = 32  # hexadecimal digits: 128 bits
 ONE_AT_A_TIME = Lock()  # Python 3.11's parser fails where a second thread enters it meanwhile
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def fingerprint(stage: str, values: Mapping[str, Any], data_sha256: str) -> str:
-    """Hash of a stage's parameters, data and code: equal for equal executions, wherever they run."""
+    """Hash of a stage's parameters, data and code: equal for equal executions on any machine."""
     identity = [values, data_sha256, code_sha256(stage)]
     return sha256(json.dumps(identity, sort_keys=True).encode())[:FINGERPRINT_LENGTH]
 
 
 def code_sha256(stage: str) -> str:
-    """Hash of the code that dvc.yaml declares for a stage: the one place where it is listed.
+    """Hash of the code that dvc.yaml, the one place where it is listed, declares for a stage.
 
-    Python counts by its syntax tree, so that a comment, a docstring or another formatting changes nothing.
+    Python counts by its syntax tree: a comment, a docstring or another formatting changes nothing.
     """
     declared = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"][stage]
     dependencies = declared.get("do", declared)["deps"]
     code = [Path(path) for path in dependencies if path.startswith(CODE)]
-    return tree_sha256(*code, content=_code)
+    return tree_sha256(*code, content=_significant)
 
 
-def _code(path: Path) -> bytes:
-    """What counts of a file of code. Raises DataError where Python can't read it."""
+def _significant(path: Path) -> bytes:
+    """The bytes of a code file that count. Raises DataError where Python can't read it."""
     content = path.read_bytes()
     if path.suffix != ".py":
         return content
@@ -64,16 +64,11 @@ def syntax(source: str | bytes) -> str:
 def _as_text(value: Any) -> str:
     """A node with its fields that are not empty, a list of nodes, or a constant."""
     if isinstance(value, ast.AST):
-        fields = [
-            f"{name}={_as_text(field)}"
-            for name, field in ast.iter_fields(value)
-            if not _is_empty(field)
-        ]
+        fields: list[str] = []
+        for name, field in ast.iter_fields(value):
+            if field is not None and field != []:
+                fields.append(f"{name}={_as_text(field)}")
         return f"{type(value).__name__}({', '.join(fields)})"
     if isinstance(value, list):
-        return f"[{', '.join(_as_text(item) for item in value)}]"
+        return f"[{', '.join(map(_as_text, value))}]"
     return ascii(value)
-
-
-def _is_empty(field: Any) -> bool:
-    return field is None or field == []

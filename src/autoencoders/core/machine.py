@@ -11,12 +11,15 @@ import psutil
 
 from autoencoders.core.files import sha256
 
-BOOT_ID, PID_NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-CLOCK = 60  # seconds by which a process's start time may seem to move when the clock is set
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+PID_NAMESPACE = Path("/proc/self/ns/pid")
+# psutil counts start times from the boot, which seems to move when the clock is set. A process
+# number comes back only after all others were used, so that a minute confuses no two processes.
+CLOCK_TOLERANCE = 60  # seconds
 
 
 def machine() -> str:
-    """The machine since its last start, and the container: where a process number means one process."""
+    """The machine since its boot, and the container: there a process number means one process."""
     if BOOT_ID.exists() and PID_NAMESPACE.exists():
         parts = [BOOT_ID.read_text(encoding="ascii").strip(), str(PID_NAMESPACE.readlink())]
     else:
@@ -25,8 +28,11 @@ def machine() -> str:
 
 
 def has_ended(process: int, started: float) -> bool:
-    """Whether the process of this machine that had this number and start time (seconds since 1970) has ended."""
+    """Whether a process of this machine has ended, also where another one has its number by now.
+
+    started: its start time, in seconds since 1970.
+    """
     try:
-        return abs(psutil.Process(process).create_time() - started) > CLOCK
+        return abs(psutil.Process(process).create_time() - started) > CLOCK_TOLERANCE
     except psutil.NoSuchProcess:
         return True

@@ -1,30 +1,31 @@
-"""The paths of params.yaml, of each stage's outputs and of what lies beside them, in the user's repository."""
+"""Paths in the user's repository: params.yaml, the stages' outputs, and what lies beside them."""
 
 import os
 from pathlib import Path
 
 PARAMS_FILE = Path("params.yaml")
-CHECKED, RAW, DATA = Path("data/checked.txt"), Path("data/raw"), Path("data/prepared")
-TUNED, TUNED_VALUES, TRIALS = (
-    Path("tuned"),
-    "tuned.yaml",
-    "trials.csv",
-)  # by type: what its study found
-MODELS, METRICS, REPORTS, FIGURES = (
-    Path("model"),
-    Path("metrics"),
-    Path("reports"),
-    Path("reports/figures"),
-)
+CHECKED = Path("data/checked.txt")
+RAW = Path("data/raw")
+DATA = Path("data/prepared")
+TUNED = Path("tuned")  # a folder for each type's study
+TUNED_VALUES = "tuned.yaml"  # in such a folder: the values that the training takes
+TRIALS = "trials.csv"  # in such a folder: a line for each trial
+MODELS = Path("model")
+METRICS = Path("metrics")
+REPORTS = Path("reports")
+FIGURES = Path("reports/figures")
 REGISTERED = Path("mlruns/registered.json")
 STUDIES = "studies"  # outside DVC: Optuna's journal
 RESUME = ".checkpoints"  # outside DVC: what a killed training goes on from
-ROOT_VARIABLE, EXPERIMENT_VARIABLE = (
-    "AUTOENCODERS_ROOT",
-    "AUTOENCODERS_EXPERIMENT",
-)  # of an experiment's workspace
+# set in an experiment's workspace: the user's repository, and the experiment's name
+ROOT_VARIABLE = "AUTOENCODERS_ROOT"
+EXPERIMENT_VARIABLE = "AUTOENCODERS_EXPERIMENT"
 
 
 def repository() -> Path:
-    """The user's repository: also where the stage runs in a copy of it, DVC's temporary one or an experiment's."""
-    return Path(os.environ.get(ROOT_VARIABLE) or os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
+    """The user's repository, also for a stage that runs in a copy of it.
+
+    Such copies are DVC's temporary folders and the experiments' workspaces.
+    """
+    root = os.environ.get(ROOT_VARIABLE) or os.environ.get("DVC_ROOT") or Path.cwd()
+    return Path(root).resolve()

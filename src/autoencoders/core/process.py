@@ -1,4 +1,4 @@
-"""Processes: which one writes, the `dvc` above a stage, one process at a time."""
+"""Processes: the one that writes, the `dvc` above a stage, and locks for one process at a time."""
 
 import os
 from contextlib import AbstractContextManager, suppress
@@ -10,21 +10,20 @@ from filelock import FileLock, Timeout
 from autoencoders.core.errors import Interrupted
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # set by torchrun, Lightning and SLURM
+PROGRAM_WORDS = 3  # of a command: the interpreter, perhaps an option of it, and the script
 
 
 def is_first() -> bool:
-    """Whether this process writes what there is once: the only one, or the first of several devices'."""
+    """Whether this process writes the files: it is alone, or the first of several devices'."""
     return not any(int(os.environ.get(name, 0)) for name in RANKS)
 
 
 class ParentDvc:
-    """The dvc that this process descends from, if any: kill -9 of `dvc` leaves its stage running."""
+    """The dvc that this process descends from, if any: killing `dvc` leaves its stage running."""
 
     def __init__(self) -> None:
         parents = psutil.Process().parents()
-        self.dvc = next(
-            (p for p in parents if "dvc" in (Path(part).name for part in _command(p)[:3])), None
-        )
+        self.dvc = next((parent for parent in parents if _is_dvc(parent)), None)
 
     @property
     def gone(self) -> bool:
@@ -32,15 +31,16 @@ class ParentDvc:
         return self.dvc is not None and not self.dvc.is_running()
 
     def stop_if_gone(self) -> None:
-        """Raises Interrupted."""
+        """Raises Interrupted where the dvc has ended."""
         if self.gone:
             raise Interrupted("the dvc that started this stage is gone")
 
 
 def one_process(path: Path, work: str) -> AbstractContextManager[object]:
-    """Takes a lock that one process at a time holds: what a killed one left has to stop first. As a context, freed.
+    """Takes a lock that one process holds at a time, and waits for an earlier process to end.
 
-    path: of the lock file; work: what an earlier process may still do, for the message.
+    The context that is returned frees it. path: the lock file; work: what the earlier process may
+    still be doing, for the message.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
@@ -54,7 +54,8 @@ def one_process(path: Path, work: str) -> AbstractContextManager[object]:
         return lock.acquire()
 
 
-def _command(process: psutil.Process) -> list[str]:
+def _is_dvc(process: psutil.Process) -> bool:
+    command: list[str] = []
     with suppress(psutil.Error):
-        return process.cmdline()
-    return []
+        command = process.cmdline()
+    return any(Path(word).name == "dvc" for word in command[:PROGRAM_WORDS])

@@ -1,1 +1,1 @@
-"""`ae doctor`: what may be wrong with a repository, its stores and its machine, a check a line, and how to mend it."""
+"""`ae doctor`: checks of a repository, its stores and its machine, and how to mend them."""

@@ -1,4 +1,4 @@
-"""All checks in their order, their mends, and the two that `make repro` makes first."""
+"""All checks in their order, their mends, and the two checks that `make repro` begins with."""
 
 from collections.abc import Callable
 
@@ -26,11 +26,11 @@ CHECKS: dict[str, Callable[[], Finding]] = {
 
 
 def examine() -> list[Finding]:
-    """What each check found."""
-    return [_found(name, check) for name, check in CHECKS.items()]
+    """The finding of each check."""
+    return [_finding(name, check) for name, check in CHECKS.items()]
 
 
-def _found(name: str, check: Callable[[], Finding]) -> Finding:
+def _finding(name: str, check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except (OSError, ValueError, UserError) as error:
@@ -38,16 +38,23 @@ def _found(name: str, check: Callable[[], Finding]) -> Finding:
 
 
 def mend(findings: list[Finding]) -> list[str]:
-    """Mends what can be mended, and gives a line on each. Raises UserError while a dvc works, or where git fails."""
-    fixes = [(finding.name, finding.fix) for finding in findings if finding.fix]
+    """Mends what can be mended, and returns a line on each.
+
+    Raises UserError while a dvc works, or where git fails.
+    """
+    mendable = [finding for finding in findings if finding.fix]
     running = dvc_at_work()
-    if fixes and running:
+    if mendable and running:
         raise UserError(f"nothing is mended while a dvc is at work: {running}")
-    return [f"{name:15} mended: {fix()}" for name, fix in fixes]
+    lines = []
+    for finding in mendable:
+        if finding.fix:
+            lines.append(f"{finding.name:15} mended: {finding.fix()}")
+    return lines
 
 
 def before_repro() -> str:
-    """Prepares `make repro`: gives a line where `register` has to run again, else nothing.
+    """Prepares `make repro`; returns a line where `register` has to run again, else nothing.
 
     Raises UserError where dvc.lock is broken.
     """

@@ -1,4 +1,4 @@
-"""The rate-distortion curve: error by code size, each type beside PCA, over several seeds, with the knee marked."""
+"""The rate-distortion curve: error by code size, over several seeds, of each type and of PCA."""
 
 import gc
 import json
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,71 +18,82 @@ import torch
 from tqdm import tqdm
 
 from autoencoders.core.files import read_json, sha256, write_json, write_text
-from autoencoders.core.identity import code_sha256
+from autoencoders.core.identity import FINGERPRINT_LENGTH, code_sha256
 from autoencoders.core.paths import DATA, REPORTS, RESUME, repository
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.evaluation.baselines import PrincipalComponents
 from autoencoders.models.trained.fidelity import fidelity, squared_error
 from autoencoders.params.params import Params
+from autoencoders.params.plan import Plan
 from autoencoders.training.fit import fit
 
 SPLITS = ("validation", "test")
-CURVE, PICTURE = REPORTS / "rate_distortion.csv", REPORTS / "rate_distortion.png"
-Point = dict[
-    str, Any
-]  # model, code_size and error by split: sum over features, mean over rows, model scale
-Curves = Mapping[
-    str, pd.DataFrame
-]  # by model: test, low, high and validation error, one line a code size
+CURVE = REPORTS / "rate_distortion.csv"
+PICTURE = REPORTS / "rate_distortion.png"
+# model, code size, and by split the squared error: sum over features, mean over rows, model scale
+Point = dict[str, Any]
+# by model, a line for each code size: error on test, its range over the seeds, and on validation
+Curves = Mapping[str, pd.DataFrame]
 
 
 def rate_distortion(params: Params) -> None:
-    """Trains every type at every code size and seed, and writes table and picture; each point is kept once it is there.
+    """Trains every type at every code size and seed, and writes table and picture.
 
-    The knee is the code size at which a type's curve lies farthest below the straight line between its ends, code size
-    (logarithm) and mean error both scaled to [0, 1]. Satopaa et al. 2011. It is found on the validation split, as a
-    choice that may be taken from it; the test split stands beside. Raises ParameterError before anything is trained.
+    Each point is kept in a file as soon as it is trained. The knee is the code size at which a
+    type's curve lies farthest below the straight line between its ends, code size (logarithm) and
+    mean error both scaled to [0, 1] (Satopaa et al. 2011). It is found on the validation split, as
+    a choice may be made by it; the errors beside it are on the test split. Raises ParameterError
+    before anything is trained.
     """
-    from autoencoders.tracking.recorder import Recorder  # here, as the workers have no use for it
+    # the worker processes, which import this module, don't need it
+    from autoencoders.tracking.recorder import Recorder
 
-    data, sizes = load_prepared(DATA), sorted(set(params.rate_distortion.code_sizes))
-    for kind, size in product(params.kinds, sizes):
-        params.tuned(kind, {"network.code_size": size}).plan(kind, data.description.facts)
-    found = curves([*_trained(params, sizes), *_pca(data, sizes)])
-    write_text(CURVE, table(found))
-    _draw(found, data)
+    data = load_prepared(DATA)
+    sizes = sorted(set(params.rate_distortion.code_sizes))
+    for model_type, size in product(params.kinds, sizes):
+        _plan(params, data, model_type, size)
+    by_model = curves([*_trained(params, sizes), *_pca(data, sizes)])
+    write_text(CURVE, table(by_model))
+    _draw(by_model, data)
     with Recorder(data.description) as recorder, recorder.pipeline() as run:
         run.artifacts([CURVE, PICTURE], "rate_distortion")
-    for name, curve in found.items():
-        test = " ".join(f"{size}: {error:.3f}" for size, error in curve["test"].items())
-        print(
-            f"{name:14} knee at {knee(sizes, curve['validation'].to_numpy()):3}; test error by code size: {test}"
-        )
+    for name, curve in by_model.items():
+        errors = " ".join(f"{size}: {error:.3f}" for size, error in curve["test"].items())
+        print(f"{name:14} knee at {_knee_of(curve):3}; test error by code size: {errors}")
     print(
-        f"{PICTURE} and {CURVE}; `dvc plots show` draws it too, the MLflow UI has it under the parent run"
+        f"{PICTURE} and {CURVE}; `dvc plots show` draws it too, "
+        "the MLflow UI has it under the parent run"
     )
 
 
+def _plan(params: Params, data: Prepared, model_type: str, code_size: int) -> Plan:
+    """The plan of one training. Raises ParameterError."""
+    changed = params.tuned(model_type, {"network.code_size": code_size})
+    return changed.plan(model_type, data.description.facts)
+
+
 def _trained(params: Params, sizes: Sequence[int]) -> list[Point]:
-    """The types' points: those that are kept at once, the others by worker processes of one thread each."""
-    points = list(product(sorted(set(params.rate_distortion.seeds)), params.kinds, sizes))
-    workers, spawn = params.rate_distortion.workers, multiprocessing.get_context("spawn")
+    """The types' points, trained by worker processes of one thread each."""
+    seeds = sorted(set(params.rate_distortion.seeds))
+    points = list(product(seeds, params.kinds, sizes))
+    workers = params.rate_distortion.workers
+    spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, _begin_worker) as pool:
         results = pool.map(partial(_point, params, code_sha256("tune")), points)
         try:
             return list(tqdm(results, total=len(points), desc="rate-distortion", unit="training"))
         finally:
-            pool.shutdown(
-                cancel_futures=True
-            )  # an interrupted curve ends with the points that have begun
+            # an interrupted curve finishes only the points that have begun
+            pool.shutdown(cancel_futures=True)
 
 
 def _begin_worker() -> None:
-    """One thread; and an end where the parent was killed, for whose work a worker would wait for ever."""
+    """Takes one thread, and ends the worker with its parent, for whom it would wait for ever."""
     torch.set_num_threads(1)
 
     def follow() -> None:
-        if parent := multiprocessing.parent_process():
+        parent = multiprocessing.parent_process()
+        if parent is not None:
             parent.join()
             os._exit(1)
 
@@ -89,38 +101,55 @@ def _begin_worker() -> None:
 
 
 def _point(params: Params, code: str, point: tuple[int, str, int]) -> Point:
-    """The errors of a type at a code size and a seed, trained where they are not kept."""
-    data, (seed, kind, code_size) = load_prepared(DATA), point
-    changed = params.tuned(kind, {"network.code_size": code_size}).model_copy(update={"seed": seed})
-    plan = changed.plan(kind, data.description.facts)
-    values = [plan.flat(), data.description.content_sha256, code]
-    path = (
-        repository()
-        / RESUME
-        / "rate_distortion"
-        / f"{sha256(json.dumps(values).encode())[:32]}.json"
-    )
+    """The errors of a type at a code size and a seed, trained if there is no file of them.
+
+    code: the hash of the code; point: seed, model type, code size.
+    """
+    seed, model_type, code_size = point
+    data = load_prepared(DATA)
+    plan = _plan(params.model_copy(update={"seed": seed}), data, model_type, code_size)
+    path = _point_file([plan.flat(), data.description.content_sha256, code])
     if not path.exists():
         model = fit(plan, data, trial=True).model
-        write_json(path, {s: float(fidelity(model.reconstruct, data, s)[0].mean()) for s in SPLITS})
+        errors: dict[str, float] = {}
+        for split in SPLITS:
+            squared_errors, _ = fidelity(model.reconstruct, data, split)
+            errors[split] = float(squared_errors.mean())
+        write_json(path, errors)
         gc.collect()  # the trainer's cycles hold the rows
-    return {"model": kind, "code_size": code_size, **read_json(path)}
+    return {"model": model_type, "code_size": code_size, **read_json(path)}
+
+
+def _point_file(identity: list[Any]) -> Path:
+    """The file of a point, named by a hash of the values, the data and the code of its training."""
+    digits = sha256(json.dumps(identity).encode())[:FINGERPRINT_LENGTH]
+    return repository() / RESUME / "rate_distortion" / f"{digits}.json"
 
 
 def _pca(data: Prepared, sizes: Sequence[int]) -> list[Point]:
-    x = {s: data.scaled(data.sample(s)) for s in SPLITS}
     fitted = PrincipalComponents(map(data.scaled, data.rows["train"]))
-    best = {n: fitted.at(n) for n in sizes}
-    errors = {
-        n: {s: squared_error(x[s], best[n].reconstruct(x[s])).mean() for s in SPLITS} for n in sizes
-    }
-    return [{"model": "pca", "code_size": n, **errors[n]} for n in sizes]
+    rows = {split: data.scaled(data.sample(split)) for split in SPLITS}
+    points: list[Point] = []
+    for size in sizes:
+        pca = fitted.at(size)
+        point: Point = {"model": "pca", "code_size": size}
+        for split, x in rows.items():
+            point[split] = squared_error(x, pca.reconstruct(x)).mean()
+        points.append(point)
+    return points
 
 
 def curves(points: Sequence[Point]) -> Curves:
-    """Each model's curve over the seeds: mean test error, the lowest and highest, and mean validation error."""
-    columns = {"test": ("test", "mean"), "low": ("test", "min"), "high": ("test", "max")}
-    columns["validation"] = ("validation", "mean")
+    """Each model's curve over the seeds.
+
+    Its columns are the mean test error, the lowest and the highest, and the mean validation error.
+    """
+    columns = {
+        "test": ("test", "mean"),
+        "low": ("test", "min"),
+        "high": ("test", "max"),
+        "validation": ("validation", "mean"),
+    }
     models = pd.DataFrame(points).groupby("model", sort=False)
     return {str(model): rows.groupby("code_size").agg(**columns) for model, rows in models}
 
@@ -133,32 +162,35 @@ def knee(sizes: Sequence[int], errors: np.ndarray) -> int:
     return sizes[int(np.argmax(chord - y))]
 
 
-def table(found: Curves) -> str:
-    """One line a code size: mean test error of each model, and validation, lowest and highest over seeds beside it."""
-    wide = pd.concat(
-        [curve.add_prefix(f"{name}_") for name, curve in found.items()], axis="columns"
-    )
+def _knee_of(curve: pd.DataFrame) -> int:
+    return knee(list(curve.index), curve["validation"].to_numpy())
+
+
+def table(by_model: Curves) -> str:
+    """CSV with a line for each code size: mean test error of each model, and its other columns."""
+    columns = [curve.add_prefix(f"{name}_") for name, curve in by_model.items()]
+    wide = pd.concat(columns, axis="columns")
     return str(wide.rename(columns=lambda column: column.removesuffix("_test")).to_csv())
 
 
-def _draw(found: Curves, data: Prepared) -> None:
-    """Test error by code size; a band from the lowest to the highest seed, a ring at the knee."""
+def _draw(by_model: Curves, data: Prepared) -> None:
+    """Test error by code size, with a band over the seeds and a ring at the knee."""
     from autoencoders.evaluation.figures import drawing
 
     title = f"{data.description.name}: test error by code size (ring: knee, found on validation)"
     figure, axes = drawing(
         (8, 5), title, xlabel="code size", ylabel="squared error, sum over features", yscale="log"
     )
-    for name, curve in found.items():
-        style: dict[str, Any] = {"color": "black", "linestyle": "--"} if name == "pca" else {}
+    for name, curve in by_model.items():
+        style: dict[str, Any] = {}
+        if name == "pca":
+            style = {"color": "black", "linestyle": "--"}
         line = axes.plot(curve["test"], marker=".", label=name, **style)[0]
-        axes.fill_between(
-            curve.index, curve["low"], curve["high"], alpha=0.2, color=line.get_color()
-        )
-        at = knee(list(curve.index), curve["validation"].to_numpy())
-        axes.plot(
-            at, curve["test"][at], "o", markersize=11, fillstyle="none", color=line.get_color()
-        )
+        color = line.get_color()
+        axes.fill_between(curve.index, curve["low"], curve["high"], alpha=0.2, color=color)
+        size = _knee_of(curve)
+        error = curve["test"][size]
+        axes.plot(size, error, "o", markersize=11, fillstyle="none", color=color)
     axes.set_xscale("log", base=2)
     axes.set_xticks(curve.index, curve.index.astype(str))
     axes.legend()

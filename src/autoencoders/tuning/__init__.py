@@ -1,1 +1,4 @@
-"""Optuna studies: one a type, outside of DVC's outputs, open to several workers. Only this package imports optuna."""
+"""Optuna studies: one a type, outside of DVC's outputs, open to several workers.
+
+Only this package imports optuna.
+"""

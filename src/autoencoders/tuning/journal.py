@@ -1,4 +1,4 @@
-"""The studies' journal when it is broken: which line, and a mend that keeps the trials that are whole."""
+"""A broken journal of studies: which line is broken, and a mend that keeps the whole trials."""
 
 import json
 import shutil
@@ -7,28 +7,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autoencoders.core.files import atomic_file
+from autoencoders.core.files import atomic_file, path_aside
 
 JOURNAL = "optuna.journal"
-CREATE_TRIAL, SET_PARAM, SET_STATE = 4, 5, 6  # Optuna's codes of what a line does
-RUNNING, FAIL = 0, 3  # and of a trial's states
-SHOWN = 40  # bytes of a broken line
-UNFIT = (
+# Optuna's codes of a line's operation, and of a trial's states
+CREATE_TRIAL = 4
+SET_PARAM = 5
+SET_STATE = 6
+RUNNING = 0
+FAIL = 3
+SHOWN_BYTES = 40  # of a broken line in a message: enough to recognise what wrote it
+UNREADABLE = (  # raised by Optuna's reading, and by this one, where a line is not Optuna's
     AssertionError,
     AttributeError,
     IndexError,
     KeyError,
     TypeError,
     ValueError,
-)  # of a line that is not Optuna's
-MENDER = "mended"  # the worker that ends trials in a broken one's place
+)
+MENDER = "mended"  # the worker that ends trials in the place of one whose line is broken
 
 
 class Replay:
-    """Optuna's reading of a journal, line by line; goes on behind a line that it can't read."""
+    """Optuna's reading of a journal, line by line; goes on after a line that it can't read."""
 
     def __init__(self, lines: Sequence[bytes] = ()) -> None:
-        """Raises one of UNFIT where a line is broken."""
+        """Raises one of UNREADABLE where a line is broken."""
         from optuna.storages import JournalStorage
         from optuna.storages.journal import BaseJournalBackend
 
@@ -43,99 +47,120 @@ class Replay:
             def append_logs(self, logs: list[dict[str, Any]]) -> None:
                 raise NotImplementedError
 
-        self.logs, self.storage = logs, JournalStorage(Lines())
-        self.owners: list[str] = []  # the worker that runs each trial, if one does
+        self.logs = logs
+        self.storage = JournalStorage(Lines())
+        self.workers: list[str] = []  # by trial: who runs it; empty while it waits
 
     def add(self, line: bytes) -> None:
-        """Reads one more line. Raises one of UNFIT where it is broken."""
+        """Reads one more line. Raises one of UNREADABLE where it is broken."""
         log = json.loads(line)
-        operation, worker, state = log["op_code"], log["worker_id"], log.get("state", RUNNING)
+        operation = log["op_code"]
+        worker = log["worker_id"]
+        state = log.get("state", RUNNING)
         self.logs.append(log)
-        self.storage.get_all_studies()  # reads what is new
+        self.storage.get_all_studies()  # reads the new line
         if operation == CREATE_TRIAL:
-            self.owners.append(worker if state == RUNNING else "")
-        elif (operation, state) == (SET_STATE, RUNNING):
-            self.owners[log["trial_id"]] = worker
+            self.workers.append(worker if state == RUNNING else "")
+        elif operation == SET_STATE and state == RUNNING:
+            self.workers[log["trial_id"]] = worker
 
     def follows(self, line: bytes) -> bool:
-        """Whether a line behind a broken one means the study and the trial that it names.
+        """Whether a line after a broken one means the study and the trial that it names.
 
-        Both are numbered by the lines that made them: where one of these is broken, all later numbers are wrong.
+        Both are numbered by the lines that made them: where such a line is broken, all later
+        numbers are wrong.
         """
         log = json.loads(line)
         if "trial_id" not in log:
-            return log.get("study_id") in {
-                None,
-                *(study._study_id for study in self.storage.get_all_studies()),
-            }
-        owner = self.owners[log["trial_id"]] if log["trial_id"] < len(self.owners) else None
-        if log["op_code"] == SET_PARAM:
-            return owner == log["worker_id"]
-        starts = log["op_code"] == SET_STATE and log["state"] == RUNNING
-        return owner in ("", log["worker_id"]) if starts else owner is not None
+            study = log.get("study_id")
+            return study is None or study in self._studies()
+        trial = log["trial_id"]
+        worker = self.workers[trial] if trial < len(self.workers) else None
+        operation = log["op_code"]
+        if operation == SET_PARAM:
+            return worker == log["worker_id"]
+        if operation == SET_STATE and log["state"] == RUNNING:
+            return worker in ("", log["worker_id"])
+        return worker is not None
 
     def ends(self) -> list[bytes]:
-        """Lines that fail the trials that are running: what a broken line told may be missing from them.
+        """Lines that fail the trials that are running: a value of theirs may be in a broken line.
 
-        A study repeats them, like those of a worker that was killed.
+        A study repeats these trials, like those of a worker that was killed.
         """
-        now = datetime.now(UTC).isoformat()
         end = {
             "op_code": SET_STATE,
             "worker_id": MENDER,
             "state": FAIL,
             "values": None,
-            "datetime_complete": now,
+            "datetime_complete": datetime.now(UTC).isoformat(),
         }
-        studies = [study._study_id for study in self.storage.get_all_studies()]
-        trials = [
-            trial
-            for study in studies
-            for trial in self.storage.get_all_trials(study, deepcopy=False)
-        ]
-        running = sorted(trial._trial_id for trial in trials if trial.state == RUNNING)
-        return [
-            json.dumps({**end, "trial_id": number}, separators=(",", ":")).encode()
-            for number in running
-        ]
+        lines = []
+        for trial in self._running():
+            log = {**end, "trial_id": trial}
+            lines.append(json.dumps(log, separators=(",", ":")).encode())
+        return lines
+
+    def _studies(self) -> list[int]:
+        """The studies' numbers."""
+        return [study._study_id for study in self.storage.get_all_studies()]
+
+    def _running(self) -> list[int]:
+        """The numbers of the trials that are running, in order, over all studies."""
+        running = []
+        for study in self._studies():
+            for trial in self.storage.get_all_trials(study, deepcopy=False):
+                if trial.state == RUNNING:
+                    running.append(trial._trial_id)
+        return sorted(running)
 
 
 def broken_journal(path: Path) -> str | None:
-    """A sentence on the first line that can't be read, and the way out; None where there is none, or no journal.
+    """A sentence on the first line that can't be read, and the way out.
 
-    Half a line at the end is nothing to tell: the next one to open the journal cuts it off.
+    None where every line can be read, or where there is no journal. Half a line at the end counts
+    as none: the next one to open the journal cuts it off.
     """
     lines = _lines(path)
     try:
         Replay(lines)
-    except UNFIT:
-        replay, offset = Replay(), 0
-        for number, line in enumerate(lines, 1):
-            try:
-                replay.add(line)
-            except UNFIT:
-                found = f"line {number} (from byte {offset} on) can't be read: {line[:SHOWN]!r}"
-                return f"{path}: {found}; `ae doctor --fix` moves the file aside and keeps the trials that are whole"
-            offset += len(line) + 1
+    except UNREADABLE:
+        return _first_broken(path, lines)
+    return None
+
+
+def _first_broken(path: Path, lines: Sequence[bytes]) -> str | None:
+    replay = Replay()
+    offset = 0
+    for number, line in enumerate(lines, 1):
+        try:
+            replay.add(line)
+        except UNREADABLE:
+            place = f"line {number} (from byte {offset} on)"
+            return (
+                f"{path}: {place} can't be read: {line[:SHOWN_BYTES]!r}; `ae doctor --fix` "
+                "moves the file aside and keeps the trials that are whole"
+            )
+        offset += len(line) + 1
     return None
 
 
 def mend_journal(path: Path) -> Path:
-    """Puts the readable lines in a broken journal's place, and gives where the broken one was moved.
+    """Puts the readable lines in a broken journal's place, and returns where its copy is.
 
-    Lines behind a broken one are kept if all of them still mean the trials that they name.
+    Lines after a broken one are kept if all of them still mean the trials that they name.
     """
     from optuna.storages.journal import JournalFileSymlinkLock
 
     lock = JournalFileSymlinkLock(str(path))
     lock.acquire()
     try:
-        aside = path.with_name(f"{path.name}.broken-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
-        kept = _whole(_lines(path))
-        with atomic_file(aside) as copy:
+        lines = _readable(_lines(path))
+        aside = path_aside(path)
+        with atomic_file(aside) as copy:  # not moved: a worker always finds a journal
             shutil.copy2(path, copy)
-        with atomic_file(path) as new:  # in one step: there is always a journal
-            new.write_bytes(b"".join(line + b"\n" for line in kept))
+        with atomic_file(path) as new:
+            new.write_bytes(b"".join(line + b"\n" for line in lines))
     finally:
         lock.release()
     return aside
@@ -143,20 +168,29 @@ def mend_journal(path: Path) -> Path:
 
 def _lines(path: Path) -> list[bytes]:
     """The lines that are whole, without their ends."""
-    return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    if not path.exists():
+        return []
+    return path.read_bytes().split(b"\n")[:-1]
 
 
-def _whole(lines: Sequence[bytes]) -> list[bytes]:
-    replay, kept, broken = Replay(), list[bytes](), -1
+def _readable(lines: Sequence[bytes]) -> list[bytes]:
+    """The readable lines, with the ends of the trials that ran when a line was broken.
+
+    Only the lines before the first broken one, where a later line means another trial or study.
+    """
+    replay = Replay()
+    readable: list[bytes] = []
+    n_before_broken: int | None = None
     for line in lines:
         try:
-            if broken >= 0 and not replay.follows(line):
-                return kept[:broken]
+            if n_before_broken is not None and not replay.follows(line):
+                return readable[:n_before_broken]
             replay.add(line)
-            kept.append(line)
-        except UNFIT:
-            broken = len(kept) if broken < 0 else broken
+            readable.append(line)
+        except UNREADABLE:
+            if n_before_broken is None:
+                n_before_broken = len(readable)
             for end in replay.ends():
                 replay.add(end)
-                kept.append(end)
-    return kept
+                readable.append(end)
+    return readable

@@ -22,7 +22,10 @@ CURVES = ("train/reconstruction_loss", SELECTION_METRIC)
 
 @dataclass(frozen=True)
 class Objective:
-    """Trains a trial and gives what the study minimises: the squared error, and for `compress` the code size."""
+    """Trains a trial and returns its squared error on validation, and for `compress` its code size.
+
+    The squared error is a sum over features, a mean over rows, on the model's scale.
+    """
 
     plan: Plan  # of a trial, whose values it changes
     tune: Tune
@@ -35,9 +38,8 @@ class Objective:
         """Raises what the training raises, and TrialPruned."""
         space = dimensions(self.tune, self.plan.model_type, self.plan.facts)
         values = {dimension.param: suggest(trial, dimension) for dimension in space}
-        with self.recorder.trial(
-            self.study_run, f"trial {rank(trial.study, trial.number)}", values
-        ) as run:
+        name = f"trial {rank(trial.study, trial.number)}"
+        with self.recorder.trial(self.study_run, name, values) as run:
             result = self._result(trial, values, run)
         if result is None:
             raise TrialPruned
@@ -49,7 +51,7 @@ class Objective:
     def _result(
         self, trial: Trial, values: Mapping[str, object], run: RunRecord
     ) -> dict[str, float] | None:
-        """What the trained network achieves on validation; None for a pruned trial."""
+        """The trained model's fidelity on validation, its code size and epochs; None if pruned."""
         plan = self.plan.with_values(values)
 
         def log(epoch: int, means: Mapping[str, float]) -> None:
@@ -65,20 +67,23 @@ class Objective:
         except TrialPruned:
             run.tag(state="pruned")
             return None
-        errors, kept = fidelity(fitted.model.reconstruct, self.data, "validation")
-        result = {"squared_error": float(errors.mean()), "explained_variance": kept}
+        errors, explained_variance = fidelity(fitted.model.reconstruct, self.data, "validation")
+        result = {
+            "squared_error": float(errors.mean()),
+            "explained_variance": explained_variance,
+        }
         run.metrics({f"val/{name}": value for name, value in result.items()})
         code_size = fitted.model.description.architecture.code_size
         return {**result, "code_size": code_size, "epochs": len(fitted.history)}
 
 
 def suggest(trial: Trial, dimension: Dimension) -> Any:
-    """A value from one line of the search space."""
+    """The trial's value of one dimension of the search space."""
     if dimension.choices is not None:
         return trial.suggest_categorical(dimension.param, dimension.choices)
-    low, high = dimension.ends[0], dimension.ends[-1]
+    low = dimension.ends[0]
+    high = dimension.ends[-1]
     if dimension.param in WHOLE:
-        return trial.suggest_int(
-            dimension.param, low, high, step=int(dimension.step or 1), log=dimension.log
-        )
+        step = int(dimension.step or 1)
+        return trial.suggest_int(dimension.param, low, high, step=step, log=dimension.log)
     return trial.suggest_float(dimension.param, low, high, step=dimension.step, log=dimension.log)

@@ -1,4 +1,4 @@
-"""What a study found, as files: the values that the training takes, every trial, pictures. Nothing timed is in them."""
+"""A study's results as files without a time in them: best values, a table of trials, figures."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,32 +16,40 @@ from autoencoders.core.files import atomic_folder, write_text
 from autoencoders.core.paths import TRIALS
 from autoencoders.params.sections import Tune
 from autoencoders.params.tuned import write_tuned
-from autoencoders.tuning.trials import REASON, RESULT, UNTUNED
-from autoencoders.tuning.worker import lost
+from autoencoders.tuning.trials import REASON, RESULT, UNTUNED, pruned_and_failed
 
-ENOUGH = 20  # complete trials: of fewer, importances are noise
-RANKED = ("code_size", "squared_error", "explained_variance")
+ENOUGH_FOR_IMPORTANCES = 20  # complete trials: importances of fewer are noise
+RANKED = ("code_size", "squared_error", "explained_variance")  # as `Tune.rank` takes them
 RESULTS = ("squared_error", "explained_variance", "code_size", "epochs")
 
 
-def taken(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
-    """The trial whose values the training takes, by `Tune.rank`. Raises UserError where none is complete."""
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+def best_trial(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
+    """The trial whose values the training takes, the first by `Tune.rank`.
+
+    Raises UserError where no trial is complete.
+    """
+    complete = _complete(trials)
     if not complete:
-        reasons = "; ".join(
-            sorted({str(trial.user_attrs.get(REASON, "pruned")) for trial in trials})
-        )
+        reasons = {str(trial.user_attrs.get(REASON, "pruned")) for trial in trials}
         raise UserError(
-            f"none of {len(trials)} trials is complete: {reasons}; raise tune.n_trials or mend it"
+            f"none of {len(trials)} trials is complete: {'; '.join(sorted(reasons))}; "
+            "raise tune.n_trials or mend it"
         )
-    return min(
-        complete, key=lambda trial: tune.rank(*(trial.user_attrs[RESULT][name] for name in RANKED))
-    )
+    return min(complete, key=lambda trial: tune.rank(*_ranked(trial)))
+
+
+def _complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    return [trial for trial in trials if trial.state == TrialState.COMPLETE]
+
+
+def _ranked(trial: FrozenTrial) -> tuple[Any, ...]:
+    """A trial's code size, squared error and share of the variance that it explains."""
+    return tuple(trial.user_attrs[RESULT][name] for name in RANKED)
 
 
 def write_study(folder: Path, name: str, trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
-    """Writes the folder as a whole and gives the trial that was taken."""
-    best = taken(trials, tune)
+    """Writes the folder as a whole and returns the best trial."""
+    best = best_trial(trials, tune)
     with atomic_folder(folder) as new:
         write_tuned(new, best.params)
         write_text(new / TRIALS, table(trials))
@@ -51,71 +59,82 @@ def write_study(folder: Path, name: str, trials: Sequence[FrozenTrial], tune: Tu
 
 
 def table(trials: Sequence[FrozenTrial]) -> str:
-    """One line a trial, numbered without gaps."""
+    """CSV with a line for each trial, numbered without gaps."""
     rows: list[dict[str, Any]] = []
+    names: dict[str, None] = {}  # of the values, in the order in which trials have them
     for number, trial in enumerate(trials):
-        state, reason = trial.state.name.lower(), trial.user_attrs.get(REASON)
-        found = {
+        row = {
+            "trial": number,
+            "state": trial.state.name.lower(),
             "epochs": max(trial.intermediate_values, default=None),
-            **trial.user_attrs.get(RESULT, {}),
+            "reason": trial.user_attrs.get(REASON),
         }
-        rows.append({"trial": number, "state": state, **found, **trial.params, "reason": reason})
-    names = dict.fromkeys(name for trial in trials for name in trial.params)
+        rows.append({**row, **trial.user_attrs.get(RESULT, {}), **trial.params})
+        names.update(dict.fromkeys(trial.params))
     frame = pd.DataFrame(rows, columns=["trial", "state", *RESULTS, *names, "reason"], dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
 def summary(trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> str:
-    """What was taken and what it gains against the untuned parameters, on validation, after a trial's epochs."""
-    lines = [f"taken: trial {trials.index(best)} of {len(trials)} ({lost(trials)}): {_told(best)}"]
+    """The best trial, and what it gains against the untuned parameters.
+
+    Both errors are on validation, after a trial's epochs.
+    """
+    number = trials.index(best)
+    line = f"taken: trial {number} of {len(trials)} ({pruned_and_failed(trials)}): "
+    line += _achievement(best)
     if tune.goal == "compress":
-        share = f"{tune.explained_variance:.0%} of the variance"
-        kept = tune.keeps(best.user_attrs[RESULT]["explained_variance"])
-        lines[0] += (
-            f"; the smallest code that keeps {share}"
-            if kept
-            else f"; none keeps {share}: the least error"
-        )
-    untuned = next(
-        (t for t in trials if t.user_attrs.get(UNTUNED) and RESULT in t.user_attrs), None
-    )
-    if untuned is None:
-        lines.append(
-            "untuned: outside of tune.space or failed, so there is nothing to compare with"
-        )
-    else:
-        before, after = (trial.user_attrs[RESULT]["squared_error"] for trial in (untuned, best))
-        lines.append(
-            f"untuned: {_told(untuned)}; tuning changes the error by {after / before - 1:+.1%}"
-        )
-    return "\n".join(lines)
+        line += f"; {_compression(best, tune)}"
+    return f"{line}\n{_gain(trials, best)}"
 
 
-def _told(trial: FrozenTrial) -> str:
-    code_size, error, kept = (trial.user_attrs[RESULT][name] for name in RANKED)
-    return f"code size {code_size} keeps {kept:.1%}, squared error {error:.4f}"
+def _compression(best: FrozenTrial, tune: Tune) -> str:
+    """Whether the best trial explains as much of the variance as tune.explained_variance asks."""
+    share = f"{tune.explained_variance:.0%} of the variance"
+    if tune.keeps(best.user_attrs[RESULT]["explained_variance"]):
+        return f"the smallest code that keeps {share}"
+    return f"none keeps {share}: the least error"
+
+
+def _gain(trials: Sequence[FrozenTrial], best: FrozenTrial) -> str:
+    """The best trial's error against that of the untuned parameters."""
+    for trial in trials:
+        if trial.user_attrs.get(UNTUNED) and RESULT in trial.user_attrs:
+            before = trial.user_attrs[RESULT]["squared_error"]
+            after = best.user_attrs[RESULT]["squared_error"]
+            change = f"tuning changes the error by {after / before - 1:+.1%}"
+            return f"untuned: {_achievement(trial)}; {change}"
+    return "untuned: outside of tune.space or failed, so there is nothing to compare with"
+
+
+def _achievement(trial: FrozenTrial) -> str:
+    code_size, error, explained_variance = _ranked(trial)
+    return f"code size {code_size} keeps {explained_variance:.1%}, squared error {error:.4f}"
 
 
 def _draw(
     folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune
 ) -> None:
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    """Saves each figure as PNG."""
     study = optuna.create_study(directions=["minimize"] * len(best.values))
-    study.add_trials(complete)
+    study.add_trials(_complete(trials))
     plt.switch_backend("agg")
     style = {**mpl.rcParamsDefault, "figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}
     with mpl.rc_context(style), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Attempting to set identical low and high"
-        )  # one value in all trials
-        for picture in _pictures(study, best, tune):
+        # where all trials have the same value
+        warnings.filterwarnings("ignore", message="Attempting to set identical low and high")
+        for figure in _figures(study, best, tune):
             plt.suptitle(name)
-            plt.savefig(folder / f"{picture}.png", metadata={"Software": None}, bbox_inches="tight")
+            plt.savefig(folder / f"{figure}.png", metadata={"Software": None}, bbox_inches="tight")
             plt.close()
 
 
-def _pictures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
-    """History, slices, importances, and for `compress` the Pareto front; where there are too few trials, fewer."""
+def _figures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
+    """Draws one figure after another and yields its name.
+
+    These are history, slice, importances if there are enough trials, and for `compress` the Pareto
+    front.
+    """
     drawn = optuna.visualization.matplotlib
     error: dict[str, Any] = {
         "target": lambda trial: trial.values[0],
@@ -125,14 +144,14 @@ def _pictures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[st
     yield "history"
     drawn.plot_slice(study, **error)
     yield "slice"
-    if len(study.trials) >= ENOUGH and len({trial.values[0] for trial in study.trials}) > 1:
+    distinct_errors = {trial.values[0] for trial in study.trials}
+    if len(study.trials) >= ENOUGH_FOR_IMPORTANCES and len(distinct_errors) > 1:
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         drawn.plot_param_importances(study, evaluator=evaluator, **error)
         yield "importances"
     if tune.goal == "compress":
         axes = drawn.plot_pareto_front(study, target_names=["squared error", "code size"])
-        axes.scatter(
-            best.values[0], best.values[1], marker="*", s=150, color="black", label="taken"
-        )
+        squared_error, code_size = best.values
+        axes.scatter(squared_error, code_size, marker="*", s=150, color="black", label="taken")
         axes.legend()
         yield "pareto"

@@ -17,18 +17,14 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from autoencoders.core.errors import UserError
 from autoencoders.core.paths import STUDIES, repository
-from autoencoders.tuning.journal import JOURNAL, UNFIT, broken_journal
+from autoencoders.tuning.journal import JOURNAL, UNREADABLE, broken_journal
 from autoencoders.tuning.trials import UNTUNED
 
 VARIABLE = "AUTOENCODERS_STUDY_URL"
 EXAMPLE = "postgresql://user:password@host:5432/studies"
-HEARTBEAT, GRACE = (
-    5,
-    20,
-)  # seconds from one sign of life to the next, and until a silent worker counts as dead
-LOCK_GRACE = (
-    10  # seconds until the lock of a writer that was killed is broken; a write takes milliseconds
-)
+HEARTBEAT = 5  # seconds from one sign of life in a database to the next
+GRACE = 20  # seconds until a silent worker counts as dead: three signs of life may be late
+LOCK_GRACE = 10  # seconds until a killed writer's lock is broken; a write takes milliseconds
 
 
 def open_storage(where: str) -> BaseStorage:
@@ -36,7 +32,7 @@ def open_storage(where: str) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     if where == "journal":
-        return _journal(repository() / STUDIES / JOURNAL)
+        return _journal(journal_path())
     with reporting_database(where):
         return storages.RDBStorage(
             _url().render_as_string(hide_password=False),
@@ -47,62 +43,75 @@ def open_storage(where: str) -> BaseStorage:
         )
 
 
+def journal_path() -> Path:
+    """The journal of the user's repository."""
+    return repository() / STUDIES / JOURNAL
+
+
 def _journal(path: Path) -> BaseStorage:
     path.parent.mkdir(exist_ok=True)
     lock = journal.JournalFileSymlinkLock(str(path), grace_period=LOCK_GRACE)
     backend = journal.JournalFileBackend(str(path), lock_obj=lock)
-    lock.acquire()  # a machine that lost its power can leave half a line, to which the next one would be added
+    # a machine that lost its power can leave half a line, to which the next would be appended
+    lock.acquire()
     content = path.read_bytes()
     if not content.endswith(b"\n"):
         os.truncate(path, content.rfind(b"\n") + 1)
     lock.release()
     try:
-        for last in content.split(b"\n")[-2:-1]:
-            json.loads(
-                last
-            )  # Optuna leaves out a last line that it can't read, and fails at the next one
+        # Optuna skips a last line that it can't read, and fails at the one after it
+        for last_line in content.split(b"\n")[-2:-1]:
+            json.loads(last_line)
         return storages.JournalStorage(backend)
-    except UNFIT as error:
+    except UNREADABLE as error:
         raise UserError(broken_journal(path) or f"{path}: {error}") from error
 
 
 def _url() -> URL:
+    """The URL in VARIABLE. Raises UserError, without the text, which may hold a password."""
     text = os.environ.get(VARIABLE, "")
     with suppress(ArgumentError, ValueError):
-        if make_url(text).get_backend_name() == "postgresql":
-            return make_url(text).set(drivername="postgresql+psycopg")
-    found = (
-        "is no PostgreSQL URL" if text else "is not set"
-    )  # the text may hold a password: it is not shown
+        url = make_url(text)
+        if url.get_backend_name() == "postgresql":
+            return url.set(drivername="postgresql+psycopg")
+    problem = "is no PostgreSQL URL" if text else "is not set"
     raise UserError(
-        f"{VARIABLE}: {found}, which tune.storage = environment needs; for example {EXAMPLE}"
+        f"{VARIABLE}: {problem}, which tune.storage = environment needs; for example {EXAMPLE}"
     )
 
 
 def queue_again(study: Study, dead: FrozenTrial) -> None:
     """Queues a dead worker's trial for another one, with the same values."""
     trial = copy.deepcopy(dead)
-    trial.user_attrs = {name: value for name, value in dead.user_attrs.items() if name == UNTUNED}
+    trial.user_attrs = {}
+    if UNTUNED in dead.user_attrs:
+        trial.user_attrs[UNTUNED] = dead.user_attrs[UNTUNED]
     storages.RetryHeartbeatStaleTrialCallback()(study, trial)
 
 
 @contextmanager
 def reporting_database(where: str) -> Iterator[None]:
-    """Turns what a database server refuses into a UserError without the password, and names a journal's broken line."""
+    """Raises UserError for a journal's broken line, and for what a database server refuses.
+
+    where: tune.storage. No message shows a password.
+    """
     try:
         yield
     except (json.JSONDecodeError, UnicodeDecodeError):
-        told = broken_journal(repository() / STUDIES / JOURNAL) if where == "journal" else None
-        if told is None:
+        problem = broken_journal(journal_path()) if where == "journal" else None
+        if problem is None:
             raise
-        raise UserError(told) from None
+        raise UserError(problem) from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        if where == "journal":  # not about studies
+        if where == "journal":  # an error of another database, such as MLflow's
             raise
         url = _url()
-        told = str(error.__cause__ or error).replace(url.password or "\0", "***").splitlines()[0]
+        text = str(error.__cause__ or error)
+        if url.password:
+            text = text.replace(url.password, "***")
         raise UserError(
-            f"{url.render_as_string()}: {told}; no trial is lost: start the server, check {VARIABLE}, and run again"
+            f"{url.render_as_string()}: {text.splitlines()[0]}; no trial is lost: "
+            f"start the server, check {VARIABLE}, and run again"
         ) from None
 
 

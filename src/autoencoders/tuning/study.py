@@ -1,6 +1,7 @@
 """A study: opened or joined by what its trials depend on."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,16 +19,22 @@ from autoencoders.params.space import dimensions
 from autoencoders.tuning.sampler import Repeatable
 from autoencoders.tuning.trials import MADE_OF, UNTUNED
 
+NAME_DIGITS = 8  # hexadecimal, at the end of a study's name: enough for the studies of one data set
+HASH_DIGITS = 16
+
 
 def trial_plan(plan: Plan, tune: Tune) -> Plan:
-    """The plan that a trial starts from: that of the training, with the trial's epochs where these are fewer."""
+    """A trial's plan: that of the training, with the trial's epochs where these are fewer."""
     if tune.epochs == "full":
         return plan
     return plan.with_values({"train.epochs": min(tune.epochs, plan.train.epochs)})
 
 
 def _identity(plan: Plan, tune: Tune, data: Description) -> tuple[str, dict[str, str]]:
-    """A study's name, the same on every machine, and the hashes of what its trials depend on, which make the name."""
+    """A study's name, the same on every machine, and the hashes that make it.
+
+    These are of what the trials depend on, by its name in a message.
+    """
     pruner = tune.pruner if tune.goal == "reconstruct" else ""
     settings = [tune.goal, tune.epochs, tune.sampler, tune.seed, pruner]
     space = dimensions(tune, plan.model_type, plan.facts)
@@ -37,58 +44,77 @@ def _identity(plan: Plan, tune: Tune, data: Description) -> tuple[str, dict[str,
         "the data": data.content_sha256,
         "the code": code_sha256("tune"),
     }
-    hashes = {
-        name: sha256(json.dumps(value, sort_keys=True).encode())[:16]
-        for name, value in parts.items()
-    }
-    return f"{data.name}-{plan.model_type}-{sha256(json.dumps(hashes).encode())[:8]}", hashes
+    hashes: dict[str, str] = {}
+    for name, value in parts.items():
+        hashes[name] = sha256(json.dumps(value, sort_keys=True).encode())[:HASH_DIGITS]
+    digits = sha256(json.dumps(hashes).encode())[:NAME_DIGITS]
+    return f"{data.name}-{plan.model_type}-{digits}", hashes
 
 
 def described(plan: Plan, tune: Tune) -> dict[str, object]:
-    """A study's settings and search space, for its MLflow run: what stays the same while it goes on."""
-    space = dimensions(tune, plan.model_type, plan.facts)
-    lines = {d.param: d.model_dump_json(exclude_unset=True, exclude={"param"}) for d in space}
+    """A study's settings and search space, for its MLflow run: they stay the same as it goes on."""
     settings = tune.model_dump(include={"goal", "epochs", "sampler", "seed"})
-    return {**settings, **{f"space.{name}": line for name, line in lines.items()}}
+    for dimension in dimensions(tune, plan.model_type, plan.facts):
+        line = dimension.model_dump_json(exclude_unset=True, exclude={"param"})
+        settings[f"space.{dimension.param}"] = line
+    return settings
 
 
 def open_study(storage: BaseStorage, plan: Plan, tune: Tune, data: Description) -> Study:
-    """The study of the present parameters, data and code, made where there is none; says which."""
-    name, parts = _identity(plan, tune, data)
-    summaries = optuna.get_all_study_summaries(storage=storage, include_best_trial=False)
-    earlier = {s.study_name: s for s in summaries if s.study_name.startswith(name[:-8])}
+    """The study of the present parameters, data and code, made if there is none.
+
+    Prints the name of a new study, and what differs from the one before it.
+    """
+    name, hashes = _identity(plan, tune, data)
+    earlier = _earlier(storage, name)
     if name not in earlier:
-        told = f"new study {name}"
-        if earlier:
-            before = max(
-                earlier.values(), key=lambda s: s.datetime_start or datetime.min
-            ).user_attrs.get(MADE_OF, {})
-            changed = [part for part, value in parts.items() if before.get(part) != value]
-            told += f": {', '.join(changed)} changed; the earlier studies are kept"
-        print(told, flush=True)
-    directions = [optuna.study.StudyDirection.MINIMIZE] * (2 if tune.goal == "compress" else 1)
+        print(f"new study {name}{_changes(earlier, hashes)}", flush=True)
+    directions = [optuna.study.StudyDirection.MINIMIZE]
+    if tune.goal == "compress":
+        directions *= 2
     study = optuna.create_study(
         storage=storage, study_name=name, directions=directions, load_if_exists=True
     )
-    study.set_user_attr(MADE_OF, parts)
-    if not study.get_trials(deepcopy=False) and (values := _untuned(plan, tune)) is not None:
-        study.enqueue_trial(values, user_attrs={UNTUNED: True})
+    study.set_user_attr(MADE_OF, hashes)
+    if not study.get_trials(deepcopy=False):
+        _queue_untuned(study, plan, tune)
     return _equipped(study, plan, tune)
 
 
+def _earlier(storage: BaseStorage, name: str) -> dict[str, optuna.study.StudySummary]:
+    """The studies of the same data and type, by name."""
+    prefix = name[:-NAME_DIGITS]
+    summaries = optuna.get_all_study_summaries(storage=storage, include_best_trial=False)
+    return {s.study_name: s for s in summaries if s.study_name.startswith(prefix)}
+
+
+def _changes(earlier: Mapping[str, optuna.study.StudySummary], hashes: Mapping[str, str]) -> str:
+    """What a new study has changed since the last one, for the message; empty for the first."""
+    if not earlier:
+        return ""
+    last = max(earlier.values(), key=lambda study: study.datetime_start or datetime.min)
+    before = last.user_attrs.get(MADE_OF, {})
+    changed = [part for part, value in hashes.items() if before.get(part) != value]
+    return f": {', '.join(changed)} changed; the earlier studies are kept"
+
+
 def join_study(storage: BaseStorage, plan: Plan, tune: Tune, data: Description) -> Study:
-    """The running study of the present parameters, data and code. Raises UserError where there is none."""
+    """The running study of the present parameters, data and code. Raises UserError without one."""
     name, _ = _identity(plan, tune, data)
     if name not in optuna.get_all_study_names(storage=storage):
         raise UserError(
-            f"{name}: no such study to join; start it with `dvc repro tune@{plan.model_type}`, and let parameters, "
-            "data and code be the same on all machines"
+            f"{name}: no such study to join; start it with `dvc repro tune@{plan.model_type}`, "
+            "and let parameters, data and code be the same on all machines"
         )
     return _equipped(optuna.load_study(study_name=name, storage=storage), plan, tune)
 
 
 def _equipped(study: Study, plan: Plan, tune: Tune) -> Study:
-    """The study with its sampler and pruner."""
+    """The study with its sampler and pruner.
+
+    Median lets the first tenth of a trial's epochs pass; hyperband's smallest budget is a ninth of
+    them, which makes three brackets with its reduction factor of 3.
+    """
     epochs = trial_plan(plan, tune).train.epochs
     study.sampler = Repeatable(tune.sampler, tune.seed, study)
     choices = {
@@ -100,10 +126,13 @@ def _equipped(study: Study, plan: Plan, tune: Tune) -> Study:
     return study
 
 
-def _untuned(plan: Plan, tune: Tune) -> dict[str, object] | None:
-    """The values of params.yaml, as a first trial to compare with; None where one lies outside of the space."""
+def _queue_untuned(study: Study, plan: Plan, tune: Tune) -> None:
+    """Queues the values of params.yaml as the first trial, if they lie inside of the space."""
     flat = trial_plan(plan, tune).flat()
-    space = dimensions(tune, plan.model_type, plan.facts)
-    if all(dimension.holds(flat[dimension.param]) for dimension in space):
-        return {dimension.param: flat[dimension.param] for dimension in space}
-    return None
+    values: dict[str, object] = {}
+    for dimension in dimensions(tune, plan.model_type, plan.facts):
+        value = flat[dimension.param]
+        if not dimension.holds(value):
+            return
+        values[dimension.param] = value
+    study.enqueue_trial(values, user_attrs={UNTUNED: True})

@@ -1,0 +1,50 @@
+"""The registered models that `ae` answers by."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from autoencoders.core.errors import UserError
+from autoencoders.core.paths import RESUME, repository
+from autoencoders.models.trained.model import TrainedModel
+from autoencoders.registry.registry import present
+from autoencoders.registry.versions import fetched, loaded, model_sha256
+from autoencoders.serving.onnx import accelerated
+
+
+class Located(NamedTuple):
+    """A registered model on this machine."""
+
+    uri: str
+    folder: Path
+    graph: Path  # of the model in ONNX, which need not exist
+
+
+def locate(uri: str | None = None) -> Located:
+    """Fetches a registered model; by default the champion of the data in params.yaml.
+
+    Raises UserError.
+    """
+    registry = present(writing=False)  # also names the store to mlflow
+    uri = uri or f"models:/{registry.name}@champion"
+    folder = fetched(uri)
+    graph = repository() / RESUME / "onnx" / f"{model_sha256(folder)}.onnx"
+    return Located(uri, folder, graph)
+
+
+def load_answering(located: Located) -> TrainedModel:
+    """The model, which answers by its graph where it has one. Raises UserError."""
+    return accelerated(loaded(located.uri, located.folder), located.graph)
+
+
+def load_for(op: str, uris: Sequence[str]) -> TrainedModel:
+    """The model of an operation, and with it the others whose scores are averaged.
+
+    Without a URI it is the champion. Raises UserError.
+    """
+    first, *others = [load_answering(locate(uri)) for uri in uris or (None,)]
+    schema = first.description.schema
+    if others and (op != "score" or any(o.description.schema != schema for o in others)):
+        raise UserError("--model: several models only score, and only rows of the same columns")
+    first.companions = tuple(others)
+    return first

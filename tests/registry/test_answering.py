@@ -1,0 +1,42 @@
+"""The registered models that `ae` answers by."""
+
+import pytest
+
+from autoencoders.core.errors import UserError
+from autoencoders.registry import answering
+from autoencoders.registry.answering import load_answering, load_for, locate
+from workshop import Workshop
+
+
+@pytest.fixture(scope="module")
+def uris(workshop: Workshop) -> list[str]:
+    """Two registered models; the first one is the champion."""
+    versions = [workshop.add(model_type) for model_type in ("undercomplete", "variational")]
+    workshop.registry.promote_by_hand(versions[0], "a test")
+    return [f"models:/{workshop.registry.name}/{version}" for version in versions]
+
+
+@pytest.fixture(autouse=True)
+def registry_of_the_table(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry of the workshop's table, which its params.yaml does not name."""
+    monkeypatch.setattr(answering, "present", lambda *, writing: workshop.registry)
+
+
+def test_without_a_uri_the_champion_answers(workshop: Workshop, uris: list[str]):
+    located = locate()
+    assert located.uri == f"models:/{workshop.registry.name}@champion"
+    assert located.graph == locate(uris[0]).graph != locate(uris[1]).graph
+    assert not located.graph.exists()
+    assert load_answering(located).description.kind == "undercomplete"
+
+
+def test_several_models_score_together(uris: list[str]):
+    model = load_for("score", uris)
+    assert model.description.kind == "undercomplete"
+    assert [other.description.kind for other in model.companions] == ["variational"]
+    assert load_for("encode", uris[1:]).description.kind == "variational"
+
+
+def test_several_models_do_nothing_but_score(uris: list[str]):
+    with pytest.raises(UserError, match="several models only score"):
+        load_for("encode", uris)
