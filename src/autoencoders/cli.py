@@ -278,14 +278,15 @@ def _located(model: str | None) -> tuple[str, Path, Path]:
 def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     _check_files(out, file)
     from autoencoders.serving.answers import answer_file
+    from autoencoders.serving.ensemble import Ensemble
 
     first, *others = map(champion, model or (None,))
     if others and (
         op != "score" or any(o.description.schema != first.description.schema for o in others)
     ):
         raise UserError("--model: several models only score, and only rows of the same columns")
-    first.companions = tuple(others)
-    n = answer_file(first, op, file, out, _params().evaluate.false_alarm_rate)
+    models = Ensemble([first, *others])
+    n = answer_file(models, op, file, out, _params().evaluate.false_alarm_rate)
     print(f"{out}: {n} rows")
 
 
@@ -400,12 +401,12 @@ def drift(file: Path, model: str | None) -> None:
     """Compare new data with the training data."""
     _check_files(None, file)
     from autoencoders.data.prepared.prepared import load_prepared
-    from autoencoders.serving.drift import drift, told
+    from autoencoders.serving.drift import drift, summary
     from autoencoders.tracking.runs import Runs
 
     data, (uri, *_) = load_prepared(DATA), _located(model)
     found = drift(champion(uri), file, data, _params().evaluate.false_alarm_rate)
-    print(told(found))
+    print(summary(found))
     with tempfile.TemporaryDirectory() as scratch:
         table = Path(scratch, "drift.csv")
         found.table.to_csv(table, index=False)

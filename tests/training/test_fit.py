@@ -153,9 +153,11 @@ def test_with_weight_0_a_whole_training_equals_undercomplete_exactly(
 def test_a_loss_that_becomes_nan_or_inf_stops_with_causes_and_keeps_the_last_good_checkpoint(
     value, params, data, tmp_path, monkeypatch
 ):
-    def loss(self: Variational, x: torch.Tensor, generator: torch.Generator) -> Loss:
-        found = original(self, x, generator)
-        return Loss(found.reconstruction + value, found.penalty) if self.progress >= 0.5 else found
+    def loss(
+        self: Variational, x: torch.Tensor, generator: torch.Generator, progress: float
+    ) -> Loss:
+        found = original(self, x, generator, progress)
+        return Loss(found.reconstruction + value, found.penalty) if progress >= 0.5 else found
 
     original = Variational.loss
     monkeypatch.setattr(Variational, "loss", loss)
@@ -210,10 +212,12 @@ def test_binarised_rows_are_0_or_1_with_their_values_chance_and_drawn_anew_in_ea
 ):
     seen: list[torch.Tensor] = []
 
-    def loss(self: Undercomplete, x: torch.Tensor, generator: torch.Generator) -> Loss:
+    def loss(
+        self: Undercomplete, x: torch.Tensor, generator: torch.Generator, progress: float
+    ) -> Loss:
         if self.training:
             seen.append(x)
-        return original(self, x, generator)
+        return original(self, x, generator, progress)
 
     original = Undercomplete.loss
     monkeypatch.setattr(Undercomplete, "loss", loss)

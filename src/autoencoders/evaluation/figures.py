@@ -37,7 +37,7 @@ class Figures:
         self, model: TrainedModel, data: Prepared, history: list[dict[str, float]], columns: int
     ) -> None:
         self.model, self.history, self.columns = model, history, columns
-        self.kind = model.description.kind
+        self.kind = model.description.model_type
         self.shape, most = (
             data.description.schema.shape,
             VALUES // data.description.schema.n_features,

@@ -63,7 +63,7 @@ def cleaned(model: TrainedModel, data: Prepared, pca: Projection, seed: int) -> 
         pairs(raw[i : i + BATCH_ROWS] for i in range(0, len(raw), BATCH_ROWS))
     )  # before any training row
     filters: dict[str, Filter] = {
-        model.description.kind: lambda y: autoencoder(torch.from_numpy(y)).numpy()
+        model.description.model_type: lambda y: autoencoder(torch.from_numpy(y)).numpy()
     }
     filters["wiener"] = wiener(pairs(data.rows["train"]))
     filters |= {"median": median(facts.schema.shape)} if facts.schema.shape else {}

@@ -72,7 +72,7 @@ class Evaluation:
         description, shape = model.description, model.description.architecture
         codes = model.encode(self.data.sample("test"))
         row = {
-            **self._facts(description.kind, len(self.data.rows["test"])),
+            **self._facts(description.model_type, len(self.data.rows["test"])),
             "code_size": shape.code_size,
             "compression_ratio": shape.n_features / shape.code_size,
             "n_parameters": sum(p.numel() for p in model.autoencoder.parameters()),

@@ -13,7 +13,7 @@ from autoencoders.models import AUTOENCODERS, build
 from autoencoders.models.losses import gaussian_kl
 from autoencoders.models.trained import model as trained_model
 from autoencoders.models.trained.model import TrainedModel
-from autoencoders.models.trained.scores import KEPT, TAILS, VARIANCE_FLOOR
+from autoencoders.models.trained.scores import BEST_SHARE, DEGREES_OF_FREEDOM, VARIANCE_FLOOR
 from autoencoders.params.architecture import Architecture
 from autoencoders.serving.inference import answer
 
@@ -41,7 +41,9 @@ def linear(untrained: dict[str, TrainedModel]) -> TrainedModel:
     autoencoder.load_state_dict(
         {name: torch.from_numpy(value) for name, value in {**weights, **biases}.items()}
     )
-    description = replace(untrained["undercomplete"].description, architecture=architecture, own={})
+    description = replace(
+        untrained["undercomplete"].description, architecture=architecture, type_values={}
+    )
     return TrainedModel(
         description, autoencoder, torch.from_numpy(SHIFT), torch.from_numpy(SCALE)
     ).eval()
@@ -59,12 +61,12 @@ def squared_errors(raw: np.ndarray) -> np.ndarray:
 
 
 def variance_by_definition(errors: np.ndarray) -> np.ndarray:
-    """The mean squared error of the KEPT rows that are rebuilt best, in units of the last estimate, asked twice."""
+    """The mean squared error of the best rows that are rebuilt best, in units of the last estimate, asked twice."""
     whole = errors.mean(0)
     variance = whole
     for _ in range(2):
         ranked = sorted(range(len(errors)), key=lambda i: (errors[i] / variance).sum())
-        best = ranked[: int(np.ceil(KEPT * len(errors)))]
+        best = ranked[: int(np.ceil(BEST_SHARE * len(errors)))]
         variance = np.maximum(errors[best].mean(0), VARIANCE_FLOOR * whole)
     return variance
 
@@ -107,7 +109,7 @@ def test_the_score_is_the_negative_log_density_of_the_errors_under_students_t(li
     linear.calibrate(raw_rows(200, seed=1), raw_rows(50, seed=2))
     raw = raw_rows(40, seed=3, deviation=3.0)
     deviations = np.sqrt(squared_errors(raw) / linear.variance.numpy().astype(np.float64))
-    density = stats.t(df=TAILS).logpdf
+    density = stats.t(df=DEGREES_OF_FREEDOM).logpdf
     expected = density(0.0) - density(deviations)
     found = linear.score(raw)
     np.testing.assert_allclose(found.contributions, expected, rtol=1e-4, atol=1e-5)
