@@ -198,6 +198,20 @@ def test_the_loss_is_the_same_without_gradients_and_in_evaluation_mode(kind, net
 
 @every_kind
 @every_network
+def test_loss_and_code_are_functions_of_progress_and_a_trained_models_is_1(kind, net):
+    model, x = built(kind, net), rows()
+    code, loss = model.encode(x), model.loss(x, noise())
+    for progress in (0.0, 0.5, 1.0):
+        again = [(model.encode(x, progress), model.loss(x, noise(), progress)) for _ in range(2)]
+        assert torch.equal(again[0][0], again[1][0])
+        assert again[0][1] == again[1][1]
+    assert torch.equal(model.encode(x, 1.0), code)
+    assert model.loss(x, noise(), 1.0) == loss
+    assert torch.equal(model.encode(x), code)
+
+
+@every_kind
+@every_network
 def test_the_loss_leaves_its_input_as_it_was(kind, net):
     model, x = built(kind, net), rows()
     model.loss(x, noise())

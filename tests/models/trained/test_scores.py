@@ -13,7 +13,14 @@ from autoencoders.models import AUTOENCODERS, build
 from autoencoders.models.losses import gaussian_kl
 from autoencoders.models.trained import model as trained_model
 from autoencoders.models.trained.model import TrainedModel
-from autoencoders.models.trained.scores import BEST_SHARE, DEGREES_OF_FREEDOM, VARIANCE_FLOOR
+from autoencoders.models.trained.scores import (
+    BEST_SHARE,
+    DEGREES_OF_FREEDOM,
+    VARIANCE_FLOOR,
+    Scores,
+    conformal_scores,
+    mean_scores,
+)
 from autoencoders.params.architecture import Architecture
 from autoencoders.serving.inference import answer
 
@@ -212,6 +219,37 @@ def test_rows_that_are_all_the_same_have_the_largest_p_value(linear):
     same = np.tile(raw_rows(1, seed=1), (30, 1))
     linear.calibrate(raw_rows(200, seed=2), same)
     assert set(linear.score(same).p_value) == {1.0}
+
+
+def test_a_score_is_compared_with_the_clean_scores():
+    parts = np.array([[0.5, 0.25, 0.25], [3.0, 0.0, 1.0]])  # two features and the divergence
+    scores = conformal_scores(parts, calibration=np.array([0.0, 1.0, 1.0, 2.0]))
+    assert scores.score.tolist() == [1.0, 4.0]
+    assert scores.contributions.tolist() == [[0.5, 0.25], [3.0, 0.0]]
+    assert scores.percentile.tolist() == [25.0, 100.0]  # 1 and 4 of 4 are lower
+    assert scores.p_value.tolist() == [(1 + 3) / (1 + 4), 1 / (1 + 4)]  # 3 and 0 are as high
+
+
+# --- several models
+
+
+def test_an_ensembles_score_is_the_mean_and_its_p_value_twice_the_mean():
+    """Vovk & Wang 2020: the mean of p-values alone would not be one."""
+    found = [
+        Scores(
+            np.array([score]), np.full((1, 2), score), np.array([percentile]), np.array([p_value])
+        )
+        for score, percentile, p_value in ((2.0, 50.0, 0.1), (4.0, 90.0, 0.3))
+    ]
+    score, contributions, percentile, p_value = mean_scores(found)
+    assert (score[0], contributions.tolist(), percentile[0], p_value[0]) == (
+        3.0,
+        [[3.0, 3.0]],
+        70.0,
+        0.4,
+    )
+    assert mean_scores([found[0], found[0]._replace(p_value=np.array([0.9]))]).p_value[0] == 1.0
+    assert mean_scores(found[:1]) is found[0]
 
 
 # --- one scaling
