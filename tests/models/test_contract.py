@@ -1,4 +1,4 @@
-"""What every type keeps to, built from the repository's own values: shapes, determinism, gradients, limits."""
+"""The contract of every type with its values: shapes, determinism, gradients, limits."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ every_loss = pytest.mark.parametrize("loss", RECONSTRUCTION_LOSSES)
 
 
 def built(kind: str, net: str = "mlp", *, seed: int = 0, **network: Any) -> Autoencoder:
-    """A type with its values from params.yaml, its network of a kind (convolutions: few channels) and changed."""
+    """A type with its values from params.yaml; network: other values of its network."""
     network = {"kind": net, **({"nodes_per_layer": 6} if net == "conv" else {}), **network}
     params = PARAMS.override(
         {f"models.{kind}.network.{name}": value for name, value in network.items()}

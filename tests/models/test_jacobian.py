@@ -31,7 +31,7 @@ def built(
     code: str = "identity",
     shape: tuple[int, ...] = (),
 ) -> Autoencoder:
-    """In float64, with weights large enough that activations bend; of images of a shape, convolutions."""
+    """In float64, with weights large enough that activations bend; convolutions for images."""
     torch.manual_seed(0)
     code = "identity" if kind == "variational" else code
     network = Architecture(

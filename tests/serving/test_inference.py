@@ -1,4 +1,4 @@
-"""Every operation against the model's own methods; raw columns come back; an error names what is wrong."""
+"""Every operation against the model's methods; raw columns come back; errors name the cause."""
 
 import copy
 from pathlib import Path

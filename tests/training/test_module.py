@@ -52,7 +52,10 @@ def test_a_loss_that_becomes_nan_or_inf_stops_with_causes_and_keeps_the_last_goo
 
 
 def test_weights_that_overflow_stop_the_training(params, data, tmp_path):
-    """A step multiplies each weight by 1 - rate * decay: by less than 1 in the first epoch, by -39 in the last ones."""
+    """A step multiplies each weight by 1 - rate * decay.
+
+    In the first epoch that is less than 1, in the last ones -39.
+    """
     wild = {
         "train.learning_rate": 1.0,
         "train.weight_decay": 40.0,

@@ -1,4 +1,4 @@
-"""What theory demands of trained models, on small budgets: PCA's subspace, sparser codes, flatter encoders."""
+"""Trained models keep to the theory: PCA's subspace, sparser codes, flatter encoders."""
 
 import numpy as np
 import torch

@@ -67,7 +67,7 @@ class Autoencoder(nn.Module, ABC):
         return x.new_zeros(x.shape[0])
 
     def posterior_codes(self, x: Tensor) -> Iterator[Tensor]:
-        """Codes (batch, code) that x may stand for, the same in every batch; most types have one."""
+        """Codes (batch, code) that x may stand for, the same in every batch; one for most types."""
         yield self.encode(x)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""The squared Frobenius norm of an encoder's Jacobian: linear layers and elementwise activations."""
+"""The squared Frobenius norm of the Jacobian of linear layers and elementwise activations."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Losses, likelihoods and divergences: pure functions in nats, summed over features, one value a row."""
+"""Losses, likelihoods and divergences in nats, summed over features, one value a row."""
 
 import math
 

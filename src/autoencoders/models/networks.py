@@ -65,7 +65,7 @@ def transposed(encoder: nn.Sequential) -> nn.Sequential:
 
 
 def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """Convolutions of 3 x 3 with stride 2, then a linear layer to the code; the decoder mirrors them.
+    """Convolutions of 3 x 3 with stride 2, then a linear layer; the decoder mirrors them.
 
     a.shape: (rows, columns) or (rows, columns, channels), channels last, as images are stored, of
     any size; a.widths: channels.

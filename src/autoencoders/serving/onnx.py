@@ -1,4 +1,4 @@
-"""The ONNX extra: a model as a graph that onnxruntime runs, two to thirty times as fast as torch."""
+"""The ONNX extra: a model as onnxruntime's graph, two to thirty times as fast as torch."""
 
 import logging
 import warnings

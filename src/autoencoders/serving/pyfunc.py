@@ -29,8 +29,14 @@ class ServedAutoencoder(PythonModel):  # type: ignore[misc]  # mlflow's class is
         graph = Path(os.environ.get(ONNX_VARIABLE, "none"))
         self.model = accelerated(load(Path(context.artifacts["model"])), graph)
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002  (mlflow takes hints for a signature)
-        """The operation's answer. Raises MlflowException, which is HTTP's status 400, for misuse."""
+    # without type hints, which mlflow would take for a signature
+    def predict(  # type: ignore[no-untyped-def]  # noqa: ANN201
+        self,
+        context,  # noqa: ANN001, ARG002
+        model_input,  # noqa: ANN001
+        params=None,  # noqa: ANN001
+    ):
+        """The operation's answer. Raises MlflowException for misuse, over HTTP status 400."""
         params = params or {}
         op = params.get("op", OPERATIONS[0])
         rate = float(params.get("false_alarm_rate", 0.05))

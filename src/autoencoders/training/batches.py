@@ -21,7 +21,7 @@ BUFFERED = 64  # blocks that are shuffled together
 def epoch_generator(
     seed: int, epoch: int, *stream: int, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """A random stream of an epoch: a function of its arguments, which a resumed training repeats."""
+    """A random stream of an epoch, which a resumed training repeats: its arguments decide it."""
     high, low = np.random.SeedSequence([seed, epoch, *stream]).generate_state(2, np.uint32)
     seed_63_bits = int(high) << 31 | int(low) >> 1
     return torch.Generator(device).manual_seed(seed_63_bits)

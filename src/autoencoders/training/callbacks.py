@@ -20,7 +20,7 @@ class History(pl.Callback):
     """
 
     def __init__(self, patience: int, report: LogEpoch | None) -> None:
-        """patience: epochs without a better one before a stop; 0: no stop. report: `log` of `fit`."""
+        """patience: epochs without a better one before a stop; 0: no stop. report: fit's `log`."""
         self.patience = patience
         self.report = report
         self.epochs: list[dict[str, float]] = []
@@ -62,7 +62,11 @@ class History(pl.Callback):
             return True
         return means[SELECTION_METRIC] < self.epochs[self.best - 1][SELECTION_METRIC]
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+    ) -> None:
         """Stops at once where patience is over, in a resumed training too."""
         if self.patience and self.best and len(self.epochs) - self.best >= self.patience:
             trainer.should_stop = True
@@ -75,7 +79,11 @@ class Progress(pl.Callback):
         self.model_type = model_type
         self.bar = tqdm(disable=True)
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+    ) -> None:
         """Opens the bar in a terminal."""
         self.bar = tqdm(
             total=trainer.max_epochs,
@@ -97,6 +105,11 @@ class Progress(pl.Callback):
         self.bar.set_postfix_str(errors, refresh=False)
         self.bar.update()
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+    def teardown(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        stage: str,  # noqa: ARG002
+    ) -> None:
         """Closes the bar."""
         self.bar.close()

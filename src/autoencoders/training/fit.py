@@ -118,5 +118,6 @@ def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
     trainer = pl.Trainer(
         max_epochs=train.epochs, callbacks=callbacks, deterministic=True, **devices, **switched_off
     )
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a training
+    # filling memory takes 3 % of a training
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return trainer

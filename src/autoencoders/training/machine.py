@@ -51,7 +51,8 @@ def use_threads(train: FixedTrain, widest: int) -> Iterator[None]:
     """Sets torch's threads to train.threads within the context.
 
     auto: one for small products, which gain little from a second one while other processes want the
-    core; never more than OMP_NUM_THREADS, or the machine's cores. widest: nodes of the widest layer.
+    core; never more than OMP_NUM_THREADS, or the machine's cores. widest: nodes of the widest
+    layer.
     """
     before = torch.get_num_threads()
     if train.threads == "auto":

@@ -52,7 +52,7 @@ class Sums:
 
 
 class TrainingModule(pl.LightningModule):
-    """The thin shell around a model: several batches a step, an optimizer, a learning-rate schedule."""
+    """The thin shell around a model: several batches a step, optimizer, learning-rate schedule."""
 
     def __init__(
         self,
@@ -136,13 +136,13 @@ class TrainingModule(pl.LightningModule):
         self.train_sums.add([len(x) for x in batches], losses)
 
     def weights_in_bf16(self, optimizer: LeanAdamW) -> AbstractContextManager[object]:
-        """Weights in bf16 where products are; several devices average gradients in full precision."""
+        """Weights in bf16 where products are; not on several devices, which average gradients."""
         if self.precision == "bf16-mixed" and self.trainer.world_size == 1:
             return optimizer.in_bf16()
         return nullcontext()
 
     def _backward(self, x: Tensor, optimizer: LeanAdamW, share: float) -> Loss:
-        """The losses of a batch, whose gradients it computes. share: the weight of this device's."""
+        """The losses of a batch, whose gradients it computes. share: the weight of this device."""
         if self.augments:
             shape = self.model.description.architecture.shape
             x = random_affine(x, shape, self.train_params.augment, self.noise)
@@ -165,7 +165,7 @@ class TrainingModule(pl.LightningModule):
         return Loss(loss.reconstruction.detach(), loss.penalty.detach())
 
     def products(self) -> AbstractContextManager[object]:
-        """Products in the chosen precision, for one batch: autocast caches the converted weights."""
+        """Products in the chosen precision, for one batch: autocast caches converted weights."""
         if self.precision == "bf16-mixed":
             return torch.autocast(self.device.type, torch.bfloat16)
         return nullcontext()

@@ -13,7 +13,10 @@ from torch.nn.utils import get_total_norm
 
 
 class LeanAdamW(torch.optim.AdamW):
-    """torch's fused AdamW, one group, with `update` beside `step`. Loshchilov & Hutter 2019, algorithm 2."""
+    """torch's fused AdamW of one group, with `update` beside `step`.
+
+    Loshchilov & Hutter 2019, algorithm 2.
+    """
 
     def __init__(self, parameters: Iterable[nn.Parameter], weight_decay: float) -> None:
         super().__init__(parameters, weight_decay=weight_decay, fused=True)
@@ -94,8 +97,8 @@ class LeanAdamW(torch.optim.AdamW):
         steps[0] += 1
         torch._fused_adamw_(
             weights, gradients, means, squares, [], steps,
-            lr=learning_rate, beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"],
-            eps=group["eps"], amsgrad=False, maximize=False,
+            lr=learning_rate, beta1=group["betas"][0], beta2=group["betas"][1],
+            weight_decay=group["weight_decay"], eps=group["eps"], amsgrad=False, maximize=False,
         )  # fmt: skip
         if self.full:
             torch._foreach_copy_([weight.data for weight in self.weights], weights)

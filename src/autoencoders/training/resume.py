@@ -62,12 +62,20 @@ class ResumePoint(pl.Callback):
             return str(self.path)
         return None
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+    ) -> None:
         """Prints the epoch from which a resumed training goes on."""
         if trainer.current_epoch and trainer.is_global_zero:
             print(f"resuming from epoch {trainer.current_epoch}", flush=True)
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+    ) -> None:
         """Replaces the checkpoint, unless the last one is quite new; several devices always do.
 
         The processes of several devices save together, and their clocks may differ.

@@ -1,4 +1,4 @@
-"""A saved model comes back as it was, takes raw rows, holds no pickle; a damaged one is refused by name."""
+"""A saved model comes back as it was and holds no pickle; a damaged one is refused by name."""
 
 import csv
 import json
@@ -255,8 +255,9 @@ def test_a_flipped_bit_is_noticed_and_the_way_out_told(saved: Path, name: str, p
     (saved / name).write_bytes(content)
     with pytest.raises(DataError) as caught:
         (load if name == WEIGHTS else load_history)(saved)
-    told = f"{saved / name}: damaged: its SHA-256 is {sha256_of(saved / name)}, but model.json beside it says "
-    assert str(caught.value).startswith(told)
+    digest = sha256_of(saved / name)
+    message = f"{saved / name}: damaged: its SHA-256 is {digest}, but model.json beside it says "
+    assert str(caught.value).startswith(message)
     assert "`dvc repro`" in str(caught.value)
 
 

@@ -68,7 +68,10 @@ def squared_errors(raw: np.ndarray) -> np.ndarray:
 
 
 def variance_by_definition(errors: np.ndarray) -> np.ndarray:
-    """The mean squared error of the best rows that are rebuilt best, in units of the last estimate, asked twice."""
+    """The mean squared error of the BEST_SHARE of rows that are rebuilt best.
+
+    An error counts in units of the last estimate; the estimate is repeated once.
+    """
     whole = errors.mean(0)
     variance = whole
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The variational bound: against the exact likelihood of a linear Gaussian model, and its schedule and draws."""
+"""The variational bound against a linear Gaussian model's likelihood; schedule and draws."""
 
 import math
 
@@ -48,7 +48,7 @@ def with_posterior(mean: list[float], log_var: list[float]) -> Variational:
 
 
 class LinearGaussian:
-    """x = W z + b + noise of variance 1/2, W with orthogonal columns: evidence and posterior in closed form."""
+    """x = W z + b + noise of variance 1/2, W orthogonal: evidence and posterior in closed form."""
 
     def __init__(self, *, shift: float = 0.0, widening: float = 0.0) -> None:
         """shift, widening: by how much the encoder misses the posterior's mean and log variance."""

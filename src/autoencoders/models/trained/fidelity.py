@@ -23,7 +23,7 @@ def explained_variance(error: np.ndarray, deviation: np.ndarray) -> float:
 def fidelity(
     reconstruct: Callable[[np.ndarray], np.ndarray], data: Prepared, split: str
 ) -> tuple[np.ndarray, float]:
-    """Squared error in model scale, one value a row, and the explained share of the split's variance.
+    """Squared error in model scale, one value a row, and the split's explained variance.
 
     Trials, the rate-distortion curve and the champion are all measured by it. reconstruct: gives
     raw-scale reconstructions of raw rows, both (rows, features).

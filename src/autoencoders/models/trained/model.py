@@ -106,7 +106,7 @@ class TrainedModel(nn.Module):
         return self._batched(raw, self.code)
 
     def decoder_codes(self, raw: np.ndarray) -> np.ndarray:
-        """The decoder's inputs: (rows, code); types with an encoding of their own give users others."""
+        """The decoder's inputs: (rows, code); a sparse model may encode otherwise for users."""
         return self._batched(raw, lambda rows: self.autoencoder.encode(self.scaled(rows)))
 
     def reconstruct(self, raw: np.ndarray) -> np.ndarray:
@@ -183,9 +183,10 @@ def samples(model: TrainedModel, n: int, seed: int) -> np.ndarray:
 
 
 def interpolated(model: TrainedModel, features: np.ndarray, steps: int) -> np.ndarray:
-    """`steps` decoded codes on the line between each two rows: (pairs * steps, features), raw scale.
+    """`steps` decoded codes between each two rows: (pairs * steps, features), raw scale.
 
-    features: (2 * pairs, features), raw. Raises DataError for an odd number of rows or one step.
+    They lie evenly on the line between the two codes. features: (2 * pairs, features), raw. Raises
+    DataError for an odd number of rows or one step.
     """
     if len(features) < 2 or len(features) % 2 or steps < 2:
         raise DataError(

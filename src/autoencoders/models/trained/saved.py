@@ -132,7 +132,7 @@ def _check_digest(path: Path, digest: str) -> None:
 
 @contextmanager
 def _reading(path: Path, problem: str) -> Iterator[None]:
-    """Raises DataError, which names the problem, where a file is missing or its content is wrong."""
+    """Raises DataError with the problem where a file is missing or its content is wrong."""
     try:
         yield
     except FileNotFoundError as error:

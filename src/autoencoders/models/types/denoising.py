@@ -1,4 +1,4 @@
-"""Denoising autoencoder: rebuilds the clean input from a corrupted one. Vincent et al. 2008, 2010."""
+"""Denoising autoencoder: the clean input from a corrupted one. Vincent et al. 2008, 2010."""
 
 from typing import final
 

@@ -1,4 +1,4 @@
-"""Variational autoencoder: codes drawn from a posterior close to the prior, so that it generates."""
+"""Variational autoencoder: a posterior of codes close to the prior, so that it generates."""
 
 import math
 from collections.abc import Iterator
