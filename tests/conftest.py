@@ -81,9 +81,9 @@ def untrained_on(params: Params) -> Callable[[str, Prepared], TrainedModel]:
     def built(kind: str, data: Prepared) -> TrainedModel:
         facts = data.description.facts
         description = ModelDescription(
-            kind=kind,
+            model_type=kind,
             architecture=params.plan(kind, facts).architecture,
-            own=params.plan(kind, facts).type_values,
+            type_values=params.plan(kind, facts).type_values,
             params=params.plan(kind, facts).flat(),
             data=data.description.name,
             schema=data.description.schema,
@@ -94,7 +94,7 @@ def untrained_on(params: Params) -> Callable[[str, Prepared], TrainedModel]:
         )
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            autoencoder = build(kind, description.architecture, description.own)
+            autoencoder = build(kind, description.architecture, description.type_values)
         model = TrainedModel(
             description, autoencoder, as_tensor(data.shift), as_tensor(data.scale)
         ).eval()

@@ -249,8 +249,9 @@ def sample(n: int, out: Path, model: str | None) -> None:
     from autoencoders.registry.answering import load_answering, locate
     from autoencoders.serving.answers import write
     from autoencoders.serving.inference import answer
+    from autoencoders.serving.served import trained_model
 
-    trained = load_answering(locate(model))
+    trained = trained_model(load_answering(locate(model)))
     write([answer(trained, "sample", None, n=n)], out, trained)
     print(f"{out}: {n} samples")
 
@@ -339,14 +340,14 @@ def drift(file: Path, model: str | None) -> None:
     check_input(file)
     from autoencoders.data.prepared.prepared import load_prepared
     from autoencoders.registry.answering import load_answering, locate
-    from autoencoders.serving.drift import drift, told
+    from autoencoders.serving.drift import drift, summary
     from autoencoders.serving.drift_run import log_drift
 
     data = load_prepared(DATA)
     located = locate(model)
     rate = _params().evaluate.false_alarm_rate
     result = drift(load_answering(located), file, data, rate)
-    print(told(result))
+    print(summary(result))
     run = log_drift(result, located.uri, file, data.description)
     moved = ", ".join(result.moved) or "nothing"
     alarms = f"{result.alarms:.1%} of {result.rows} rows count as anomalies"

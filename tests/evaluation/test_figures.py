@@ -43,7 +43,7 @@ def with_code_size(model: TrainedModel, code_size: int) -> TrainedModel:
     """An untrained undercomplete model with another code size."""
     architecture = Architecture(64, code_size, (16,), "silu", "identity", "bce")
     description = replace(
-        model.description, kind="undercomplete", architecture=architecture, own={}
+        model.description, model_type="undercomplete", architecture=architecture, type_values={}
     )
     made = TrainedModel(
         description, build("undercomplete", architecture, {}), model.shift, model.scale

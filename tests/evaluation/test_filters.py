@@ -35,8 +35,8 @@ def pca(data: Prepared) -> PrincipalComponents:
 
 def corrupting(model: TrainedModel, **own: Any) -> TrainedModel:
     """The model with the same weights and another corruption."""
-    description = replace(model.description, own={**model.description.own, **own})
-    made = build("denoising", description.architecture, description.own)
+    description = replace(model.description, type_values={**model.description.type_values, **own})
+    made = build("denoising", description.architecture, description.type_values)
     made.load_state_dict(model.autoencoder.state_dict())
     return TrainedModel(replace(description, calibration_rows=0), made, model.shift, model.scale)
 

@@ -101,7 +101,7 @@ def linear(model: TrainedModel, encoder: np.ndarray, mean: np.ndarray) -> Traine
         {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
     )
     description = replace(
-        model.description, kind="undercomplete", architecture=architecture, own={}
+        model.description, model_type="undercomplete", architecture=architecture, type_values={}
     )
     made = TrainedModel(description, autoencoder, model.shift, model.scale)
     made.calibrate(*CALIBRATION)

@@ -1,4 +1,4 @@
-"""What every type keeps to, built from the repository's own values: shapes, determinism, gradients, limits."""
+"""The contract of every type with its values: shapes, determinism, gradients, limits."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ every_loss = pytest.mark.parametrize("loss", RECONSTRUCTION_LOSSES)
 
 
 def built(kind: str, net: str = "mlp", *, seed: int = 0, **network: Any) -> Autoencoder:
-    """A type with its values from params.yaml, its network of a kind (convolutions: few channels) and changed."""
+    """A type with its values from params.yaml; network: other values of its network."""
     network = {"kind": net, **({"nodes_per_layer": 6} if net == "conv" else {}), **network}
     params = PARAMS.override(
         {f"models.{kind}.network.{name}": value for name, value in network.items()}
@@ -194,6 +194,20 @@ def test_the_loss_is_the_same_without_gradients_and_in_evaluation_mode(kind, net
     torch.testing.assert_close(
         validation, Loss(*(term.detach() for term in training)), rtol=0, atol=0
     )
+
+
+@every_kind
+@every_network
+def test_loss_and_code_are_functions_of_progress_and_a_trained_models_is_1(kind, net):
+    model, x = built(kind, net), rows()
+    code, loss = model.encode(x), model.loss(x, noise())
+    for progress in (0.0, 0.5, 1.0):
+        again = [(model.encode(x, progress), model.loss(x, noise(), progress)) for _ in range(2)]
+        assert torch.equal(again[0][0], again[1][0])
+        assert again[0][1] == again[1][1]
+    assert torch.equal(model.encode(x, 1.0), code)
+    assert model.loss(x, noise(), 1.0) == loss
+    assert torch.equal(model.encode(x), code)
 
 
 @every_kind

@@ -31,7 +31,7 @@ def built(
     code: str = "identity",
     shape: tuple[int, ...] = (),
 ) -> Autoencoder:
-    """In float64, with weights large enough that activations bend; of images of a shape, convolutions."""
+    """In float64, with weights large enough that activations bend; convolutions for images."""
     torch.manual_seed(0)
     code = "identity" if kind == "variational" else code
     network = Architecture(
@@ -80,7 +80,7 @@ def test_the_norm_of_convolutions_is_that_of_torchs_jacobian(kind):
 def test_the_parts_that_rows_are_taken_in_change_nothing(kind, widths, values, monkeypatch):
     model, x = built(kind, widths), rows(7)
     expected = model.jacobian_norm(x)
-    monkeypatch.setattr(base, "PART_VALUES", values)
+    monkeypatch.setattr(base, "JACOBIAN_VALUES", values)
     torch.testing.assert_close(model.jacobian_norm(x), expected)
 
 
@@ -95,7 +95,7 @@ def test_units_that_are_switched_off_do_not_move_with_the_input():
 def test_of_one_layer_no_jacobian_is_held(monkeypatch):
     features, code = 300, 2000  # of 1,000 rows, Jacobians of 2.4 GB, and 16 GB of code by code
     model = build("undercomplete", Architecture(features, code, (), "silu", "identity", "mse"), {})
-    monkeypatch.setattr(base, "PART_VALUES", 2**40)
+    monkeypatch.setattr(base, "JACOBIAN_VALUES", 2**40)
     norm = model.jacobian_norm(torch.zeros(1000, features))
     assert norm[0].item() == pytest.approx(
         math.sqrt(model.encoder[0].weight.square().sum().item()), rel=1e-5

@@ -300,7 +300,7 @@ def test_equal_weights_give_their_logarithm_exactly(samples):
     )
 
 
-def test_the_bound_is_the_logarithm_of_the_mean_weight_and_not_of_their_sum_nor_the_mean_logarithm():
+def test_the_bound_is_the_logarithm_of_the_mean_weight_not_of_their_sum_nor_a_mean_logarithm():
     weights = [0.5, 2.0, 3.5]
     bound = importance_weighted_log_likelihood(
         torch.tensor(weights, dtype=torch.float64).log()[:, None]

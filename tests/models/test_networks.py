@@ -1,4 +1,4 @@
-"""Layer stacks: what follows what, what each activation computes, convolutions that mirror each other."""
+"""Networks: the order of layers, each activation, convolutions that mirror each other."""
 
 import math
 from typing import Any, get_args
@@ -80,7 +80,7 @@ def conv(shape: tuple[int, ...], widths: tuple[int, ...], code_size: int = 3) ->
 
 
 def sizes_between(network: nn.Sequential, x: Tensor) -> list[tuple[int, ...]]:
-    """The shapes, without the batch, of what goes into and comes out of each (transposed) convolution."""
+    """Shapes of the inputs and outputs of each (transposed) convolution, without the batch."""
     shapes = []
     for layer in network:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):

@@ -27,14 +27,14 @@ def test_without_a_uri_the_champion_answers(workshop: Workshop, uris: list[str])
     assert located.uri == f"models:/{workshop.registry.name}@champion"
     assert located.graph == locate(uris[0]).graph != locate(uris[1]).graph
     assert not located.graph.exists()
-    assert load_answering(located).description.kind == "undercomplete"
+    assert load_answering(located).description.model_type == "undercomplete"
 
 
 def test_several_models_score_together(uris: list[str]):
     model = load_for("score", uris)
-    assert model.description.kind == "undercomplete"
-    assert [other.description.kind for other in model.companions] == ["variational"]
-    assert load_for("encode", uris[1:]).description.kind == "variational"
+    assert model.description.model_type == "undercomplete"
+    assert [other.description.model_type for other in model.models[1:]] == ["variational"]
+    assert load_for("encode", uris[1:]).description.model_type == "variational"
 
 
 def test_several_models_do_nothing_but_score(uris: list[str]):

@@ -41,9 +41,9 @@ def add(registry, tracked_root, description):
         torch.manual_seed(seed)
         architecture = params.plan("undercomplete", description.facts).architecture
         told = ModelDescription(
-            kind="undercomplete",
+            model_type="undercomplete",
             architecture=architecture,
-            own={},
+            type_values={},
             params={"kind": "undercomplete"},
             data="digits",
             schema=description.schema,

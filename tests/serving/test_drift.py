@@ -13,7 +13,7 @@ from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.data.readers import reader
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving import drift as module
-from autoencoders.serving.drift import drift, told
+from autoencoders.serving.drift import drift, summary
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_missing_column_is_refused(model, table, frame, tmp_path):
 
 def test_a_terminal_shows_what_moved_most_first(model, table, frame, tmp_path, capsys):
     found = drift(model, saved(frame.assign(width=frame["width"] + 100), tmp_path), table, 0.05)
-    Console(width=80, force_terminal=False).print(told(found))
+    Console(width=80, force_terminal=False).print(summary(found))
     lines = capsys.readouterr().out.splitlines()
     first = next(i for i, line in enumerate(lines) if "column width" in line)
     assert "yes" in lines[first]

@@ -1,4 +1,4 @@
-"""Every operation against the model's own methods; raw columns come back; an error names what is wrong."""
+"""Every operation against the model's methods; raw columns come back; errors name the cause."""
 
 import copy
 from pathlib import Path
@@ -14,7 +14,6 @@ from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.data.prepared.schema import OTHER, encode
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained.model import TrainedModel
-from autoencoders.models.trained.scores import Scores, mean_scores
 from autoencoders.serving.inference import OPERATIONS, REASONS, answer
 
 every_kind = pytest.mark.parametrize("kind", AUTOENCODERS)
@@ -289,22 +288,3 @@ def test_no_rows_are_refused(model, untrained, frame, op):
     for asked, rows in ((model, frame.head(0)), (untrained["sparse"], np.zeros((0, 64)))):
         with pytest.raises(DataError, match=f"op = {op}: no rows"):
             answer(asked, op, rows)
-
-
-def test_an_ensembles_score_is_the_mean_and_its_p_value_twice_the_mean():
-    """Vovk & Wang 2020: the mean of p-values alone would not be one."""
-    found = [
-        Scores(
-            np.array([score]), np.full((1, 2), score), np.array([percentile]), np.array([p_value])
-        )
-        for score, percentile, p_value in ((2.0, 50.0, 0.1), (4.0, 90.0, 0.3))
-    ]
-    score, contributions, percentile, p_value = mean_scores(found)
-    assert (score[0], contributions.tolist(), percentile[0], p_value[0]) == (
-        3.0,
-        [[3.0, 3.0]],
-        70.0,
-        0.4,
-    )
-    assert mean_scores([found[0], found[0]._replace(p_value=np.array([0.9]))]).p_value[0] == 1.0
-    assert mean_scores(found[:1]) is found[0]

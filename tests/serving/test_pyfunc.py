@@ -1,4 +1,4 @@
-"""The champion over HTTP, as `ae serve` starts it: right answers under load, refusals with a reason, no crash."""
+"""The champion over HTTP, as `ae serve` starts it: right under load, refusals with a reason."""
 
 import json
 import os

@@ -1,11 +1,10 @@
-"""What theory demands of trained models, on small budgets: PCA's subspace, sparser codes, flatter encoders."""
+"""Trained models keep to the theory: PCA's subspace, sparser codes, flatter encoders."""
 
 import numpy as np
-import pytest
 import torch
 from scipy.linalg import subspace_angles
 
-from autoencoders.data.prepared.prepared import Prepared, load_prepared
+from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.evaluation.baselines import PrincipalComponents
 from autoencoders.models.trained.fidelity import squared_error
 from autoencoders.params.params import Params
@@ -22,11 +21,6 @@ LINEAR = {
     "train.patience": 0,
 }
 QUICK = {"train.epochs": 40, "network.nodes_per_layer": 32}
-
-
-@pytest.fixture
-def data(digits) -> Prepared:
-    return load_prepared(digits)
 
 
 def test_a_linear_undercomplete_model_finds_pcas_subspace_and_error(params: Params, data: Prepared):

@@ -44,7 +44,7 @@ class Figures:
         self.model = model
         self.history = history
         self.columns = columns
-        self.model_type = model.description.kind
+        self.model_type = model.description.model_type
         description = data.description
         n_rows = FIGURE_VALUES // description.schema.n_features
         self.shape = description.schema.shape

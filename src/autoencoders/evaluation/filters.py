@@ -73,7 +73,7 @@ def cleaned(model: TrainedModel, data: Prepared, pca: Projection, seed: int) -> 
     # the test rows are corrupted first, with the same noise whatever the training rows are
     test = list(pairs(_batches(data.sample("test"))))
     filters: dict[str, Filter] = {
-        model.description.kind: lambda y: autoencoder(torch.from_numpy(y)).numpy(),
+        model.description.model_type: lambda y: autoencoder(torch.from_numpy(y)).numpy(),
         "wiener": wiener(pairs(data.rows["train"])),
     }
     if description.schema.shape:

@@ -83,7 +83,7 @@ class Evaluation:
             **probe_l2,
             **self._anomalies(model),
         }
-        return self._row(description.kind, len(self.data.rows["test"]), network, estimates)
+        return self._row(description.model_type, len(self.data.rows["test"]), network, estimates)
 
     def _row(
         self,

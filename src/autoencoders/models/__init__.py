@@ -1,4 +1,4 @@
-"""The five autoencoders: each file is one type, its equation and its parameters."""
+"""The autoencoders by name; `types/` holds the equation of each."""
 
 from typing import Any
 
@@ -16,9 +16,9 @@ AUTOENCODERS: dict[str, type[Autoencoder]] = {
 }
 
 
-def build(kind: str, architecture: Architecture, own: dict[str, Any]) -> Autoencoder:
-    """A freshly initialised autoencoder of a type; `own`: the type's own parameters, by name."""
-    return AUTOENCODERS[kind](architecture, **own)
+def build(model_type: str, architecture: Architecture, type_values: dict[str, Any]) -> Autoencoder:
+    """A freshly initialised autoencoder; type_values: the type's own parameters, by name."""
+    return AUTOENCODERS[model_type](architecture, **type_values)
 
 
 __all__ = ["AUTOENCODERS", "Autoencoder", "Loss", "build"]

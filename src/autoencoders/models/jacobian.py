@@ -1,4 +1,4 @@
-"""The squared Frobenius norm of the Jacobian of linear layers and elementwise activations, by the chain rule."""
+"""The squared Frobenius norm of the Jacobian of linear layers and elementwise activations."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 
 def squared_norm(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Tensor:
-    """||J||_F^2 of J = D_L W_L ... D_1 W_1, one value a sample; of one layer, equation 5 of Rifai et al. 2011.
+    """||J||_F^2 of J = D_L W_L ... D_1 W_1 (chain rule), one value a sample.
 
-    weights: W_l, (outputs, inputs); slopes: the diagonals of D_l, (batch, outputs); both input side first. W_1 enters
-    as W W^T where that takes fewer products: ||J W||_F^2 = sum(J (W W^T) * J).
+    weights: W_l, (outputs, inputs); slopes: the diagonals of D_l, (batch, outputs); both input side
+    first. Of one layer this is equation 5 of Rifai et al. 2011. W_1 enters as W W^T where that
+    takes fewer products: ||J W||_F^2 = sum(J (W W^T) * J).
     """
     first, *others = weights
     if not others:
@@ -19,7 +20,8 @@ def squared_norm(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Tensor:
     jacobian = slopes[-1][:, :, None] * others[-1] * slopes[-2][:, None, :]  # (batch, code, nodes)
     for weight, slope_ in zip(reversed(others[:-1]), reversed(slopes[:-2]), strict=True):
         jacobian = (jacobian @ weight) * slope_[:, None, :]
-    rows, (nodes, inputs) = jacobian.shape[0] * jacobian.shape[1], first.shape
+    rows = jacobian.shape[0] * jacobian.shape[1]
+    nodes, inputs = first.shape
     if rows * inputs <= nodes * (inputs + rows):
         return (jacobian @ first).square().sum((1, 2))
     return ((jacobian @ (first @ first.T)) * jacobian).sum((1, 2))

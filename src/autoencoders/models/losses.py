@@ -1,4 +1,4 @@
-"""Reconstruction losses, likelihoods and divergences: pure functions in nats, summed over features, one value a row."""
+"""Losses, likelihoods and divergences in nats, summed over features, one value a row."""
 
 import math
 
@@ -12,24 +12,25 @@ RECONSTRUCTION_LOSSES = ("mse", "bce", "l1")
 def reconstruction_loss(loss: str, output: Tensor, x: Tensor) -> Tensor:
     """Reconstruction error summed over features, one value a sample.
 
-    output: (..., features), the decoder's output; logits where loss is "bce". x: (..., features), in [0, 1] for "bce".
+    output: (..., features), the decoder's output; logits where loss is "bce". x: (..., features),
+    in [0, 1] for "bce". Raises ValueError for another loss.
     """
     if loss == "mse":
         return functional.mse_loss(output, x.expand_as(output), reduction="none").sum(-1)
     if loss == "l1":
         return (output - x).abs().sum(-1)
     if loss == "bce":
-        return functional.binary_cross_entropy_with_logits(
-            output, x.expand_as(output), reduction="none"
-        ).sum(-1)
+        target = x.expand_as(output)
+        error = functional.binary_cross_entropy_with_logits(output, target, reduction="none")
+        return error.sum(-1)
     raise ValueError(f"loss = {loss!r}: must be one of {', '.join(RECONSTRUCTION_LOSSES)}")
 
 
 def log_likelihood(loss: str, output: Tensor, x: Tensor) -> Tensor:
-    """log p(x | z) in nats, one value a sample: minus the reconstruction loss, minus the density's log normaliser.
+    """log p(x | z) in nats, one value a sample: -(reconstruction loss + log normaliser).
 
-    "mse" is a Gaussian with variance 1/2, "l1" a Laplace with scale 1, "bce" a Bernoulli. Shapes as in
-    `reconstruction_loss`.
+    "mse" is a Gaussian with variance 1/2, "l1" a Laplace with scale 1, "bce" a Bernoulli. Shapes as
+    in `reconstruction_loss`.
     """
     if loss == "bce":  # without gradients in half the time
         return (output * x - functional.softplus(output)).sum(-1)
@@ -56,9 +57,8 @@ def bernoulli_kl(target: float, activation: Tensor) -> Tensor:
 
     activation: (code,), mean activations in (0, 1). Ng 2011, "Sparse autoencoder", section 3.
     """
-    limits = torch.finfo(
-        activation.dtype
-    )  # sigmoids reach 0 and 1, where the divergence is infinite
+    limits = torch.finfo(activation.dtype)
+    # sigmoids reach 0 and 1, where the divergence is infinite
     activation = activation.clamp(limits.tiny, 1 - limits.eps)
     on = target * (math.log(target) - activation.log())
     off = (1 - target) * (math.log1p(-target) - (-activation).log1p())
@@ -66,8 +66,9 @@ def bernoulli_kl(target: float, activation: Tensor) -> Tensor:
 
 
 def importance_weighted_log_likelihood(log_weights: Tensor) -> Tensor:
-    """log of the mean importance weight, one value a sample: a lower bound on log p(x) that grows with samples.
+    """log of the mean importance weight in nats, one value a sample.
 
-    log_weights: (samples, batch), log p(x | z) + log p(z) - log q(z | x). Burda et al. 2016, equation 8.
+    A lower bound on log p(x) that grows with the number of samples. log_weights: (samples, batch),
+    log p(x | z) + log p(z) - log q(z | x). Burda et al. 2016, equation 8.
     """
     return torch.logsumexp(log_weights, dim=0) - math.log(log_weights.shape[0])

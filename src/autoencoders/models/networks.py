@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def mlp(sizes: Sequence[int], activation: str) -> nn.Sequential:
-    """Linear layers from sizes[0] inputs to sizes[-1] outputs, the activation between them and none after the last."""
+    """Linear layers from sizes[0] inputs to sizes[-1] outputs, with the activation between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):
         layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
@@ -28,31 +28,47 @@ def mlp(sizes: Sequence[int], activation: str) -> nn.Sequential:
 
 
 def pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """Encoder and decoder, rows (batch, features) in and out; code_outputs: numbers for each code unit."""
-    encoder, decoder = conv_pair(a, code_outputs) if a.kind == "conv" else mlp_pair(a, code_outputs)
+    """Encoder and decoder: (batch, features) to (batch, code_size * code_outputs), and back.
+
+    The decoder takes (batch, code_size). code_outputs: the encoder's outputs for each code unit.
+    Weights are drawn as in Glorot & Bengio 2010; with torch's default, the signals of deep networks
+    fade.
+    """
+    build_pair = conv_pair if a.kind == "conv" else mlp_pair
+    encoder, decoder = build_pair(a, code_outputs)
     for module in (*encoder, *decoder):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.xavier_uniform_(
-                module.weight
-            )  # Glorot & Bengio 2010: torch's own lets deep networks' signals fade
+            nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(cast(Tensor, module.bias))
     return encoder, decoder
 
 
 def mlp_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """Linear layers; the decoder mirrors the encoder."""
+    """Linear layers; the decoder mirrors the encoder, with its weights where they are tied."""
     encoder = mlp([a.n_features, *a.widths, a.code_size * code_outputs], a.activation)
+    # built for tied weights too: each model draws the same random numbers
     decoder = mlp([a.code_size, *reversed(a.widths), a.n_features], a.activation)
-    layers = [
-        Transposed(layer) if isinstance(layer, nn.Linear) else layer for layer in reversed(encoder)
-    ]
-    return encoder, nn.Sequential(*layers) if a.tied else decoder
+    if a.tied:
+        decoder = transposed(encoder)
+    return encoder, decoder
+
+
+def transposed(encoder: nn.Sequential) -> nn.Sequential:
+    """The encoder's layers in reverse, linear ones with transposed weights."""
+    layers: list[nn.Module] = []
+    for layer in reversed(encoder):
+        if isinstance(layer, nn.Linear):
+            layers.append(Transposed(layer))
+        else:
+            layers.append(layer)
+    return nn.Sequential(*layers)
 
 
 def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """Convolutions of 3 x 3 with stride 2, then a linear layer to the code; the decoder mirrors them, for any sides.
+    """Convolutions of 3 x 3 with stride 2, then a linear layer; the decoder mirrors them.
 
-    a.shape: (rows, columns) or (rows, columns, channels), channels last, as images are stored; a.widths: channels.
+    a.shape: (rows, columns) or (rows, columns, channels), channels last, as images are stored, of
+    any size; a.widths: channels.
     """
     height, width, colours = (*a.shape, 1)[:3]
     channels = [colours, *a.widths]
@@ -61,12 +77,13 @@ def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Seq
     decoder: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(zip(channels, channels[1:], strict=False)):
         encoder += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), ACTIVATIONS[a.activation]()]
-        missing = (
-            1 - sides[i][0] % 2,
-            1 - sides[i][1] % 2,
-        )  # an even side comes from one pixel more than an odd one
+        rows, columns = sides[i]
+        padding = (
+            1 - rows % 2,
+            1 - columns % 2,
+        )  # an even side is one pixel longer than an odd one
         deconvolution = nn.ConvTranspose2d(
-            outputs, inputs, 3, stride=2, padding=1, output_padding=missing
+            outputs, inputs, 3, stride=2, padding=1, output_padding=padding
         )
         decoder = [ACTIVATIONS[a.activation](), deconvolution, *decoder]
     nodes = channels[-1] * sides[-1][0] * sides[-1][1]
@@ -76,7 +93,10 @@ def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Seq
 
 
 class Transposed(nn.Module):
-    """A linear layer with another one's weights, transposed, and its own bias. Vincent et al. 2010, section 2.2."""
+    """A linear layer with another one's weights, transposed, and its own bias.
+
+    Vincent et al. 2010, section 2.2.
+    """
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
@@ -84,7 +104,7 @@ class Transposed(nn.Module):
         self.bias = nn.Parameter(torch.zeros(layer.in_features))
 
     def forward(self, z: Tensor) -> Tensor:
-        """The layer's outputs, as many as the other one's inputs."""
+        """(batch, in_features) from z: (batch, out_features), as the other layer counts them."""
         return nn.functional.linear(z, self.layer[0].weight.t(), self.bias)
 
 
@@ -92,11 +112,13 @@ class ChannelsFirst(nn.Module):
     """Rows of pixels (batch, rows * columns * channels) as (batch, channels, rows, columns)."""
 
     def __init__(self, channels: int, sides: tuple[int, int]) -> None:
+        """sides: rows, columns."""
         super().__init__()
-        self.channels, self.sides = channels, sides
+        self.channels = channels
+        self.sides = sides
 
     def forward(self, x: Tensor) -> Tensor:
-        """The images."""
+        """Images of rows."""
         return x.reshape(-1, *self.sides, self.channels).permute(0, 3, 1, 2)
 
 
@@ -104,5 +126,5 @@ class ChannelsLast(nn.Module):
     """The inverse of ChannelsFirst."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The rows."""
+        """Rows of images."""
         return x.permute(0, 2, 3, 1).flatten(1)

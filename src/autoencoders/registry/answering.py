@@ -9,7 +9,9 @@ from autoencoders.core.paths import RESUME, repository
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.registry.registry import present
 from autoencoders.registry.versions import fetched, loaded, model_sha256
+from autoencoders.serving.ensemble import Ensemble
 from autoencoders.serving.onnx import accelerated
+from autoencoders.serving.served import ServedModel
 
 
 class Located(NamedTuple):
@@ -32,12 +34,12 @@ def locate(uri: str | None = None) -> Located:
     return Located(uri, folder, graph)
 
 
-def load_answering(located: Located) -> TrainedModel:
+def load_answering(located: Located) -> TrainedModel | ServedModel:
     """The model, which answers by its graph where it has one. Raises UserError."""
     return accelerated(loaded(located.uri, located.folder), located.graph)
 
 
-def load_for(op: str, uris: Sequence[str]) -> TrainedModel:
+def load_for(op: str, uris: Sequence[str]) -> Ensemble:
     """The model of an operation, and with it the others whose scores are averaged.
 
     Without a URI it is the champion. Raises UserError.
@@ -46,5 +48,4 @@ def load_for(op: str, uris: Sequence[str]) -> TrainedModel:
     schema = first.description.schema
     if others and (op != "score" or any(o.description.schema != schema for o in others)):
         raise UserError("--model: several models only score, and only rows of the same columns")
-    first.companions = tuple(others)
-    return first
+    return Ensemble([first, *others])

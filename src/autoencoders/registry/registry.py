@@ -73,7 +73,7 @@ class Registry:
         model = load(folder)
         description = model.description
         tags = {**tags, "model_sha256": sha256, "split_sha256": description.split_sha256}
-        tags |= {"kind": description.kind, "fingerprint": description.fingerprint}
+        tags |= {"kind": description.model_type, "fingerprint": description.fingerprint}
         loader = PackageLoader("autoencoders", "registry")
         templates = Environment(loader=loader, undefined=StrictUndefined)  # noqa: S701  (Markdown)
         card = templates.get_template("model_card.md.j2").render(
@@ -82,7 +82,7 @@ class Registry:
         mlflow.set_experiment(
             experiment_id=self.client.get_run(run_id).info.experiment_id
         )  # where the model belongs
-        logged = log_model(folder, run_id, description.kind, card, tags, rate)
+        logged = log_model(folder, run_id, description.model_type, card, tags, rate)
         with suppress(
             MlflowException
         ):  # it is there already; of any other reason the next call tells

@@ -1,4 +1,4 @@
-"""Files in, answers out, batch by batch: a file may be of any size; an answer is there as a whole or not at all."""
+"""Answers to whole files, batch by batch: of any size, and written as a whole or not at all."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -22,91 +22,101 @@ from autoencoders.data.sources.archive import ARCHIVES, unpack
 from autoencoders.data.sources.source import ANSWERS
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.inference import answer
+from autoencoders.serving.served import ServedModel, trained_model
 
 COLUMNS = 8  # images side by side in a picture
 
 
-def answer_file(model: TrainedModel, op: str, source: Path, out: Path, rate: float) -> int:
-    """Writes an operation's answers to all rows of a file or folder, and gives their number. Raises UserError."""
+def answer_file(
+    model: TrainedModel | ServedModel, op: str, source: Path, out: Path, rate: float
+) -> int:
+    """Writes an operation's answers to all rows of a file or folder; returns the number of rows.
+
+    rate: of false alarms, for op score. Raises UserError.
+    """
     n = 0
 
     def answers() -> Iterator[Any]:
         nonlocal n
-        batches = (
-            batch for batch, _ in tqdm(reader.batches(), desc=op, unit="batch", disable=None)
-        )
-        for batch in _in_pairs(batches) if op == "interpolate" else batches:
-            found = answer(model, op, batch, first=n, rate=rate)
+        reading_bar = tqdm(reader.batches(), desc=op, unit="batch", disable=None)
+        batches: Iterator[Rows] = (batch for batch, _ in reading_bar)
+        if op == "interpolate":
+            batches = _in_pairs(batches)
+        for batch in batches:
+            result = answer(model, op, batch, first=n, rate=rate)
             if op == "score":
-                found.insert(0, "row", np.arange(n + 1, n + 1 + len(found)))
-            yield found
+                result.insert(0, "row", np.arange(n + 1, n + 1 + len(result)))
+            yield result
             n += len(batch)
         if not n:
             raise DataError(f"{source}: no rows")
 
-    with reading(source, model.description.schema) as reader:
+    trained = trained_model(model)
+    with reading(source, trained.description.schema) as reader:
         for note in reader.notes:
             print(note)
-        write(answers(), out, model)
+        write(answers(), out, trained)
     return n
 
 
 def _in_pairs(batches: Iterable[Rows]) -> Iterator[Rows]:
     """The rows in batches of even length; the last one may be odd."""
-    kept: Any = None
+    odd_row: Any = None  # of the batches before, whose partner is in the next one
     for batch in batches:
-        if kept is None:
-            rows = batch
-        else:
-            rows = (
-                pa.concat_tables([kept, batch])
-                if isinstance(batch, pa.Table)
-                else np.concatenate([kept, batch])
-            )
+        rows = batch if odd_row is None else _joined(odd_row, batch)
         even = len(rows) // 2 * 2
-        kept = rows[even:] if even < len(rows) else None
+        odd_row = rows[even:] if even < len(rows) else None
         if even:
             yield rows[:even]
-    if kept is not None:
-        yield kept
+    if odd_row is not None:
+        yield odd_row
+
+
+def _joined(first: Any, second: Any) -> Rows:
+    """The rows of two tables or two arrays."""
+    if isinstance(second, pa.Table):
+        return pa.concat_tables([first, second])
+    return np.concatenate([first, second])
 
 
 @contextmanager
 def reading(source: Path, schema: Schema) -> Iterator[Reader]:
-    """The reader of new data for a model; says which columns the model leaves out. Raises DataError."""
+    """The reader of new data for a model, with a note on columns that the model leaves out.
+
+    An archive is unpacked into a temporary folder. Raises DataError.
+    """
     with tempfile.TemporaryDirectory() as scratch:
+        path = source
         if source.name.lower().endswith(ARCHIVES) and source.exists():
-            unpack(source, Path(scratch, "files"))
-        path = Path(scratch, "files") if Path(scratch, "files").exists() else source
+            unpacked = Path(scratch, "files")
+            unpack(source, unpacked)
+            if unpacked.exists():
+                path = unpacked
         reader = open_reader(path, like=schema)
         known = {column.name for column in schema.columns}
-        if (extra := [name for name in reader.names if name not in known]) and known & {
-            *reader.names
-        }:
-            reader.notes.append(f"left out, as the model does not know them: {some(extra)}")
+        unknown = [name for name in reader.names if name not in known]
+        if unknown and known.intersection(reader.names):
+            reader.notes.append(f"left out, as the model does not know them: {some(unknown)}")
         yield reader
 
 
 def write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
-    """Writes answers as they come; arrays and pictures at their end. Raises UserError where a file can't hold them."""
+    """Writes answers as they come; arrays and pictures at their end.
+
+    answers: tables or arrays of some rows each. Raises UserError where a file can't hold them.
+    """
     allowed = ANSWERS if model.description.schema.is_image else ANSWERS[:-1]
-    if out.suffix not in allowed or out.is_dir():
-        found = "is a folder; " if out.is_dir() else ""
-        raise UserError(f"{out}: {found}answers are written as {', '.join(allowed)}")
+    if out.is_dir():
+        raise UserError(f"{out}: is a folder; answers are written as {', '.join(allowed)}")
+    if out.suffix not in allowed:
+        raise UserError(f"{out}: answers are written as {', '.join(allowed)}")
     with atomic_file(out) as new:
         if out.suffix == ".csv":
-            for found in answers:
-                _as_table(found).to_csv(new, mode="a", index=False, header=not new.exists())
+            _write_csv(answers, new)
         elif out.suffix == ".parquet":
-            tables = (
-                pa.Table.from_pandas(_as_table(found), preserve_index=False) for found in answers
-            )
-            first = next(tables)
-            with pa.parquet.ParquetWriter(new, first.schema) as writer:
-                for table in chain([first], tables):
-                    writer.write_table(table)
+            _write_parquet(answers, new)
         else:
-            rows = np.concatenate([np.asarray(found) for found in answers])
+            rows = np.concatenate([np.asarray(part) for part in answers])
             if out.suffix == ".png":
                 picture(rows, model).save(new)
             elif rows.dtype == object:
@@ -115,32 +125,48 @@ def write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
                 np.save(new, rows, allow_pickle=False)
 
 
-def _as_table(found: Any) -> pd.DataFrame:
-    if isinstance(found, pd.DataFrame):
-        return found
-    return pd.DataFrame(found.reshape(len(found), -1)).add_prefix("value_")
+def _write_csv(answers: Iterable[Any], path: Path) -> None:
+    for part in answers:
+        _as_table(part).to_csv(path, mode="a", index=False, header=not path.exists())
+
+
+def _write_parquet(answers: Iterable[Any], path: Path) -> None:
+    tables = (pa.Table.from_pandas(_as_table(part), preserve_index=False) for part in answers)
+    first = next(tables)
+    with pa.parquet.ParquetWriter(path, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+
+
+def _as_table(answers: Any) -> pd.DataFrame:
+    """A table as it is; an array with a column for each of a row's values."""
+    if isinstance(answers, pd.DataFrame):
+        return answers
+    return pd.DataFrame(answers.reshape(len(answers), -1)).add_prefix("value_")
 
 
 def picture(rows: np.ndarray, model: TrainedModel) -> Any:
-    """A picture of images side by side. rows: (images, features), raw scale. Raises UserError for other rows."""
+    """A PIL image of up to COLUMNS images side by side, in as many lines as they need.
+
+    rows: (images, features), raw scale. Raises UserError for rows of another number of values.
+    """
     from PIL import Image, ImageOps
 
-    schema, black, white = (
-        model.description.schema,
-        float(model.shift.min()),
-        float((model.shift + model.scale).max()),
-    )
-    size = int(np.prod(schema.shape))
+    shape = model.description.schema.shape
+    size = int(np.prod(shape))
     if rows[0].size != size:
         raise UserError(
-            f"a picture needs images of {size} values, but the answers have {rows[0].size}; choose .npy"
+            f"a picture needs images of {size} values, "
+            f"but the answers have {rows[0].size}; choose .npy"
         )
-    (height, width, *colours), across = schema.shape, min(COLUMNS, len(rows))
-    pixels = np.clip(
-        (rows.reshape(len(rows), size) - black) / (white - black) * 255, 0, 255
-    ).astype(np.uint8)
-    images = np.pad(pixels, ((0, -len(rows) % across), (0, 0))).reshape(
-        -1, across, height, width, *colours
-    )
-    sheet = Image.fromarray(images.swapaxes(1, 2).reshape(-1, across * width, *colours))
-    return ImageOps.scale(sheet, max(1, 32 // height), Image.Resampling.NEAREST)
+    black = float(model.shift.min())
+    white = float((model.shift + model.scale).max())
+    brightness = (rows.reshape(len(rows), size) - black) / (white - black) * 255
+    pixels = np.clip(brightness, 0, 255).astype(np.uint8)
+    across = min(COLUMNS, len(rows))
+    height, width, *colours = shape
+    padded = np.pad(pixels, ((0, -len(rows) % across), (0, 0)))  # black images fill the last line
+    images = padded.reshape(-1, across, height, width, *colours)
+    sheet = images.swapaxes(1, 2).reshape(-1, across * width, *colours)
+    factor = max(1, 32 // height)
+    return ImageOps.scale(Image.fromarray(sheet), factor, Image.Resampling.NEAREST)

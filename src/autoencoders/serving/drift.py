@@ -1,5 +1,6 @@
-"""Whether new data still looks like the training data: in its columns, in code space, in anomaly scores."""
+"""Whether new data still looks like the training data: columns, code units and anomaly scores."""
 
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,27 +13,29 @@ from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.data.prepared.schema import encode
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.answers import reading
+from autoencoders.serving.served import ServedModel, trained_model
 
 COLUMNS = ["what", "statistic", "p_value"]
 ROWS = 10_000  # of the training data, and at most of the new data, that are compared
-LEVEL = 0.01  # chance that anything is said to have moved where nothing has
+LEVEL = 0.01  # chance of reporting a difference where there is none
 SMALLEST = 0.1  # Kolmogorov-Smirnov distance from which on a difference matters
+SHOWN = 12  # lines of the summary
 
 
 class Drift(NamedTuple):
-    """What moved, and by how much."""
+    """The differences between new data and the training data."""
 
     table: pd.DataFrame  # what, statistic (Kolmogorov-Smirnov distance), p_value, moved
-    rows: int
+    rows: int  # of the new data
     alarms: float  # share of new rows whose score counts as an anomaly's
 
     @property
     def moved(self) -> list[str]:
-        """Names of what moved."""
+        """Names of the columns, code units and scores that differ."""
         return list(self.table["what"][self.table["moved"]])
 
     def metrics(self) -> dict[str, float]:
-        """The figures of an MLflow run."""
+        """The figures of an MLflow run by name."""
         return {
             "score_distance": self.table["statistic"][0],
             "moved": len(self.moved),
@@ -40,59 +43,74 @@ class Drift(NamedTuple):
         }
 
 
-def drift(model: TrainedModel, source: Path, data: Prepared, rate: float) -> Drift:
-    """Compares new rows with the training rows by two-sample Kolmogorov-Smirnov tests, Bonferroni-corrected.
+def drift(model: TrainedModel | ServedModel, source: Path, data: Prepared, rate: float) -> Drift:
+    """Compares new rows with the training rows.
 
-    Columns (a category by its shares), code units, and the scores against those of clean validation rows. Raises
-    DataError where the prepared data is not the one that the model was trained on.
+    By two-sample Kolmogorov-Smirnov tests, Bonferroni-corrected, of columns (a category by its
+    shares), of code units, and of the scores against those of clean validation rows. rate: of false
+    alarms. Raises DataError where the prepared data is not the one that the model was trained on.
     """
-    if model.description.split_sha256 != data.description.split_sha256:
+    trained = trained_model(model)
+    description = trained.description
+    if description.split_sha256 != data.description.split_sha256:
         raise DataError(
-            "data/prepared is not what this model was trained on; `dvc repro preprocess` with its parameters"
+            "data/prepared is not what this model was trained on; "
+            "`dvc repro preprocess` with its parameters"
         )
-    new, old, schema = _sampled(source, model), data.sample("train", ROWS), model.description.schema
+    new = _sampled(source, trained)
+    old = data.sample("train", ROWS)
     scores = model.score(new)
-    pairs = {"score": (model.calibration.numpy(), scores.score)}
-    units = zip(model.encode(old).T, model.encode(new).T, strict=True)
-    pairs |= {f"code unit {i}": unit for i, unit in enumerate(units)}
-    columns = (
-        {}
-        if schema.is_image
-        else dict(zip(schema.features, zip(old.T, new.T, strict=True), strict=True))
-    )
-    pairs |= {f"column {name}": column for name, column in columns.items()}
-    tests = {what: ks_2samp(*pair) for what, pair in pairs.items()}
-    table = pd.DataFrame(
-        [(what, t.statistic, t.pvalue) for what, t in tests.items()], columns=COLUMNS
-    )
+    pairs = {"score": (trained.calibration.numpy(), scores.score)}
+    old_codes = model.encode(old)
+    new_codes = model.encode(new)
+    for unit in range(old_codes.shape[1]):
+        pairs[f"code unit {unit}"] = (old_codes[:, unit], new_codes[:, unit])
+    if not description.schema.is_image:
+        for i, name in enumerate(description.schema.features):
+            pairs[f"column {name}"] = (old[:, i], new[:, i])
+    lines = []
+    for what, (before, after) in pairs.items():
+        test = ks_2samp(before, after)
+        lines.append((what, test.statistic, test.pvalue))
+    table = pd.DataFrame(lines, columns=COLUMNS)
     table["moved"] = (table["p_value"] < LEVEL / len(table)) & (table["statistic"] > SMALLEST)
-    return Drift(table, len(new), float((scores.p_value <= rate).mean()))
+    alarms = float((scores.p_value <= rate).mean())
+    return Drift(table, len(new), alarms)
 
 
 def _sampled(source: Path, model: TrainedModel) -> np.ndarray:
-    """Features of at most ROWS rows, evenly spread over the file."""
-    schema, n, step, parts = model.description.schema, 0, 1, list[np.ndarray]()
+    """Features of at most ROWS rows, evenly spread over the file. Raises DataError without rows."""
+    schema = model.description.schema
+    parts: list[np.ndarray] = []
+    n = 0  # rows read
+    step = 1  # between the rows that are sampled
     with reading(source, schema) as reader:
         for batch, _ in reader.batches():
-            parts.append(encode(schema, batch, n)[-n % step :: step])
+            features = encode(schema, batch, n)
+            parts.append(every_nth(features, step, first=n))
             n += len(batch)
             while sum(map(len, parts)) > 2 * ROWS:
-                parts, step = [np.concatenate(parts)[::2]], 2 * step
+                parts = [every_nth(np.concatenate(parts), 2)]
+                step *= 2
     if not n:
         raise DataError(f"{source}: no rows")
     rows = np.concatenate(parts)
-    return rows[:: -(-len(rows) // ROWS)]
+    return every_nth(rows, math.ceil(len(rows) / ROWS))
 
 
-def told(found: Drift) -> str:
-    """What moved, the largest first, for a terminal."""
-    largest = found.table.sort_values("statistic", ascending=False, kind="stable").head(12)
-    formats = {
+def every_nth(rows: np.ndarray, n: int, *, first: int = 0) -> np.ndarray:
+    """The rows whose numbers are multiples of n. first: number of the first row."""
+    return rows[-first % n :: n]
+
+
+def summary(drift: Drift) -> str:
+    """A table for a terminal, the largest differences first."""
+    largest = drift.table.sort_values("statistic", ascending=False, kind="stable").head(SHOWN)
+    formatters = {
         "statistic": "{:.3f}".format,
         "p_value": "{:.1e}".format,
         "moved": {True: "yes", False: ""}.get,
     }
-    shown = largest.to_string(
-        index=False, header=["what", "distance", "p-value", "moved"], formatters=formats
-    )
-    return f"{found.rows} rows against the training data\n{shown}"
+    header = ["what", "distance", "p-value", "moved"]
+    lines = largest.to_string(index=False, header=header, formatters=formatters)
+    return f"{drift.rows} rows against the training data\n{lines}"

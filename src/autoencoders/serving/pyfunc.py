@@ -1,4 +1,7 @@
-"""The registered model that people call: an MLflow pyfunc, loaded from this file (models-from-code) and safetensors."""
+"""The registered model that people call: an MLflow pyfunc.
+
+MLflow loads it from this file (models-from-code) and the weights from safetensors, without pickle.
+"""
 
 import os
 from pathlib import Path
@@ -16,23 +19,30 @@ from autoencoders.serving.onnx import ONNX_VARIABLE, accelerated
 
 
 class ServedAutoencoder(PythonModel):  # type: ignore[misc]  # mlflow's class is untyped
-    """predict(rows, params={"op": ...}): see `operations.answer`. rows: an array, or a DataFrame of raw columns."""
+    """predict(rows, params={"op": ...}), see `inference.answer`.
+
+    rows: an array, or a DataFrame of raw columns.
+    """
 
     def load_context(self, context: Any) -> None:
-        """Reads the weights."""
-        self.model = accelerated(
-            load(Path(context.artifacts["model"])), Path(os.environ.get(ONNX_VARIABLE, "none"))
-        )
+        """Reads the weights, and the exported graph where ONNX_VARIABLE names one."""
+        graph = Path(os.environ.get(ONNX_VARIABLE, "none"))
+        self.model = accelerated(load(Path(context.artifacts["model"])), graph)
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002  (mlflow takes hints for a signature)
-        """The operation's answer. Raises MlflowException (over HTTP: status 400) that says what is wrong."""
-        given = params or {}
-        settings = {name: int(given.get(name, default)) for name, default in SETTINGS.items()}
-        rate = float(given.get("false_alarm_rate", 0.05))
+    # without type hints, which mlflow would take for a signature
+    def predict(  # type: ignore[no-untyped-def]  # noqa: ANN201
+        self,
+        context,  # noqa: ANN001, ARG002
+        model_input,  # noqa: ANN001
+        params=None,  # noqa: ANN001
+    ):
+        """The operation's answer. Raises MlflowException for misuse, over HTTP status 400."""
+        params = params or {}
+        op = params.get("op", OPERATIONS[0])
+        rate = float(params.get("false_alarm_rate", 0.05))
+        settings = {name: int(params.get(name, default)) for name, default in SETTINGS.items()}
         try:
-            return answer(
-                self.model, given.get("op", OPERATIONS[0]), model_input, rate=rate, **settings
-            )
+            return answer(self.model, op, model_input, rate=rate, **settings)
         except DataError as error:
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from error
 

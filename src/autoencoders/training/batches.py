@@ -1,4 +1,4 @@
-"""Rows as a training takes them: sliced from one array, or read in shuffled blocks; shared out among devices."""
+"""A training's batches: slices of one array, or of shuffled blocks; shared out among devices."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,21 +12,26 @@ from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models.trained.model import as_tensor
 
-VALIDATION_ROWS = 4096
+VALIDATION_ROWS = 4096  # of a chunk
 IN_MEMORY = 2**28  # bytes up to which a split is held as a whole; above, blocks are shuffled
-BLOCK_BYTES, BUFFERED = 2**18, 64  # of a block, and how many are shuffled together
+BLOCK_BYTES = 2**18  # of a block
+BUFFERED = 64  # blocks that are shuffled together
 
 
 def epoch_generator(
     seed: int, epoch: int, *stream: int, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """A random stream of an epoch: a function of its arguments alone, so that a resumed training repeats it."""
-    entropy = np.random.SeedSequence([seed, epoch, *stream]).generate_state(2, np.uint32)
-    return torch.Generator(device).manual_seed(int(entropy[0]) << 31 | int(entropy[1]) >> 1)
+    """A random stream of an epoch, which a resumed training repeats: its arguments decide it."""
+    high, low = np.random.SeedSequence([seed, epoch, *stream]).generate_state(2, np.uint32)
+    seed_63_bits = int(high) << 31 | int(low) >> 1
+    return torch.Generator(device).manual_seed(seed_63_bits)
 
 
 class Batches:
-    """The rows of an epoch, in chunks of one or more batches: slices of one array instead of a sample at a time."""
+    """An epoch's rows in chunks of one or more batches, instead of a sample at a time.
+
+    Iterates over tensors (rows, features), raw.
+    """
 
     def __init__(
         self,
@@ -36,15 +41,20 @@ class Batches:
         device: int = 0,
         devices: int = 1,
     ) -> None:
-        """size: rows of a chunk. generator: asked at the start of each epoch, shuffles; without it, rows keep order.
+        """size: rows of a chunk, of all devices together.
 
-        device, devices: which of how many shares of each chunk; a last chunk with fewer rows than devices is left out.
+        generator: called at the start of each epoch for a random stream that shuffles; without it,
+        rows keep their order. device: whose share of each chunk, of how many devices. A last chunk
+        with fewer rows than devices is left out.
         """
-        self.rows, self.size, self.generator = rows, size, generator
-        self.device, self.devices = device, devices
-        self.kept = (
-            as_tensor(rows.read(0, len(rows))) if len(rows) * rows.row_bytes <= IN_MEMORY else None
-        )
+        self.rows = rows
+        self.size = size
+        self.generator = generator
+        self.device = device
+        self.devices = devices
+        self.in_memory: Tensor | None = None
+        if len(rows) * rows.row_bytes <= IN_MEMORY:
+            self.in_memory = as_tensor(rows.read(0, len(rows)))
 
     def __len__(self) -> int:
         return math.ceil((len(self.rows) - self.devices + 1) / self.size)
@@ -52,37 +62,38 @@ class Batches:
     def __iter__(self) -> Iterator[Tensor]:
         for chunk in self._chunks():
             if len(chunk) >= self.devices:
-                yield chunk[self.device :: self.devices] if self.devices > 1 else chunk
+                yield chunk[self.device :: self.devices]
 
     def _chunks(self) -> Iterator[Tensor]:
+        """The chunks of all devices."""
         if self.generator is None:
-            yield from (
-                self._read(start, self.size) for start in range(0, len(self.rows), self.size)
-            )
-        elif self.kept is None:
+            for start in range(0, len(self.rows), self.size):
+                yield self._read(start, self.size)
+        elif self.in_memory is None:
             yield from self._by_blocks(self.generator())
         else:
-            for indices in torch.randperm(len(self.kept), generator=self.generator()).split(
-                self.size
-            ):
-                yield self.kept[indices]
+            order = torch.randperm(len(self.in_memory), generator=self.generator())
+            for indices in order.split(self.size):
+                yield self.in_memory[indices]
 
     def _read(self, start: int, rows: int) -> Tensor:
+        """The next `rows` rows from `start` on, fewer at the end."""
         stop = start + rows
-        return (
-            torch.from_numpy(self.rows.read(start, stop))
-            if self.kept is None
-            else self.kept[start:stop]
-        )
+        if self.in_memory is None:
+            return torch.from_numpy(self.rows.read(start, stop))
+        return self.in_memory[start:stop]
 
     def _by_blocks(self, generator: torch.Generator) -> Iterator[Tensor]:
-        """Blocks in random order, BUFFERED of them at a time, and in random order the rows within these."""
-        block = max(1, BLOCK_BYTES // self.rows.row_bytes)
-        starts = torch.randperm(math.ceil(len(self.rows) / block), generator=generator) * block
+        """Chunks of shuffled rows of BUFFERED blocks at a time, which come in random order."""
+        block = max(1, BLOCK_BYTES // self.rows.row_bytes)  # rows
+        n_blocks = math.ceil(len(self.rows) / block)
+        starts = torch.randperm(n_blocks, generator=generator) * block
         rest: list[Tensor] = []  # the last chunk of the blocks before, which may lack rows
         for group in starts.split(BUFFERED):
-            rows = torch.cat([*rest, *(self._read(start, block) for start in group.tolist())])
-            *chunks, last = rows[torch.randperm(len(rows), generator=generator)].split(self.size)
+            read = [self._read(start, block) for start in group.tolist()]
+            rows = torch.cat(rest + read)
+            order = torch.randperm(len(rows), generator=generator)
+            *chunks, last = rows[order].split(self.size)
             yield from chunks
             rest = [last.clone()]
         yield from rest
@@ -92,18 +103,24 @@ class RowsModule(pl.LightningDataModule):
     """Training and validation rows for Lightning, this device's share of them."""
 
     def __init__(self, data: Prepared, size: int, shuffling: Callable[[], torch.Generator]) -> None:
-        """size: rows of a training chunk, of all devices together."""
+        """size: rows of a training chunk, of all devices together; shuffling: see Batches."""
         super().__init__()
-        self.data, self.size, self.shuffling = data, size, shuffling
+        self.data = data
+        self.size = size
+        self.shuffling = shuffling
 
     def train_dataloader(self) -> Batches:
         """Shuffled chunks."""
-        return Batches(self.data.rows["train"], self.size, self.shuffling, *self._place())
+        device, devices = self._device()
+        return Batches(self.data.rows["train"], self.size, self.shuffling, device, devices)
 
     def val_dataloader(self) -> Batches:
-        """In order."""
-        return Batches(self.data.rows["validation"], VALIDATION_ROWS, None, *self._place())
+        """Chunks in the rows' order."""
+        device, devices = self._device()
+        return Batches(self.data.rows["validation"], VALIDATION_ROWS, None, device, devices)
 
-    def _place(self) -> tuple[int, int]:
-        trainer = self.trainer
-        return (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+    def _device(self) -> tuple[int, int]:
+        """This device's number, from 0, and the number of devices."""
+        if not self.trainer:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size

@@ -1,4 +1,4 @@
-"""What happens around the epochs of a training: learning curves, best weights, progress."""
+"""Callbacks for the epochs of a training: learning curves, best weights, progress."""
 
 import sys
 from collections.abc import Callable
@@ -13,41 +13,42 @@ LogEpoch = Callable[[int, dict[str, float]], None]
 
 
 class History(pl.Callback):
-    """Each epoch's means, passed on, and the weights of the best one; stops when patience is over.
+    """Records each epoch's means and the best epoch's weights; stops when patience is over.
 
-    The best epoch has the lowest clean validation error. Epochs in which the loss still changes, as the penalty warms
-    up or k falls, don't count: their error is low because of that.
+    The best epoch has the lowest clean validation error. Epochs in which the loss still changes, as
+    the penalty warms up or k falls, don't count: their error is low because of that.
     """
 
-    def __init__(self, patience: int, report: LogEpoch) -> None:
-        self.patience, self.report = patience, report
+    def __init__(self, patience: int, report: LogEpoch | None) -> None:
+        """patience: epochs without a better one before a stop; 0: no stop. report: fit's `log`."""
+        self.patience = patience
+        self.report = report
         self.epochs: list[dict[str, float]] = []
         self.best = 0  # epoch, counted from 1; 0: none yet
         self.weights: dict[str, Tensor] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed training needs."""
+        """The state that a resumed training needs."""
         return {"epochs": self.epochs, "best": self.best, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes what `state_dict` gave, and passes the earlier epochs on once more."""
-        self.epochs, self.best, self.weights = (
-            state_dict[key] for key in ("epochs", "best", "weights")
-        )
-        for epoch, means in enumerate(self.epochs, 1):
-            self.report(epoch, means)
+        """Restores the state of `state_dict`, and logs the earlier epochs once more."""
+        self.epochs = state_dict["epochs"]
+        self.best = state_dict["best"]
+        self.weights = state_dict["weights"]
+        if self.report:
+            for epoch, means in enumerate(self.epochs, 1):
+                self.report(epoch, means)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Adds this epoch, and takes its weights if they are the best."""
+        """Records this epoch, and its weights if they are the best."""
         self.epochs.append(dict(pl_module.epoch_means))
-        self.report(len(self.epochs), self.epochs[-1])
-        autoencoder, epoch = pl_module.model.autoencoder, len(self.epochs)
-        warm = autoencoder.settled(pl_module.progress)
-        better = (
-            not self.best
-            or self.epochs[-1][SELECTION_METRIC] < self.epochs[self.best - 1][SELECTION_METRIC]
-        )
-        if better and (warm or epoch == trainer.max_epochs):
+        epoch = len(self.epochs)
+        if self.report:
+            self.report(epoch, self.epochs[-1])
+        autoencoder = pl_module.model.autoencoder
+        counts = autoencoder.settled(pl_module.progress) or epoch == trainer.max_epochs
+        if counts and self._is_better(self.epochs[-1]):
             self.best = epoch
             self.weights = {
                 name: value.detach().cpu().clone()
@@ -55,40 +56,60 @@ class History(pl.Callback):
             }
         self.on_train_start(trainer, pl_module)
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def _is_better(self, means: dict[str, float]) -> bool:
+        """Whether an epoch has a lower error than the best one so far."""
+        if not self.best:
+            return True
+        return means[SELECTION_METRIC] < self.epochs[self.best - 1][SELECTION_METRIC]
+
+    def on_train_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+    ) -> None:
         """Stops at once where patience is over, in a resumed training too."""
         if self.patience and self.best and len(self.epochs) - self.best >= self.patience:
             trainer.should_stop = True
 
 
 class Progress(pl.Callback):
-    """A bar in a terminal; one line an epoch in a log."""
+    """Shows a training's epochs: a bar in a terminal, one line per epoch in a log."""
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, model_type: str) -> None:
+        self.model_type = model_type
         self.bar = tqdm(disable=True)
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Opens the bar where someone looks at it."""
-        epochs, log = trainer.max_epochs, not sys.stderr.isatty()
+    def on_train_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+    ) -> None:
+        """Opens the bar in a terminal."""
         self.bar = tqdm(
-            total=epochs, initial=trainer.current_epoch, desc=self.kind, unit="epoch", disable=log
+            total=trainer.max_epochs,
+            initial=trainer.current_epoch,
+            desc=self.model_type,
+            unit="epoch",
+            disable=not sys.stderr.isatty(),
         )
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Tells the epoch's errors."""
-        train, val = (
-            pl_module.epoch_means[f"{part}/reconstruction_loss"] for part in ("train", "val")
-        )
-        told = f"train {train:.4f} val {val:.4f}"
+        """Shows the epoch's errors."""
+        train = pl_module.epoch_means["train/reconstruction_loss"]
+        val = pl_module.epoch_means["val/reconstruction_loss"]
+        errors = f"train {train:.4f} val {val:.4f}"
         if self.bar.disable:
-            print(
-                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {self.kind} {told}",
-                flush=True,
-            )
-        self.bar.set_postfix_str(told, refresh=False)
+            epoch = trainer.current_epoch + 1
+            line = f"epoch {epoch}/{trainer.max_epochs} {self.model_type} {errors}"
+            print(line, flush=True)
+        self.bar.set_postfix_str(errors, refresh=False)
         self.bar.update()
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+    def teardown(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        stage: str,  # noqa: ARG002
+    ) -> None:
         """Closes the bar."""
         self.bar.close()

@@ -1,4 +1,4 @@
-"""The checkpoint of a killed training, with its SHA-256 beside it: whether it is as it was written."""
+"""The checkpoint of a killed training, with its SHA-256 beside it to show that it is undamaged."""
 
 from pathlib import Path
 
@@ -8,31 +8,38 @@ CHECKPOINT = "last.ckpt"
 
 
 def replace_checkpoint(path: Path, new: Path) -> None:
-    """Puts a new checkpoint in the old one's place.
+    """Moves the new checkpoint to the path of the old one.
 
-    The digests of both are written first: whenever the process is killed, that of the checkpoint there is is known.
+    The digests of both are written first: whenever the process is killed, that of the checkpoint
+    at `path` is recorded.
     """
-    write_text(_digests(path), "\n".join([sha256_of(new), *_known(path)[:1]]) + "\n")
+    digests = [sha256_of(new), *_recorded_digests(path)[:1]]
+    write_text(_digest_file(path), "\n".join(digests) + "\n")
     new.replace(path)
 
 
 def broken_checkpoint(path: Path) -> str | None:
-    """A sentence on a checkpoint that is not as it was written, and what comes of it; None where all is well."""
-    if not path.exists() or sha256_of(path) in _known(path):
+    """A sentence on a damaged checkpoint and the consequence; None without damage or checkpoint."""
+    if not path.exists() or sha256_of(path) in _recorded_digests(path):
         return None
-    return f"{path}: damaged, as its SHA-256 is not the one beside it; it is left aside and the training starts anew"
+    return (
+        f"{path}: damaged, as its SHA-256 is not the one beside it; "
+        "it is left aside and the training starts anew"
+    )
 
 
 def set_aside(path: Path) -> Path:
-    """Moves a broken checkpoint away, and gives where to."""
+    """Renames a broken checkpoint; returns its new path."""
     return path.replace(path.with_name(f"{path.name}.broken"))
 
 
-def _known(path: Path) -> list[str]:
+def _recorded_digests(path: Path) -> list[str]:
     """The digests of the last two checkpoints, the newest first."""
-    file = _digests(path)
-    return file.read_text(encoding="utf-8", errors="replace").split() if file.exists() else []
+    file = _digest_file(path)
+    if not file.exists():
+        return []
+    return file.read_text(encoding="utf-8", errors="replace").split()
 
 
-def _digests(path: Path) -> Path:
+def _digest_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")

@@ -1,4 +1,4 @@
-"""The training of one model: from parameters and prepared rows to a trained model and its learning curves."""
+"""The training of one model: from a plan and prepared rows to a trained model and its curves."""
 
 import logging
 import warnings
@@ -22,19 +22,21 @@ from autoencoders.training.module import TrainingModule
 from autoencoders.training.resume import ResumePoint
 
 CALIBRATION_ROWS = 10_000  # behind the variance of errors and the p-values
-LEFT_OUT = (
+SWITCHED_OFF = (
     "logger",
     "enable_checkpointing",
     "enable_progress_bar",
     "enable_model_summary",
-)  # of Lightning's own work
+    "num_sanity_val_steps",
+    "inference_mode",  # the contractive penalty needs gradients in validation too
+)
 
 
 class Fitted(NamedTuple):
-    """What `fit` gives."""
+    """A trained model and its learning curves."""
 
     model: TrainedModel
-    history: list[dict[str, float]]  # one mapping an epoch
+    history: list[dict[str, float]]  # each epoch's means by name
 
 
 def fit(
@@ -47,66 +49,75 @@ def fit(
     callbacks: Sequence[pl.Callback] = (),
     trial: bool = False,
 ) -> Fitted:
-    """Trains by a plan and gives the model with its best weights, and its learning curves.
+    """Trains by a plan; returns the model with its best weights, and its learning curves.
 
-    log: called with each epoch's number, from 1, and its means. resume: holds the checkpoint that a killed training
-    goes on from, with the same result as an uninterrupted one. callbacks: more to do around epochs. trial: takes one
-    device, and its model is not made ready to score. Of several devices, the processes of all but the first end in
-    here. Raises DivergedError and what the callbacks and `log` raise.
+    log: called with each epoch's number, from 1, and its means. resume: holds the checkpoint that a
+    killed training goes on from, with the same result as an uninterrupted one. callbacks: further
+    ones of Lightning. trial: uses one device, and the model is not calibrated to score. Of several
+    devices, the processes of all but the first exit in here. Raises DivergedError and the errors
+    of the callbacks and of `log`.
     """
-    source = data.description
     train = plan.train
     if trial:
         train = train.model_copy(update={"devices": 1, "num_nodes": 1})
-    description = ModelDescription(
-        kind=plan.model_type,
-        architecture=plan.architecture,
-        own=plan.type_values,
-        params=plan.flat(),
-        data=source.name,
-        schema=source.schema,
-        split_sha256=source.split_sha256,
-        fingerprint=fingerprint,
-    )
     torch.manual_seed(plan.seed)
-    autoencoder = build(plan.model_type, plan.architecture, plan.type_values)
-    model = TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale))
+    model = _untrained(plan, data, fingerprint)
     n_rows = len(data.rows["train"])
-    module = TrainingModule(model, train, plan.seed, n_rows, resume, binarise=source.binarise)
-    description.params["train.precision"] = module.precision
-    history = History(train.patience, log if log is not None and is_first() else lambda *_: None)
+    binarise = data.description.binarise
+    module = TrainingModule(model, train, plan.seed, n_rows, resume, binarise=binarise)
+    model.description.params["train.precision"] = module.precision
     rows = RowsModule(data, module.chunk, module.shuffling)
-    start = resume.start if resume else None
+    history = History(train.patience, log if is_first() else None)
+    every_callback: list[pl.Callback] = [history]
+    if is_first():
+        every_callback += callbacks
+    if resume:
+        every_callback.append(resume)
+    checkpoint = resume.start if resume else None
     widest = max((plan.architecture.n_features, *plan.architecture.widths))
     with use_threads(train, widest), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message=".*LeafSpec"
-        )  # Lightning's own use of torch, not the user's to mend
-        trainer = _trainer(
-            train, [history, *(callbacks if is_first() else []), *([resume] if resume else [])]
-        )
-        trainer.fit(module, rows, ckpt_path=start, weights_only=True)
+        # Lightning's use of torch, which no user can mend
+        warnings.filterwarnings("ignore", message=".*LeafSpec")
+        trainer = _trainer(train, every_callback)
+        trainer.fit(module, rows, ckpt_path=checkpoint, weights_only=True)
     if not is_first():
         raise SystemExit(0)  # the first device's process has the same weights, and saves them
     model.autoencoder.load_state_dict(history.weights)
-    model.autoencoder.progress = 1.0
-    model.description = replace(description, epochs=len(history.epochs), best_epoch=history.best)
+    model.description = replace(
+        model.description, epochs=len(history.epochs), best_epoch=history.best
+    )
     model.eval()
     if not trial:
-        model.calibrate(
-            data.sample("train", CALIBRATION_ROWS), data.clean("validation", CALIBRATION_ROWS)
-        )
+        training = data.sample("train", CALIBRATION_ROWS)
+        clean = data.clean("validation", CALIBRATION_ROWS)
+        model.calibrate(training, clean)
     return Fitted(model, history.epochs)
 
 
-def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
-    """Lightning's loop alone; who logs and saves is our own."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    # no inference mode: the contractive penalty needs gradients in validation too
-    without: Any = dict.fromkeys((*LEFT_OUT, "num_sanity_val_steps", "inference_mode"), False)
-    where: Any = train.model_dump(include={"devices", "num_nodes", "strategy"})
-    trainer = pl.Trainer(
-        max_epochs=train.epochs, callbacks=callbacks, deterministic=True, **where, **without
+def _untrained(plan: Plan, data: Prepared, fingerprint: str) -> TrainedModel:
+    """The plan's model with initial weights, drawn from torch's global random stream."""
+    description = ModelDescription(
+        model_type=plan.model_type,
+        architecture=plan.architecture,
+        type_values=plan.type_values,
+        params=plan.flat(),
+        data=data.description.name,
+        schema=data.description.schema,
+        split_sha256=data.description.split_sha256,
+        fingerprint=fingerprint,
     )
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a training
+    autoencoder = build(plan.model_type, plan.architecture, plan.type_values)
+    return TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale))
+
+
+def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Lightning's loop alone: it neither logs nor saves."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    devices: Any = train.model_dump(include={"devices", "num_nodes", "strategy"})
+    switched_off: Any = dict.fromkeys(SWITCHED_OFF, False)
+    trainer = pl.Trainer(
+        max_epochs=train.epochs, callbacks=callbacks, deterministic=True, **devices, **switched_off
+    )
+    # filling memory takes 3 % of a training
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return trainer

@@ -1,4 +1,4 @@
-"""How a training uses the machine: threads, precision, batches a step."""
+"""A training's use of the machine: threads, precision, batches a step."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,45 +8,59 @@ import torch
 from autoencoders.models.base import Autoencoder
 from autoencoders.params.sections import FixedTrain
 
-BATCHES_A_STEP = 64  # batches that one training_step takes at most: Lightning's own work is paid once for all of them
-STEP_VALUES = 2**20  # that these have at most together, so that they stay in a processor's cache
-THREAD_VALUES = (
-    2**15
-)  # of the widest layer's output for a batch, for which another thread is worth its start
-WIDE = (
-    2**26
-)  # products of weights and rows in a batch, from which on bf16 gains more than its conversions cost
+BATCHES_A_STEP = 64  # at most: Lightning's work for a training_step is paid once for all of them
+STEP_VALUES = 2**20  # of all rows of a step, at most: they stay in a processor's cache
+THREAD_VALUES = 2**15  # of the widest layer's output for a batch, for each of which a thread pays
+WIDE = 2**26  # products of weights and rows in a batch, from which on bf16 gains more than it costs
 
 
 def batches_a_step(train: FixedTrain, n_features: int) -> int:
-    """How many batches one training_step takes: of several devices one, as Lightning averages gradients in between."""
+    """Batches per training_step.
+
+    Always 1 with several devices, because Lightning averages gradients between steps.
+    """
     if train.devices * train.num_nodes > 1:
         return 1
-    return max(1, min(BATCHES_A_STEP, STEP_VALUES // (train.batch_size * n_features)))
+    cached = STEP_VALUES // (train.batch_size * n_features)
+    return max(1, min(BATCHES_A_STEP, cached))
 
 
 def chosen_precision(train: FixedTrain, autoencoder: Autoencoder) -> str:
-    """train.precision; auto: bf16-mixed where the processor multiplies bf16 and the network is wide enough to gain."""
+    """train.precision: "32-true" or "bf16-mixed".
+
+    auto: bf16-mixed where the processor multiplies bf16 and the network is wide enough to gain.
+    """
     if train.precision != "auto":
         return train.precision
-    able = (
-        torch.cuda.is_bf16_supported()
-        if torch.cuda.is_available()
-        else torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
     weights = sum(parameter.numel() for parameter in autoencoder.parameters())
-    return "bf16-mixed" if able and train.batch_size * weights >= WIDE else "32-true"
+    wide = train.batch_size * weights >= WIDE
+    if wide and has_bf16_products():
+        return "bf16-mixed"
+    return "32-true"
+
+
+def has_bf16_products() -> bool:
+    """Whether the GPU, or without one the processor, multiplies bf16 numbers itself."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 @contextmanager
 def use_threads(train: FixedTrain, widest: int) -> Iterator[None]:
-    """train.threads; auto: one for small products, of which a second gains little where other processes want the core.
+    """Sets torch's threads to train.threads within the context.
 
-    auto takes never more than OMP_NUM_THREADS, or the machine's cores.
+    auto: one for small products, which gain little from a second one while other processes want the
+    core; never more than OMP_NUM_THREADS, or the machine's cores. widest: nodes of the widest
+    layer.
     """
     before = torch.get_num_threads()
-    useful = max(1, min(before, train.batch_size * widest // THREAD_VALUES))
-    torch.set_num_threads(useful if train.threads == "auto" else train.threads)
+    if train.threads == "auto":
+        useful = train.batch_size * widest // THREAD_VALUES
+        threads = max(1, min(before, useful))
+    else:
+        threads = train.threads
+    torch.set_num_threads(threads)
     try:
         yield
     finally:

@@ -20,37 +20,39 @@ from autoencoders.training.machine import batches_a_step, chosen_precision
 from autoencoders.training.optimizer import LeanAdamW
 from autoencoders.training.resume import ResumePoint
 
-TRIM_AFTER = 0.2  # share of the training: before it, nothing is known of what is unusual
-SHUFFLE, NOISE = 0, 1  # the two random streams of an epoch
-MEANS = ("reconstruction_loss", "penalty")  # of an epoch
-FULL = nullcontext()  # precision
+TRIM_AFTER = 0.2  # share of the training: before it, errors do not show yet which rows are unusual
+SHUFFLE = 0  # number of the random stream of an epoch's order
+NOISE = 1  # number of the random stream of an epoch's noise
 
 
 class Sums:
-    """Sums over rows of an epoch's losses, kept on the device."""
+    """Sums over an epoch's rows of the reconstruction loss and the penalty, on the device."""
 
     def __init__(self, prefix: str, device: torch.device) -> None:
+        """prefix: "train" or "val"."""
         self.prefix = prefix
-        self.values = torch.zeros(
-            3, dtype=torch.float64, device=device
-        )  # rows, reconstruction loss, penalty
+        # number of rows, sum of reconstruction losses, sum of penalties
+        self.values = torch.zeros(3, dtype=torch.float64, device=device)
 
     def add(self, rows: Sequence[int], losses: Sequence[Loss]) -> None:
-        """Adds batches of so many rows, by their mean losses."""
+        """Adds batches. rows: the number of rows of each; losses: the means of each."""
         weights = self.values.new_tensor(rows)
-        means = [torch.stack(values).to(weights) for values in zip(*losses, strict=True)]
-        self.values += torch.stack([weights.sum(), *(weights @ mean for mean in means)])
+        reconstruction = torch.stack([loss.reconstruction for loss in losses]).to(weights)
+        penalty = torch.stack([loss.penalty for loss in losses]).to(weights)
+        sums = [weights.sum(), weights @ reconstruction, weights @ penalty]
+        self.values += torch.stack(sums)
 
     def means(self, strategy: Strategy) -> dict[str, float]:
         """The means over the rows of all devices, by `prefix/name`."""
-        rows, *sums = strategy.reduce(self.values, reduce_op="sum").tolist()
+        rows, reconstruction, penalty = strategy.reduce(self.values, reduce_op="sum").tolist()
         return {
-            f"{self.prefix}/{name}": total / rows for name, total in zip(MEANS, sums, strict=True)
+            f"{self.prefix}/reconstruction_loss": reconstruction / rows,
+            f"{self.prefix}/penalty": penalty / rows,
         }
 
 
 class TrainingModule(pl.LightningModule):
-    """The thin shell around a model: several batches a step, one optimizer, one learning-rate schedule."""
+    """The thin shell around a model: several batches a step, optimizer, learning-rate schedule."""
 
     def __init__(
         self,
@@ -58,135 +60,149 @@ class TrainingModule(pl.LightningModule):
         train: FixedTrain,
         seed: int,
         rows: int,
-        kept: ResumePoint | None = None,
+        resume: ResumePoint | None = None,
         *,
         binarise: bool = False,
     ) -> None:
-        """rows: of an epoch; kept: the last good checkpoint; binarise: draw 0 or 1 for each value, in each epoch."""
+        """rows: of an epoch, on all devices; resume: holds the last good checkpoint.
+
+        binarise: each value in [0, 1] is the chance with which an epoch draws 1, else 0.
+        """
         super().__init__()
         self.automatic_optimization = False
-        self.model, self.train_params, self.seed, self.rows, self.kept = (
-            model,
-            train,
-            seed,
-            rows,
-            kept,
-        )
+        self.model = model
+        self.train_params = train
+        self.seed = seed
+        self.rows = rows
+        self.resume = resume
         self.binarise = binarise
-        self.chunk = train.batch_size * batches_a_step(
-            train, model.description.architecture.n_features
-        )
+        n_features = model.description.architecture.n_features
+        self.chunk = train.batch_size * batches_a_step(train, n_features)
         self.precision = chosen_precision(train, model.autoencoder)
 
     @property
     def progress(self) -> float:
-        """The share of the epochs before this one."""
+        """The share of the epochs that are over."""
         return self.current_epoch / self.train_params.epochs
 
     @property
     def penalty_weight(self) -> float:
         """The penalty's weight in this epoch; a single epoch has no warm-up."""
-        return self.model.autoencoder.penalty_weight(
-            self.progress if self.train_params.epochs > 1 else 1.0
-        )
+        progress = self.progress if self.train_params.epochs > 1 else 1.0
+        return self.model.autoencoder.penalty_weight(progress)
 
     def shuffling(self) -> torch.Generator:
         """The random stream of this epoch's order, the same on every device."""
         return epoch_generator(self.seed, self.current_epoch, SHUFFLE)
 
     def _noise(self, epoch: int) -> torch.Generator:
-        """A random stream of noise, another one on each device."""
-        rank = [self.global_rank] if self.global_rank else []
-        return epoch_generator(self.seed, epoch, NOISE, *rank, device=self.device)
+        """A random stream of an epoch's noise, another one on each device."""
+        stream = [NOISE]
+        if self.global_rank:
+            stream.append(self.global_rank)
+        return epoch_generator(self.seed, epoch, *stream, device=self.device)
 
     def on_train_epoch_start(self) -> None:
-        """Starts the epoch's noise and sums; what stays the same in all of it is worked out once."""
-        self.weight, self.trims = (
-            self.penalty_weight,
-            self.train_params.trim > 0 and self.progress >= TRIM_AFTER,
-        )
+        """Starts the epoch's noise and sums, and computes once what is constant within an epoch."""
+        train = self.train_params
+        self.weight = self.penalty_weight
+        self.trims = train.trim > 0 and self.progress >= TRIM_AFTER
+        self.augments = train.augment > 0 and self.progress < train.augment_until
         self.noise = self._noise(self.current_epoch)
-        self.model.autoencoder.progress = self.progress
-        self.augments = (
-            self.train_params.augment > 0 and self.progress < self.train_params.augment_until
-        )
-        self.train_sums, self.val_sums = Sums("train", self.device), Sums("val", self.device)
+        self.train_sums = Sums("train", self.device)
+        self.val_sums = Sums("val", self.device)
 
     def training_step(self, rows: Tensor, batch_idx: int) -> None:
-        """One optimizer step a batch. rows: (several batches, features), raw; this device's share."""
-        p, devices, done = self.train_params, self.trainer.world_size, batch_idx * self.chunk
+        """One optimizer step a batch. rows: (rows of several batches, features), raw.
+
+        Of several devices, each takes its share of the same batch.
+        """
+        train = self.train_params
+        devices = self.trainer.world_size
+        rows_before = batch_idx * self.chunk  # of this epoch, on all devices
+        chunk_rows = min(self.chunk, self.rows - rows_before)
+        row_share = devices / chunk_rows  # of a row in its device's gradient
+        steps_per_epoch = math.ceil(self.rows / train.batch_size)
+        steps = train.epochs * steps_per_epoch
+        first_step = self.current_epoch * steps_per_epoch + rows_before // train.batch_size
+        batches = self.model.scaled(rows).split(math.ceil(train.batch_size / devices))
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
-        steps_an_epoch = math.ceil(self.rows / p.batch_size)
-        first = self.current_epoch * steps_an_epoch + done // p.batch_size
-        share = devices / min(self.chunk, self.rows - done)  # of each row in a device's gradient
-        batches = self.model.scaled(rows).split(math.ceil(p.batch_size / devices))
         losses = []
-        half = (
-            self.precision == "bf16-mixed" and devices == 1
-        )  # of several, gradients are averaged in full precision
-        with optimizer.in_bf16() if half else nullcontext():
-            for step, x in enumerate(batches, first):
-                losses.append(self._backward(x, optimizer, len(x) * share))
-                rate = p.learning_rate * warmup_cosine(step, p.epochs * steps_an_epoch, p.warmup)
-                optimizer.update(rate, p.gradient_clip)
+        with self.weights_in_bf16(optimizer):
+            for step, x in enumerate(batches, first_step):
+                losses.append(self._backward(x, optimizer, len(x) * row_share))
+                rate = train.learning_rate * warmup_cosine(step, steps, train.warmup)
+                optimizer.update(rate, train.gradient_clip)
         self.train_sums.add([len(x) for x in batches], losses)
 
+    def weights_in_bf16(self, optimizer: LeanAdamW) -> AbstractContextManager[object]:
+        """Weights in bf16 where products are; not on several devices, which average gradients."""
+        if self.precision == "bf16-mixed" and self.trainer.world_size == 1:
+            return optimizer.in_bf16()
+        return nullcontext()
+
     def _backward(self, x: Tensor, optimizer: LeanAdamW, share: float) -> Loss:
-        """The losses of a batch, and their gradients; share: the weight of this device's."""
+        """The losses of a batch, whose gradients it computes. share: the weight of this device."""
         if self.augments:
-            x = random_affine(
-                x, self.model.description.architecture.shape, self.train_params.augment, self.noise
-            )
-        if self.binarise:
-            x = (torch.rand(x.shape, generator=self.noise, device=x.device) < x).to(
-                x
-            )  # a third of bernoulli's time
+            shape = self.model.description.architecture.shape
+            x = random_affine(x, shape, self.train_params.augment, self.noise)
+        if self.binarise:  # by comparison, which takes a third of torch.bernoulli's time
+            uniform = torch.rand(x.shape, generator=self.noise, device=x.device)
+            x = (uniform < x).to(x)
         with self.products():
-            loss = self.model.autoencoder.loss(self.trimmed(x) if self.trims else x, self.noise)
-        total = (
-            loss.reconstruction + self.weight * loss.penalty if self.weight else loss.reconstruction
-        )
+            if self.trims:
+                x = self.trimmed(x)
+            loss = self.model.autoencoder.loss(x, self.noise, self.progress)
+        total = loss.reconstruction
+        if self.weight:
+            total = total + self.weight * loss.penalty
         optimizer.forget_gradients()
         if self.trainer.world_size > 1:
-            self.manual_backward(
-                total * share
-            )  # gradients are averaged over devices, whose shares may differ
+            self.manual_backward(total * share)  # Lightning averages over devices of unequal shares
         else:  # without the hooks, which cost as much as a small network's backward pass
-            total.backward(
-                inputs=optimizer.weights if self.model.autoencoder.input_gradients else None
-            )
+            inputs = optimizer.weights if self.model.autoencoder.input_gradients else None
+            total.backward(inputs=inputs)
         return Loss(loss.reconstruction.detach(), loss.penalty.detach())
 
     def products(self) -> AbstractContextManager[object]:
-        """Products in the chosen precision. Entered anew for each batch, as it keeps the weights that it converts."""
-        return (
-            torch.autocast(self.device.type, torch.bfloat16)
-            if self.precision == "bf16-mixed"
-            else FULL
-        )
+        """Products in the chosen precision, for one batch: autocast caches converted weights."""
+        if self.precision == "bf16-mixed":
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return nullcontext()
 
     @torch.no_grad()
     def trimmed(self, x: Tensor) -> Tensor:
-        """The batch without the share `trim` of its rows that are rebuilt worst: contaminated data is not learnt."""
+        """The batch without the share `trim` of its rows with the largest loss.
+
+        So contaminated data's anomalies are not learnt. x: (batch, features), model scale.
+        """
         autoencoder = self.model.autoencoder
-        error = autoencoder.reconstruction_loss(autoencoder.encode(x), x)
-        error += self.penalty_weight * autoencoder.divergence(x)
-        return x[error.argsort()[: len(x) - int(self.train_params.trim * len(x))]]
+        z = autoencoder.encode(x, self.progress)
+        loss = autoencoder.reconstruction_loss(z, x)
+        loss += self.penalty_weight * autoencoder.divergence(x)
+        n = len(x) - int(self.train_params.trim * len(x))
+        return x[loss.argsort()[:n]]
 
     def on_validation_epoch_start(self) -> None:
         """Starts the validation's noise, the same in every epoch."""
         self.noise = self._noise(0)
 
     def validation_step(self, rows: Tensor) -> None:
-        """Clean reconstruction, the same for every type, and the type's own penalty; in full precision."""
-        x = self.model.scaled(rows)
-        x = self.trimmed(x) if self.train_params.trim else x
+        """Adds the clean reconstruction loss, the same quantity for every type, and the penalty.
+
+        In full precision. rows: (rows, features), raw.
+        """
         autoencoder = self.model.autoencoder
-        clean = autoencoder.reconstruction_loss(autoencoder.encode(x), x).mean()
-        self.val_sums.add([len(x)], [Loss(clean, autoencoder.loss(x, self.noise).penalty.detach())])
+        x = self.model.scaled(rows)
+        if self.train_params.trim:
+            x = self.trimmed(x)
+        z = autoencoder.encode(x, self.progress)
+        clean = autoencoder.reconstruction_loss(z, x).mean()
+        penalty = autoencoder.loss(x, self.noise, self.progress).penalty.detach()
+        self.val_sums.add([len(x)], [Loss(clean, penalty)])
 
     def on_validation_epoch_end(self) -> None:
-        """Takes the epoch's means, which the callbacks read."""
+        """Sets the epoch's means, which the callbacks read. Raises DivergedError."""
         strategy = self.trainer.strategy
         self.epoch_means = self.train_sums.means(strategy) | self.val_sums.means(strategy)
         self.stop_if_diverged(self.epoch_means)
@@ -195,26 +211,33 @@ class TrainingModule(pl.LightningModule):
         """Raises DivergedError where a mean is not finite."""
         for key, value in means.items():
             if not math.isfinite(value):
-                kept = self.kept.start if self.kept else None
-                told = (
-                    f"the last good checkpoint is kept: {kept}"
-                    if kept
-                    else "no epoch was completed"
-                )
                 raise DivergedError(
-                    f"{key} became {value} in epoch {self.current_epoch + 1}. Likely causes: train.learning_rate = "
-                    f"{self.train_params.learning_rate} is too high (try a third of it), a penalty's weight is too "
-                    f"large, train.gradient_clip = 0 (try 1), or data.scaling leaves values far from 0; {told}"
+                    f"{key} became {value} in epoch {self.current_epoch + 1}. Likely causes: "
+                    f"train.learning_rate = {self.train_params.learning_rate} is too high (try a "
+                    "third of it), a penalty's weight is too large, train.gradient_clip = 0 (try "
+                    "1), or data.scaling leaves values far from 0; " + self._last_checkpoint()
                 )
 
+    def _last_checkpoint(self) -> str:
+        """A clause on the checkpoint from before a divergence."""
+        checkpoint = self.resume.start if self.resume else None
+        if checkpoint:
+            return f"the last good checkpoint is kept: {checkpoint}"
+        return "no epoch was completed"
+
     def configure_optimizers(self) -> LeanAdamW:
-        """AdamW; `training_step` gives each step its learning rate."""
+        """AdamW; `training_step` sets the learning rate of each step."""
         return LeanAdamW(self.parameters(), self.train_params.weight_decay)
 
 
 def warmup_cosine(step: int, steps: int, warmup: float) -> float:
-    """The learning rate's factor: rising over the first `warmup` share of the steps, then a cosine to 0."""
+    """The learning rate's factor in a step, counted from 0: in (0, 1], and 0 after the last.
+
+    It rises linearly over the first `warmup` share of the steps and falls along a cosine to 0
+    (Loshchilov & Hutter 2017, equation 5).
+    """
     rising = warmup * steps
     if step < rising:
         return (step + 1) / (rising + 1)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1.0, steps - rising))))
+    falling = (step - rising) / max(1.0, steps - rising)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, falling)))

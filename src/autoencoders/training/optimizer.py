@@ -1,4 +1,7 @@
-"""The optimizer: AdamW without the bookkeeping of torch's `step`, which takes as long as a small network's backward."""
+"""The optimizer: AdamW without the bookkeeping of torch's `step`.
+
+That takes as long as a small network's backward pass.
+"""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,24 +13,29 @@ from torch.nn.utils import get_total_norm
 
 
 class LeanAdamW(torch.optim.AdamW):
-    """torch's fused AdamW, one group, with `update` beside `step`. Loshchilov & Hutter 2019, algorithm 2."""
+    """torch's fused AdamW of one group, with `update` beside `step`.
+
+    Loshchilov & Hutter 2019, algorithm 2.
+    """
 
     def __init__(self, parameters: Iterable[nn.Parameter], weight_decay: float) -> None:
         super().__init__(parameters, weight_decay=weight_decay, fused=True)
         self.weights: Any = self.param_groups[0]["params"]
         self.moments: tuple[list[Tensor], list[Tensor], list[Tensor]] | None = None
         self.full: list[Tensor] = []  # within `in_bf16`, the weights in full precision
-        self.gradients: list[Tensor] = []  # and room for their gradients
+        self.gradients: list[Tensor] = []  # within `in_bf16`, buffers for their gradients
 
     @contextmanager
     def in_bf16(self) -> Iterator[None]:
-        """Weights are bf16 copies, which `update` makes anew from those in full precision, which it keeps.
+        """Within the context, the weights are bf16 copies of those in full precision.
 
-        Autocast alone converts each weight and each gradient in an operation of its own, a quarter of a wide network's
-        step. Micikevicius et al. 2018, section 3.1.
+        `update` changes the latter and copies them anew (Micikevicius et al. 2018, section 3.1).
+        Autocast alone converts each weight and each gradient in an operation of its own, a quarter
+        of a wide network's step.
         """
         self.full = [weight.data for weight in self.weights]
-        self.gradients = self.gradients or [torch.empty_like(full) for full in self.full]
+        if not self.gradients:
+            self.gradients = [torch.empty_like(full) for full in self.full]
         self.forget_gradients()
         for weight, full in zip(self.weights, self.full, strict=True):
             weight.data = full.bfloat16()
@@ -40,12 +48,18 @@ class LeanAdamW(torch.optim.AdamW):
             self.full = []
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As torch's; `update` goes on from there."""
+        """Restores torch's state, from which `update` goes on."""
         super().load_state_dict(state_dict)
         self.moments = None
 
-    def _gathered(self, weights: list[Tensor]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """First moments, second moments and the shared count of steps, a tensor each parameter."""
+    def _shared_state(
+        self, weights: list[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """First moments, second moments and the count of steps, a tensor for each parameter.
+
+        They are those of torch's own state, so that checkpoints hold them; all parameters share
+        one count. weights: in full precision.
+        """
         if not self.state:
             for weight, full in zip(self.weights, weights, strict=True):
                 moments = {name: torch.zeros_like(full) for name in ("exp_avg", "exp_avg_sq")}
@@ -53,33 +67,38 @@ class LeanAdamW(torch.optim.AdamW):
         states = [self.state[weight] for weight in self.weights]
         for state in states:
             state["step"] = states[0]["step"]
-        return tuple(
-            [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
-        )  # type: ignore[return-value]  # three
+        return (
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [state["step"] for state in states],
+        )
 
     @torch.no_grad()
     def update(self, learning_rate: float, gradient_clip: float = 0.0) -> None:
-        """One step: the same numbers as `step`. Every parameter needs its gradient.
+        """One step, with the same numbers as torch's `step`. Every parameter needs its gradient.
 
-        gradient_clip: the norm of all gradients together that is allowed; 0: any. Pascanu et al. 2013, algorithm 1.
+        gradient_clip: the largest norm of all gradients together; 0: any (Pascanu et al. 2013,
+        algorithm 1).
         """
-        group, weights = self.param_groups[0], self.full or self.weights
+        group = self.param_groups[0]
+        weights = self.full or self.weights
         gradients: Any = [weight.grad for weight in self.weights]
         if self.full:
             torch._foreach_copy_(self.gradients, gradients)
             gradients = self.gradients
         if gradient_clip:
-            factor = (gradient_clip / (get_total_norm(gradients) + 1e-6)).clamp(
-                max=1.0
-            )  # as clip_grad_norm_
+            norm = get_total_norm(gradients) + 1e-6  # as in torch's clip_grad_norm_
+            factor = (gradient_clip / norm).clamp(max=1.0)
             torch._foreach_mul_(gradients, factor)
-        group["lr"], self.moments = learning_rate, self.moments or self._gathered(weights)
+        group["lr"] = learning_rate
+        if self.moments is None:
+            self.moments = self._shared_state(weights)
         means, squares, steps = self.moments
         steps[0] += 1
         torch._fused_adamw_(
             weights, gradients, means, squares, [], steps,
-            lr=learning_rate, beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"],
-            eps=group["eps"], amsgrad=False, maximize=False,
+            lr=learning_rate, beta1=group["betas"][0], beta2=group["betas"][1],
+            weight_decay=group["weight_decay"], eps=group["eps"], amsgrad=False, maximize=False,
         )  # fmt: skip
         if self.full:
             torch._foreach_copy_([weight.data for weight in self.weights], weights)

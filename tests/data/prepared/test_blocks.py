@@ -136,7 +136,7 @@ def batches(
 
     def made(size: int, epoch: int | None = 0) -> Batches:
         found = Batches(rows, size, None if epoch is None else lambda: epoch_generator(1, epoch, 0))
-        assert (found.kept is None) == (request.param in streamed)
+        assert (found.in_memory is None) == (request.param in streamed)
         return found
 
     return made

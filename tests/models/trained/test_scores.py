@@ -13,7 +13,14 @@ from autoencoders.models import AUTOENCODERS, build
 from autoencoders.models.losses import gaussian_kl
 from autoencoders.models.trained import model as trained_model
 from autoencoders.models.trained.model import TrainedModel
-from autoencoders.models.trained.scores import KEPT, TAILS, VARIANCE_FLOOR
+from autoencoders.models.trained.scores import (
+    BEST_SHARE,
+    DEGREES_OF_FREEDOM,
+    VARIANCE_FLOOR,
+    Scores,
+    conformal_scores,
+    mean_scores,
+)
 from autoencoders.params.architecture import Architecture
 from autoencoders.serving.inference import answer
 
@@ -41,7 +48,9 @@ def linear(untrained: dict[str, TrainedModel]) -> TrainedModel:
     autoencoder.load_state_dict(
         {name: torch.from_numpy(value) for name, value in {**weights, **biases}.items()}
     )
-    description = replace(untrained["undercomplete"].description, architecture=architecture, own={})
+    description = replace(
+        untrained["undercomplete"].description, architecture=architecture, type_values={}
+    )
     return TrainedModel(
         description, autoencoder, torch.from_numpy(SHIFT), torch.from_numpy(SCALE)
     ).eval()
@@ -59,12 +68,15 @@ def squared_errors(raw: np.ndarray) -> np.ndarray:
 
 
 def variance_by_definition(errors: np.ndarray) -> np.ndarray:
-    """The mean squared error of the KEPT rows that are rebuilt best, in units of the last estimate, asked twice."""
+    """The mean squared error of the BEST_SHARE of rows that are rebuilt best.
+
+    An error counts in units of the last estimate; the estimate is repeated once.
+    """
     whole = errors.mean(0)
     variance = whole
     for _ in range(2):
         ranked = sorted(range(len(errors)), key=lambda i: (errors[i] / variance).sum())
-        best = ranked[: int(np.ceil(KEPT * len(errors)))]
+        best = ranked[: int(np.ceil(BEST_SHARE * len(errors)))]
         variance = np.maximum(errors[best].mean(0), VARIANCE_FLOOR * whole)
     return variance
 
@@ -107,7 +119,7 @@ def test_the_score_is_the_negative_log_density_of_the_errors_under_students_t(li
     linear.calibrate(raw_rows(200, seed=1), raw_rows(50, seed=2))
     raw = raw_rows(40, seed=3, deviation=3.0)
     deviations = np.sqrt(squared_errors(raw) / linear.variance.numpy().astype(np.float64))
-    density = stats.t(df=TAILS).logpdf
+    density = stats.t(df=DEGREES_OF_FREEDOM).logpdf
     expected = density(0.0) - density(deviations)
     found = linear.score(raw)
     np.testing.assert_allclose(found.contributions, expected, rtol=1e-4, atol=1e-5)
@@ -210,6 +222,37 @@ def test_rows_that_are_all_the_same_have_the_largest_p_value(linear):
     same = np.tile(raw_rows(1, seed=1), (30, 1))
     linear.calibrate(raw_rows(200, seed=2), same)
     assert set(linear.score(same).p_value) == {1.0}
+
+
+def test_a_score_is_compared_with_the_clean_scores():
+    parts = np.array([[0.5, 0.25, 0.25], [3.0, 0.0, 1.0]])  # two features and the divergence
+    scores = conformal_scores(parts, calibration=np.array([0.0, 1.0, 1.0, 2.0]))
+    assert scores.score.tolist() == [1.0, 4.0]
+    assert scores.contributions.tolist() == [[0.5, 0.25], [3.0, 0.0]]
+    assert scores.percentile.tolist() == [25.0, 100.0]  # 1 and 4 of 4 are lower
+    assert scores.p_value.tolist() == [(1 + 3) / (1 + 4), 1 / (1 + 4)]  # 3 and 0 are as high
+
+
+# --- several models
+
+
+def test_an_ensembles_score_is_the_mean_and_its_p_value_twice_the_mean():
+    """Vovk & Wang 2020: the mean of p-values alone would not be one."""
+    found = [
+        Scores(
+            np.array([score]), np.full((1, 2), score), np.array([percentile]), np.array([p_value])
+        )
+        for score, percentile, p_value in ((2.0, 50.0, 0.1), (4.0, 90.0, 0.3))
+    ]
+    score, contributions, percentile, p_value = mean_scores(found)
+    assert (score[0], contributions.tolist(), percentile[0], p_value[0]) == (
+        3.0,
+        [[3.0, 3.0]],
+        70.0,
+        0.4,
+    )
+    assert mean_scores([found[0], found[0]._replace(p_value=np.array([0.9]))]).p_value[0] == 1.0
+    assert mean_scores(found[:1]) is found[0]
 
 
 # --- one scaling

@@ -1,4 +1,4 @@
-"""The contractive penalty: three ways to the Jacobian's norm, against torch's own Jacobian, unit by unit."""
+"""The contractive penalty: three ways to the Jacobian's norm, against torch's Jacobian."""
 
 import math
 
@@ -11,7 +11,7 @@ from autoencoders.params.architecture import Architecture
 
 HIDDEN, CODE = ("silu", "gelu", "relu", "tanh", "sigmoid"), ("identity", "relu", "tanh", "sigmoid")
 SHAPES = [(6, (), 3), (6, (), 9), (6, (4,), 3), (4, (9,), 3), (6, (9, 5), 1), (12, (5, 4, 3), 7)]
-# features, widths, code: the first layer narrower and wider than the input, codes smaller and larger
+# features, widths, code: first layers narrower and wider than the input, codes too
 NOISE = torch.Generator()
 
 
@@ -42,7 +42,7 @@ def rows(n: int, n_features: int, seed: int = 0) -> Tensor:
 
 
 def autograd_squared_norm(model: Contractive, x: Tensor) -> Tensor:
-    """The squared Frobenius norm of each row's Jacobian, entry by entry, by torch; differentiable."""
+    """Each row's squared Frobenius norm of torch's Jacobian, entry by entry; differentiable."""
     jacobians = [
         torch.autograd.functional.jacobian(model.encode, row[None], create_graph=True) for row in x
     ]

@@ -1,4 +1,4 @@
-"""Corruptions: how much they change, from which randomness, and that the clean input is the target."""
+"""Corruptions: how much they change, their randomness, and the clean input as the target."""
 
 import math
 

@@ -176,8 +176,7 @@ def test_top_k_has_at_most_k_active_units(k):
 def test_k_falls_from_the_code_size_over_the_first_share_of_the_training():
     model, active = sparse(penalty="top_k", k=2, anneal=0.5), []
     for progress in (0.0, 0.25, 0.5, 1.0):
-        model.progress = progress
-        active.append(int((model.encode(X) != 0).sum(-1).max()))
+        active.append(int((model.encode(X, progress) != 0).sum(-1).max()))
     assert active == [6, 4, 2, 2]
     assert [model.settled(progress) for progress in (0.0, 0.49, 0.5, 1.0)] == [
         False,

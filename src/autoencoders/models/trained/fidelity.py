@@ -13,19 +13,24 @@ def squared_error(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
 
 
 def explained_variance(error: np.ndarray, deviation: np.ndarray) -> float:
-    """1 - sum of squared errors / sum of squared deviations from the training mean, both (rows,)."""
+    """1 - sum of squared errors / sum of squared deviations from the training mean.
+
+    error, deviation: (rows,), squared and summed over features.
+    """
     return float(1 - error.sum() / deviation.sum())
 
 
 def fidelity(
     reconstruct: Callable[[np.ndarray], np.ndarray], data: Prepared, split: str
 ) -> tuple[np.ndarray, float]:
-    """Squared error in model scale, one value a row, and the share of the split's variance that is kept.
+    """Squared error in model scale, one value a row, and the split's explained variance.
 
-    The one measure of trials, the rate-distortion curve and the champion.
-    reconstruct: gives raw-scale reconstructions of raw rows, both (rows, features).
+    Trials, the rate-distortion curve and the champion are all measured by it. reconstruct: gives
+    raw-scale reconstructions of raw rows, both (rows, features).
     """
     raw = data.sample(split)
-    x, x_hat = data.scaled(raw), data.scaled(reconstruct(raw))
+    x = data.scaled(raw)
+    x_hat = data.scaled(reconstruct(raw))
     error = squared_error(x, x_hat)
-    return error, explained_variance(error, squared_error(x, data.scaled(data.mean)))
+    deviation = squared_error(x, data.scaled(data.mean))
+    return error, explained_variance(error, deviation)

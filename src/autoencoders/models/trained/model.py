@@ -1,9 +1,7 @@
 """A trained model: raw rows in, raw-scale answers out."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,26 +12,24 @@ from autoencoders.data.prepared.schema import Schema
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.base import Autoencoder
 from autoencoders.models.trained.scores import (
-    KEPT,
-    SMALLEST_VARIANCE,
-    TAILS,
-    VARIANCE_FLOOR,
+    DEGREES_OF_FREEDOM,
     Scores,
+    conformal_scores,
+    robust_variance,
 )
 from autoencoders.params.architecture import Architecture
 
-FORMAT = 2
+FORMAT = 2  # of model.json
 BATCH_ROWS = 4096  # rows in one pass of inference
-OUTPUTS = ("code", "reconstruction", "nats")  # of a model, for features; what an ONNX graph holds
 
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """model.json: what the model is and where it comes from."""
+    """The facts about a model and its training that model.json holds."""
 
-    kind: str
+    model_type: str
     architecture: Architecture
-    own: dict[str, object]  # the type's own parameters
+    type_values: dict[str, object]  # the type's own parameters, by name
     params: dict[str, object]  # of the training, by dotted name
     data: str  # name of the data set
     schema: Schema  # of raw rows
@@ -41,34 +37,34 @@ class ModelDescription:
     fingerprint: str  # of the training stage's parameters, data and code
     epochs: int = 0  # trained
     best_epoch: int = 0  # whose weights these are, counted from 1
-    calibration_rows: int = 0  # clean validation rows whose scores a new row's is compared with
-    weights_sha256: str = (
-        ""  # of the two files beside model.json; unknown of models that were written before
-    )
-    history_sha256: str = ""
+    calibration_rows: int = 0  # clean validation rows, whose scores new ones are compared with
+    weights_sha256: str = ""  # of model.safetensors; "" in a model written before it was recorded
+    history_sha256: str = ""  # of history.csv, likewise
     format: int = FORMAT
 
 
 class TrainedModel(nn.Module):
-    """An autoencoder with the scaling that it was trained on. raw: (batch, features), uint8 or float."""
+    """An autoencoder with the scaling that it was trained on.
+
+    Methods that take tensors work on one batch; those that take arrays, on any number of rows. raw:
+    (rows, features), uint8 or float.
+    """
 
     def __init__(
         self, description: ModelDescription, autoencoder: Autoencoder, shift: Tensor, scale: Tensor
     ) -> None:
+        """shift, scale: (features,)."""
         super().__init__()
-        self.description, self.autoencoder = description, autoencoder
-        self.session: Any = None  # of onnxruntime, where the model was exported
-        self.companions: tuple[
-            TrainedModel, ...
-        ] = ()  # whose scores `operations.answer` averages with this one's
-        self.shift, self.scale = nn.Buffer(shift), nn.Buffer(scale)
-        self.variance: Tensor = nn.Buffer(torch.ones_like(shift))  # of the errors, by feature
-        self.calibration: Tensor = nn.Buffer(
-            torch.zeros(description.calibration_rows)
-        )  # scores, rising
+        self.description = description
+        self.autoencoder = autoencoder
+        self.shift = nn.Buffer(shift)
+        self.scale = nn.Buffer(scale)
+        # set by `calibrate`: each feature's error variance, and the clean rows' scores, rising
+        self.variance: Tensor = nn.Buffer(torch.ones_like(shift))
+        self.calibration: Tensor = nn.Buffer(torch.zeros(description.calibration_rows))
 
     def scaled(self, raw: Tensor) -> Tensor:
-        """Raw rows in model scale: the one place where inputs are scaled, in training, evaluation and serving."""
+        """Raw rows in model scale, in training, evaluation and serving alike."""
         return (raw.to(self.shift.dtype) - self.shift) / self.scale
 
     def unscaled(self, x: Tensor) -> Tensor:
@@ -76,98 +72,91 @@ class TrainedModel(nn.Module):
         return x * self.scale + self.shift
 
     def code(self, raw: Tensor) -> Tensor:
-        """Codes (rows, code) of raw rows."""
+        """Codes of raw rows: (rows, code)."""
         return self.autoencoder.features(self.scaled(raw))
 
     def reconstruction(self, raw: Tensor) -> Tensor:
-        """Raw-scale reconstructions of raw rows."""
+        """Raw-scale reconstructions of raw rows: (rows, features)."""
         return self.unscaled(self.autoencoder(self.scaled(raw)))
 
-    def nats(self, raw: Tensor) -> Tensor:
-        """(rows, features + 1): each feature's part of the score of raw rows, and the divergence."""
+    def score_parts(self, raw: Tensor) -> Tensor:
+        """Each feature's part of the score of raw rows, and the divergence: (rows, features + 1).
+
+        The parts are negative log-densities in nats, up to a constant, of a Student-t decoder
+        (Lange, Little & Taylor 1989), under which a feature alone can't decide:
+
+            (nu + 1) / 2 log(1 + error_j / (nu variance_j)), nu = DEGREES_OF_FREEDOM
+
+        error_j: squared, in model scale, mean over posterior draws. The divergence: KL(q(z | x) ||
+        p(z)).
+        """
         x = self.scaled(raw)
-        error, draws = torch.zeros_like(x), 0
-        for z in self.autoencoder.posterior_codes(
-            x
-        ):  # one at a time: all would take as many batches of memory
-            error, draws = error + (self.autoencoder.decode(z) - x).square(), draws + 1
-        parts = (TAILS + 1) / 2 * (error / (draws * TAILS * self.variance)).log1p()
+        error = torch.zeros_like(x)
+        draws = 0
+        # one draw at a time: all together would take the memory of as many batches
+        for z in self.autoencoder.posterior_codes(x):
+            error = error + (self.autoencoder.decode(z) - x).square()
+            draws += 1
+        nu = DEGREES_OF_FREEDOM
+        parts = (nu + 1) / 2 * (error / (draws * nu * self.variance)).log1p()
         return torch.cat([parts, self.autoencoder.divergence(x)[:, None]], 1)
 
     def encode(self, raw: np.ndarray) -> np.ndarray:
-        """`code` of arrays of any length."""
-        return self._output("code", raw)
+        """Codes: (rows, code)."""
+        return self._batched(raw, self.code)
 
     def decoder_codes(self, raw: np.ndarray) -> np.ndarray:
-        """What the decoder gets of raw rows, (rows, code): `encode` but for types whose users get another code."""
+        """The decoder's inputs: (rows, code); a sparse model may encode otherwise for users."""
         return self._batched(raw, lambda rows: self.autoencoder.encode(self.scaled(rows)))
 
     def reconstruct(self, raw: np.ndarray) -> np.ndarray:
-        """`reconstruction` of arrays of any length."""
-        return self._output("reconstruction", raw)
+        """Raw-scale reconstructions: (rows, features)."""
+        return self._batched(raw, self.reconstruction)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Raw-scale rows from codes."""
-        return self._batched(
-            codes, lambda z: self.unscaled(self.autoencoder.decode(z.to(self.scale.dtype)))
-        )
+        """Raw-scale rows (rows, features) from codes (rows, code)."""
+
+        def decoded(z: Tensor) -> Tensor:
+            return self.unscaled(self.autoencoder.decode(z.to(self.scale.dtype)))
+
+        return self._batched(codes, decoded)
 
     def calibrate(self, training: np.ndarray, clean: np.ndarray) -> None:
-        """Takes each feature's error variance from training rows, and the scores of clean validation rows.
+        """Sets the errors' variance from training rows, and the scores of clean validation rows.
 
-        The variance is the maximum-likelihood one (Rybkin et al. 2021), of the KEPT rows that are rebuilt best.
+        training, clean: (rows, features), raw.
         """
-        error = self._batched(
-            training,
-            lambda rows: (self.autoencoder(self.scaled(rows)) - self.scaled(rows)).square(),
-        )
-        mean = error.mean(0, dtype=np.float64).clip(SMALLEST_VARIANCE)
-        variance = mean
-        for _ in range(2):
-            best = np.argsort((error / variance).sum(1), kind="stable")[
-                : math.ceil(KEPT * len(error))
-            ]
-            variance = np.maximum(error[best].mean(0, dtype=np.float64), VARIANCE_FLOOR * mean)
+        variance = robust_variance(self._batched(training, self._squared_error))
         self.variance = torch.from_numpy(variance).to(self.scale)
-        self.calibration = torch.from_numpy(np.sort(self._output("nats", clean).sum(1)))
+        scores = self._batched(clean, self.score_parts).sum(1)
+        self.calibration = torch.from_numpy(np.sort(scores))
         self.description = replace(self.description, calibration_rows=len(clean))
 
+    def _squared_error(self, raw: Tensor) -> Tensor:
+        """Squared errors in model scale: (rows, features)."""
+        x = self.scaled(raw)
+        return (self.autoencoder(x) - x).square()
+
     def score(self, raw: np.ndarray) -> Scores:
-        """An upper bound of the negative ELBO for the variational type, the reconstruction error for others, in nats.
+        """Anomaly scores in nats, with the parts of `score_parts`.
 
-        sum_j (TAILS + 1) / 2 log(1 + error_j / (TAILS variance_j)) + KL(q(z | x) || p(z)) + constant: a Student-t
-        decoder, under which one feature alone can't decide. error_j: squared, mean over posterior draws. The ELBO has
-        the mean of the logarithms, which is at most that (Jensen). p-value: (1 + clean scores that are as high) /
-        (1 + clean rows). Vovk et al. 2005, section 2.2.
+        For the variational type an upper bound of the negative ELBO, as the logarithm of the draws'
+        mean error is at least the mean of the logarithms (Jensen); for others, the reconstruction
+        error.
         """
-        parts = self._output("nats", raw)
-        score, clean = parts.sum(1), self.calibration.numpy()
-        lower = np.searchsorted(clean, score, "left")
-        return Scores(
-            score,
-            parts[:, :-1],
-            100 * lower / len(clean),
-            (1 + len(clean) - lower) / (1 + len(clean)),
-        )
-
-    def _output(self, name: str, raw: np.ndarray) -> np.ndarray:
-        """One of OUTPUTS for arrays of any length, by the exported graph where there is one."""
-        if self.session is None:
-            return self._batched(raw, getattr(self, name))
-        found = [
-            self.session.run([name], {"features": batch.astype(np.float32)})[0]
-            for batch in _batches(raw)
-        ]
-        return np.concatenate(found)
+        parts = self._batched(raw, self.score_parts)
+        return conformal_scores(parts, self.calibration.numpy())
 
     @torch.no_grad()
     def _batched(self, rows: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
-        return torch.cat([function(as_tensor(batch)) for batch in _batches(rows)]).numpy()
+        """The function's results for all rows, computed batch by batch."""
+        return torch.cat([function(as_tensor(batch)) for batch in batches(rows)]).numpy()
 
 
-def _batches(rows: np.ndarray) -> list[np.ndarray]:
-    """Parts of BATCH_ROWS rows; of no rows, one without any."""
-    return [rows[i : i + BATCH_ROWS] for i in range(0, max(1, len(rows)), BATCH_ROWS)]
+def batches(rows: np.ndarray) -> list[np.ndarray]:
+    """Parts of at most BATCH_ROWS rows; of no rows, one without any."""
+    starts = range(0, max(1, len(rows)), BATCH_ROWS)
+    return [rows[start : start + BATCH_ROWS] for start in starts]
 
 
 def as_tensor(rows: np.ndarray) -> Tensor:
@@ -176,27 +165,33 @@ def as_tensor(rows: np.ndarray) -> Tensor:
 
 
 def samples(model: TrainedModel, n: int, seed: int) -> np.ndarray:
-    """n draws from the prior, decoded: (n, features), raw scale. Raises DataError for a type that can't generate."""
+    """n draws from the prior, decoded: (n, features), raw scale.
+
+    Raises DataError for a type that does not generate, and for another n than 1 to 1,000,000.
+    """
     if not model.autoencoder.generates:
-        types = " or ".join(
-            name for name, autoencoder in AUTOENCODERS.items() if autoencoder.generates
-        )
+        generating = [name for name, type_ in AUTOENCODERS.items() if type_.generates]
         raise DataError(
-            f"op = sample: needs the {types} type, but this model is {model.description.kind}"
+            f"op = sample: needs the {' or '.join(generating)} type, but this model is "
+            f"{model.description.model_type}"
         )
     if not 1 <= n <= 1_000_000:
         raise DataError(f"op = sample: n = {n}: must lie in 1 to 1,000,000")
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        return model.unscaled(
-            model.autoencoder.sample(n, torch.Generator().manual_seed(seed))
-        ).numpy()
+        return model.unscaled(model.autoencoder.sample(n, generator)).numpy()
 
 
 def interpolated(model: TrainedModel, features: np.ndarray, steps: int) -> np.ndarray:
-    """`steps` decoded codes on the line between each two rows: (pairs * steps, features), raw scale."""
+    """`steps` decoded codes between each two rows: (pairs * steps, features), raw scale.
+
+    They lie evenly on the line between the two codes. features: (2 * pairs, features), raw. Raises
+    DataError for an odd number of rows or one step.
+    """
     if len(features) < 2 or len(features) % 2 or steps < 2:
         raise DataError(
-            f"op = interpolate: {len(features)} rows, steps = {steps}; needs pairs of rows and two steps"
+            f"op = interpolate: {len(features)} rows, steps = {steps}; "
+            "needs pairs of rows and two steps"
         )
     codes = model.decoder_codes(features)
     t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]

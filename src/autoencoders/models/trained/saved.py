@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -24,88 +25,118 @@ from autoencoders.models import AUTOENCODERS, build
 from autoencoders.models.trained.model import FORMAT, ModelDescription, TrainedModel
 from autoencoders.params.architecture import Architecture
 
-WEIGHTS, DESCRIPTION, HISTORY = "model.safetensors", "model.json", "history.csv"
+WEIGHTS = "model.safetensors"
+DESCRIPTION = "model.json"
+HISTORY = "history.csv"
+JSON_KEYS = {
+    "model_type": "kind",
+    "type_values": "own",
+}  # of fields that model.json names otherwise
 
 
 def save(model: TrainedModel, history: list[dict[str, float]], folder: Path) -> None:
-    """Writes weights, description and learning curves as a whole or not at all."""
-    state = {
+    """Writes weights, description and learning curves, all or none of them.
+
+    history: the means of each epoch by name; every epoch has the same names.
+    """
+    weights = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
     with atomic_folder(folder) as new:
-        save_file(state, new / WEIGHTS)
-        lines = [
-            f"{epoch}," + ",".join(map(repr, means.values()))
-            for epoch, means in enumerate(history, 1)
-        ]
-        write_text(new / HISTORY, "\n".join([",".join(["epoch", *history[0]]), *lines]) + "\n")
-        digests = {
-            "weights_sha256": sha256_of(new / WEIGHTS),
-            "history_sha256": sha256_of(new / HISTORY),
-        }
-        write_json(new / DESCRIPTION, asdict(model.description) | digests)
+        save_file(weights, new / WEIGHTS)
+        write_text(new / HISTORY, _history_csv(history))
+        values = as_json(model.description)
+        values["weights_sha256"] = sha256_of(new / WEIGHTS)
+        values["history_sha256"] = sha256_of(new / HISTORY)
+        write_json(new / DESCRIPTION, values)
+
+
+def as_json(description: ModelDescription) -> dict[str, Any]:
+    """The values of model.json by key."""
+    return {JSON_KEYS.get(name, name): value for name, value in asdict(description).items()}
+
+
+def _history_csv(history: list[dict[str, float]]) -> str:
+    """A table of the learning curves: a line an epoch, counted from 1."""
+    lines = [",".join(["epoch", *history[0]])]
+    for epoch, means in enumerate(history, 1):
+        lines.append(",".join([str(epoch), *map(repr, means.values())]))
+    return "\n".join(lines) + "\n"
 
 
 def load(folder: Path) -> TrainedModel:
     """The model that `save` wrote, ready for inference. Raises DataError."""
-    description, path = load_description(folder), folder / WEIGHTS
-    n_features = description.architecture.n_features
+    description = load_description(folder)
+    architecture = description.architecture
     with _reading(folder / DESCRIPTION, "describes no model that can be built"):
-        autoencoder = build(description.kind, description.architecture, description.own)
-        model = TrainedModel(
-            description, autoencoder, torch.zeros(n_features), torch.ones(n_features)
-        )
+        autoencoder = build(description.model_type, architecture, description.type_values)
+        shift = torch.zeros(architecture.n_features)  # both come with the weights
+        scale = torch.ones(architecture.n_features)
+        model = TrainedModel(description, autoencoder, shift, scale)
+    path = folder / WEIGHTS
     with _reading(path, "does not hold this model's weights"):
-        _undamaged(path, description.weights_sha256)
+        _check_digest(path, description.weights_sha256)
         model.load_state_dict(load_file(path))
     return model.eval().requires_grad_(requires_grad=False)
 
 
 def load_description(folder: Path) -> ModelDescription:
-    """model.json. Raises DataError."""
+    """The description in model.json. Raises DataError."""
     path = folder / DESCRIPTION
     with _reading(path, "not a model's description"):
         values = read_json(path)
-        told = f"format {values['format']}, kind {values['kind']}"
         if values["format"] != FORMAT or values["kind"] not in AUTOENCODERS:
             raise DataError(
-                f"{path}: {told}; this code reads format {FORMAT}, kinds {', '.join(AUTOENCODERS)}"
+                f"{path}: format {values['format']}, kind {values['kind']}; "
+                f"this code reads format {FORMAT}, kinds {', '.join(AUTOENCODERS)}"
             )
-        lists = {name: tuple(values["architecture"][name]) for name in ("widths", "shape")}
-        architecture = Architecture(**values["architecture"] | lists)
-        return ModelDescription(
-            **values | {"architecture": architecture, "schema": schema_from(values["schema"])}
-        )
+        for name, key in JSON_KEYS.items():
+            values[name] = values.pop(key)
+        values["architecture"] = _architecture(values["architecture"])
+        values["schema"] = schema_from(values["schema"])
+        return ModelDescription(**values)
+
+
+def _architecture(values: dict[str, Any]) -> Architecture:
+    """The architecture of its JSON values, in which tuples are lists."""
+    tuples = {name: tuple(values[name]) for name in ("widths", "shape")}
+    return Architecture(**{**values, **tuples})
 
 
 def load_history(folder: Path) -> list[dict[str, float]]:
-    """The learning curves, one mapping an epoch. Raises DataError."""
+    """The learning curves, a mapping of each epoch's means by name. Raises DataError."""
     path = folder / HISTORY
+    history = []
     with (
         _reading(path, "not a table of learning curves"),
         path.open(encoding="utf-8", newline="") as file,
     ):
-        _undamaged(path, load_description(folder).history_sha256)
-        rows = list(csv.DictReader(file))
-        return [
-            {name: float(value) for name, value in row.items() if name != "epoch"} for row in rows
-        ]
+        _check_digest(path, load_description(folder).history_sha256)
+        for row in csv.DictReader(file):
+            del row["epoch"]
+            history.append({name: float(value) for name, value in row.items()})
+    return history
 
 
-def _undamaged(path: Path, digest: str) -> None:
-    """Raises DataError where a file has another SHA-256 than when it was written; no digest: it is not known."""
-    found = sha256_of(path) if digest else digest
-    if found != digest:
+def _check_digest(path: Path, digest: str) -> None:
+    """Raises DataError where a file's SHA-256 is not `digest`; an empty one is not compared."""
+    if not digest:
+        return
+    actual = sha256_of(path)
+    if actual != digest:
         raise DataError(
-            f"{path}: damaged: its SHA-256 is {found}, but {DESCRIPTION} beside it says {digest}; {AGAIN}"
+            f"{path}: damaged: its SHA-256 is {actual}, "
+            f"but {DESCRIPTION} beside it says {digest}; {AGAIN}"
         )
 
 
 @contextmanager
-def _reading(path: Path, wrong: str) -> Iterator[None]:
-    """Raises DataError where the file is missing, or what is read from it does not fit."""
+def _reading(path: Path, problem: str) -> Iterator[None]:
+    """Raises DataError with the problem where a file is missing or its content is wrong."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; `dvc repro train` makes it") from error
     except (
         SafetensorError,
         csv.Error,
@@ -115,6 +146,4 @@ def _reading(path: Path, wrong: str) -> Iterator[None]:
         TypeError,
         ValueError,
     ) as error:
-        if isinstance(error, FileNotFoundError):
-            raise DataError(f"{path}: no such file; `dvc repro train` makes it") from error
-        raise DataError(f"{path}: {wrong} ({error}); {AGAIN}") from error
+        raise DataError(f"{path}: {problem} ({error}); {AGAIN}") from error

@@ -1,35 +1,76 @@
-"""Anomaly scores: their parts, percentiles and p-values."""
+"""Anomaly scores: the errors' variance, the score of rows, percentiles and p-values."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-TAILS = 4  # degrees of freedom of the scores' Student-t distribution
-KEPT = 0.8  # share of the training rows whose errors give the variance: the others may be anomalies
-SMALLEST_VARIANCE, VARIANCE_FLOOR = (
-    1e-6,
-    0.01,
-)  # of a feature's errors: in model scale, and as a share of all rows'
+DEGREES_OF_FREEDOM = 4  # of the Student-t distribution of the errors
+BEST_SHARE = 0.8  # of the training rows, whose errors give the variance: others may be anomalies
+SMALLEST_VARIANCE = 1e-6  # of a feature's errors over all rows, in model scale
+VARIANCE_FLOOR = 0.01  # of a feature's errors over the best rows, as a share of that over all rows
 
 
 class Scores(NamedTuple):
-    """How unusual rows are, in nats up to a constant: contributions and divergence add up to the score."""
+    """Anomaly scores of rows, in nats up to a constant; a high score is unusual."""
 
-    score: np.ndarray  # (rows,)
+    score: np.ndarray  # (rows,): sum of the row's contributions and its divergence
     contributions: np.ndarray  # (rows, features): each feature's part of the score
     percentile: np.ndarray  # (rows,): share of clean validation rows with a lower score, in percent
     p_value: np.ndarray  # (rows,): conformal, in (0, 1]
 
 
-def mean_scores(found: Sequence[Scores]) -> Scores:
-    """The mean over an ensemble; of the p-values twice the mean, which is valid however they depend on each other.
+def robust_variance(error: np.ndarray) -> np.ndarray:
+    """Each feature's error variance in model scale: (features,), float64.
 
-    Vovk & Wang 2020, "Combining p-values via averaging", proposition 3.
+    The maximum-likelihood variance of a Gaussian decoder, which is the mean squared error (Rybkin
+    et al. 2021, "Simple and effective VAE training with calibrated decoders"), of the
+    BEST_SHARE of the rows with the smallest sum_j error_j / variance_j (least trimmed squares:
+    Rousseeuw 1984). error: (rows, features), squared, in model scale.
     """
-    if len(found) == 1:
-        return found[0]
-    score, contributions, percentile, p_value = (
-        np.mean(values, axis=0) for values in zip(*found, strict=True)
+    mean = error.mean(0, dtype=np.float64).clip(SMALLEST_VARIANCE)
+    n_best = math.ceil(BEST_SHARE * len(error))
+    variance = mean
+    for _ in range(2):
+        distance = (error / variance).sum(1)
+        best = np.argsort(distance, kind="stable")[:n_best]
+        variance = np.maximum(error[best].mean(0, dtype=np.float64), VARIANCE_FLOOR * mean)
+    return variance
+
+
+def conformal_scores(parts: np.ndarray, calibration: np.ndarray) -> Scores:
+    """The scores of rows, compared with those of clean rows.
+
+    percentile = 100 (clean rows with a lower score) / (clean rows); p-value = (1 + clean rows with
+    a score as high) / (1 + clean rows): Vovk et al. 2005, "Algorithmic learning in a random world",
+    section 2.2.
+
+    parts: (rows, features + 1), each feature's part of the score and the divergence, in nats.
+    calibration: (clean rows,), the clean rows' scores, rising.
+    """
+    score = parts.sum(1)
+    n_clean = len(calibration)
+    n_lower = np.searchsorted(calibration, score, "left")
+    return Scores(
+        score,
+        contributions=parts[:, :-1],
+        percentile=100 * n_lower / n_clean,
+        p_value=(1 + n_clean - n_lower) / (1 + n_clean),
     )
-    return Scores(score, contributions, percentile, np.minimum(1, 2 * p_value))
+
+
+def mean_scores(models: Sequence[Scores]) -> Scores:
+    """The mean over several models' scores of the same rows.
+
+    Of the p-values it is twice the mean, at most 1, which is valid however they depend on each
+    other (Vovk & Wang 2020, "Combining p-values via averaging", proposition 3).
+    """
+    if len(models) == 1:
+        return models[0]
+    return Scores(
+        score=np.mean([scores.score for scores in models], axis=0),
+        contributions=np.mean([scores.contributions for scores in models], axis=0),
+        percentile=np.mean([scores.percentile for scores in models], axis=0),
+        p_value=np.minimum(1, 2 * np.mean([scores.p_value for scores in models], axis=0)),
+    )

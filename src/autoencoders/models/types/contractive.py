@@ -1,4 +1,4 @@
-"""Contractive autoencoder: codes that change little where the input changes little. Rifai et al. 2011."""
+"""Contractive autoencoder: codes that change little with the input. Rifai et al. 2011."""
 
 from typing import final
 
@@ -9,31 +9,37 @@ from autoencoders.models.base import Autoencoder, Loss
 from autoencoders.models.jacobian import linear_layers, squared_norm
 from autoencoders.params.architecture import Architecture
 
-EXACT_UP_TO = 4  # code units up to which `auto` pays for the exact norm
+EXACT_UP_TO = 4  # code units up to which `auto` takes the exact norm
 
 
 @final
 class Contractive(Autoencoder):
     """L = d(x, g(f(x))) + weight * ||df/dx||_F^2 (Rifai et al. 2011, equation 3).
 
-    jacobian: how the squared Frobenius norm is computed. "closed_form" for an encoder of one layer (equation 5),
-    "exact" by the chain rule over the layers, "estimate" by one random projection (unbiased; Hutchinson 1990), "auto":
-    the first of these that is cheap.
+    jacobian: the way to the squared Frobenius norm. "closed_form" for an encoder of one layer
+    (equation 5), "exact" by the chain rule over the layers, "estimate" by one random projection
+    (unbiased; Hutchinson 1990), "auto": the first of these that is cheap.
     """
 
     def __init__(self, architecture: Architecture, *, weight: float, jacobian: str) -> None:
         super().__init__(architecture)
-        cheap = "exact" if architecture.code_size <= EXACT_UP_TO else "estimate"
-        cheapest = cheap if architecture.widths else "closed_form"
-        self.weight, self.jacobian = weight, cheapest if jacobian == "auto" else jacobian
+        self.weight = weight
+        self.jacobian = jacobian
+        if jacobian == "auto":
+            self.jacobian = cheapest_jacobian(architecture)
         self.input_gradients = self.jacobian == "estimate" or architecture.kind == "conv"
 
     @property
     def reports_jacobian(self) -> bool:
-        """Always: it is what the type is for."""
+        """Always true: a small Jacobian is what the type is for."""
         return True
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
+    def loss(
+        self,
+        x: Tensor,
+        generator: torch.Generator,
+        progress: float = 1.0,  # noqa: ARG002  (other types read it)
+    ) -> Loss:
         """Reconstruction loss and the mean squared Frobenius norm of the encoder's Jacobian."""
         with torch.enable_grad():
             x = x.detach().requires_grad_(self.input_gradients)
@@ -45,7 +51,11 @@ class Contractive(Autoencoder):
     def jacobian_squared_norm(
         self, x: Tensor, a: Tensor, z: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """||dz/dx||_F^2, one value a sample; z = code_activation(a), a = encoder(x); x requires a gradient."""
+        """||dz/dx||_F^2, one value a sample.
+
+        a = encoder(x) and z = code_activation(a): (batch, code). x requires a gradient where
+        `input_gradients` says so.
+        """
         if self.jacobian == "closed_form":
             (layer,) = linear_layers(self.encoder)
             return squared_norm([layer.weight.to(a.dtype)], [self.code_slope(a)])
@@ -54,3 +64,12 @@ class Contractive(Autoencoder):
         noise = torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
         (projection,) = torch.autograd.grad(z, x, noise, create_graph=True)
         return projection.square().sum(-1)
+
+
+def cheapest_jacobian(architecture: Architecture) -> str:
+    """The first of "closed_form", "exact" and "estimate" that is cheap for this network."""
+    if not architecture.widths:
+        return "closed_form"
+    if architecture.code_size <= EXACT_UP_TO:
+        return "exact"
+    return "estimate"

@@ -1,4 +1,4 @@
-"""Denoising autoencoder: rebuilds the clean input from a corrupted one. Vincent et al. 2008, 2010."""
+"""Denoising autoencoder: the clean input from a corrupted one. Vincent et al. 2008, 2010."""
 
 from typing import final
 
@@ -8,14 +8,17 @@ from torch import Tensor
 from autoencoders.models.base import Autoencoder, Loss
 from autoencoders.params.architecture import Architecture
 
+SMALLEST_ERROR = 1e-10  # 100 dB: of a row that the corruption left as it was
+
 
 @final
 class Denoising(Autoencoder):
     """L = d(x, g(f(corrupt(x)))).
 
-    corruption (Vincent et al. 2010, section 3.3): "gaussian", x plus noise of standard deviation `level`; "masking", a
-    share `level` of the features set to 0; "salt_and_pepper", a share `level` set to 0 or 1 with equal chances. All
-    in model scale; `clip`: what is corrupted is clipped to [0, 1].
+    corruption (Vincent et al. 2010, section 3.3): "gaussian" adds noise of standard deviation
+    `level` to x; "masking" sets a share `level` of the features to 0; "salt_and_pepper" sets a
+    share `level` to 0 or 1 with equal chances. All in model scale. clip: whether noisy values are
+    clipped to [0, 1].
     """
 
     corrupts = True
@@ -24,41 +27,47 @@ class Denoising(Autoencoder):
         self, architecture: Architecture, *, corruption: str, level: float, clip: bool = False
     ) -> None:
         super().__init__(architecture)
-        self.corruption, self.level, self.clip = corruption, level, clip
+        self.corruption = corruption
+        self.level = level
+        self.clip = clip
 
     def corrupt(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """A corrupted copy of x; x itself at level 0."""
         if self.corruption == "gaussian":
-            noisy = x + self.level * torch.randn(
-                x.shape, generator=generator, device=x.device, dtype=x.dtype
-            )
-            return (
-                noisy.clamp(0, 1) if self.clip else noisy
-            )  # other corruptions keep data in [0, 1] there
-        draw = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+            return self._with_noise(x, generator)
+        uniform = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+        corrupted = uniform < self.level
         if self.corruption == "masking":
-            return torch.where(draw < self.level, 0.0, x)
-        salt = (draw < self.level / 2).to(x.dtype)
-        return torch.where(draw < self.level, salt, x)
+            return torch.where(corrupted, 0.0, x)
+        salt = (uniform < self.level / 2).to(x.dtype)
+        return torch.where(corrupted, salt, x)
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
+    def _with_noise(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """x with Gaussian noise, which alone of the corruptions can leave [0, 1]."""
+        noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+        noisy = x + self.level * noise
+        if self.clip:
+            return noisy.clamp(0, 1)
+        return noisy
+
+    def loss(
+        self,
+        x: Tensor,
+        generator: torch.Generator,
+        progress: float = 1.0,  # noqa: ARG002  (other types read it)
+    ) -> Loss:
         """The loss of rebuilding the clean x from its corrupted copy."""
-        return Loss(
-            self.reconstruction_loss(self.encode(self.corrupt(x, generator)), x).mean(),
-            x.new_zeros(()),
-        )
+        z = self.encode(self.corrupt(x, generator))
+        return Loss(self.reconstruction_loss(z, x).mean(), penalty=x.new_zeros(()))
 
     def diagnostics(
         self,
         x: Tensor,
         generator: torch.Generator,
-        n_samples: int,  # noqa: ARG002  (other types read them)
+        n_samples: int,  # noqa: ARG002  (variational reads it)
     ) -> dict[str, Tensor]:
-        """psnr_gain: decibels by which denoising brings a corrupted input closer to the clean one."""
+        """psnr_gain: decibels by which denoising brings a corrupted row closer to the clean one."""
         noisy = self.corrupt(x, generator)
-        before, after = ((noisy - x).square().mean(-1), (self(noisy) - x).square().mean(-1))
-        smallest = 1e-10  # 100 dB: a row that the corruption left as it was
-        return {
-            "psnr_gain": 10
-            * (before.clamp_min(smallest).log10() - after.clamp_min(smallest).log10())
-        }
+        before = (noisy - x).square().mean(-1).clamp_min(SMALLEST_ERROR)
+        after = (self(noisy) - x).square().mean(-1).clamp_min(SMALLEST_ERROR)
+        return {"psnr_gain": 10 * (before.log10() - after.log10())}

@@ -1,4 +1,4 @@
-"""Sparse autoencoder: few code units are active at a time, by a KL target, an L1 penalty or a top-k rule."""
+"""Sparse autoencoder: few active code units, by a KL target, an L1 penalty or a top-k rule."""
 
 from typing import final
 
@@ -9,18 +9,22 @@ from autoencoders.models.base import Autoencoder, Loss
 from autoencoders.models.losses import bernoulli_kl
 from autoencoders.params.architecture import Architecture
 
-ACTIVE = 0.1  # a unit counts as active from this share of the row's largest absolute code value on
+ACTIVE = 0.1  # of the row's largest absolute code value: above it a unit counts as active
 
 
 @final
 class Sparse(Autoencoder):
     """L = d(x, g(z)) + weight * Omega(z).
 
-    penalty "kl": Omega = sum_j KL(sparsity || mean activation of unit j over the batch), codes in (0, 1) (Ng 2011);
-    "l1": Omega = sum_j |z_j|, averaged over the batch; "top_k": all but the k largest code values are set to zero and
-    Omega = 0 (Makhzani & Frey 2013, equation 1). anneal: the share of the training in which k falls linearly from the
-    code size (section 2.4). encoding: what users get as codes, from which rows are not to be decoded: "top_k", the
-    encoding_k largest (algorithm 1's alpha k); "soft_threshold", max(0, z - threshold) (Coates & Ng 2011, section 3.2).
+    penalty "kl": Omega = sum_j KL(sparsity || mean activation of unit j over the batch), codes in
+    (0, 1) (Ng 2011); "l1": Omega = sum_j |z_j|, averaged over the batch; "top_k": all but the k
+    largest code values are set to zero and Omega = 0 (Makhzani & Frey 2013, equation 1).
+
+    anneal: the share of the training in which k falls linearly from the code size (section 2.4).
+
+    encoding: the codes that users get, which are not to be decoded: "top_k", the encoding_k largest
+    (algorithm 1's alpha k); "soft_threshold", max(0, z - threshold) (Coates & Ng 2011, section
+    3.2); "same", the decoder's input.
     """
 
     def __init__(
@@ -37,22 +41,24 @@ class Sparse(Autoencoder):
         threshold: float = 0.0,
     ) -> None:
         super().__init__(architecture)
-        self.penalty, self.weight, self.sparsity, self.k = penalty, weight, sparsity, k
-        self.anneal, self.encoding, self.encoding_k, self.threshold = (
-            anneal,
-            encoding,
-            encoding_k,
-            threshold,
-        )
+        self.penalty = penalty
+        self.weight = weight
+        self.sparsity = sparsity
+        self.k = k
+        self.anneal = anneal
+        self.encoding = encoding
+        self.encoding_k = encoding_k
+        self.threshold = threshold
 
-    @property
-    def active(self) -> int:
-        """k at the present progress of training."""
-        rest = max(0.0, 1 - self.progress / self.anneal) if self.anneal else 0.0
-        return self.k + round(rest * (self.architecture.code_size - self.k))
+    def scheduled_k(self, progress: float) -> int:
+        """k at this progress: it falls linearly from the code size while progress < anneal."""
+        if self.settled(progress):
+            return self.k
+        remaining = 1 - progress / self.anneal
+        return self.k + round(remaining * (self.architecture.code_size - self.k))
 
     def settled(self, progress: float) -> bool:
-        """From the progress on at which k has fallen."""
+        """Whether k has fallen."""
         return progress >= self.anneal
 
     def features(self, x: Tensor) -> Tensor:
@@ -60,29 +66,33 @@ class Sparse(Autoencoder):
         if self.encoding == "same":
             return self.encode(x)
         z = super().encode(x)
-        return (
-            keep_top_k(z, self.encoding_k)
-            if self.encoding == "top_k"
-            else (z - self.threshold).relu()
-        )
+        if self.encoding == "top_k":
+            return keep_top_k(z, self.encoding_k)
+        return (z - self.threshold).relu()
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor, progress: float = 1.0) -> Tensor:
         """The code of x, with k non-zero values a row where the penalty is "top_k"."""
         z = super().encode(x)
-        return keep_top_k(z, self.active) if self.penalty == "top_k" else z
+        if self.penalty == "top_k":
+            return keep_top_k(z, self.scheduled_k(progress))
+        return z
 
     def code_slope(self, a: Tensor) -> Tensor:
-        """0 for the units that "top_k" switches off."""
+        """The derivative by a, a trained model's; 0 for the units that "top_k" sets to zero."""
         slopes = super().code_slope(a)
-        return (
-            slopes * (keep_top_k(self.code_activation(a), self.active) != 0)
-            if self.penalty == "top_k"
-            else slopes
-        )
+        if self.penalty != "top_k":
+            return slopes
+        z = keep_top_k(self.code_activation(a), self.k)
+        return slopes * (z != 0)
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:  # noqa: ARG002
+    def loss(
+        self,
+        x: Tensor,
+        generator: torch.Generator,  # noqa: ARG002  (other types read it)
+        progress: float = 1.0,
+    ) -> Loss:
         """Reconstruction loss and the sparsity penalty of the batch's codes."""
-        z = self.encode(x)
+        z = self.encode(x, progress)
         omega = z.new_zeros(())
         if self.penalty == "kl":
             omega = bernoulli_kl(self.sparsity, z.mean(0))
@@ -98,10 +108,12 @@ class Sparse(Autoencoder):
     ) -> dict[str, Tensor]:
         """mean_active_units: code units above a tenth of the row's largest absolute code value."""
         size = self.encode(x).abs()
-        return {"mean_active_units": (size > ACTIVE * size.amax(-1, keepdim=True)).sum(-1).float()}
+        largest = size.amax(-1, keepdim=True)
+        active = size > ACTIVE * largest
+        return {"mean_active_units": active.sum(-1).float()}
 
 
 def keep_top_k(z: Tensor, k: int) -> Tensor:
-    """z with all but the k largest values of each row set to zero."""
-    kept = z.topk(k, dim=-1).indices
-    return torch.zeros_like(z).scatter(-1, kept, z.gather(-1, kept))
+    """z with all but the k largest values of each row set to zero. z: (batch, code)."""
+    indices = z.topk(k, dim=-1).indices
+    return torch.zeros_like(z).scatter(-1, indices, z.gather(-1, indices))

@@ -1,4 +1,4 @@
-"""Undercomplete autoencoder: nothing but a code smaller than the input. Rumelhart, Hinton & Williams 1986."""
+"""Undercomplete autoencoder: a code smaller than the input. Rumelhart, Hinton & Williams 1986."""
 
 from typing import final
 
@@ -12,6 +12,12 @@ from autoencoders.models.base import Autoencoder, Loss
 class Undercomplete(Autoencoder):
     """L = d(x, g(f(x)))."""
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:  # noqa: ARG002
+    def loss(
+        self,
+        x: Tensor,
+        generator: torch.Generator,  # noqa: ARG002
+        progress: float = 1.0,  # noqa: ARG002  (other types read them)
+    ) -> Loss:
         """The reconstruction loss alone."""
-        return Loss(self.reconstruction_loss(self.encode(x), x).mean(), x.new_zeros(()))
+        error = self.reconstruction_loss(self.encode(x), x)
+        return Loss(error.mean(), penalty=x.new_zeros(()))

@@ -1,4 +1,4 @@
-"""Variational autoencoder: codes are drawn from a posterior held close to the prior, so that it can generate."""
+"""Variational autoencoder: a posterior of codes close to the prior, so that it generates."""
 
 import math
 from collections.abc import Iterator
@@ -12,19 +12,19 @@ from autoencoders.models.base import Autoencoder, Loss
 from autoencoders.params.architecture import Architecture
 
 DRAWS = 64  # posterior draws behind an anomaly score
-LIKELIHOOD_ROWS = (
-    512  # of which one draw each is decoded together: their pixels stay in a processor's cache
-)
+LIKELIHOOD_ROWS = 512  # decoded together, a draw each: their values stay in a processor's cache
 
 
 @final
 class Variational(Autoencoder):
     """L = E_q(z|x)[d(x, g(z))] + beta * KL(q(z|x) || N(0, I)).
 
-    Kingma & Welling 2014, equation 10; beta of Higgins et al. 2017 (with beta = 1 and a likelihood for d this is the
-    negative ELBO); warmup: the share of training in which beta rises from 0 (Bowman et al. 2016). importance_samples
-    above 1: L = -log mean_k p(x, z_k) / q(z_k|x) instead, from the share importance_from of the training on (Burda et
-    al. 2016, equation 8).
+    Kingma & Welling 2014, equation 10; beta of Higgins et al. 2017 (with beta = 1 and a likelihood
+    for d this is the negative ELBO). warmup: the share of training in which beta rises from 0
+    (Bowman et al. 2016).
+
+    importance_samples above 1: L = -log mean_k p(x, z_k) / q(z_k|x) instead, from the share
+    importance_from of the training on (Burda et al. 2016, equation 8).
     """
 
     generates = True
@@ -39,11 +39,12 @@ class Variational(Autoencoder):
         importance_from: float = 0.0,
     ) -> None:
         super().__init__(architecture, code_outputs=2)
-        self.beta, self.warmup = beta, warmup
-        self.importance_samples, self.importance_from = importance_samples, importance_from
-        noise = torch.randn(
-            DRAWS, architecture.code_size, generator=torch.Generator().manual_seed(0)
-        )
+        self.beta = beta
+        self.warmup = warmup
+        self.importance_samples = importance_samples
+        self.importance_from = importance_from
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(DRAWS, architecture.code_size, generator=generator)
         self.noise = nn.Buffer(noise, persistent=False)  # of `posterior_codes`
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,24 +52,26 @@ class Variational(Autoencoder):
         mean, log_var = self.encoder(x).to(x.dtype).chunk(2, dim=-1)
         return mean, log_var
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor, progress: float = 1.0) -> Tensor:  # noqa: ARG002
         """The posterior's mean."""
-        return self.posterior(x)[0]
+        mean, _ = self.posterior(x)
+        return mean
 
     def divergence(self, x: Tensor) -> Tensor:
-        """KL of the posterior to the prior."""
-        return losses.gaussian_kl(*self.posterior(x))
+        """KL of the posterior to the prior in nats, one value a sample."""
+        mean, log_var = self.posterior(x)
+        return losses.gaussian_kl(mean, log_var)
 
     def posterior_codes(self, x: Tensor) -> Iterator[Tensor]:
-        """Draws from the posterior, their noise shared by all rows."""
+        """DRAWS draws from the posterior, each (batch, code); all rows share their noise."""
         mean, log_var = self.posterior(x)
         for noise in self.noise:
             yield mean + (0.5 * log_var).exp() * noise
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
+    def loss(self, x: Tensor, generator: torch.Generator, progress: float = 1.0) -> Loss:
         """Reconstruction loss of one posterior draw (reparameterised) and the KL to the prior."""
         mean, log_var = self.posterior(x)
-        if self.importance_samples > 1 and self.progress >= self.importance_from:
+        if self.importance_samples > 1 and progress >= self.importance_from:
             return self.importance_weighted_loss(x, mean, log_var, generator)
         z = draw(mean, log_var, generator)
         return Loss(self.reconstruction_loss(z, x).mean(), losses.gaussian_kl(mean, log_var).mean())
@@ -76,10 +79,13 @@ class Variational(Autoencoder):
     def importance_weighted_loss(
         self, x: Tensor, mean: Tensor, log_var: Tensor, generator: torch.Generator
     ) -> Loss:
-        """Mean reconstruction loss of the draws, and what the negative importance-weighted bound has beside it."""
-        mean, log_var = (
-            values.expand(self.importance_samples, *values.shape) for values in (mean, log_var)
-        )
+        """The draws' mean reconstruction loss, and a penalty that completes the negative bound.
+
+        Burda et al. 2016, equation 8. mean, log_var: (batch, code).
+        """
+        shape = (self.importance_samples, *mean.shape)
+        mean = mean.expand(shape)
+        log_var = log_var.expand(shape)
         z = draw(mean, log_var, generator)
         output = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2]).to(z.dtype)
         loss = losses.reconstruction_loss(self.architecture.loss, output, x)
@@ -88,52 +94,60 @@ class Variational(Autoencoder):
         return Loss(loss.mean(), -bound.mean() - loss.mean())
 
     def settled(self, progress: float) -> bool:
-        """From the progress on at which beta has risen, and the bound is the last one."""
-        switched = self.importance_samples == 1 or progress >= self.importance_from
-        return switched and super().settled(progress)
+        """Whether beta has risen, and the bound is the last one."""
+        last_bound = self.importance_samples == 1 or progress >= self.importance_from
+        return last_bound and super().settled(progress)
 
     def penalty_weight(self, progress: float) -> float:
         """beta, rising linearly from 0 during the warm-up."""
-        return self.beta * (min(1.0, progress / self.warmup) if self.warmup else 1.0)
+        if not self.warmup:
+            return self.beta
+        return self.beta * min(1.0, progress / self.warmup)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """n draws from the model: (n, features), means of p(x | z) for z from the prior, on the generator's device."""
-        z = torch.randn(
-            n, self.architecture.code_size, generator=generator, device=generator.device
-        )
+        """n draws from the model: (n, features), on the generator's device.
+
+        They are the means of p(x | z) for z from the prior.
+        """
+        size = (n, self.architecture.code_size)
+        z = torch.randn(size, generator=generator, device=generator.device)
         return self.decode(z)
 
     def diagnostics(
         self, x: Tensor, generator: torch.Generator, n_samples: int
     ) -> dict[str, Tensor]:
-        """elbo (beta 1) and nll (importance-sampled with n_samples draws), both in nats, and the nll's variance.
+        """elbo (beta = 1) and nll (importance-sampled), both in nats, and the nll's variance.
 
-        Sums are kept, not draws. The variance is the Monte-Carlo one: (E[w^2] / E[w]^2 - 1) / n_samples (delta method).
+        n_samples: draws of each row; only their sums are stored. The variance is the Monte-Carlo
+        one: (E[w^2] / E[w]^2 - 1) / n_samples (delta method).
         """
-        found = [self._bounds(rows, generator, n_samples) for rows in x.split(LIKELIHOOD_ROWS)]
-        names = ("elbo", "nll", "nll_variance")
+        parts = [self._bounds(rows, generator, n_samples) for rows in x.split(LIKELIHOOD_ROWS)]
+        elbo, nll, nll_variance = (torch.cat(part) for part in zip(*parts, strict=True))
         return {
-            name: torch.cat(parts).to(x.dtype) for name, *parts in zip(names, *found, strict=True)
+            "elbo": elbo.to(x.dtype),
+            "nll": nll.to(x.dtype),
+            "nll_variance": nll_variance.to(x.dtype),
         }
 
     def _bounds(
         self, x: Tensor, generator: torch.Generator, n_samples: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """`diagnostics` of few rows."""
+        """elbo, nll and nll_variance of few rows, each (batch,), float64."""
         mean, log_var = self.posterior(x)
-        n, elbo = math.log(n_samples), torch.zeros(len(x), dtype=torch.float64, device=x.device)
-        first, second = (
-            elbo - math.inf,
-            elbo - math.inf,
-        )  # log of the sum of the weights, and of their squares
+        log_p_sum = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        log_w_sum = log_p_sum - math.inf  # log of the sum of the weights w = p(x, z) / q(z | x)
+        log_w2_sum = log_p_sum - math.inf  # log of the sum of their squares
         for _ in range(n_samples):
             z = draw(mean, log_var, generator)
             log_p = losses.log_likelihood(self.architecture.loss, self.decoder(z), x)
             log_w = (log_p + log_prior(z) - losses.gaussian_log_density(z, mean, log_var)).double()
-            elbo += log_p
-            first, second = first.logaddexp(log_w), second.logaddexp(2 * log_w)
-        variance = (second - 2 * first + n).expm1().clamp_min(0) / n_samples
-        return elbo / n_samples - losses.gaussian_kl(mean, log_var), n - first, variance
+            log_p_sum += log_p
+            log_w_sum = log_w_sum.logaddexp(log_w)
+            log_w2_sum = log_w2_sum.logaddexp(2 * log_w)
+        log_n = math.log(n_samples)
+        elbo = log_p_sum / n_samples - losses.gaussian_kl(mean, log_var)
+        variance = (log_w2_sum - 2 * log_w_sum + log_n).expm1().clamp_min(0) / n_samples
+        return elbo, log_n - log_w_sum, variance
 
 
 def log_prior(z: Tensor) -> Tensor:
@@ -142,6 +156,9 @@ def log_prior(z: Tensor) -> Tensor:
 
 
 def draw(mean: Tensor, log_var: Tensor, generator: torch.Generator) -> Tensor:
-    """A reparameterised draw from N(mean, exp(log_var)), of the same shape. Kingma & Welling 2014, section 2.4."""
+    """A reparameterised draw from N(mean, exp(log_var)), of the same shape.
+
+    Kingma & Welling 2014, section 2.4.
+    """
     noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
     return mean + (0.5 * log_var).exp() * noise

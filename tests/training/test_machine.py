@@ -1,0 +1,46 @@
+"""A training's precision and threads."""
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from autoencoders.models import build
+from autoencoders.training.fit import fit
+from autoencoders.training.machine import chosen_precision
+from autoencoders.training.module import TrainingModule
+from trainings import QUICK
+
+
+@pytest.mark.parametrize(
+    ("asked", "width", "precision"),
+    [
+        ("auto", 32, "32-true"),
+        ("32-true", 4096, "32-true"),
+        ("bf16-mixed", 32, "bf16-mixed"),
+        ("auto", 4096, "fast"),
+    ],
+)
+def test_bf16_is_taken_where_it_is_asked_for_or_the_network_is_wide(
+    asked, width, precision, params, data
+):
+    values = {"network.nodes_per_layer": [width, width], "train.precision": asked}
+    params, facts = params.override({**QUICK, **values}), data.description.facts
+    pair = build("undercomplete", params.plan("undercomplete", facts).architecture, {})
+    able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    expected = {"fast": "bf16-mixed" if able else "32-true"}.get(precision, precision)
+    assert chosen_precision(params.plan("undercomplete", facts).train, pair) == expected
+
+
+class Threads(pl.Callback):
+    """How many threads a training has."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
+        self.found = torch.get_num_threads()
+
+
+@pytest.mark.parametrize(("asked", "found"), [(1, 1), (2, 2), ("auto", 1)])
+def test_a_training_takes_the_threads_it_is_given_and_gives_them_back(asked, found, params, data):
+    threads, before = Threads(), torch.get_num_threads()
+    params = params.override({**QUICK, "train.epochs": 1, "train.threads": asked})
+    fit(params.plan("undercomplete", data.description.facts), data, callbacks=[threads])
+    assert (threads.found, torch.get_num_threads()) == (found, before)
