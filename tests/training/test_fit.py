@@ -234,6 +234,43 @@ def test_binarised_rows_are_0_or_1_with_their_values_chance_and_drawn_anew_in_ea
     assert (np.abs(epochs.mean((0, 1)).numpy() - rows.mean(0)) < 5 * deviation + 1e-6).all()
 
 
+@pytest.mark.parametrize("until", [0.2, 0.6, 1.0])
+def test_images_are_augmented_in_epochs_before_augment_until_and_in_no_other(
+    until, params, data, monkeypatch
+):
+    seen: list[torch.Tensor] = []
+
+    def loss(self: Undercomplete, x: torch.Tensor, generator: torch.Generator) -> Loss:
+        if self.training:
+            seen.append(x)
+        return original(self, x, generator)
+
+    original = Undercomplete.loss
+    monkeypatch.setattr(Undercomplete, "loss", loss)
+    values = {"train.epochs": 5, "train.augment": 1.0, "train.augment_until": until}
+    plan = params.override({**QUICK, **values}).plan("undercomplete", data.description.facts)
+    model = fit(plan, data).model
+    images = set(map(tuple, model.scaled(torch.from_numpy(data.sample("train"))).tolist()))
+    unchanged = []
+    for epoch in torch.cat(seen).unflatten(0, (5, -1)).tolist():
+        unchanged.append(sum(tuple(row) in images for row in epoch))
+    augmented = round(until * 5)
+    assert unchanged == [0] * augmented + [len(data.rows["train"])] * (5 - augmented)
+
+
+def test_the_strength_of_augmentation_changes_a_training(params, data):
+    mild, strong = (
+        fit(
+            params.override({**QUICK, "train.epochs": 1, "train.augment": strength}).plan(
+                "undercomplete", data.description.facts
+            ),
+            data,
+        )
+        for strength in (0.5, 1.0)
+    )
+    assert not same(mild, strong)
+
+
 def test_epochs_in_which_the_kl_warms_up_are_never_the_best(params, data, tmp_path):
     params = params.override(
         {**QUICK, "models.variational.warmup": 0.95, "models.variational.beta": 8.0}
@@ -396,6 +433,24 @@ def test_a_training_takes_the_threads_it_is_given_and_gives_them_back(asked, fou
     params = params.override({**QUICK, "train.epochs": 1, "train.threads": asked})
     fit(params.plan("undercomplete", data.description.facts), data, callbacks=[threads])
     assert (threads.found, torch.get_num_threads()) == (found, before)
+
+
+@pytest.mark.parametrize(("trial", "num_nodes"), [(False, 3), (True, 1)])
+def test_a_training_takes_as_many_machines_as_it_is_given_and_a_trial_one(
+    trial, num_nodes, params, data, monkeypatch
+):
+    trainers = []
+
+    def start(trainer: pl.Trainer, *args: object, **kwargs: object) -> None:
+        trainers.append(trainer)
+        raise StopError  # the other machines would be waited for
+
+    monkeypatch.setattr(pl.Trainer, "fit", start)
+    params = params.override({**QUICK, "train.num_nodes": 3})
+    with pytest.raises(StopError):
+        fit(params.plan("undercomplete", data.description.facts), data, trial=trial)
+    (trainer,) = trainers
+    assert trainer.num_nodes == num_nodes
 
 
 # the penalty
