@@ -3,10 +3,9 @@
 A mutant is the source with one small change. The script draws a random sample of the mutants of
 FOLDERS, applies one at a time in SCRATCH/repository, a copy of the working tree, and runs the test
 files that mirror the changed module, and the contract tests. A mutant that survives makes no
-difference (it is equivalent), or shows what no test claims.
+difference (it is equivalent), is killed by another module's tests, or shows what no test claims.
 
-SCRATCH/results.json holds the results: an interrupted run goes on from there, if the code is
-the same.
+SCRATCH/results.json holds the results: an interrupted run of the same code goes on from there.
 """
 
 import ast
@@ -154,8 +153,8 @@ def survives(mutant: Mutant, tests: list[str], root: Path) -> bool:
 
 def hash_of(folder: Path) -> str:
     """The hash of a folder's Python files."""
-    files = sorted(folder.rglob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    contents = [file.read_bytes() for file in sorted(folder.rglob("*.py"))]
+    return hashlib.sha256(b"".join(contents)).hexdigest()
 
 
 def all_mutants(root: Path) -> list[Mutant]:
