@@ -12,6 +12,7 @@ import torch
 
 from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
+from autoencoders.evaluation.baselines import Projection
 from autoencoders.evaluation.leaderboard import Evaluation
 from autoencoders.evaluation.row import Row, row_of
 from autoencoders.models import AUTOENCODERS, build
@@ -133,6 +134,22 @@ def test_a_filters_row_has_what_it_cleans_alone(leaderboard: list[Row]):
         set(by_name(leaderboard)[name]) == {"model", "protocol", "test_rows", *found}
         for name in FILTERS
     )
+
+
+def test_the_pca_that_cleans_corrupted_rows_has_a_quarter_of_the_features_as_components(
+    evaluation: Evaluation, untrained: dict[str, TrainedModel], monkeypatch: pytest.MonkeyPatch
+):
+    sizes = []
+
+    def cleaned(
+        model: TrainedModel, data: Prepared, pca: Projection, seed: int
+    ) -> dict[str, object]:
+        sizes.append(len(pca.components))
+        return {}
+
+    monkeypatch.setattr("autoencoders.evaluation.leaderboard.cleaned", cleaned)
+    evaluation.rows([untrained["denoising"]])
+    assert sizes == [64 // 4]
 
 
 def test_a_baselines_row_has_what_all_have(leaderboard: list[Row]):

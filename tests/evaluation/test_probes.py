@@ -189,3 +189,22 @@ def test_probes_that_divide_all_units_by_one_number_see_their_proportions():
             (codes[:200] * 50, labels[:200]), (codes[200:] * 50, labels[200:]), standardised=False
         )
         np.testing.assert_array_equal(values, scaled[name])
+
+
+def test_probe_standardised_decides_how_a_models_codes_are_scaled_for_probes(
+    params: Params, evaluate: Evaluate, untrained: dict[str, TrainedModel], digits: Path
+):
+    data, model = load_prepared(digits), untrained["undercomplete"]
+    most = evaluate.probe_rows
+    train_labels = data.labels["train"][data.chosen("train", most)]
+    train = model.encode(data.sample("train", most)), train_labels
+    test = model.encode(data.sample("test")), data.labels["test"]
+    rows = []
+    for standardised in (True, False):
+        changed = evaluate.model_copy(update={"probe_standardised": standardised})
+        row = Evaluation(data, changed).model_row(model)
+        errors = probe_errors(train, test, standardised=standardised)
+        for name, values in errors.items():
+            assert row[f"test_{name}"] == values.mean()
+        rows.append(row)
+    assert rows[0]["test_linear_probe_error"] != rows[1]["test_linear_probe_error"]

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from autoencoders.models import AUTOENCODERS, base, build
 from autoencoders.models.base import Autoencoder
-from autoencoders.models.jacobian import linear_layers
+from autoencoders.models.jacobian import linear_layers, squared_norm
 from autoencoders.params.architecture import Architecture
 
 FEATURES, CODE = 6, 5
@@ -100,6 +101,20 @@ def test_of_one_layer_no_jacobian_is_held(monkeypatch):
     assert norm[0].item() == pytest.approx(
         math.sqrt(model.encoder[0].weight.square().sum().item()), rel=1e-5
     )
+
+
+@pytest.mark.parametrize("batch", [1, 4, 100])
+@pytest.mark.parametrize("inputs", [10, 30, 300])
+def test_the_first_layer_enters_in_the_way_that_takes_fewer_products(batch, inputs):
+    nodes = 20
+    weights = [torch.ones(nodes, inputs), torch.ones(CODE, nodes)]
+    slopes = [torch.ones(batch, nodes), torch.ones(batch, CODE)]
+    with FlopCounterMode(display=False) as counter:
+        squared_norm(weights, slopes)
+    n_rows = batch * CODE  # of all Jacobians together
+    by_weight = n_rows * nodes * inputs
+    by_its_square = nodes * inputs * nodes + n_rows * nodes * nodes
+    assert counter.get_total_flops() == 2 * min(by_weight, by_its_square)
 
 
 def test_the_encoders_linear_layers_come_input_side_first():

@@ -1,11 +1,12 @@
 """fit: a deterministic training, described and logged."""
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from autoencoders.training.callbacks import SELECTION_METRIC
 from autoencoders.training.fit import fit
-from trainings import QUICK, same, trained
+from trainings import QUICK, StopError, same, trained
 
 
 def test_a_training_without_log_or_resume_point_is_the_same_training(params, data, tmp_path):
@@ -68,3 +69,21 @@ def test_with_weight_0_a_whole_training_equals_undercomplete_exactly(
     assert [e[SELECTION_METRIC] for e in plain.history] == [
         e[SELECTION_METRIC] for e in limit.history
     ]
+
+
+@pytest.mark.parametrize(("trial", "num_nodes"), [(False, 3), (True, 1)])
+def test_a_training_takes_as_many_machines_as_it_is_given_and_a_trial_one(
+    trial, num_nodes, params, data, monkeypatch
+):
+    trainers = []
+
+    def start(trainer: pl.Trainer, *args: object, **kwargs: object) -> None:
+        trainers.append(trainer)
+        raise StopError  # the other machines would be waited for
+
+    monkeypatch.setattr(pl.Trainer, "fit", start)
+    params = params.override({**QUICK, "train.num_nodes": 3})
+    with pytest.raises(StopError):
+        fit(params.plan("undercomplete", data.description.facts), data, trial=trial)
+    (trainer,) = trainers
+    assert trainer.num_nodes == num_nodes

@@ -284,3 +284,42 @@ def test_every_step_takes_its_own_place_in_the_schedule(batches_a_step, params, 
     assert rates == [
         train.learning_rate * warmup_cosine(step, steps, train.warmup) for step in range(steps)
     ]
+
+
+@pytest.mark.parametrize("until", [0.2, 0.6, 1.0])
+def test_images_are_augmented_in_epochs_before_augment_until_and_in_no_other(
+    until, params, data, monkeypatch
+):
+    seen: list[torch.Tensor] = []
+
+    def loss(
+        self: Undercomplete, x: torch.Tensor, generator: torch.Generator, progress: float = 1.0
+    ) -> Loss:
+        if self.training:
+            seen.append(x)
+        return original(self, x, generator, progress)
+
+    original = Undercomplete.loss
+    monkeypatch.setattr(Undercomplete, "loss", loss)
+    values = {"train.epochs": 5, "train.augment": 1.0, "train.augment_until": until}
+    plan = params.override({**QUICK, **values}).plan("undercomplete", data.description.facts)
+    model = fit(plan, data).model
+    images = set(map(tuple, model.scaled(torch.from_numpy(data.sample("train"))).tolist()))
+    unchanged = []
+    for epoch in torch.cat(seen).unflatten(0, (5, -1)).tolist():
+        unchanged.append(sum(tuple(row) in images for row in epoch))
+    augmented = round(until * 5)
+    assert unchanged == [0] * augmented + [len(data.rows["train"])] * (5 - augmented)
+
+
+def test_the_strength_of_augmentation_changes_a_training(params, data):
+    mild, strong = (
+        fit(
+            params.override({**QUICK, "train.epochs": 1, "train.augment": strength}).plan(
+                "undercomplete", data.description.facts
+            ),
+            data,
+        )
+        for strength in (0.5, 1.0)
+    )
+    assert not same(mild, strong)

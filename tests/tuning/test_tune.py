@@ -1,16 +1,23 @@
 """The stage: nothing to tune costs nothing, and what a study left is read with the file's own strictness."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from autoencoders.core.errors import DataError, ParameterError
-from autoencoders.core.files import AGAIN
-from autoencoders.core.paths import TRIALS, TUNED, TUNED_VALUES
+from autoencoders.core.files import AGAIN, tree_sha256
+from autoencoders.core.paths import DATA, TRIALS, TUNED, TUNED_VALUES
+from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.tuned import tuned, write_tuned
+from autoencoders.tracking.recorder import TRIALS_SHA256
+from autoencoders.tracking.runs import Runs
+from autoencoders.tuning.tune import tune
 from repository import ROOT
 
 UNTUNED = """
@@ -48,6 +55,28 @@ def test_no_trials_leave_no_values_and_import_nothing_heavy(tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == ["figures", TRIALS, TUNED_VALUES]
     assert list((folder / "figures").iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == [TUNED.name]  # no journal, no store
+
+
+def test_the_stage_runs_n_trials_and_leaves_their_table_the_values_of_one_and_a_run(
+    tracked_root, digits, params, monkeypatch, capsys
+):
+    for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml"):
+        (tracked_root / name).symlink_to(ROOT / name)
+    shutil.copytree(digits, tracked_root / DATA)
+    monkeypatch.chdir(tracked_root)
+    quick = params.override({"tune.n_trials": 2, "tune.epochs": 1, "tune.pruner": "none"})
+    tune("undercomplete", quick)
+    folder = TUNED / "undercomplete"
+    trials = pd.read_csv(folder / TRIALS)
+    assert list(trials["state"]) == ["complete", "complete"]
+    values = YAML(typ="safe").load(folder / TUNED_VALUES)
+    assert values["network.code_size"] in set(trials["network.code_size"])
+    assert "`dvc repro train@undercomplete` takes " in capsys.readouterr().out
+    runs = Runs(load_prepared(DATA).description)
+    (study,) = runs.client.search_runs([runs.experiment], "tags.stage = 'tune'")
+    assert study.data.tags[TRIALS_SHA256] == tree_sha256(folder / TRIALS)
+    artifacts = {artifact.path for artifact in runs.client.list_artifacts(study.info.run_id)}
+    assert artifacts == {path.name for path in folder.iterdir()}
 
 
 def test_what_a_study_found_reaches_the_training_unchanged(folder, params):

@@ -1,0 +1,200 @@
+"""Tests the tests: `python tools/mutants.py SCRATCH SEED NUMBER`.
+
+A mutant is the source with one small change. The script draws a random sample of the mutants of
+FOLDERS, applies one at a time in SCRATCH/repository, a copy of the working tree, and runs the test
+files that mirror the changed module, and the contract tests. A mutant that survives makes no
+difference (it is equivalent), is killed by another module's tests, or shows what no test claims.
+
+SCRATCH/results.json holds the results: an interrupted run of the same code goes on from there.
+"""
+
+import ast
+import copy
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path("src/autoencoders")
+FOLDERS = ("models", "training", "evaluation", "tuning")
+CONTRACT = Path("tests/models/test_contract.py")
+TIMEOUT = 900  # seconds for one mutant's tests; a mutant that takes longer is killed
+PAIRS = (  # of operators, each of which is exchanged for the other
+    (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot),
+    (ast.In, ast.NotIn), (ast.And, ast.Or), (ast.Add, ast.Sub), (ast.Mult, ast.Div),
+)  # fmt: skip
+EXCHANGED = {**dict(PAIRS), **{other: one for one, other in PAIRS}, ast.FloorDiv: ast.Mult}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: the bytes from start to stop of a file, `old`, become `new`."""
+
+    path: Path
+    line: int
+    start: int
+    stop: int
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.old} -> {self.new}"
+
+
+def mutants_of(path: Path, source: bytes) -> Iterator[Mutant]:
+    """Every mutant of a file, in the order of its syntax tree."""
+    line_starts = [0]
+    for line in source.splitlines(keepends=True):
+        line_starts.append(line_starts[-1] + len(line))
+    for node in _nodes(ast.parse(source)):
+        for changed, replacement in _changes(node):
+            start = line_starts[changed.lineno - 1] + changed.col_offset
+            stop = line_starts[changed.end_lineno - 1] + changed.end_col_offset
+            old = " ".join(source[start:stop].decode().split())
+            yield Mutant(path, changed.lineno, start, stop, old, replacement)
+
+
+def _nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a tree without f-strings, which are messages, and without annotations."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        is_annotation = isinstance(node, ast.AnnAssign | ast.arg) and child is node.annotation
+        if not is_annotation and not isinstance(child, ast.JoinedStr):
+            yield from _nodes(child)
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+    """The part of a node that is replaced, and the source that replaces it."""
+    if isinstance(node, ast.Compare | ast.BinOp | ast.BoolOp):
+        operator = node.ops[0] if isinstance(node, ast.Compare) else node.op
+        if type(operator) in EXCHANGED:
+            yield node, _with_operator(node, EXCHANGED[type(operator)]())
+    elif isinstance(node, ast.Constant):
+        if isinstance(node.value, bool):
+            yield node, repr(not node.value)
+        elif isinstance(node.value, int | float):
+            yield node, repr(node.value + 1)
+    elif isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield node.test, f"(not ({ast.unparse(node.test)}))"
+    elif _is_removable(node):
+        yield node, "pass"
+
+
+def _with_operator(node: ast.AST, operator: ast.AST) -> str:
+    """The source of a comparison or operation with another operator, the first one of several."""
+    changed = copy.deepcopy(node)
+    if isinstance(changed, ast.Compare):
+        changed.ops[0] = operator
+    else:
+        changed.op = operator
+    return f"({ast.unparse(changed)})"
+
+
+def _is_removable(node: ast.AST) -> bool:
+    """Whether a file without this statement still has all of its names."""
+    if isinstance(node, ast.Expr):
+        return not isinstance(node.value, ast.Constant)  # a docstring
+    if isinstance(node, ast.Assign):
+        return not isinstance(node.targets[0], ast.Name | ast.Tuple)
+    return isinstance(node, ast.AugAssign | ast.Raise)
+
+
+def tests_of(module: Path, root: Path) -> list[str]:
+    """The test file that mirrors a module, or else its folder of tests; and the contract tests."""
+    inside = module.relative_to(PACKAGE)
+    mirror = "tests" / inside.with_name(f"test_{inside.name}")
+    if not (root / mirror).exists():
+        mirror = mirror.parent
+    return list(dict.fromkeys([mirror.as_posix(), CONTRACT.as_posix()]))
+
+
+def copy_working_tree(target: Path) -> None:
+    """Copies the files that git does not ignore; a copy that is there already is replaced."""
+    shutil.rmtree(target, ignore_errors=True)
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in names.split("\0"):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+
+
+def passes(tests: list[str], root: Path) -> bool:
+    """Whether the tests pass in the copy. Tests that take longer than TIMEOUT do not."""
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow and not browser"]
+    command = [sys.executable, "-m", "pytest", *options, *tests]
+    environment = os.environ | {"PYTHONPATH": str(root / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        subprocess.run(
+            command, cwd=root, env=environment, capture_output=True, timeout=TIMEOUT, check=True
+        )
+    except subprocess.SubprocessError:
+        return False
+    return True
+
+
+def survives(mutant: Mutant, tests: list[str], root: Path) -> bool:
+    """Whether the tests pass in the copy with the mutant. The copy is as before afterwards."""
+    file = root / mutant.path
+    source = file.read_bytes()
+    try:
+        file.write_bytes(source[: mutant.start] + mutant.new.encode() + source[mutant.stop :])
+        return passes(tests, root)
+    finally:
+        file.write_bytes(source)
+
+
+def hash_of(folder: Path) -> str:
+    """The hash of a folder's Python files."""
+    contents = [file.read_bytes() for file in sorted(folder.rglob("*.py"))]
+    return hashlib.sha256(b"".join(contents)).hexdigest()
+
+
+def all_mutants(root: Path) -> list[Mutant]:
+    """Every mutant of FOLDERS, always in the same order."""
+    mutants: list[Mutant] = []
+    for folder in FOLDERS:
+        for module in sorted((root / PACKAGE / folder).rglob("*.py")):
+            mutants += mutants_of(module.relative_to(root), module.read_bytes())
+    return mutants
+
+
+def main(scratch: Path, seed: int, number: int) -> None:
+    """Runs the sample, and prints each survivor and how many there are."""
+    if scratch.resolve().is_relative_to(ROOT):
+        sys.exit("SCRATCH must lie outside of the working tree")
+    root = scratch.resolve() / "repository"
+    copy_working_tree(root)
+    mutants = all_mutants(root)
+    random.Random(seed).shuffle(mutants)  # noqa: S311  (no secret)
+    sample = mutants[:number]
+    state = f"{hash_of(root / PACKAGE)} {hash_of(root / 'tests')}"
+    file = scratch / "results.json"
+    results: dict[str, bool] = json.loads(file.read_text()) if file.exists() else {}
+    survivors = 0
+    for mutant in sample:
+        tests = tests_of(mutant.path, root)
+        unchanged = f"{state} {tests}"
+        if unchanged not in results:
+            results[unchanged] = passes(tests, root)
+        if not results[unchanged]:
+            sys.exit(f"{' '.join(tests)} fail without a mutant")
+        changed = f"{state} {mutant.start} {mutant}"
+        if changed not in results:
+            results[changed] = survives(mutant, tests, root)
+            file.write_text(json.dumps(results, indent=0))
+        if results[changed]:
+            survivors += 1
+            print(f"survived: {mutant}", flush=True)
+    print(f"{len(mutants)} mutants, {len(sample)} drawn, {survivors} survived")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
