@@ -30,6 +30,7 @@ async def wait():
 SAME = {
     "a comment": MODULE.replace("RATE = 0.1", "RATE = 0.1  # a share"),
     "another docstring": MODULE.replace("A layer.", "Another layer."),
+    "an attribute's docstring": MODULE.replace("RATE = 0.1", 'RATE = 0.1\n"""A share."""'),
     "no docstring": MODULE.replace('    """A layer."""\n', ""),
     "another formatting": MODULE.replace("x: float, *", "x: float,\n        *"),
     "other quotes": MODULE.replace('"{x!r', "'{x!r").replace('{scale}}"', "{scale}}'"),
@@ -41,7 +42,6 @@ DIFFERENT = {
     "a name": MODULE.replace("Layer", "Level"),
     "a default": MODULE.replace("= None)", "= 1.0)"),
     "an annotation": MODULE.replace("x: float", "x: int"),
-    "a text that is no docstring": MODULE.replace("RATE = 0.1", 'RATE = 0.1\n"""A rate."""'),
     "a branch": MODULE.replace("is None", "is not None"),
 }
 

@@ -56,9 +56,16 @@ def syntax(source: str | bytes) -> str:
     with ONE_AT_A_TIME:
         tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            del node.body[0]
+        if isinstance(node, DOCUMENTED):
+            node.body = [statement for statement in node.body if not _is_text(statement)]
     return _as_text(tree)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a text, which does nothing: a docstring, also one of an attribute."""
+    if not isinstance(statement, ast.Expr):
+        return False
+    return isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
 
 
 def _as_text(value: Any) -> str:

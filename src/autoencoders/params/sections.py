@@ -28,12 +28,18 @@ Weight = Annotated[float, Field(ge=0)]
 class Section(BaseModel):
     """A section of params.yaml: no unknown keys, no silent conversions, no infinities."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
 
     @pydantic.field_validator("*", mode="before")
     @classmethod
     def _refuse_null(cls, value: object, info: ValidationInfo) -> object:
-        """An optional key is given or left out: of an empty `sparse:`, DVC would make a stage, and `kinds` no type."""
+        """Refuses `sparse:` without a value: DVC would create a stage that trains no type."""
         if value is None and not cls.model_fields[str(info.field_name)].is_required():
             raise PydanticCustomError(
                 "null", "must not be null; leave the key out, or write {} for an empty section"
@@ -44,38 +50,38 @@ class Section(BaseModel):
 class Data(Section):
     """Which data, how it is read, split and scaled."""
 
-    name: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    ]  # digits, mnist, fashion_mnist; else your own
-    path: Annotated[
-        str, Field(min_length=1)
-    ]  # file, folder or URL; NO_FILE: the data set that `name` says
-    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]  # of what a URL gives
-    openml: Annotated[int, Field(ge=0)]  # a data set's id on openml.org; 0: none
-    label: str  # auto: none in a table, y in an .npz, an image's folder; else a column, which is no feature then
-    label_means: Literal[
-        "auto", "class", "anomaly"
-    ]  # anomaly: 1, 0 is normal; auto: so where an .npz has such a y
-    ignore: list[str]  # columns that are left out
-    missing: Literal[
-        "refuse", "impute"
-    ]  # impute: the training rows' median or most frequent category
-    image_side: (
-        Literal["auto"] | Annotated[int, Field(ge=2, le=4096)]
-    )  # auto: the images' own up to 64, else 32 pixels
-    split: Annotated[
-        str, Field(pattern="^(random|(column|time):.+)$")
-    ]  # time: the last rows are the test split
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    """digits, mnist or fashion_mnist; for data of your own, its name in MLflow."""
+    path: Annotated[str, Field(min_length=1)]
+    """Your own data: a file, a folder, an archive or a URL; the placeholder: the set that `name` says."""
+    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
+    """The SHA-256 of what a URL gives."""
+    openml: Annotated[int, Field(ge=0)]
+    """A data set's number on openml.org; 0: none."""
+    label: str
+    """The column of the class, which is no feature; auto: none in a table, y in .npz, an image's folder."""
+    label_means: Literal["auto", "class", "anomaly"]
+    """anomaly: 1 is an anomaly, 0 is normal; auto: so where an .npz has such a y, else class."""
+    ignore: list[str]
+    """Columns that are left out."""
+    missing: Literal["refuse", "impute"]
+    """impute: the training rows' median or most frequent category."""
+    image_side: Literal["auto"] | Annotated[int, Field(ge=2, le=4096)]
+    """Pixels a side; auto: the images' own up to 64, else 32."""
+    split: Annotated[str, Field(pattern="^(random|(column|time):.+)$")]
+    """random, time:COLUMN (the last rows are for test) or column:COLUMN (train, validation, test)."""
     split_seed: Seed
-    validation_fraction: OpenFraction  # of the rows that are not test rows
-    test_fraction: OpenFraction  # of all rows; a data set's own test split is kept instead
-    protocol: Literal[
-        "split", "transductive"
-    ]  # transductive: fitted on all rows without labels, judged on them
-    scaling: Literal[
-        "auto", "pixels", "minmax", "standard", "robust", "none"
-    ]  # pixels: their range to [0, 1]
-    binarise: bool  # pixels are 0 or 1 with their value as probability: drawn anew in each epoch, of held-out rows once
+    """The seed of a random split."""
+    validation_fraction: OpenFraction
+    """The share of validation rows among those that are not for test."""
+    test_fraction: OpenFraction
+    """The share of test rows; a data set's own test split is kept instead."""
+    protocol: Literal["split", "transductive"]
+    """transductive: fitted on all rows without their labels, and judged on them."""
+    scaling: Literal["auto", "pixels", "minmax", "standard", "robust", "none"]
+    """pixels: their range to [0, 1]; auto: pixels for images, robust for tables."""
+    binarise: bool
+    """Pixels are 0 or 1 with their value as probability, drawn anew in each epoch."""
 
     @property
     def own(self) -> bool:
@@ -87,59 +93,67 @@ class Data(Section):
         """The data set's name in MLflow: where `name` speaks of another one, the file's own."""
         if not self.own or self.name not in BUILT_IN:
             return self.name
+        if self.openml:
+            return f"openml-{self.openml}"
         file = self.path.rstrip("/").rsplit("/", 1)[-1].split(".", 1)[0]
-        return (
-            f"openml-{self.openml}"
-            if self.openml
-            else re.sub("[^A-Za-z0-9_-]+", "-", file).strip("-") or "data"
-        )
+        return re.sub("[^A-Za-z0-9_-]+", "-", file).strip("-") or "data"
 
 
 class Network(Section):
     """The symmetric encoder/decoder pair."""
 
-    kind: Literal["auto", "mlp", "conv"]  # conv: of images alone
-    code_size: Literal["auto"] | Units  # auto: the square root of the number of features
-    n_layers: (
-        Literal["auto"] | Annotated[int, Field(ge=0, le=32)]
-    )  # hidden layers of the encoder, the code not counted
-    nodes_per_layer: (
-        Literal["auto"] | Units | list[Units]
-    )  # the first layer's, then halved; conv: the last's channels
-    loss: Literal["auto", "mse", "bce", "l1"]  # auto: bce for data in [0, 1], else mse
+    kind: Literal["auto", "mlp", "conv"]
+    """mlp, or conv for images; auto: mlp."""
+    code_size: Literal["auto"] | Units
+    """Numbers in the code; auto: the square root of the number of features."""
+    n_layers: Literal["auto"] | Annotated[int, Field(ge=0, le=32)]
+    """Hidden layers of the encoder, the code not counted; auto: 2 for images, 1 for tables."""
+    nodes_per_layer: Literal["auto"] | Units | list[Units]
+    """Nodes of the first layer, halved from layer to layer, or a list; conv: channels of the last layer.
+    auto: 128 for images, 64 for tables."""
+    loss: Literal["auto", "mse", "bce", "l1"]
+    """The reconstruction loss; auto: bce for data in [0, 1], else mse."""
     activation: Literal["silu", "gelu", "relu", "tanh", "sigmoid"]
+    """Of the hidden layers."""
     code_activation: Literal["identity", "relu", "tanh", "sigmoid"]
-    tied: bool  # mlp: the decoder's weights are the encoder's, transposed
+    """Of the code."""
+    tied: bool
+    """mlp: the decoder's weights are the encoder's, transposed."""
 
 
 class Train(Section):
     """How weights are fitted."""
 
     epochs: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)]
-    batch_size: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)]  # rows
-    learning_rate: Annotated[float, Field(gt=0, le=10)]  # AdamW's, at its peak
-    warmup: Fraction  # share of the steps in which the learning rate rises; it then falls to 0 along a cosine
-    weight_decay: Weight  # AdamW's
-    gradient_clip: Weight  # largest norm of the gradient; 0 switches clipping off
-    trim: (
-        Literal["auto"] | Annotated[float, Field(ge=0, le=0.5)]
-    )  # share of a batch, the worst, left out of the loss
-    augment: Annotated[
-        float, Field(ge=0, le=10)
-    ]  # images: strength of random affine maps; 1: mild (augment.py)
-    augment_until: Annotated[
-        float, Field(gt=0, le=1)
-    ]  # share of the training after which images stay as they are
-    patience: Annotated[
-        int, Field(ge=0)
-    ]  # epochs without a better validation error before training stops; 0: never
-    precision: Literal[
-        "auto", "32-true", "bf16-mixed"
-    ]  # auto: bf16 products where they are faster; evaluation is fp32
-    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]  # of a processor
-    devices: Annotated[int, Field(ge=1, le=1024)]  # on each machine, which share each batch
-    num_nodes: Annotated[int, Field(ge=1, le=65_536)]  # machines
-    strategy: Annotated[str, Field(min_length=1)]  # Lightning's, for several devices
+    """Passes over the training rows; auto: 4,000 steps for images, 300 for tables, 200 epochs at most."""
+    batch_size: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)]
+    """Rows a step; auto: 64 or 256 for images, 128 for tables, 1,024 above 100,000 rows."""
+    learning_rate: Annotated[float, Field(gt=0, le=10)]
+    """AdamW's, at its peak."""
+    warmup: Fraction
+    """The share of the steps in which the learning rate rises; it then falls to 0 along a cosine."""
+    weight_decay: Weight
+    """AdamW's."""
+    gradient_clip: Weight
+    """The largest norm of the gradient; 0 switches clipping off."""
+    trim: Literal["auto"] | Annotated[float, Field(ge=0, le=0.5)]
+    """The share of a batch, its worst rows, left out of the loss; auto: 0.2 for tables, 0 for images."""
+    augment: Annotated[float, Field(ge=0, le=10)]
+    """Images: the strength of random affine maps; 1: up to 0.75 pixels, 4 degrees, 4 % of scale and shear."""
+    augment_until: Annotated[float, Field(gt=0, le=1)]
+    """The share of the training after which images stay as they are."""
+    patience: Annotated[int, Field(ge=0)]
+    """Epochs without a better validation error before training stops; 0: it never stops early."""
+    precision: Literal["auto", "32-true", "bf16-mixed"]
+    """auto: bf16 products where they are faster; an evaluation is always fp32."""
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
+    """Threads of a training; auto: by the size of the network and the machine."""
+    devices: Annotated[int, Field(ge=1, le=1024)]
+    """Devices of a machine; several share each batch."""
+    num_nodes: Annotated[int, Field(ge=1, le=65_536)]
+    """Machines."""
+    strategy: Annotated[str, Field(min_length=1)]
+    """Lightning's, for several devices: auto, ddp, ..."""
 
 
 class FixedNetwork(Network):
@@ -185,17 +199,13 @@ class Setting:
     network: FixedNetwork
     facts: DataFacts
     scaling: Callable[[], str]  # data.scaling, for a message: no training depends on it
-    key: Callable[
-        [str], str
-    ]  # the dotted key that a value of the network or of the type comes from
+    key: Callable[[str], str]  # the dotted key of a value of the network or of the type
 
 
 class TypeSection(Section):
     """A type's section: its own parameters, and its overrides of `network` and `train`."""
 
-    tunable: ClassVar[
-        tuple[str, ...]
-    ] = ()  # own parameters that a study may change: none weakens the constraint
+    tunable: ClassVar[tuple[str, ...]] = ()  # own parameters that weaken no constraint
 
     network: NetworkOverrides = Field(default_factory=NetworkOverrides)
     train: TrainOverrides = Field(default_factory=TrainOverrides)
@@ -228,10 +238,8 @@ class Dimension(Section):
     def _range_or_choices(self) -> Self:
         """Refuses half a range, a range beside choices, and a range without room."""
         given = [name for name in ("low", "high", "log", "step") if name in self.model_fields_set]
-        is_range, logarithm = (
-            self.choices is None,
-            "with log, low must be above 0 and there is no step",
-        )
+        is_range = self.choices is None
+        logarithm = "with log, low must be above 0 and there is no step"
         for refused, rule in (
             (given and not is_range, f"choices don't go with {', '.join(given)}"),
             (is_range and given[:2] != ["low", "high"], "needs low and high, or choices"),
@@ -258,26 +266,26 @@ class Dimension(Section):
 class Tune(Section):
     """The studies that look for better values before the training."""
 
-    goal: Literal[
-        "compress", "reconstruct"
-    ]  # small codes that keep the variance; or a small error at the code size
-    n_trials: Annotated[
-        int, Field(ge=0, le=1_000_000)
-    ]  # of each type in all, pruned and failed ones too; 0: no study
-    epochs: (
-        Literal["full"] | Annotated[int, Field(ge=1, le=1_000_000)]
-    )  # of a trial; full: train.epochs
-    explained_variance: (
-        OpenFraction  # compress: share of the validation rows' variance that a code has to keep
-    )
+    goal: Literal["compress", "reconstruct"]
+    """compress: the smallest code that keeps the variance; reconstruct: the smallest error at the code size."""
+    n_trials: Annotated[int, Field(ge=0, le=1_000_000)]
+    """Trials of each type in all, pruned and failed ones too; 0: no study."""
+    epochs: Literal["full"] | Annotated[int, Field(ge=1, le=1_000_000)]
+    """Epochs of a trial; full: as many as train.epochs."""
+    explained_variance: OpenFraction
+    """compress: the share of the validation rows' variance that a code has to keep."""
     sampler: Literal["tpe", "random"]
-    pruner: Literal["none", "median", "hyperband"]  # reconstruct: how hopeless trials are stopped
+    """How values are drawn."""
+    pruner: Literal["none", "median", "hyperband"]
+    """reconstruct: how hopeless trials are stopped."""
     seed: Seed
-    workers: Annotated[int, Field(ge=1, le=1024)]  # processes on this machine
-    storage: Literal[
-        "journal", "environment"
-    ]  # studies/optuna.journal, or the URL in AUTOENCODERS_STUDY_URL
+    """The seed of the draws."""
+    workers: Annotated[int, Field(ge=1, le=1024)]
+    """Processes on this machine."""
+    storage: Literal["journal", "environment"]
+    """journal: studies/optuna.journal; environment: the URL in AUTOENCODERS_STUDY_URL."""
     space: Annotated[list[Dimension], Field(min_length=1)]
+    """What a study may change: low and high, log or step; or choices."""
 
     def keeps(self, explained_variance: float) -> bool:
         """Whether the goal is `compress` and a code keeps enough of the validation variance."""
@@ -286,7 +294,8 @@ class Tune(Section):
     def rank(self, code_size: int, error: float, explained_variance: float) -> tuple[float, float]:
         """What trials and models are ordered by, the best first.
 
-        compress: the smallest code that keeps the variance, then the error. reconstruct, or what keeps less: the error.
+        compress: the smallest code that keeps the variance, then the error. reconstruct, or what
+        keeps less: the error.
         """
         return (code_size if self.keeps(explained_variance) else float("inf"), error)
 
@@ -295,32 +304,36 @@ class RateDistortion(Section):
     """`ae rate-distortion`: error by code size."""
 
     code_sizes: Annotated[list[Units], Field(min_length=2)]
-    seeds: Annotated[list[Seed], Field(min_length=1)]  # one training a type, code size and seed
-    workers: Annotated[int, Field(ge=1, le=1024)]  # trainings side by side
+    """The code sizes."""
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    """One training a type, code size and seed."""
+    workers: Annotated[int, Field(ge=1, le=1024)]
+    """Trainings side by side."""
 
 
 class Evaluate(Section):
-    """How saved models are judged."""
+    """How trained models are judged."""
 
     seed: Seed
-    bootstrap_samples: Annotated[
-        int, Field(ge=100, le=100_000)
-    ]  # resamples behind each 95 % interval
-    importance_samples: Annotated[
-        int, Field(ge=1, le=100_000)
-    ]  # draws a row behind the variational type's nll
-    probe_rows: Annotated[
-        int, Field(ge=100)
-    ]  # training rows at most for the linear probe and the nearest neighbours
-    probe_l2: (
-        Literal["auto"] | Annotated[float, Field(gt=0)]
-    )  # the linear probe's L2 penalty; auto: by validation rows
-    probe_standardised: bool  # each code unit; else all are divided by one number
-    false_alarm_rate: OpenFraction  # share of clean rows whose score counts as an anomaly's
-    figure_columns: Annotated[int, Field(ge=2, le=50)]  # images side by side in a figure
+    """The seed of resamples and noise."""
+    bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)]
+    """Resamples behind each 95 % interval."""
+    importance_samples: Annotated[int, Field(ge=1, le=100_000)]
+    """Draws a row behind the variational type's negative log-likelihood."""
+    probe_rows: Annotated[int, Field(ge=100)]
+    """Training rows at most for the linear probe and the nearest neighbours."""
+    probe_l2: Literal["auto"] | Annotated[float, Field(gt=0)]
+    """The linear probe's L2 penalty, scikit-learn's 1/C; auto: of 10^-3 to 10^3, by the validation rows."""
+    probe_standardised: bool
+    """Each code unit by its own deviation; false: all by one number, which suits sparse codes."""
+    false_alarm_rate: OpenFraction
+    """The share of clean rows that `ae score` takes for anomalies."""
+    figure_columns: Annotated[int, Field(ge=2, le=50)]
+    """Images side by side in a figure."""
 
 
 class Registry(Section):
     """When the best model becomes the champion."""
 
-    promote: Literal["auto"] | bool  # auto: in a plain `dvc repro`; else the first
+    promote: Literal["auto"] | bool
+    """auto: in a plain `dvc repro`; an experiment only makes the first champion."""

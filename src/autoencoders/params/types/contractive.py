@@ -12,7 +12,9 @@ class Contractive(TypeSection):
     tunable: ClassVar = ("jacobian",)
 
     weight: Weight
+    """The penalty's weight."""
     jacobian: Literal["auto", "closed_form", "exact", "estimate"]
+    """How the norm is computed; auto: the first of these that is cheap."""
 
     def rules(self, setting: Setting) -> Iterator[Rule]:
         """The closed form is that of an encoder of one layer."""

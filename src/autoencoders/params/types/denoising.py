@@ -12,10 +12,11 @@ class Denoising(TypeSection):
     """models/types/denoising.py."""
 
     corruption: Literal["gaussian", "masking", "salt_and_pepper"]
-    level: Annotated[
-        float, Field(ge=0, le=1)
-    ]  # gaussian: standard deviation in model scale; else a share of features
-    clip: bool  # the corrupted values to [0, 1], where the data lies
+    """How the input is corrupted."""
+    level: Annotated[float, Field(ge=0, le=1)]
+    """gaussian: the noise's standard deviation in model scale; else the share of features."""
+    clip: bool
+    """The corrupted values to [0, 1], where the data lies."""
 
     def rules(self, setting: Setting) -> Iterator[Rule]:
         """Only data in [0, 1] can be clipped to it."""

@@ -18,13 +18,21 @@ class Sparse(TypeSection):
     """models/types/sparse.py."""
 
     penalty: Literal["kl", "l1", "top_k"]
+    """kl: a unit's mean activation is held near `sparsity`; l1: of the code; top_k: k units stay active."""
     weight: Weight
-    sparsity: OpenFraction  # kl: a unit's mean activation
-    k: Units  # top_k: code units that stay active
-    anneal: Fraction  # top_k: share of the training in which k falls from the code size
-    encoding: Literal["same", "top_k", "soft_threshold"]  # of `encode` and the probes
-    encoding_k: Units  # top_k: units that these keep
-    threshold: Weight  # soft_threshold: max(0, a - threshold)
+    """The penalty's weight."""
+    sparsity: OpenFraction
+    """kl: a unit's mean activation."""
+    k: Units
+    """top_k: code units that stay active."""
+    anneal: Fraction
+    """top_k: the share of the training in which k falls from the code size."""
+    encoding: Literal["same", "top_k", "soft_threshold"]
+    """What probes and `ae encode` have as codes."""
+    encoding_k: Units
+    """encoding top_k: units that it keeps."""
+    threshold: Weight
+    """encoding soft_threshold: codes are max(0, a - threshold)."""
 
     def rules(self, setting: Setting) -> Iterator[Rule]:
         """KL needs activations in (0, 1); no more units can be kept than the code has."""

@@ -14,12 +14,14 @@ class Variational(TypeSection):
 
     tunable: ClassVar = ("warmup",)
 
-    beta: Literal["auto"] | Weight  # auto: 0.1 for images, 0.5 for tables
-    warmup: Fraction  # share of training in which beta rises from 0
-    importance_samples: Annotated[
-        int, Field(ge=1, le=1000)
-    ]  # above 1: the bound of Burda et al. 2016, with so many
-    importance_from: Fraction  # share of training after which; before it, one
+    beta: Literal["auto"] | Weight
+    """The weight of the divergence; 1 gives the ELBO; auto: 0.1 for images, 0.5 for tables."""
+    warmup: Fraction
+    """The share of the training in which beta rises from 0."""
+    importance_samples: Annotated[int, Field(ge=1, le=1000)]
+    """Above 1: the importance-weighted bound with so many draws (Burda et al. 2016), with beta 1."""
+    importance_from: Fraction
+    """The share of the training after which that bound is used; before it, one draw."""
 
     @classmethod
     def auto(cls, facts: DataFacts) -> dict[str, Any]:
