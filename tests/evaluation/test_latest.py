@@ -8,7 +8,7 @@ from rich.console import Console
 from autoencoders.core.errors import UserError
 from autoencoders.core.files import write_json
 from autoencoders.evaluation.latest import latest_leaderboard
-from autoencoders.evaluation.leaderboard import Row
+from autoencoders.evaluation.row import Row
 
 FILE = Path("metrics/leaderboard.json")
 
@@ -23,11 +23,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_leaderboard_has_the_name_of_the_prepared_data_and_every_model(
     leaderboard: list[Row], capsys: pytest.CaptureFixture[str]
 ):
-    write_json(FILE, leaderboard)
+    write_json(FILE, [row.written() for row in leaderboard])
     Console(width=80).print(latest_leaderboard())
     shown = capsys.readouterr().out
     assert shown.startswith("digits: test split, best first")
-    assert all(str(row["model"]) in shown for row in leaderboard)
+    assert all(row.model in shown for row in leaderboard)
 
 
 def test_without_a_leaderboard_the_command_that_makes_it_is_named():

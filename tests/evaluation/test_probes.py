@@ -202,7 +202,7 @@ def test_probe_standardised_decides_how_a_models_codes_are_scaled_for_probes(
     rows = []
     for standardised in (True, False):
         changed = evaluate.model_copy(update={"probe_standardised": standardised})
-        row = Evaluation(data, changed).model_row(model)
+        row = Evaluation(data, changed).model_row(model).written()
         errors = probe_errors(train, test, standardised=standardised)
         for name, values in errors.items():
             assert row[f"test_{name}"] == values.mean()

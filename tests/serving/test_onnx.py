@@ -21,8 +21,16 @@ from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.data.prepared.schema import encode
 from autoencoders.models.trained.model import BATCH_ROWS, TrainedModel
 from autoencoders.models.trained.saved import save
+from autoencoders.registry.answering import load_answering, locate
 from autoencoders.serving.inference import OPERATIONS, answer
-from autoencoders.serving.onnx import ONNX_VARIABLE, ROWS, TOLERANCE, accelerated, export
+from autoencoders.serving.onnx import (
+    ONNX_VARIABLE,
+    ROWS,
+    TOLERANCE,
+    GraphModel,
+    accelerated,
+    export,
+)
 from workshop import Workshop
 
 IMAGE_TYPES = ("undercomplete", "sparse", "contractive", "denoising")
@@ -106,7 +114,6 @@ def test_rows_of_several_batches_are_answered_in_their_order(graphs, untrained, 
 
 def test_exporting_neither_changes_the_model_nor_leaves_more_than_the_graph(graphs, untrained):
     assert not untrained["undercomplete"].training
-    assert untrained["undercomplete"].session is None
     names = {path.name for path in graphs["undercomplete"].parent.iterdir()}
     assert names == {f"{name}.onnx" for name in graphs}
 
@@ -117,14 +124,14 @@ def test_exporting_neither_changes_the_model_nor_leaves_more_than_the_graph(grap
 def test_a_graph_that_differs_is_refused_and_not_written(untrained, tmp_path, monkeypatch):
     """The graph's last output is the model's times 1 + 2 TOLERANCE, while torch's is as before."""
 
-    def nats(self: TrainedModel, raw: torch.Tensor) -> torch.Tensor:
+    def score_parts(self: TrainedModel, raw: torch.Tensor) -> torch.Tensor:
         parts = original(self, raw)
         if torch.compiler.is_exporting():
             return parts * (1 + 2 * TOLERANCE)
         return parts
 
-    original = TrainedModel.nats
-    monkeypatch.setattr(TrainedModel, "nats", nats)
+    original = TrainedModel.score_parts
+    monkeypatch.setattr(TrainedModel, "score_parts", score_parts)
     with pytest.raises(UserError, match=r"^model\.onnx: nats differs from torch's by 2\.\de-05"):
         export(untrained["undercomplete"], tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -184,13 +191,13 @@ def test_with_a_graph_codes_reconstructions_and_scores_come_from_it(graphs, mode
 def test_with_a_graph_the_decoder_and_its_codes_are_the_models(graphs, model, features):
     fast, plain = accelerated(erased(model), graphs["table"]), erased(model)
     codes = model.encode(features)
-    np.testing.assert_array_equal(fast.decode(codes), plain.decode(codes))
-    np.testing.assert_array_equal(fast.decoder_codes(features), plain.decoder_codes(features))
+    decoder = fast.trained
+    np.testing.assert_array_equal(decoder.decode(codes), plain.decode(codes))
+    np.testing.assert_array_equal(decoder.decoder_codes(features), plain.decoder_codes(features))
 
 
 def test_without_a_graph_the_model_answers(model, tmp_path, capsys):
     assert accelerated(model, tmp_path / "none.onnx") is model
-    assert model.session is None
     assert capsys.readouterr().out == ""
 
 
@@ -199,7 +206,6 @@ def test_with_a_graph_but_without_onnxruntime_the_model_answers_and_a_message_sa
 ):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)  # its import fails
     assert accelerated(model, graphs["table"]) is model
-    assert model.session is None
     message = f"{graphs['table']} is not used: onnxruntime is not installed\n"
     assert capsys.readouterr().out == message
 
@@ -246,14 +252,14 @@ def registered(workshop: Workshop) -> str:
 def test_ae_export_writes_the_graph_by_which_commands_answer_from_then_on(
     workshop, registered, frame
 ):
-    before = cli.champion(registered)
-    assert before.session is None
+    before = load_answering(locate(registered))
+    assert isinstance(before, TrainedModel)
     done = CliRunner().invoke(cli.ae, ["export", "--model", registered])
     assert done.exit_code == 0, done.output
     (graph,) = (workshop.folder / ".checkpoints/onnx").iterdir()
     assert done.output == f"{graph}: agrees with torch\n"
-    after = cli.champion(registered)
-    assert after.session is not None
+    after = load_answering(locate(registered))
+    assert isinstance(after, GraphModel)
     assert_near(answer(after, "encode", frame), answer(before, "encode", frame))
 
 

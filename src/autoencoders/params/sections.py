@@ -79,7 +79,7 @@ class Data(Section):
     protocol: Literal["split", "transductive"]
     """transductive: fitted on all rows without their labels, and judged on them."""
     scaling: Literal["auto", "pixels", "minmax", "standard", "robust", "none"]
-    """pixels: their range to [0, 1]; auto: pixels for images, robust for tables."""
+    """pixels: their range to [0, 1]; auto: pixels for images, standard for tables."""
     binarise: bool
     """Pixels are 0 or 1 with their value as probability, drawn anew in each epoch."""
 

@@ -36,7 +36,7 @@ class History(pl.Callback):
         self.epochs = state_dict["epochs"]
         self.best = state_dict["best"]
         self.weights = state_dict["weights"]
-        if self.report:
+        if self.report is not None:
             for epoch, means in enumerate(self.epochs, 1):
                 self.report(epoch, means)
 
@@ -44,7 +44,7 @@ class History(pl.Callback):
         """Records this epoch, and its weights if they are the best."""
         self.epochs.append(dict(pl_module.epoch_means))
         epoch = len(self.epochs)
-        if self.report:
+        if self.report is not None:
             self.report(epoch, self.epochs[-1])
         autoencoder = pl_module.model.autoencoder
         counts = autoencoder.settled(pl_module.progress) or epoch == trainer.max_epochs
