@@ -37,7 +37,7 @@ def run(repository: Repository, stage: str, name: str, at: str) -> subprocess.Co
     kind = ["undercomplete"] if stage in ("tune", "train") else []
     script = [
         sys.executable,
-        ROOT / "tests" / "signalled.py",
+        ROOT / "tests/support/signalled.py",
         name,
         at,
         f"pipeline/{stage}.py",
@@ -83,7 +83,14 @@ def test_a_stage_that_is_signalled_at_any_moment_says_so_once_and_leaves_nothing
 def test_ae_answers_a_signal_in_its_imports(finished, name, at):
     script = finished.folder / "ae.py"
     script.write_text("from autoencoders.__main__ import main\nmain()\n")
-    command = [sys.executable, ROOT / "tests" / "signalled.py", name, at, "ae.py", "leaderboard"]
+    command = [
+        sys.executable,
+        ROOT / "tests/support/signalled.py",
+        name,
+        at,
+        "ae.py",
+        "leaderboard",
+    ]
     environment = {**finished.environment, "PYTHONPATH": "src"}
     done = subprocess.run(
         command, cwd=finished.folder, env=environment, capture_output=True, text=True, check=False
