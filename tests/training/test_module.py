@@ -79,20 +79,26 @@ def test_a_loss_that_is_nan_at_once_says_that_there_is_no_checkpoint(params, dat
 # batches and errors
 
 
-def test_binarised_rows_are_0_or_1_with_their_values_chance_and_drawn_anew_in_each_epoch(
-    params, data, monkeypatch
-):
-    seen: list[torch.Tensor] = []
+@pytest.fixture
+def trained_batches(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """The batches, in model scale, that the undercomplete type is trained on from here on."""
+    batches: list[torch.Tensor] = []
 
     def loss(
         self: Undercomplete, x: torch.Tensor, generator: torch.Generator, progress: float
     ) -> Loss:
         if self.training:
-            seen.append(x)
+            batches.append(x)
         return original(self, x, generator, progress)
 
     original = Undercomplete.loss
     monkeypatch.setattr(Undercomplete, "loss", loss)
+    return batches
+
+
+def test_binarised_rows_are_0_or_1_with_their_values_chance_and_drawn_anew_in_each_epoch(
+    params, data, trained_batches
+):
     drawn = replace(data, description=replace(data.description, binarise=True))
     fit(
         params.override({**QUICK, "train.epochs": 40}).plan(
@@ -100,7 +106,7 @@ def test_binarised_rows_are_0_or_1_with_their_values_chance_and_drawn_anew_in_ea
         ),
         drawn,
     )
-    epochs = torch.cat(seen).unflatten(0, (40, -1))
+    epochs = torch.cat(trained_batches).unflatten(0, (40, -1))
     assert set(epochs.unique().tolist()) == {0.0, 1.0}
     assert (
         len({tuple(epoch.mean(0).tolist()) for epoch in epochs}) == 40
@@ -288,25 +294,14 @@ def test_every_step_takes_its_own_place_in_the_schedule(batches_a_step, params, 
 
 @pytest.mark.parametrize("until", [0.2, 0.6, 1.0])
 def test_images_are_augmented_in_epochs_before_augment_until_and_in_no_other(
-    until, params, data, monkeypatch
+    until, params, data, trained_batches
 ):
-    seen: list[torch.Tensor] = []
-
-    def loss(
-        self: Undercomplete, x: torch.Tensor, generator: torch.Generator, progress: float = 1.0
-    ) -> Loss:
-        if self.training:
-            seen.append(x)
-        return original(self, x, generator, progress)
-
-    original = Undercomplete.loss
-    monkeypatch.setattr(Undercomplete, "loss", loss)
     values = {"train.epochs": 5, "train.augment": 1.0, "train.augment_until": until}
     plan = params.override({**QUICK, **values}).plan("undercomplete", data.description.facts)
     model = fit(plan, data).model
     images = set(map(tuple, model.scaled(torch.from_numpy(data.sample("train"))).tolist()))
     unchanged = []
-    for epoch in torch.cat(seen).unflatten(0, (5, -1)).tolist():
+    for epoch in torch.cat(trained_batches).unflatten(0, (5, -1)).tolist():
         unchanged.append(sum(tuple(row) in images for row in epoch))
     augmented = round(until * 5)
     assert unchanged == [0] * augmented + [len(data.rows["train"])] * (5 - augmented)
