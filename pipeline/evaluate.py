@@ -5,7 +5,7 @@ from autoencoders.core.reporting import reporting
 if __name__ == "__main__":
     with reporting():
         from autoencoders.core.files import read_json, write_json, write_text
-        from autoencoders.core.paths import DATA, FIGURES, METRICS, MODELS, REPORTS
+        from autoencoders.core.paths import DATA, FIGURES, LEADERBOARD, METRICS, MODELS, REPORT_PAGE
         from autoencoders.data.prepared.prepared import REPORT, load_prepared
         from autoencoders.evaluation.figures import Figures
         from autoencoders.evaluation.leaderboard import Evaluation
@@ -25,13 +25,13 @@ if __name__ == "__main__":
                     model, data, load_history(MODELS / kind), params.evaluate.figure_columns
                 )
                 figures[kind] = drawn.save(FIGURES / kind)
-            write_json(METRICS / "leaderboard.json", [row.written() for row in rows])
+            write_json(LEADERBOARD, [row.written() for row in rows])
             write_text(METRICS / "leaderboard.csv", csv(rows))
             write_text(
-                REPORTS / "index.html",
+                REPORT_PAGE,
                 html(rows, figures, data.description, read_json(DATA / REPORT)),
             )
             write_json(METRICS / "metrics.json", {row.model: row.numbers() for row in rows})
             record_types(recorder, params.kinds, evaluated())
             record_baselines(pipeline, evaluated())
-        print(f"leaderboard: `ae leaderboard`; figures: {REPORTS / 'index.html'}")
+        print(f"leaderboard: `ae leaderboard`; figures: {REPORT_PAGE}")

@@ -5,7 +5,7 @@ from autoencoders.core.reporting import reporting
 if __name__ == "__main__":
     with reporting():
         from autoencoders.core.files import write_json
-        from autoencoders.core.paths import DATA, METRICS, MODELS, REGISTERED
+        from autoencoders.core.paths import DATA, LEADERBOARD, MODELS, REGISTERED
         from autoencoders.data.prepared.prepared import load_prepared
         from autoencoders.evaluation.row import read_rows
         from autoencoders.params.params import load_params
@@ -18,7 +18,7 @@ if __name__ == "__main__":
         params, data, rows = (
             load_params(),
             load_prepared(DATA),
-            read_rows(METRICS / "leaderboard.json"),
+            read_rows(LEADERBOARD),
         )
         with store.reporting():
             runs = Runs(data.description)

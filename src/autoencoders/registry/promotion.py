@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from autoencoders.core.errors import UserError
-from autoencoders.core.paths import DATA, METRICS, MODELS
+from autoencoders.core.paths import DATA, LEADERBOARD, MODELS
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.evaluation.catalogue import (
     VALIDATION_EXPLAINED_VARIANCE,
@@ -60,16 +60,15 @@ def promote_best() -> str:
 
     Raises UserError where the present state was not evaluated.
     """
-    path = METRICS / "leaderboard.json"
-    if not path.exists():
-        raise UserError(f"{path}: no such file; `dvc repro` makes it")
-    params, data, rows = load_params(), load_prepared(DATA), read_rows(path)
+    if not LEADERBOARD.exists():
+        raise UserError(f"{LEADERBOARD}: no such file; `dvc repro` makes it")
+    params, data, rows = load_params(), load_prepared(DATA), read_rows(LEADERBOARD)
     runs = Runs(data.description)
     registry = Registry(runs.client, data.description.name)
     versions = registered(registry, runs, rows, params)
     if not versions:
         raise UserError(
-            f"{path}: holds none of the types in params.yaml; `dvc repro` evaluates them"
+            f"{LEADERBOARD}: holds none of the types in params.yaml; `dvc repro` evaluates them"
         )
     best = winner(rows, params)
     decision = registry.decide(versions[best], MODELS / best, data, params)

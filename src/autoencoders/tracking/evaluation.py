@@ -61,6 +61,4 @@ def record_types(
 def record_baselines(run: RunRecord, metrics: Mapping[str, Metrics]) -> None:
     """Records the baselines' metrics and the report for the run above all types."""
     run.metrics(baseline_metrics(metrics))
-    run.artifacts(
-        [paths.REPORTS / "index.html", paths.METRICS / "leaderboard.json", paths.DATA / REPORT]
-    )
+    run.artifacts([paths.REPORT_PAGE, paths.LEADERBOARD, paths.DATA / REPORT])

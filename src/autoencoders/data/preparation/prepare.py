@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from autoencoders.core.errors import DataError
 from autoencoders.core.files import atomic_folder, tree_sha256, write_json
+from autoencoders.core.paths import DESCRIPTION
 from autoencoders.data.preparation.raw import RawRows
 from autoencoders.data.preparation.scaling import Binarised, fitted_scaling
 from autoencoders.data.preparation.survey import Survey
@@ -63,7 +64,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             source=origin.path or data.title,
             source_sha256=tree_sha256(path if origin.path else raw),
         )
-        write_json(new / "prepared.json", asdict(description))
+        write_json(new / DESCRIPTION.name, asdict(description))
         write_json(new / REPORT, _report(rows, survey, summary))
     return description
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from autoencoders.core.errors import DataError
 from autoencoders.core.files import AGAIN, sha256, tree_sha256
+from autoencoders.core.paths import DESCRIPTION
 from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.schema import Schema
 from autoencoders.params.architecture import DataFacts
@@ -103,7 +104,7 @@ def split_sha256(folder: Path, schema: Schema) -> str:
 
 def load_description(folder: Path) -> Description:
     """Reads prepared.json of a folder. Raises DataError."""
-    path = folder / "prepared.json"
+    path = folder / DESCRIPTION.name
     try:
         return TypeAdapter(Description).validate_json(path.read_bytes())
     except FileNotFoundError as error:
