@@ -88,7 +88,10 @@ def leaderboard() -> None:
 
 @ae.command("params")
 @click.argument("model_type", metavar="[TYPE]", required=False)
-def show_params(model_type: str | None) -> None:
+@click.option(
+    "--all", "everything", is_flag=True, help="every value of params.yaml, its default and meaning"
+)
+def show_params(model_type: str | None, everything: bool) -> None:
     """Print the values of a type's training (of every type, without one), and where each
     comes from.
     """
@@ -97,10 +100,13 @@ def show_params(model_type: str | None) -> None:
 
     from autoencoders.core.paths import TUNED, TUNED_VALUES
     from autoencoders.data.known import known_facts
-    from autoencoders.params.listing import listed
+    from autoencoders.params.listing import full_text, listed
     from autoencoders.params.tuned import tuned_values
 
     params = _params()
+    if everything:
+        print(full_text(params), end="")
+        return
     facts = known_facts(params.data)
     size = f": {facts.n_features} features, {facts.rows} training rows" if facts else ""
     for name in [model_type] if model_type else params.kinds:

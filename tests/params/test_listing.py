@@ -1,10 +1,14 @@
 """The list of a training's values: those of the plan, each with the place that it comes from."""
 
+import itertools
+
 import pytest
 
 from autoencoders.core.errors import ParameterError
 from autoencoders.params.architecture import DataFacts
-from autoencoders.params.listing import Line, listed
+from autoencoders.params.listing import Line, full_text, listed
+from autoencoders.params.params import load_params, parse_params
+from repository import ROOT
 
 IMAGES = DataFacts(64, unit_interval=True, shape=(8, 8), rows=1221)
 
@@ -34,6 +38,8 @@ def test_each_value_says_where_it_comes_from(params):
     assert lines["train.learning_rate"] == ("train.learning_rate", "0.01", "params.yaml")
     assert lines["train.batch_size"] == ("train.batch_size", "32", "params.yaml, models.sparse")
     assert lines["models.sparse.penalty"].source == "params.yaml"
+    assert lines["models.sparse.k"].source == "default"
+    assert lines["train.patience"].source == "default"
     assert lines["train.precision"].source == "auto: the machine decides"
 
 
@@ -47,3 +53,44 @@ def test_before_the_data_is_known_each_auto_waits_for_it(params):
 def test_a_type_that_params_yaml_lacks_is_refused(params):
     with pytest.raises(ParameterError, match=r"models.wasserstein: not in params.yaml"):
         listed(params, "wasserstein", IMAGES, {})
+
+
+# the list of everything
+
+
+def test_the_full_text_is_a_params_yaml_of_the_same_values(params):
+    assert parse_params(full_text(params)) == params
+
+
+def test_the_full_text_holds_every_value_with_its_meaning_and_whether_it_is_the_default(params):
+    text = full_text(params)
+    assert "  # Epochs without a better validation error before" in text
+    assert "\n  patience: 50 # default\n" in text
+    assert "\n  learning_rate: 0.003\n" in text
+    written = parse_params(text)
+    for section in (written, written.data, written.train, written.tune, written.models.sparse):
+        values = set(type(section).model_fields) - {"network", "train"}
+        assert values <= section.model_fields_set
+
+
+def test_every_value_has_a_meaning():
+    lines = full_text(load_params(ROOT / "params.yaml")).splitlines()
+    for above, line in itertools.pairwise(lines):
+        is_value = (
+            ":" in line and not line.endswith(":") and not line.lstrip().startswith(("#", "-"))
+        )
+        if is_value and line != "  undercomplete: {}":
+            assert above.lstrip().startswith("# "), line
+
+
+def test_the_words_that_a_value_may_be_are_listed(params):
+    assert "One of mlp" not in full_text(params)
+    assert "# How values are drawn. One of tpe, random." in full_text(params)
+
+
+def test_a_type_that_is_not_trained_stands_in_comments(params):
+    models = params.models.model_copy(update={"sparse": None})
+    text = full_text(params.model_copy(update={"models": models}))
+    assert "\n  # not trained:\n  # sparse:\n" in text
+    assert "\n  #   k: 4 # default\n" in text
+    assert parse_params(text).kinds == [kind for kind in params.kinds if kind != "sparse"]

@@ -15,15 +15,32 @@ from autoencoders.data.sources.catalogue import SOURCES
 from autoencoders.data.sources.source import facts
 from autoencoders.models.losses import RECONSTRUCTION_LOSSES
 from autoencoders.params.architecture import DataFacts, layer_widths
+from autoencoders.params.dimension import Dimension
 from autoencoders.params.params import Models, Params, load_params, parse_params
-from autoencoders.params.sections import BUILT_IN, NO_FILE, Data, Dimension, Network, Train, Tune
+from autoencoders.params.sections import BUILT_IN, NO_FILE, Data, Network, Train, Tune
 from repository import ROOT
+
+
+def named_by_dvc() -> list[str]:
+    """The dotted names in dvc.yaml, which DVC does not find in a file that lacks them."""
+    stages = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
+    names = set()
+    for stage in stages.values():
+        for name in stage.get("do", stage)["params"]:
+            if isinstance(name, str) and "${" not in name:
+                names.add(name)
+    return sorted(names)
+
 
 FILE = ROOT / "params.yaml"
 TEXT = FILE.read_text(encoding="utf-8")
 TREE: dict[str, Any] = YAML(typ="safe", pure=True).load(TEXT)
+SPARSE_OVERRIDE = "models.sparse.network.code_activation"
 MISSING = object()  # in place of a value: the key is left out
 KINDS = list(Models.model_fields)
+NEEDED_BY_DVC = named_by_dvc()
+# besides them: the search space, a type's section, and its overrides
+NEEDED = [*NEEDED_BY_DVC, "tune.space", "models.undercomplete", SPARSE_OVERRIDE]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -47,6 +64,23 @@ def parsed(values: Mapping[str, Any]) -> Params:
     stream = io.StringIO()
     YAML(typ="safe", pure=True).dump(edited(values), stream)
     return parse_params(stream.getvalue())
+
+
+def value_in_file(key: str) -> Any:
+    """The file's value, by dotted key."""
+    value = TREE
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def dotted(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The dotted keys of a tree's values."""
+    keys = []
+    for name, value in tree.items():
+        is_section = isinstance(value, dict) and value
+        keys += dotted(value, f"{prefix}{name}.") if is_section else [f"{prefix}{name}"]
+    return keys
 
 
 def checked(values: Mapping[str, Any]) -> Params:
@@ -226,14 +260,11 @@ WRONG_TYPE = [
     ("train.learning_rate", "fast", "a number"),
     ("train.learning_rate", True, "a number"),
     ("train.learning_rate", [0.001], "a number"),
-    ("train.weight_decay", None, "a number"),
     ("network.code_size", 8.0, "'auto' or must be a whole number"),
     ("network.code_size", True, "'auto' or must be a whole number"),
     ("network.code_size", [8], "'auto' or must be a whole number"),
     ("network.n_layers", [2], "a whole number"),
     ("network.nodes_per_layer", "128", "a whole number or must be a list"),
-    ("network.nodes_per_layer", None, "a whole number or must be a list"),
-    ("network.activation", None, "'silu', 'gelu', 'relu', 'tanh' or 'sigmoid'"),
     ("network.loss", ["mse"], "'auto', 'mse', 'bce' or 'l1'"),
     ("models.sparse.k", 4.5, "a whole number"),
     ("tune.n_trials", 2.0, "a whole number"),
@@ -329,6 +360,10 @@ def test_a_text_of_another_form_is_refused_with_its_key_and_the_form(key, value)
 @pytest.mark.parametrize(
     "key",
     [
+        "train.weight_decay",
+        "network.nodes_per_layer",
+        "network.activation",
+        "rate_distortion",
         "models.undercomplete",
         "models.sparse.network",
         "models.denoising.train",
@@ -506,26 +541,26 @@ def test_an_unknown_key_is_refused_with_the_keys_that_are_allowed_there(key, all
 @pytest.mark.parametrize(
     ("right", "misspelt"),
     [
-        ("train", "trian"),
-        ("evaluate", "evalute"),
-        ("data.scaling", "data.scalling"),
+        ("data.missing", "data.misssing"),
         ("train.learning_rate", "train.learningrate"),
         ("models.sparse.sparsity", "models.sparse.sparcity"),
     ],
 )
-def test_a_misspelt_key_is_refused_with_the_likely_one_and_the_gap_that_it_leaves(right, misspelt):
-    section, _, name = right.rpartition(".")
-    value = TREE[section.split(".")[0]] if section else TREE
-    for part in [*section.split(".")[1:], name]:
-        value = value[part]
-    lines = refusal({right: MISSING, misspelt: value}).splitlines()
-    assert f"params.yaml: {right}: missing; params.yaml holds every value" in lines
-    (unknown,) = [
-        line
-        for line in lines
-        if line.startswith(f"params.yaml: {misspelt}: unknown key; allowed here: ")
-    ]
-    assert unknown.endswith(f"; did you mean {name}?")
+def test_a_misspelt_key_is_refused_with_the_likely_one(right, misspelt):
+    (line,) = refusal({right: MISSING, misspelt: value_in_file(right)}).splitlines()
+    assert line.startswith(f"params.yaml: {misspelt}: unknown key; allowed here: ")
+    assert line.endswith(f"; did you mean {right.rpartition('.')[2]}?")
+
+
+@pytest.mark.parametrize(
+    ("right", "misspelt"),
+    [("train", "trian"), ("evaluate", "evalute"), ("data.name", "data.nmae")],
+)
+def test_a_misspelt_key_that_must_be_there_is_refused_with_the_gap_that_it_leaves(right, misspelt):
+    lines = refusal({right: MISSING, misspelt: value_in_file(right)}).splitlines()
+    assert f"params.yaml: {right}: missing; params.yaml must hold it" in lines
+    (unknown,) = [line for line in lines if line.startswith(f"params.yaml: {misspelt}: unknown")]
+    assert unknown.endswith(f"; did you mean {right.rpartition('.')[2]}?")
 
 
 def test_a_misspelt_type_is_refused_with_the_likely_one():
@@ -537,32 +572,30 @@ def test_a_misspelt_type_is_refused_with_the_likely_one():
     assert line.endswith("; did you mean contractive?")
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        *(
-            "seed",
-            "data",
-            "network",
-            "models",
-            "registry",
-            "data.name",
-            "network.loss",
-            "train.epochs",
-        ),
-        *("tune", "tune.n_trials", "tune.space", "rate_distortion", "rate_distortion.seeds"),
-        *(
-            "models.sparse.k",
-            "models.contractive.jacobian",
-            "models.denoising.level",
-            "models.variational.beta",
-        ),
-    ],
-)
-def test_a_missing_key_is_refused_by_name(key):
+@pytest.mark.parametrize("key", NEEDED_BY_DVC)
+def test_a_key_that_dvc_yaml_names_must_be_there(key):
     assert refusal({key: MISSING}).splitlines() == [
-        f"params.yaml: {key}: missing; params.yaml holds every value"
+        f"params.yaml: {key}: missing; params.yaml must hold it"
     ]
+
+
+def test_a_search_space_must_be_there():
+    assert refusal({"tune.space": MISSING}) == (
+        "params.yaml: tune.space: missing; params.yaml must hold it"
+    )
+
+
+def test_every_other_value_of_the_file_is_the_default():
+    """Where a type's own values are left out, the type is still trained."""
+    least = parsed(dict.fromkeys(set(dotted(TREE)) - set(NEEDED), MISSING))
+    assert least == load_params(FILE)
+
+
+def test_every_default_is_what_the_same_value_in_the_file_gives():
+    """A default is not validated: 0 instead of 0.0 would arrive as a whole number."""
+    params = load_params(FILE)
+    written = Params.model_validate(params.model_dump(exclude_none=True))
+    assert repr(written.model_dump()) == repr(params.model_dump())
 
 
 def test_a_key_that_is_no_text_is_refused():
@@ -765,8 +798,8 @@ BROKEN_TEXT = [
     (TEXT.replace("seed: 1", 'seed: "1', 1), ["not valid YAML", "line"]),
     (f"{TEXT}\nseed: 2\n", ['duplicate key "seed"', "line"]),
     (
-        TEXT.replace("  epochs:", "  patience: 3\n  epochs:", 1),
-        ['duplicate key "patience"', "line"],
+        TEXT.replace("  epochs:", "  batch_size: 3\n  epochs:", 1),
+        ['duplicate key "batch_size"', "line"],
     ),
     (f"{TEXT}---\nseed: 1\n", ["not valid YAML", "another document"]),
     (TEXT.replace("seed: 1", "seed: *missing", 1), ["undefined alias 'missing'", "line"]),
@@ -829,10 +862,11 @@ def test_a_missing_file_is_refused_with_its_path_and_what_to_do(tmp_path):
 
 def test_a_bad_value_in_a_file_is_refused_with_the_files_path(tmp_path):
     path = tmp_path / "other.yaml"
-    path.write_text(TEXT.replace("patience: ", "patience: -", 1), encoding="utf-8")
+    path.write_text(TEXT.replace("learning_rate: ", "learning_rate: -", 1), encoding="utf-8")
     with pytest.raises(ParameterError) as caught:
         load_params(path)
-    assert str(caught.value).startswith(f"{path}: train.patience = -{TREE['train']['patience']}: ")
+    rate = TREE["train"]["learning_rate"]
+    assert str(caught.value).startswith(f"{path}: train.learning_rate = -{rate}: ")
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake(tmp_path):
@@ -846,10 +880,8 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake(tmp_path):
 
 def test_override_replaces_one_value_and_leaves_the_original():
     params = load_params(FILE)
-    changed = params.override({"train.patience": TREE["train"]["patience"] + 1})
-    assert changed.model_dump(exclude_unset=True) == edited(
-        {"train.patience": TREE["train"]["patience"] + 1}
-    )
+    changed = params.override({"train.patience": 51})
+    assert changed.model_dump(exclude_unset=True) == edited({"train.patience": 51})
     assert params.model_dump(exclude_unset=True) == TREE
 
 
@@ -1025,10 +1057,10 @@ def test_the_architecture_is_the_types_network(kind):
 @every_kind
 def test_flattened_parameters_hold_each_value_of_the_type_once_by_its_dotted_name(kind):
     params = load_params(FILE)
-    own = {
-        f"models.{kind}.{key}" for key in TREE["models"][kind] if key not in ("network", "train")
-    }
-    common = {f"{section}.{key}" for section in ("network", "train") for key in TREE[section]}
+    fields = set(type(params.kind(kind)).model_fields) - {"network", "train"}
+    own = {f"models.{kind}.{name}" for name in fields}
+    common = {f"network.{name}" for name in Network.model_fields}
+    common |= {f"train.{name}" for name in Train.model_fields}
     assert (
         set(params.plan(kind, facts(params.data)).flat())
         == {"kind", "seed", "widths"} | common | own

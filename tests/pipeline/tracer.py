@@ -10,49 +10,50 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autoencoders.params import params, sections
+from autoencoders.params import params
+from autoencoders.params.section import Section
 
 paths: dict[int, str] = {}  # of the sections of the loaded parameters, by identity
 kept: list[Any] = []  # so that no identity is used twice
 reads: set[str] = set()
 
 
-def register(section: sections.Section, path: str) -> None:
+def register(section: Section, path: str) -> None:
     paths[id(section)] = path
     kept.append(section)
     for name, value in section.__dict__.items():
-        if isinstance(value, sections.Section):
+        if isinstance(value, Section):
             register(value, f"{path}.{name}".lstrip("."))
 
 
-def read(section: sections.Section, names: Any) -> None:
+def read(section: Section, names: Any) -> None:
     if id(section) in paths:
         reads.update(f"{paths[id(section)]}.{name}".lstrip(".") for name in names)
 
 
 def instrument() -> None:
-    fields = sections.Section.__getattribute__
+    fields = Section.__getattribute__
     iterate, dump, copy, load = (
-        sections.Section.__iter__,
-        sections.Section.model_dump,
-        sections.Section.model_copy,
+        Section.__iter__,
+        Section.model_dump,
+        Section.model_copy,
         params.load_params,
     )
 
-    def getattribute(self: sections.Section, name: str) -> Any:
+    def getattribute(self: Section, name: str) -> Any:
         if name in type(self).model_fields:
             read(self, [name])
         return fields(self, name)
 
-    def model_dump(self: sections.Section, **options: Any) -> Any:
+    def model_dump(self: Section, **options: Any) -> Any:
         read(self, set(type(self).model_fields) - set(options.get("exclude", ())))
         return dump(self, **options)
 
-    def iterated(self: sections.Section) -> Any:
+    def iterated(self: Section) -> Any:
         read(self, type(self).model_fields)
         return iterate(self)
 
-    def model_copy(self: sections.Section, **options: Any) -> Any:
+    def model_copy(self: Section, **options: Any) -> Any:
         copied = copy(self, **options)
         if id(self) in paths:
             register(copied, paths[id(self)])
@@ -63,10 +64,10 @@ def instrument() -> None:
         register(loaded, "")
         return loaded
 
-    sections.Section.__getattribute__ = getattribute  # type: ignore[method-assign]
-    sections.Section.__iter__ = iterated  # type: ignore[method-assign]
-    sections.Section.model_dump = model_dump  # type: ignore[method-assign]
-    sections.Section.model_copy = model_copy  # type: ignore[method-assign]
+    Section.__getattribute__ = getattribute  # type: ignore[method-assign]
+    Section.__iter__ = iterated  # type: ignore[method-assign]
+    Section.model_dump = model_dump  # type: ignore[method-assign]
+    Section.model_copy = model_copy  # type: ignore[method-assign]
     params.load_params = load_params  # type: ignore[assignment]
 
 

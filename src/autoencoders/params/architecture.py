@@ -1,4 +1,7 @@
-"""The shape of an encoder/decoder pair once nothing is `auto` any more; free of torch, so that checking is fast."""
+"""The shape of an encoder/decoder pair, once nothing is `auto` any more.
+
+Free of torch, so that checking params.yaml is fast.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +10,10 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Architecture:
-    """The shape of a symmetric pair: features -> widths -> code_size -> widths reversed -> features."""
+    """The shape of a symmetric pair.
+
+    features -> widths -> code_size -> widths reversed -> features.
+    """
 
     n_features: int
     code_size: int
@@ -25,27 +31,27 @@ def layer_widths(
 ) -> tuple[int, ...]:
     """Nodes (conv: channels) of each hidden layer of the encoder, input side first.
 
-    mlp: a single number is the first layer's width; each further layer has half the nodes of the one before it, though
-    not fewer than the code (nor more than the first layer). conv: it is the channels of the layer next to the code, and
-    each layer before it has half of them: as every layer halves both sides of the image, its nodes fall by half too. A
-    list is taken as it is.
+    mlp: a single number is the first layer's width; each further layer has half the nodes of the
+    one before it, though not fewer than the code (nor more than the first layer). conv: it is the
+    channels of the layer next to the code, and each layer before it has half of them: as every
+    layer halves both sides of the image, its nodes fall by half too. A list is taken as it is.
     """
     if not isinstance(nodes, int):
         return tuple(nodes)
+    widths = [nodes >> layer for layer in range(n_layers)]  # halved from layer to layer
     if kind == "conv":
-        return tuple(max(1, nodes >> layer) for layer in reversed(range(n_layers)))
+        return tuple(max(1, channels) for channels in reversed(widths))
     floor = min(code_size, nodes)
-    return tuple(max(nodes >> layer, floor) for layer in range(n_layers))
+    return tuple(max(width, floor) for width in widths)
 
 
 class DataFacts(NamedTuple):
-    """What networks, rules and defaults need to know about the data."""
+    """The facts about the data that networks, rules and defaults need."""
 
     n_features: int
     unit_interval: bool  # all values in model scale lie in [0, 1]
-    shape: tuple[
-        int, ...
-    ] = ()  # of one image: rows, columns and, where there are several, channels; else nothing
+    # of one image: rows, columns and, where there are several, channels; of a table: nothing
+    shape: tuple[int, ...] = ()
     rows: int = 1000  # of the training split
 
     @property

@@ -9,106 +9,126 @@ from autoencoders.core.paths import PARAMS_FILE
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.plan import Plan
 from autoencoders.params.reading import put, read_text, validated, yaml_tree
+from autoencoders.params.section import LARGEST_CODE, S, Section, Seed
 from autoencoders.params.sections import (
-    LARGEST_CODE,
     Data,
     Evaluate,
     Network,
     RateDistortion,
     Registry,
-    S,
-    Section,
-    Seed,
     Train,
     Tune,
-    TypeSection,
 )
+from autoencoders.params.type_section import TypeSection
 from autoencoders.params.types import Models
 
 
 class Params(Section):
-    """All of params.yaml."""
+    """All of params.yaml.
+
+    A section that dvc.yaml names has no default here, as DVC refuses a file without it.
+    """
 
     seed: Seed
+    """The seed of weights, batches and noise."""
     data: Data
     network: Network
     train: Train
     models: Models
     tune: Tune
-    rate_distortion: RateDistortion
+    rate_distortion: RateDistortion = RateDistortion()
     evaluate: Evaluate
     registry: Registry
 
     @property
     def kinds(self) -> list[str]:
         """The types to train, in the order of params.yaml's schema."""
-        return [kind for kind in Models.model_fields if getattr(self.models, kind) is not None]
+        return [name for name in Models.model_fields if getattr(self.models, name) is not None]
 
-    def kind(self, kind: str) -> TypeSection:
+    def kind(self, model_type: str) -> TypeSection:
         """A type's section. Raises ParameterError where params.yaml has none."""
-        section: TypeSection | None = getattr(self.models, kind, None)
+        section: TypeSection | None = getattr(self.models, model_type, None)
         if section is None:
             raise ParameterError(
-                f"models.{kind}: not in params.yaml; it has {', '.join(self.kinds)}"
+                f"models.{model_type}: not in params.yaml; it has {', '.join(self.kinds)}"
             )
         return section
 
-    def network_of(self, kind: str) -> Network:
+    def network_of(self, model_type: str) -> Network:
         """`network` with the type's overrides."""
-        return self.network.model_copy(
-            update=self.kind(kind).network.model_dump(exclude_unset=True)
-        )
+        overrides = self.kind(model_type).network.model_dump(exclude_unset=True)
+        return self.network.model_copy(update=overrides)
 
-    def train_of(self, kind: str) -> Train:
+    def train_of(self, model_type: str) -> Train:
         """`train` with the type's overrides."""
-        return self.train.model_copy(update=self.kind(kind).train.model_dump(exclude_unset=True))
+        overrides = self.kind(model_type).train.model_dump(exclude_unset=True)
+        return self.train.model_copy(update=overrides)
 
     def plan(self, model_type: str, facts: DataFacts) -> Plan:
-        """The type's training with every `auto` resolved for the data. Raises ParameterError where it does not fit."""
+        """The type's training with every `auto` resolved for the data.
+
+        Raises ParameterError where it does not fit the data.
+        """
         return Plan.of(self, model_type, facts)
 
     def override(self, values: Mapping[str, object]) -> Self:
-        """A copy with dotted keys replaced, validated like the file: override({"train.learning_rate": 1e-3})."""
+        """A copy with dotted keys replaced, validated like the file.
+
+        Example: override({"train.learning_rate": 1e-3}).
+        """
         return _replaced(self, values, str(PARAMS_FILE))
 
-    def tuned(self, kind: str, values: Mapping[str, object]) -> Self:
-        """A copy with a study's values for one type: `network.x` and `train.x` win over the type's own overrides."""
-        own = {key.removeprefix(f"models.{kind}."): value for key, value in values.items()}
-        changed = _replaced(self.kind(kind), own, f"models.{kind}")
-        return self.model_copy(update={"models": self.models.model_copy(update={kind: changed})})
+    def tuned(self, model_type: str, values: Mapping[str, object]) -> Self:
+        """A copy with a study's values for one type.
 
-    def key_of(self, kind: str, name: str) -> str:
+        `network.x` and `train.x` win over the type's own overrides.
+        """
+        prefix = f"models.{model_type}."
+        in_section = {key.removeprefix(prefix): value for key, value in values.items()}
+        section = _replaced(self.kind(model_type), in_section, f"models.{model_type}")
+        models = self.models.model_copy(update={model_type: section})
+        return self.model_copy(update={"models": models})
+
+    def key_of(self, model_type: str, name: str) -> str:
         """The dotted key that a value of the type itself or of its network comes from."""
-        section = self.kind(kind)
-        if name in section.own():
-            return f"models.{kind}.{name}"
-        return (
-            f"models.{kind}.network.{name}"
-            if name in section.network.model_fields_set
-            else f"network.{name}"
-        )
+        section = self.kind(model_type)
+        if name in section.type_values():
+            return f"models.{model_type}.{name}"
+        if name in section.network.model_fields_set:
+            return f"models.{model_type}.network.{name}"
+        return f"network.{name}"
 
     def check(self, facts: DataFacts | None) -> None:
-        """Raises ParameterError where a type's values don't fit together or don't fit the data, where it is known."""
+        """Checks that each type's values fit together, and the data, where it is known.
+
+        Raises ParameterError.
+        """
         if not self.kinds:
             raise ParameterError(
                 f"models: no type to train; name some of {', '.join(Models.model_fields)}"
             )
-        for_some(facts, self._fits)
+        check_data(facts, self._check_types)
 
-    def _fits(self, facts: DataFacts) -> None:
-        for kind in self.kinds:
-            self.plan(kind, facts)
+    def _check_types(self, facts: DataFacts) -> None:
+        for model_type in self.kinds:
+            self.plan(model_type, facts)
 
 
-def for_some(facts: DataFacts | None, check: Callable[[DataFacts], object]) -> None:
-    """Calls a check. Raises ParameterError where it does: of data not read yet, for a large table and large images."""
+def check_data(facts: DataFacts | None, check: Callable[[DataFacts], object]) -> None:
+    """Calls a check with the data's facts.
+
+    Of data that is not read yet, the check has to pass for a large table or for large images.
+    Raises ParameterError where the check does.
+    """
+    if facts is not None:
+        check(facts)
+        return
+    n_features = LARGEST_CODE**2
+    side = LARGEST_CODE
     try:
-        check(facts or DataFacts(LARGEST_CODE**2, unit_interval=True))
+        check(DataFacts(n_features, unit_interval=True))
     except ParameterError:
-        if facts:
-            raise
-        check(DataFacts(LARGEST_CODE**2, unit_interval=True, shape=(LARGEST_CODE, LARGEST_CODE)))
+        check(DataFacts(n_features, unit_interval=True, shape=(side, side)))
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
@@ -122,7 +142,10 @@ def load_tree(path: Path) -> dict[str, Any]:
 
 
 def parse_params(text: str, *, name: str = str(PARAMS_FILE)) -> Params:
-    """Parameters from the text of a params.yaml; `name` stands in messages. Raises ParameterError."""
+    """Parameters from the text of a params.yaml.
+
+    name: of the file, for messages. Raises ParameterError.
+    """
     return validated(Params, yaml_tree(text, name, Params.model_fields), name)
 
 

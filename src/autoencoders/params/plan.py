@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 from autoencoders.core.errors import ParameterError
 from autoencoders.params import defaults
 from autoencoders.params.architecture import Architecture, DataFacts, layer_widths
-from autoencoders.params.sections import TIED, FixedNetwork, FixedTrain, Rule, Setting, Train
+from autoencoders.params.sections import FixedNetwork, FixedTrain, Train
+from autoencoders.params.type_section import UNTIED, Misfit, Setting
 
 if TYPE_CHECKING:
     from autoencoders.params.params import Params
@@ -33,35 +34,40 @@ class Plan:
         Raises ParameterError where the values fit neither each other, nor the type, nor the data.
         """
         section = params.kind(model_type)
-        network_values = defaults.resolved(
-            params.network_of(model_type).model_dump(), defaults.network(facts)
-        )
-        network = FixedNetwork(**network_values)
-        _check_rules(params, model_type, network, facts)
+        network_values = params.network_of(model_type).model_dump()
+        network = FixedNetwork(**defaults.resolved(network_values, defaults.network(facts)))
+        _refuse_misfits(params, model_type, network, facts)
         return cls(
             model_type=model_type,
             seed=params.seed,
             network=network,
             architecture=_architecture(network, facts),
             train=_train(params.train_of(model_type), facts),
-            type_values=defaults.resolved(section.own(), section.auto(facts)),
+            type_values=defaults.resolved(section.type_values(), section.auto(facts)),
             facts=facts,
             params=params,
         )
 
     def with_values(self, values: Mapping[str, object]) -> "Plan":
-        """The plan with other values by dotted name, as a study sets them, and what `auto` then stands for."""
+        """The plan with other values by dotted name, as a study sets them.
+
+        Each `auto` is resolved anew.
+        """
         return self.params.tuned(self.model_type, values).plan(self.model_type, self.facts)
 
     def flat(self) -> dict[str, object]:
         """The values by dotted name."""
-        values: dict[str, object] = {"kind": self.model_type, "seed": self.seed}
-        values["widths"] = list(self.architecture.widths)
-        for section, fields in (("network", self.network), ("train", self.train)):
-            values |= {f"{section}.{name}": value for name, value in fields}
-        values |= {
-            f"models.{self.model_type}.{name}": value for name, value in self.type_values.items()
+        values: dict[str, object] = {
+            "kind": self.model_type,
+            "seed": self.seed,
+            "widths": list(self.architecture.widths),
         }
+        for name, value in self.network:
+            values[f"network.{name}"] = value
+        for name, value in self.train:
+            values[f"train.{name}"] = value
+        for name, value in self.type_values.items():
+            values[f"models.{self.model_type}.{name}"] = value
         return values
 
 
@@ -74,49 +80,63 @@ def _architecture(network: FixedNetwork, facts: DataFacts) -> Architecture:
 
 
 def _train(train: Train, facts: DataFacts) -> FixedTrain:
+    """`train` resolved. Raises ParameterError where it asks for augmented tables."""
     if train.augment and not facts.shape:
         raise ParameterError(
             f"train.augment = {train.augment:g}: needs images, but the data has none; give 0"
         )
-    return FixedTrain(
-        **defaults.resolved(train.model_dump(), defaults.train(facts, train.batch_size))
-    )
+    rules = defaults.train(facts, train.batch_size)
+    return FixedTrain(**defaults.resolved(train.model_dump(), rules))
 
 
-def _check_rules(
+def _refuse_misfits(
     params: "Params", model_type: str, network: FixedNetwork, facts: DataFacts
 ) -> None:
-    """Raises ParameterError where a rule that joins several values refuses one."""
+    """Raises ParameterError for the first value that breaks a rule which joins several."""
     section = params.kind(model_type)
 
     def key(name: str) -> str:
         return params.key_of(model_type, name)
 
-    setting = Setting(network, facts, lambda: params.data.scaling, key)
-    for rules in (_network_rules(setting), section.rules(setting)):
-        for rule in rules:
-            if rule.refuses:
-                value = {**network.model_dump(), **section.own()}[rule.name]
-                raise ParameterError(f"{key(rule.name)} = {value}: {rule.reason}")
+    setting = Setting(network, facts, scaling=lambda: params.data.scaling, key=key)
+    values = {**network.model_dump(), **section.type_values()}
+    for misfits in (_network_misfits(setting), section.misfits(setting)):
+        for misfit in misfits:
+            raise ParameterError(f"{key(misfit.name)} = {values[misfit.name]}: {misfit.reason}")
 
 
-def _network_rules(setting: Setting) -> Iterator[Rule]:
-    """The rules that every type's network has to keep."""
-    network = setting.network
-    is_conv = network.kind == "conv"
-    layers = setting.key("n_layers")
-    nodes = network.nodes_per_layer
-    if isinstance(nodes, list):
-        reason = f"has {len(nodes)} numbers, but {layers} = {network.n_layers}"
-        reason += "; give one number a layer, or a single number"
-        yield Rule(len(nodes) != network.n_layers, "nodes_per_layer", reason)
-        rises = not is_conv and nodes != sorted(nodes, reverse=True)
-        yield Rule(rises, "nodes_per_layer", "must not rise towards the code")
-    if is_conv:
-        no_images = "needs images, but the data has none; choose mlp or auto"
-        yield Rule(not setting.facts.shape, "kind", no_images)
-        yield Rule(not network.n_layers, "kind", f"needs layers, but {layers} = 0")
-        yield Rule(network.tied, "tied", TIED)
-    if network.loss == "bce" and not setting.facts.unit_interval:
-        reason = f"needs data in [0, 1], but data.scaling = {setting.scaling()} gives other values"
-        yield Rule(True, "loss", f"{reason}; choose mse, l1 or auto, or data.scaling: pixels")
+def _network_misfits(setting: Setting) -> Iterator[Misfit]:
+    """Yields each value of a network that breaks a rule which every type's network has to keep."""
+    if isinstance(setting.network.nodes_per_layer, list):
+        yield from _nodes_misfits(setting.network.nodes_per_layer, setting)
+    if setting.network.kind == "conv":
+        yield from _conv_misfits(setting)
+    if setting.network.loss == "bce" and not setting.facts.unit_interval:
+        yield Misfit(
+            "loss",
+            f"needs data in [0, 1], but data.scaling = {setting.scaling()} gives other values; "
+            "choose mse, l1 or auto, or data.scaling: pixels",
+        )
+
+
+def _nodes_misfits(nodes: list[int], setting: Setting) -> Iterator[Misfit]:
+    """Yields a list of nodes with another length than the layers, or that rises to the code."""
+    n_layers = setting.network.n_layers
+    if len(nodes) != n_layers:
+        yield Misfit(
+            "nodes_per_layer",
+            f"has {len(nodes)} numbers, but {setting.key('n_layers')} = {n_layers}; "
+            "give one number a layer, or a single number",
+        )
+    if setting.network.kind != "conv" and nodes != sorted(nodes, reverse=True):
+        yield Misfit("nodes_per_layer", "must not rise towards the code")
+
+
+def _conv_misfits(setting: Setting) -> Iterator[Misfit]:
+    """Yields a convolutional network without images or layers, or with tied weights."""
+    if not setting.facts.shape:
+        yield Misfit("kind", "needs images, but the data has none; choose mlp or auto")
+    if setting.network.n_layers == 0:
+        yield Misfit("kind", f"needs layers, but {setting.key('n_layers')} = 0")
+    if setting.network.tied:
+        yield Misfit("tied", UNTIED)

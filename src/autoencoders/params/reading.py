@@ -12,7 +12,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from autoencoders.core.errors import ParameterError
-from autoencoders.params.sections import S, Section
+from autoencoders.params.section import S, Section
+
+PLAIN_WORDS = {  # of pydantic's messages
+    "Input should be": "must be",
+    "a valid integer": "a whole number",
+    "a valid ": "a ",
+}
 
 
 def read_text(path: Path) -> str:
@@ -30,13 +36,14 @@ def read_text(path: Path) -> str:
 
 
 def yaml_tree(text: str, name: str, sections: Iterable[str]) -> dict[str, Any]:
-    """The values of a YAML text, not validated; its name and the sections stand in messages. Raises ParameterError."""
+    """The values of a YAML text, not validated.
+
+    name: of the file, and its sections, for messages. Raises ParameterError.
+    """
     try:
         tree = YAML(typ="safe", pure=True).load(io.StringIO(text))  # YAML 1.2, as DVC reads it
-    except (
-        YAMLError,
-        ValueError,
-    ) as error:  # ValueError: a date that isn't one, a number of thousands of digits
+    except (YAMLError, ValueError) as error:
+        # ValueError: a date that isn't one, a number of thousands of digits
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ParameterError(
@@ -48,7 +55,10 @@ def yaml_tree(text: str, name: str, sections: Iterable[str]) -> dict[str, Any]:
 
 
 def put(tree: dict[str, Any], values: Mapping[str, object]) -> None:
-    """Sets values of a tree by dotted key; sections that it lacks are made. Raises ParameterError."""
+    """Sets values of a tree by dotted key, and makes sections that it lacks.
+
+    Raises ParameterError.
+    """
     for key, value in values.items():
         *parents, last = key.split(".")
         node = tree
@@ -60,48 +70,70 @@ def put(tree: dict[str, Any], values: Mapping[str, object]) -> None:
 
 
 def validated(schema: type[S], tree: object, name: str) -> S:
-    """The section. Raises ParameterError: one line a key, what was found and every rule that would accept it."""
+    """The values as a section.
+
+    name: of the file, for messages. Raises ParameterError with one line a key: the value that
+    stands there, and every rule that would accept it.
+    """
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
         rules: dict[str, list[str]] = {}
         for details in error.errors():
-            found, rule = _found_and_rule(schema, details)
-            rules.setdefault(found, []).append(rule)
-        lines = [
-            f"{name}: {found}: {' or '.join(dict.fromkeys(allowed))}"
-            for found, allowed in rules.items()
-        ]
+            key, section = _place(schema, details["loc"])
+            value, rule = _value_and_rule(key, section, details)
+            rules.setdefault(value, []).append(rule)
+        lines = []
+        for value, alternatives in rules.items():
+            distinct = dict.fromkeys(alternatives)
+            lines.append(f"{name}: {value}: {' or '.join(distinct)}")
         raise ParameterError("\n".join(lines)) from None
 
 
-def _found_and_rule(schema: type[Section], details: ErrorDetails) -> tuple[str, str]:
-    """The dotted key with its value, and what is allowed there; pydantic's marks of union members are left out."""
-    key, allowed = "", list(schema.model_fields)
+def _place(schema: type[Section], location: tuple[int | str, ...]) -> tuple[str, type[Section]]:
+    """The dotted key of an error's location, and the section that it lies in.
+
+    The location also names the members of a union, which are no part of the key.
+    """
+    key = ""
+    parent = schema
     section: type[Section] | None = schema
-    for part in details["loc"]:
+    for part in location:
         if isinstance(part, int) and key:
             key += f"[{part}]" if section else f".{part}"
         elif section:
-            key, allowed = f"{key}.{part}".removeprefix("."), list(section.model_fields)
-            field = section.model_fields.get(str(part))
-            members = (field.annotation, *get_args(field.annotation)) if field else ()
-            section = next(
-                (m for m in members if isinstance(m, type) and issubclass(m, Section)), None
-            )
+            key = f"{key}.{part}" if key else str(part)
+            parent = section
+            section = _section_in(section, str(part))
+    return key, parent
+
+
+def _section_in(section: type[Section], name: str) -> type[Section] | None:
+    """The section that a value holds, alone, or as a member of a union or list."""
+    field = section.model_fields.get(name)
+    if field is None:
+        return None
+    for member in (field.annotation, *get_args(field.annotation)):
+        if isinstance(member, type) and issubclass(member, Section):
+            return member
+    return None
+
+
+def _value_and_rule(key: str, section: type[Section], details: ErrorDetails) -> tuple[str, str]:
+    """The key with its value, and the rule that would accept it."""
     if details["type"] == "extra_forbidden":
-        return key, f"unknown key; allowed here: {likely(key.rpartition('.')[2], allowed)}"
+        name = key.rpartition(".")[2]
+        return key, f"unknown key; allowed here: {likely(name, list(section.model_fields))}"
     if details["type"] == "missing":
-        return key, "missing; params.yaml holds every value"
-    rule = (
-        details["msg"]
-        .replace("Input should be", "must be")
-        .replace("a valid integer", "a whole number")
-    )
-    return f"{key} = {details['input']!r}", rule.replace("a valid ", "a ")
+        return key, "missing; params.yaml must hold it"
+    rule = details["msg"]
+    for words, plain in PLAIN_WORDS.items():
+        rule = rule.replace(words, plain)
+    return f"{key} = {details['input']!r}", rule
 
 
 def likely(name: str, allowed: Sequence[str]) -> str:
     """The names that are allowed, and the one that was probably meant."""
+    listed = ", ".join(allowed)
     close = difflib.get_close_matches(name, allowed, n=1)
-    return ", ".join(allowed) + "".join(f"; did you mean {meant}?" for meant in close)
+    return f"{listed}; did you mean {close[0]}?" if close else listed

@@ -8,8 +8,9 @@ from optuna import Trial, TrialPruned
 
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models.trained.fidelity import fidelity
+from autoencoders.params.dimension import Dimension
 from autoencoders.params.plan import Plan
-from autoencoders.params.sections import Dimension, Tune
+from autoencoders.params.sections import Tune
 from autoencoders.params.space import WHOLE, dimensions
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import Begin, RunRecord

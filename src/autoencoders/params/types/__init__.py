@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from autoencoders.params.sections import Section
+from autoencoders.params.section import Section
 from autoencoders.params.types.contractive import Contractive
 from autoencoders.params.types.denoising import Denoising
 from autoencoders.params.types.sparse import Sparse

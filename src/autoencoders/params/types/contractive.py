@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from autoencoders.params.sections import Rule, Setting, TypeSection, Weight
+from autoencoders.params.section import Weight
+from autoencoders.params.type_section import Misfit, Setting, TypeSection
 
 
 class Contractive(TypeSection):
@@ -11,17 +12,17 @@ class Contractive(TypeSection):
 
     tunable: ClassVar = ("jacobian",)
 
-    weight: Weight
+    weight: Weight = 1.0e-3
     """The penalty's weight."""
-    jacobian: Literal["auto", "closed_form", "exact", "estimate"]
+    jacobian: Literal["auto", "closed_form", "exact", "estimate"] = "auto"
     """How the norm is computed; auto: the first of these that is cheap."""
 
-    def rules(self, setting: Setting) -> Iterator[Rule]:
-        """The closed form is that of an encoder of one layer."""
+    def misfits(self, setting: Setting) -> Iterator[Misfit]:
+        """Yields the closed form where the encoder has more than one layer."""
         n_layers = setting.network.n_layers
-        layers = setting.key("n_layers")
-        reason = (
-            f"needs an encoder of one layer ({layers} = 0), but it has {n_layers} hidden layers"
-        )
-        misfit = self.jacobian == "closed_form" and n_layers > 0
-        yield Rule(misfit, "jacobian", f"{reason}; choose auto, exact or estimate")
+        if self.jacobian == "closed_form" and n_layers > 0:
+            yield Misfit(
+                "jacobian",
+                f"needs an encoder of one layer ({setting.key('n_layers')} = 0), "
+                f"but it has {n_layers} hidden layers; choose auto, exact or estimate",
+            )

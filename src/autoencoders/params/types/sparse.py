@@ -3,43 +3,41 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from autoencoders.params.sections import (
-    Fraction,
-    OpenFraction,
-    Rule,
-    Setting,
-    TypeSection,
-    Units,
-    Weight,
-)
+from autoencoders.params.section import Fraction, OpenFraction, Units, Weight
+from autoencoders.params.type_section import Misfit, Setting, TypeSection
 
 
 class Sparse(TypeSection):
     """models/types/sparse.py."""
 
-    penalty: Literal["kl", "l1", "top_k"]
-    """kl: a unit's mean activation is held near `sparsity`; l1: of the code; top_k: k units stay active."""
-    weight: Weight
+    penalty: Literal["kl", "l1", "top_k"] = "kl"
+    """kl: a unit's mean activation is held near `sparsity`; l1: of the code; top_k: k units stay
+    active."""
+    weight: Weight = 0.1
     """The penalty's weight."""
-    sparsity: OpenFraction
+    sparsity: OpenFraction = 0.2
     """kl: a unit's mean activation."""
-    k: Units
+    k: Units = 4
     """top_k: code units that stay active."""
-    anneal: Fraction
+    anneal: Fraction = 0.0
     """top_k: the share of the training in which k falls from the code size."""
-    encoding: Literal["same", "top_k", "soft_threshold"]
-    """What probes and `ae encode` have as codes."""
-    encoding_k: Units
+    encoding: Literal["same", "top_k", "soft_threshold"] = "same"
+    """The codes that probes and `ae encode` get; same: those of the training."""
+    encoding_k: Units = 8
     """encoding top_k: units that it keeps."""
-    threshold: Weight
+    threshold: Weight = 0.0
     """encoding soft_threshold: codes are max(0, a - threshold)."""
 
-    def rules(self, setting: Setting) -> Iterator[Rule]:
-        """KL needs activations in (0, 1); no more units can be kept than the code has."""
-        activation = setting.network.code_activation
+    def misfits(self, setting: Setting) -> Iterator[Misfit]:
+        """Yields codes outside of (0, 1) for the KL penalty, and a k above the code size."""
+        if self.penalty == "kl" and setting.network.code_activation != "sigmoid":
+            yield Misfit(
+                "code_activation",
+                "must be sigmoid where models.sparse.penalty = kl, which needs codes in (0, 1)",
+            )
         size = setting.network.code_size
-        reason = "must be sigmoid where models.sparse.penalty = kl, which needs codes in (0, 1)"
-        yield Rule(self.penalty == "kl" and activation != "sigmoid", "code_activation", reason)
-        reason = f"must be at most the code size, {size}"
-        yield Rule(self.penalty == "top_k" and self.k > size, "k", reason)
-        yield Rule(self.encoding == "top_k" and self.encoding_k > size, "encoding_k", reason)
+        too_many = f"must be at most the code size, {size}"
+        if self.penalty == "top_k" and self.k > size:
+            yield Misfit("k", too_many)
+        if self.encoding == "top_k" and self.encoding_k > size:
+            yield Misfit("encoding_k", too_many)

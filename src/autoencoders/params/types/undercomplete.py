@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 
-from autoencoders.params.sections import Rule, Setting, TypeSection
+from autoencoders.params.type_section import Misfit, Setting, TypeSection
 
 
 class Undercomplete(TypeSection):
     """models/types/undercomplete.py."""
 
-    def rules(self, setting: Setting) -> Iterator[Rule]:
-        """The code is smaller than the input, which it could copy otherwise."""
+    def misfits(self, setting: Setting) -> Iterator[Misfit]:
+        """Yields a code size that is not below the input's, which the code could copy then."""
         n_features = setting.facts.n_features
-        reason = f"must be below the data's {n_features} features for undercomplete, which could copy its input"
-        yield Rule(setting.network.code_size >= n_features, "code_size", reason)
+        if setting.network.code_size >= n_features:
+            yield Misfit(
+                "code_size",
+                f"must be below the data's {n_features} features for undercomplete, "
+                "which could copy its input",
+            )

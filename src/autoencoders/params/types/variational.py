@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from autoencoders.params.architecture import DataFacts
-from autoencoders.params.sections import TIED, Fraction, Rule, Setting, TypeSection, Weight
+from autoencoders.params.section import Fraction, Weight
+from autoencoders.params.type_section import UNTIED, Misfit, Setting, TypeSection
 
 
 class Variational(TypeSection):
@@ -14,13 +15,13 @@ class Variational(TypeSection):
 
     tunable: ClassVar = ("warmup",)
 
-    beta: Literal["auto"] | Weight
+    beta: Literal["auto"] | Weight = "auto"
     """The weight of the divergence; 1 gives the ELBO; auto: 0.1 for images, 0.5 for tables."""
-    warmup: Fraction
+    warmup: Fraction = 0.1
     """The share of the training in which beta rises from 0."""
-    importance_samples: Annotated[int, Field(ge=1, le=1000)]
-    """Above 1: the importance-weighted bound with so many draws (Burda et al. 2016), with beta 1."""
-    importance_from: Fraction
+    importance_samples: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Above 1: the importance-weighted bound with so many draws (Burda et al. 2016); beta is 1."""
+    importance_from: Fraction = 0.0
     """The share of the training after which that bound is used; before it, one draw."""
 
     @classmethod
@@ -28,10 +29,18 @@ class Variational(TypeSection):
         """beta: 0.1 for images, 0.5 for tables."""
         return {"beta": 0.1 if facts.shape else 0.5}
 
-    def rules(self, setting: Setting) -> Iterator[Rule]:
-        """Codes are means of normal distributions, two numbers a unit; the bound of several draws has no beta."""
-        yield Rule(setting.network.tied, "tied", TIED)
-        reason = f"needs a bound with beta = 1, but {setting.key('beta')} = {self.beta}"
-        yield Rule(self.importance_samples > 1 and self.beta != 1, "importance_samples", reason)
-        reason = "must be identity for variational, whose codes are means of normal distributions"
-        yield Rule(setting.network.code_activation != "identity", "code_activation", reason)
+    def misfits(self, setting: Setting) -> Iterator[Misfit]:
+        """Yields tied weights, an activation of the codes' means, and a beta beside several draws.
+
+        A code unit has two numbers, a mean and a variance; the bound of several draws has no beta.
+        """
+        if setting.network.tied:
+            yield Misfit("tied", UNTIED)
+        if self.importance_samples > 1 and self.beta != 1:
+            reason = f"needs a bound with beta = 1, but {setting.key('beta')} = {self.beta}"
+            yield Misfit("importance_samples", reason)
+        if setting.network.code_activation != "identity":
+            yield Misfit(
+                "code_activation",
+                "must be identity for variational, whose codes are means of normal distributions",
+            )

@@ -1,0 +1,68 @@
+"""The section of a type: its own parameters, its overrides, and the rules that they keep."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import pydantic
+from pydantic import Field
+
+from autoencoders.params.architecture import DataFacts
+from autoencoders.params.section import Section
+from autoencoders.params.sections import FixedNetwork, Network, Train
+
+# why the decoder's weights can't be the encoder's
+UNTIED = "needs network.kind: mlp, and a type with one number a code unit"
+
+
+def _partial(section: type[Section]) -> Any:
+    """The section with every value optional."""
+    fields: dict[str, Any] = {}
+    for name, field in section.model_fields.items():
+        fields[name] = (Annotated[field.annotation, field], None)
+    return pydantic.create_model(f"{section.__name__}Overrides", __base__=Section, **fields)
+
+
+NetworkOverrides: Any = _partial(Network)
+TrainOverrides: Any = _partial(Train)
+
+
+class Misfit(NamedTuple):
+    """A value that breaks a rule which joins several values."""
+
+    name: str  # of the value, inside its section
+    reason: str  # for the message: what it needs, and what to do
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the parameters of a type have to fit: the network and the data."""
+
+    network: FixedNetwork
+    facts: DataFacts
+    scaling: Callable[[], str]  # data.scaling, for a message: no training depends on it
+    key: Callable[[str], str]  # the dotted key of a value of the network or of the type
+
+
+class TypeSection(Section):
+    """A type's section: its own parameters, and its overrides of `network` and `train`."""
+
+    tunable: ClassVar[tuple[str, ...]] = ()  # own parameters that weaken no constraint
+
+    network: NetworkOverrides = Field(default_factory=NetworkOverrides)
+    """The type's own values of `network`."""
+    train: TrainOverrides = Field(default_factory=TrainOverrides)
+    """The type's own values of `train`."""
+
+    def type_values(self) -> dict[str, Any]:
+        """The type's own parameters, by name."""
+        return self.model_dump(exclude={"network", "train"})
+
+    @classmethod
+    def auto(cls, facts: DataFacts) -> dict[str, Any]:  # noqa: ARG003  (some types read it)
+        """The values that `auto` stands for among the type's own parameters, by name."""
+        return {}
+
+    def misfits(self, setting: Setting) -> Iterator[Misfit]:  # noqa: ARG002  (most types read it)
+        """Yields each of the type's values, or its network's, that breaks a rule of the type."""
+        yield from ()
