@@ -46,7 +46,7 @@ Next:
   xdg-open reports/index.html               figures of every model
   ae registry history                       why the champion is the champion
   make dashboard                            every trial of the studies
-  dvc exp run -S tune.n_trials=40           tune longer; `dvc exp show` lists what you tried
+  dvc exp run -S ++tune.n_trials=40         tune longer; `dvc exp show` lists what you tried
 (`. .venv/bin/activate` first, for ae and dvc)"""
 
 

@@ -1,0 +1,76 @@
+"""The `dvc exp run` lines in README, docs and the commands' own messages: each one works."""
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
+
+from autoencoders.params.params import load_params
+from autoencoders.params.space import check_space
+from repository import ROOT
+
+TEXTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "params.yaml",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "src").rglob("*.py")),
+]
+COMMAND = re.compile(r"dvc exp run (?:[^`\n\\]|\\\n)*")  # goes on after a backslash
+SETTING = re.compile(r"""(?:-S|--set-param) ('[^']*'|"[^"]*"|\S+)""")
+
+
+def commands() -> Iterator[str]:
+    """Each `dvc exp run` that sets a value, as one line without its comment."""
+    for path in TEXTS:
+        for command in COMMAND.findall(path.read_text(encoding="utf-8")):
+            line = command.replace("\\\n", " ").partition(" #")[0]
+            if SETTING.search(line):
+                yield " ".join(line.split())
+
+
+def overrides(command: str) -> list[str]:
+    """The values of a command's `-S`, as the shell hands them on."""
+    return [shlex.split(setting)[0] for setting in SETTING.findall(command)]
+
+
+COMMANDS = sorted(set(commands()))
+
+
+def test_the_documents_hold_commands():
+    assert len(COMMANDS) >= 8
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_documented_setting_works_with_the_repositorys_file(tmp_path, command):
+    path = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", path)
+    apply_overrides(path, overrides(command))
+    params = load_params(path)
+    check_space(params, None)
+    params.check(None)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_documented_setting_works_where_the_file_holds_no_more_than_it_must(tmp_path, command):
+    """A key that may be left out is set by `++`; `~` takes a type out, which has to be there."""
+    path = tmp_path / "params.yaml"
+    write_least(path)
+    apply_overrides(path, [value for value in overrides(command) if not value.startswith("~")])
+    load_params(path)
+
+
+def write_least(path: Path) -> None:
+    """Writes a params.yaml of nothing but the keys without a default."""
+    yaml = YAML(typ="safe", pure=True)
+    full = yaml.load(ROOT / "params.yaml")
+    data = {name: full["data"][name] for name in ("name", "path", "sha256", "openml")}
+    tune = {name: full["tune"][name] for name in ("goal", "explained_variance", "space")}
+    least = {"seed": 1, "data": data, "models": {"undercomplete": {}}, "tune": tune}
+    least |= {name: {} for name in ("network", "train", "evaluate", "registry")}
+    yaml.dump(least, path)
