@@ -82,7 +82,7 @@ def test_params_that_no_yaml_reader_takes_stop_no_check(whole: Repository):
 def test_an_experiment_that_is_killed_in_a_training_is_mended_and_nothing_is_trained_again(
     whole: Repository,
 ):
-    experiment = Started(whole, "dvc", "exp", "run", "-S", "train.epochs=100000")
+    experiment = Started(whole, "dvc", "exp", "run", "-S", "++train.epochs=100000")
     experiment.wait_for("epoch 5/")
     experiment.kill_all()
     experiment.log.unlink()
@@ -96,7 +96,7 @@ def test_an_experiment_that_is_killed_in_a_training_is_mended_and_nothing_is_tra
     assert (
         "Ran experiment"
         in whole.run(
-            "dvc", "exp", "run", "-n", "after", "-S", "evaluate.bootstrap_samples=110"
+            "dvc", "exp", "run", "-n", "after", "-S", "++evaluate.bootstrap_samples=110"
         ).stdout
     )
     whole.git("checkout", "params.yaml", "dvc.lock")

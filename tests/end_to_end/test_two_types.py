@@ -95,7 +95,7 @@ def test_a_bad_parameter_is_refused_by_the_first_stage_and_the_last_model_is_sti
 def test_an_experiment_adds_versions_and_changes_no_champion(two_types):
     champion = two_types.client().get_model_version_by_alias(NAME, "champion").version
     told = two_types.run(
-        "dvc", "exp", "run", "-n", "small-code", "-S", "network.code_size=4"
+        "dvc", "exp", "run", "-n", "small-code", "-S", "++network.code_size=4"
     ).stdout
     assert "an experiment changes no champion" in told
     assert two_types.client().get_model_version_by_alias(NAME, "champion").version == champion
@@ -109,7 +109,7 @@ def test_an_experiment_adds_versions_and_changes_no_champion(two_types):
 
 def test_a_temporary_experiment_lands_in_the_same_store(two_types):
     two_types.run(
-        "dvc", "exp", "run", "--temp", "-n", "elsewhere", "-S", "models.sparse.weight=0.5"
+        "dvc", "exp", "run", "--temp", "-n", "elsewhere", "-S", "++models.sparse.weight=0.5"
     )
     (run,) = [
         run for run in trainings(two_types) if run.data.tags.get("dvc_experiment") == "elsewhere"
@@ -120,7 +120,7 @@ def test_a_temporary_experiment_lands_in_the_same_store(two_types):
 
 def test_a_queued_experiment_runs_the_code_that_it_was_queued_with(two_types):
     source = two_types.folder / "src/autoencoders/models/losses.py"
-    two_types.run("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "train.epochs=2")
+    two_types.run("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "++train.epochs=2")
     text = source.read_text()
     source.write_text("raise RuntimeError('code of today')\n")
     two_types.run("dvc", "queue", "start")
