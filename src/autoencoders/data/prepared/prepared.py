@@ -86,8 +86,11 @@ class Prepared:
         rows = self.sample(split, most)
         if not self.description.anomaly_labels:
             return rows
-        labels = self.labels[split][self.chosen(split, most)]
-        return rows[labels == 0]
+        return rows[self.sampled_labels(split, most) == 0]
+
+    def sampled_labels(self, split: str, most: int | None = None) -> np.ndarray:
+        """Labels of the rows that `sample` gives."""
+        return self.labels[split][self.chosen(split, most)]
 
 
 def content_sha256(folder: Path) -> str:
