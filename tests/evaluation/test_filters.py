@@ -11,7 +11,6 @@ from sklearn.linear_model import LinearRegression
 
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.data.prepared.schema import Column, Schema
-from autoencoders.evaluation import filters
 from autoencoders.evaluation.baselines import PrincipalComponents
 from autoencoders.evaluation.filters import cleaned, median, wiener
 from autoencoders.evaluation.leaderboard import Evaluation
@@ -123,7 +122,7 @@ def test_every_filter_cleans_the_rows_that_the_model_sees(data, pca, untrained):
 
 @pytest.mark.parametrize("batch", [50, 359])
 def test_the_noise_is_that_of_the_models_own_diagnostics(data, pca, untrained, batch, monkeypatch):
-    monkeypatch.setattr(filters, "BATCH_ROWS", batch)
+    monkeypatch.setattr("autoencoders.models.trained.model.BATCH_ROWS", batch)
     model, generator = untrained["denoising"], torch.Generator().manual_seed(SEED)
     found = cleaned(model, data, pca.at(20), SEED)["denoising"]
     parts = (torch.from_numpy(data.sample("test")) / 16).split(batch)

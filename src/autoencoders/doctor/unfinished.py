@@ -1,4 +1,4 @@
-"""What studies and trainings go on from: Optuna's journal and the trainings' checkpoints."""
+"""Unfinished studies and trainings, and what they go on from: Optuna's journal and the trainings' checkpoints."""
 
 from pathlib import Path
 

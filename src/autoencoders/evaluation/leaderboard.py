@@ -7,7 +7,13 @@ import numpy as np
 
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.evaluation.anomalies import anomaly_metrics, detection
-from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
+from autoencoders.evaluation.baselines import (
+    ISOLATION_FOREST,
+    MEAN,
+    PCA,
+    PrincipalComponents,
+    isolation_scores,
+)
 from autoencoders.evaluation.diagnostics import (
     jacobian_norm,
     nll_standard_error,
@@ -24,6 +30,7 @@ from autoencoders.params.sections import Evaluate
 
 ACTIVE_VARIANCE = 0.01  # of a code unit over the test rows; Burda et al. 2016, section 4.2
 FILTER_COMPONENTS = 80  # of the PCA that cleans corrupted rows, at most
+FILTER_SHARE = 4  # features to a component of that PCA, at least: with all it would clean nothing
 
 
 class Evaluation:
@@ -45,8 +52,8 @@ class Evaluation:
         """
         code_size = models[0].description.architecture.code_size
         rows = [self.model_row(model) for model in models]
-        rows.append(self._linear_row("pca", code_size))
-        rows.append(self._linear_row("mean", 0))
+        rows.append(self._linear_row(PCA, code_size))
+        rows.append(self._linear_row(MEAN, 0))
         if self.anomalous:
             rows.append(self._isolation_row())
         return self._with_filters(rows, models)
@@ -117,7 +124,7 @@ class Evaluation:
         test = self.data.scaled(self.data.sample("test"))
         scores = isolation_scores(train, test, self.params.seed)
         estimates = self._anomaly_metrics(scores, self.data.sampled_labels("test"))
-        return self._row("iforest", len(test), None, estimates)
+        return self._row(ISOLATION_FOREST, len(test), None, estimates)
 
     def _anomaly_metrics(self, scores: np.ndarray, labels: np.ndarray) -> Estimates:
         samples = self.params.bootstrap_samples
@@ -125,8 +132,8 @@ class Evaluation:
 
     def _with_filters(self, rows: Sequence[Row], models: Sequence[TrainedModel]) -> list[Row]:
         """Adds the PSNR of cleaned inputs to the rows, and a row for each other filter."""
-        quarter = max(1, self.data.description.schema.n_features // 4)  # all would clean nothing
-        pca = self.pca.at(min(FILTER_COMPONENTS, quarter))
+        most = max(1, self.data.description.schema.n_features // FILTER_SHARE)
+        pca = self.pca.at(min(FILTER_COMPONENTS, most))
         filters: dict[str, Values] = {}
         for model in models:
             filters |= cleaned(model, self.data, pca, self.params.seed)
