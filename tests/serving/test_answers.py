@@ -14,7 +14,7 @@ from autoencoders.core.errors import DataError, UserError
 from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.data.readers import opening, reader
 from autoencoders.models.trained.model import TrainedModel
-from autoencoders.serving.answers import COLUMNS, answer_file, picture, write
+from autoencoders.serving.answers import PICTURE_COLUMNS, answer_file, picture, write
 from autoencoders.serving.inference import answer
 
 RATE = 0.05
@@ -145,7 +145,7 @@ def test_a_picture_holds_every_image_eight_side_by_side_at_least_32_pixels_high(
     np.save(tmp_path / "in.npy", images[:n])
     answer_file(untrained["sparse"], "reconstruct", tmp_path / "in.npy", tmp_path / "out.png", RATE)
     with Image.open(tmp_path / "out.png") as picture:
-        assert picture.size == (32 * min(n, COLUMNS), 32 * -(-n // COLUMNS))
+        assert picture.size == (32 * min(n, PICTURE_COLUMNS), 32 * -(-n // PICTURE_COLUMNS))
         sheet = np.asarray(
             picture.resize((picture.width // 4, picture.height // 4), Image.Resampling.NEAREST)
         )

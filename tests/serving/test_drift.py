@@ -91,7 +91,7 @@ def test_of_images_score_and_code_are_compared(untrained, digits, tmp_path):
 
 
 def test_of_a_large_file_rows_are_taken_evenly(model, table, frame, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "ROWS", 100)
+    monkeypatch.setattr(module, "SAMPLED_ROWS", 100)
     monkeypatch.setattr(reader, "BATCH_BYTES", 2000)
     many = pd.concat([frame] * 5, ignore_index=True).assign(length=np.arange(2000.0))
     chosen = module._sampled(saved(many, tmp_path), model)[:, 0]

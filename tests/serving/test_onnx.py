@@ -24,8 +24,8 @@ from autoencoders.models.trained.saved import save
 from autoencoders.registry.answering import load_answering, locate
 from autoencoders.serving.inference import OPERATIONS, answer
 from autoencoders.serving.onnx import (
+    EXAMPLE_ROWS,
     ONNX_VARIABLE,
-    ROWS,
     TOLERANCE,
     GraphModel,
     accelerated,
@@ -34,7 +34,7 @@ from autoencoders.serving.onnx import (
 from workshop import Workshop
 
 IMAGE_TYPES = ("undercomplete", "sparse", "contractive", "denoising")
-BATCH_SIZES = (1, 2, 100, ROWS, 1000)  # the graph was traced with ROWS
+BATCH_SIZES = (1, 2, 100, EXAMPLE_ROWS, 1000)  # the graph was traced with EXAMPLE_ROWS
 
 
 @pytest.fixture(scope="module")

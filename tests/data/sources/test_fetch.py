@@ -368,7 +368,7 @@ def test_a_server_that_goes_on_failing_is_given_up(
 ):
     site = serve(lambda name: Answer(status=503))
     assert "503" in refused(raw, mnist, site.url, monkeypatch)
-    assert site.asked == [IMAGES] * (1 + fetch.RETRIES)
+    assert site.asked == [IMAGES] * (1 + fetch.MORE_ATTEMPTS)
 
 
 def test_a_connection_cut_in_mid_transfer_is_distinguished_from_a_whole_file(
