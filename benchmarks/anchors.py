@@ -40,6 +40,7 @@ Rows = Mapping[str, Mapping[str, Any]]  # of a leaderboard, by model
 
 
 def main() -> None:
+    """Runs the anchors, and prints their table, its sources and how many meet their target."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

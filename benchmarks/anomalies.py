@@ -47,6 +47,7 @@ Results = dict[str, dict[str, Judged]]  # by table and detector
 
 
 def main() -> None:
+    """Judges every detector on every table, records the results and prints them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

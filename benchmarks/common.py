@@ -48,9 +48,10 @@ class Unlogged:
 
     @contextmanager
     def trial(self, *_: Any) -> Iterator["Unlogged"]:
+        """Yields itself as the trial's run."""
         yield self
 
     def epoch(self, *_: Any, **__: Any) -> None:
-        """Nothing."""
+        """Logs nothing."""
 
     metrics = tag = epoch

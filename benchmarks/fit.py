@@ -66,6 +66,7 @@ HOW = {"fp32": {"train.precision": "32-true"}, "auto": {"train.precision": "auto
 
 
 def main() -> None:
+    """Measures each case, records the results and prints them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -159,6 +159,7 @@ def sklearn(case: dict[str, Any], rows: dict[str, np.ndarray]) -> Training:
 
 
 def main() -> None:
+    """Trains once for each line of the input, and writes seconds and error."""
     library, settings = sys.argv[1], json.loads(sys.argv[2])
     with np.load(settings["rows"]) as arrays:
         rows = {name: arrays[name] for name in arrays.files}

@@ -57,6 +57,7 @@ class Run(NamedTuple):
 
 
 def main() -> None:
+    """Measures every stage on both arrays, and fails where one takes more than LIMIT."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -33,6 +33,7 @@ LONG = {"train.epochs": EPOCHS, "train.patience": EPOCHS, "train.threads": 1}
 
 
 def main() -> None:
+    """Measures both kinds of trainings, records the results and prints them."""
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         servers = []

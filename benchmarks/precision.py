@@ -24,6 +24,7 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 
 def main() -> None:
+    """Trains every type in both precisions, records the differences and prints them."""
     os.chdir(ROOT)
     warnings.filterwarnings("ignore")
     import torch

@@ -13,6 +13,7 @@ LINES = 20
 
 
 def main() -> None:
+    """Profiles a training twice, prints the costliest functions and writes a trace."""
     os.chdir(ROOT)
     warnings.filterwarnings("ignore")
     from torch.profiler import ProfilerActivity, profile

@@ -22,6 +22,7 @@ DETECTORS = {"PCA": PCA, "AutoEncoder": AutoEncoder, "IForest": IForest}
 
 
 def main() -> None:
+    """Fits every detector on every file, and prints the scores."""
     warnings.filterwarnings("ignore")
     folder, *seeds = sys.argv[1:]
     scores = {}

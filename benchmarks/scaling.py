@@ -48,6 +48,7 @@ CURVES = {
 
 
 def main() -> None:
+    """Measures every curve, records and prints the exponents, and draws the picture."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

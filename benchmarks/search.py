@@ -31,6 +31,7 @@ SEARCHES = {
 
 
 def main() -> None:
+    """Runs the studies, retrains their winners and prints the comparisons."""
     jobs = [(name, seed) for name in SEARCHES for seed in STUDY_SEEDS]
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         untuned = pool.submit(_trained, {})

@@ -23,6 +23,7 @@ NAME = "main_job_server_vs_local"
 
 
 def main() -> None:
+    """Measures the pairs, records the ratio and prints it."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "server").mkdir()

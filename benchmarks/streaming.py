@@ -1,7 +1,7 @@
 """A training that streams 4 GB beside one that holds them: memory, speed, error.
 
 `make bench-streaming`: one epoch of `fit` in a process of its own, one thread, warm files,
-interleaved; "held" has no limit for the rows that are held as a whole, and so shuffles all together.
+interleaved; "held" has no limit for rows that are held as a whole, and so shuffles all together.
 Takes 12 GB of memory and 8 GB of disk, in `build`, while it runs.
 """
 
@@ -25,6 +25,7 @@ GIGABYTES = 4.0
 
 
 def main() -> None:
+    """Measures the rounds, records the ratio and prints it."""
     if len(sys.argv) > 1:
         _train(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
         return

@@ -22,6 +22,7 @@ PAIRS, TRIALS = 7, 3
 
 
 def main() -> None:
+    """Measures both comparisons, records the results and prints them."""
     scratch = tempfile.TemporaryDirectory()
     os.environ["DVC_ROOT"] = scratch.name
     os.chdir(ROOT)

@@ -1,4 +1,4 @@
-"""What experiments gave, held against published figures; with results that were written by hand."""
+"""Results of experiments, here written by hand, held against published figures."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Files and folders are replaced as a whole or not at all; hashes see content and names, and nothing else."""
+"""Files and folders are replaced as a whole or not at all.
+
+Hashes see content and names, and nothing else.
+"""
 
 import json
 import math
@@ -94,7 +97,10 @@ def test_replacing_leaves_the_old_folder_and_no_scratch_when_the_block_raises(
 def test_replacing_never_empties_the_old_folder_in_place(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Deleting takes a while and may fail or be killed on the way: what is deleted must no longer carry the name."""
+    """Deleting takes a while and may fail or be killed on the way.
+
+    Until then, a deleted folder must no longer carry its name.
+    """
     deleted = []
     delete = shutil.rmtree
 

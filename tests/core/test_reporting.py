@@ -1,4 +1,7 @@
-"""How a process ends: real processes that are signalled or fail, seen by their exit code and their one message."""
+"""The end of a process that is signalled or fails.
+
+The processes are real, and seen by their exit code and their one message.
+"""
 
 import subprocess
 import sys
@@ -64,7 +67,10 @@ def test_an_error_of_the_code_keeps_its_traceback():
 
 
 def test_nothing_slow_is_imported_before_signals_are_answered():
-    code = "import sys\nbefore = {*sys.modules}\nimport autoencoders.core.reporting\nprint(*{*sys.modules} - before)"
+    code = (
+        "import sys\nbefore = {*sys.modules}\nimport autoencoders.core.reporting\n"
+        "print(*{*sys.modules} - before)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == {
         "autoencoders",

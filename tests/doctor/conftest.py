@@ -78,7 +78,7 @@ class Project(Repository):
         return done.returncode, {name: rest.strip() for name, _, rest in lines}
 
     def wrong(self, **environment: str) -> dict[str, str]:
-        """What `ae doctor` finds wrong, by check; it changes no file."""
+        """The problems that `ae doctor` finds, by check; it changes no file."""
         before = tree_sha256(*self.folder.iterdir())
         code, lines = self.doctor(**environment)
         assert tree_sha256(*self.folder.iterdir()) == before

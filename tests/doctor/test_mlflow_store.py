@@ -1,4 +1,7 @@
-"""MLflow's store: a broken or locked database, another or a deleted store, servers; no password is ever shown."""
+"""MLflow's store: a broken or locked database, another or a deleted store, servers.
+
+No password is ever shown.
+"""
 
 import http.server
 import json
@@ -159,7 +162,10 @@ def test_a_process_that_has_the_database_open_does_not_lock_it(folder, database)
 
 @contextmanager
 def unwritable(folder: Path) -> Iterator[None]:
-    """Takes the right to write from a folder; no permission stops root, so it is mounted read-only."""
+    """Takes the right to write from a folder.
+
+    No permission stops root, so it is mounted read-only.
+    """
     if os.getuid() == 0:
         with read_only(folder):
             yield

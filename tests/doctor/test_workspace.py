@@ -1,4 +1,7 @@
-"""An interrupted dvc: what it leaves is named, and mended without losing anything; dvc works again."""
+"""An interrupted dvc: its leavings are named, and mended without a loss.
+
+Dvc works again.
+"""
 
 import json
 import logging
@@ -173,7 +176,10 @@ def test_a_dvc_at_work_is_named_and_nothing_is_mended_meanwhile(project):
 
 @slow
 def test_the_lock_of_a_dvc_that_reads_the_repository_is_seen(project):
-    code = "import sys; from dvc.repo import Repo\nwith Repo().lock: print('held', flush=True); sys.stdin.read()"
+    code = (
+        "import sys; from dvc.repo import Repo\n"
+        "with Repo().lock: print('held', flush=True); sys.stdin.read()"
+    )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -177,7 +177,7 @@ def test_the_share_of_false_alarms_on_clean_rows_lies_in_the_stated_interval(
 def anomalous(
     params: Params, evaluate: Evaluate, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[list[Row], str]:
-    """Leaderboard and report of a table in which every tenth row lies off the plane of the others."""
+    """Leaderboard and report of a table; every tenth row lies off the plane of the others."""
     rng = np.random.default_rng(0)
     values, labels = correlated(rng, 1000, 6), (np.arange(1000) % 10 == 0).astype(int)
     values[labels == 1] += 3 * rng.normal(size=(100, 6))

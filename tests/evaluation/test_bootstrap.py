@@ -1,4 +1,7 @@
-"""Bootstrap intervals against theory and by simulation; the explained variance with its interval."""
+"""Bootstrap intervals against theory and by simulation.
+
+The explained variance with its interval.
+"""
 
 import math
 
@@ -76,7 +79,8 @@ def test_the_interval_holds_the_true_mean_about_95_times_in_100():
         values = rng.exponential(1, n)  # skewed, as errors are; its mean is 1
         _, low, high = Bootstrap(n, 200, seed).intervals({"a": values})["a"]
         held += low <= 1 <= high
-    # Percentile intervals of 60 skewed rows hold it in 91 to 95 of 100 cases; 400 repetitions: deviation 0.014.
+    # Percentile intervals of 60 skewed rows hold it in 91 to 95 of 100 cases; of 400 repetitions,
+    # the deviation is 0.014.
     assert 0.91 - 3 * 0.014 < held / repetitions < 0.95 + 3 * 0.014
 
 

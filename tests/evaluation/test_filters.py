@@ -1,4 +1,7 @@
-"""Cleaning corrupted inputs: each filter against its definition, on the corrupted rows that the model sees."""
+"""Cleaning corrupted inputs: each filter against its definition.
+
+The corrupted rows are those that the model sees.
+"""
 
 from dataclasses import replace
 from pathlib import Path

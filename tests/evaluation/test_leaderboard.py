@@ -71,17 +71,17 @@ def evaluation(data: Prepared, evaluate: Evaluate) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def rebuilding_values(rebuilding: list[Row]) -> list[Values]:
-    """What leaderboard.json has of the rows that rebuild inputs."""
+    """The values in leaderboard.json of the rows that rebuild inputs."""
     return [row.written() for row in rebuilding]
 
 
 def by_name(rows: list[Row]) -> dict[str, Values]:
-    """What leaderboard.json has of each model."""
+    """The values in leaderboard.json of each model."""
     return {row.model: row.written() for row in rows}
 
 
 def squared_error_of(model: TrainedModel, raw: np.ndarray) -> float:
-    """Mean over rows of the squared error summed over features, in [0, 1], computed with plain torch."""
+    """Mean over rows of the squared error summed over features, by plain torch, in [0, 1]."""
     x = torch.from_numpy(np.array(raw)).double() / 16
     with torch.no_grad():
         x_hat = model.autoencoder(x.float()).double()
@@ -89,7 +89,7 @@ def squared_error_of(model: TrainedModel, raw: np.ndarray) -> float:
 
 
 def linear(model: TrainedModel, encoder: np.ndarray, mean: np.ndarray) -> TrainedModel:
-    """The model with z = W (x - mean) as its encoder and x_hat = W^T z + mean as its decoder. encoder: W."""
+    """The model z = W (x - mean), x_hat = W^T z + mean. encoder: W."""
     architecture = Architecture(encoder.shape[1], encoder.shape[0], (), "silu", "identity", "mse")
     autoencoder = build("undercomplete", architecture, {})
     weights = {
@@ -236,7 +236,8 @@ def test_what_a_type_is_for_lies_where_it_can(leaderboard: list[Row]):
     assert (
         rows["variational"]["test_elbo"] < 0
     )  # the log of a probability of 64 nearly binary pixels
-    # log p(x) lies above the ELBO by the posterior's KL to the true one: an untrained posterior is far away.
+    # log p(x) lies above the ELBO by the posterior's KL to the true one: an untrained posterior is
+    # far away.
     assert -rows["variational"]["test_nll"] > rows["variational"]["test_elbo"]
 
 

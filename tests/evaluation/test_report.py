@@ -52,7 +52,10 @@ BASELINES = ("pca", "mean", "wiener", "median", "pca denoised")
 
 
 class Page(HTMLParser):
-    """A page's attributes by tag, its text, and the cells of its table; refuses tags that don't match."""
+    """A page's attributes by tag, its text, and the cells of its table.
+
+    Refuses tags that don't match.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -91,7 +94,7 @@ def description(digits: Path) -> Description:
 
 @pytest.fixture
 def source(digits: Path) -> dict[str, Any]:
-    """What preprocess told of the data."""
+    """The report on the data that preprocess wrote."""
     return read_json(digits / REPORT)
 
 

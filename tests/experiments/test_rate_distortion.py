@@ -1,4 +1,7 @@
-"""The knee and the table of the rate-distortion curve; the whole command is in tests/end_to_end/test_studies.py."""
+"""The knee and the table of the rate-distortion curve.
+
+The whole command is in tests/end_to_end/test_studies.py.
+"""
 
 import csv
 import os

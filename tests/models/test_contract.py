@@ -45,7 +45,7 @@ def total(model: Autoencoder, loss: Loss) -> Tensor:
 
 
 def gradients(model: Autoencoder, x: Tensor) -> list[Tensor]:
-    """Of what training minimises, in the order of the parameters."""
+    """Gradients of the quantity that training minimises, in the order of the parameters."""
     model.zero_grad()
     total(model, model.loss(x, noise())).backward()
     return [parameter.grad for parameter in model.parameters() if parameter.requires_grad]

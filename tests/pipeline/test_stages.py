@@ -1,4 +1,7 @@
-"""dvc.yaml declares what the stages read and import: where it doesn't, DVC silently keeps stale results."""
+"""dvc.yaml declares what the stages read and import.
+
+Where it doesn't, DVC silently keeps stale results.
+"""
 
 import ast
 import json
@@ -32,7 +35,7 @@ def is_docstring_only(path: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def traces(shrunk_repository: Path) -> dict[str, dict[str, list[str]]]:
-    """What each stage used, run in the order of the pipeline on shrunk parameters."""
+    """Files and parameters that each stage used, run in order on shrunk parameters."""
     found = {}
     kinds = list(YAML(typ="safe").load(shrunk_repository / "params.yaml")["models"])
     for stage, body in STAGES.items():
@@ -59,7 +62,7 @@ def promote_another(repository: Repository) -> None:
 
 
 def trace(folder: Path, script: str, *arguments: str) -> dict[str, list[str]]:
-    """What a script used, run in a copy of the repository."""
+    """Files and parameters that a script used, run in a copy of the repository."""
     done = subprocess.run(
         [sys.executable, TRACER, script, *arguments],
         cwd=folder,
@@ -114,7 +117,7 @@ def test_every_stage_declares_the_parameters_that_it_reads(traces):
 
 
 def reads(folder: Path, line: str) -> set[str]:
-    """What a line of Python reads of the parameters `p`."""
+    """The parameters `p` that a line of Python reads."""
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     (folder / "reader.py").write_text(
         f"from autoencoders.params.params import load_params\np = load_params()\n{line}\n"

@@ -1,4 +1,7 @@
-"""A model's ONNX graph: it answers as the model does, or is refused; without one it is the model."""
+"""A model's ONNX graph: it answers as the model does, or is refused.
+
+Without a graph, the model itself answers.
+"""
 
 import copy
 import subprocess

@@ -200,7 +200,8 @@ def test_a_bad_request_is_refused_with_its_reason_and_the_server_goes_on(ask, se
 
 def test_many_clients_at_once_get_the_right_answers_and_no_error(ask, workshop, frame):
     model, until = workshop.models["variational"], time.monotonic() + SECONDS
-    # a calibration row's own rank is a tie, which rounding decides; of the others, all processes say the same
+    # a calibration row's own rank is a tie, which rounding decides; of the others, all processes
+    # say the same
     scores = answer(model, "score", frame)["score"].to_numpy()
     distance = np.abs(scores[:, None] - model.calibration.numpy()).min(1)
     clear = frame[distance > 1e-3]
@@ -230,10 +231,12 @@ model = mlflow.pyfunc.load_model(sys.argv[2])
 frame = pd.read_csv("table.csv").head(6)
 codes = model.predict(frame, params={"op": "encode"})
 np.save("codes.npy", codes)
-pd.testing.assert_frame_equal(model.predict(codes, params={"op": "decode"}), model.predict(frame), rtol=1e-5)
+decoded = model.predict(codes, params={"op": "decode"})
+pd.testing.assert_frame_equal(decoded, model.predict(frame), rtol=1e-5)
 for op in ("score", "denoise", "interpolate"):
     model.predict(frame, params={"op": op}).to_csv(f"{op}.csv", index=False)
-model.predict(np.zeros(1), params={"op": "sample", "n": 5, "seed": 2}).to_csv("sample.csv", index=False)
+sample = model.predict(np.zeros(1), params={"op": "sample", "n": 5, "seed": 2})
+sample.to_csv("sample.csv", index=False)
 """
 
 

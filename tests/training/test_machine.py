@@ -32,7 +32,7 @@ def test_bf16_is_taken_where_it_is_asked_for_or_the_network_is_wide(
 
 
 class Threads(pl.Callback):
-    """How many threads a training has."""
+    """The number of threads of a training."""
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
         self.found = torch.get_num_threads()

@@ -34,7 +34,7 @@ def add_trials(storage: BaseStorage, n: int = 1) -> None:
 
 
 def values(state: TrialState = TrialState.COMPLETE) -> list[float]:
-    """Of the trials in the journal, read anew."""
+    """States of the trials in the journal, read anew."""
     study = optuna.load_study(study_name="s", storage=open_storage("journal"))
     return [trial.value for trial in study.get_trials(states=(state,))]
 
@@ -56,7 +56,7 @@ def write(path: Path, content: list[bytes]) -> bytes:
 
 
 def number_of(path: Path, operation: int, nth: int = 0) -> int:
-    """Where the n-th line with this op_code stands."""
+    """The place of the n-th line with this op_code."""
     return [n for n, line in enumerate(lines(path)) if json.loads(line)["op_code"] == operation][
         nth
     ]
@@ -127,7 +127,8 @@ def test_where_the_line_that_made_a_trial_is_broken_only_what_comes_before_is_ke
 def test_where_the_line_that_made_a_study_is_broken_its_trials_go_to_no_other(path):
     content = lines(path)
     made = content[0].replace(b'"s"', b'"t"')
-    attribute = b'{"op_code":2,"worker_id":"b","study_id":1,"user_attr":{"made_of":"x"}}'  # as `open_study` sets it
+    # as `open_study` sets it
+    attribute = b'{"op_code":2,"worker_id":"b","study_id":1,"user_attr":{"made_of":"x"}}'
     write(path, [b"broken", made, *content[1:], attribute])
     mend_journal(path)
     assert lines(path) == []

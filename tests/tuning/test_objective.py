@@ -1,4 +1,7 @@
-"""A trial: an ordinary training, judged on validation, and told to MLflow whatever becomes of it."""
+"""A trial: an ordinary training, judged on validation.
+
+It is reported to MLflow whatever becomes of it.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress

@@ -1,4 +1,7 @@
-"""Where studies are kept: a journal that survives a torn line, a server whose password is never shown."""
+"""The storage of studies.
+
+A journal survives a torn line; a server's password is never shown.
+"""
 
 import socket
 from pathlib import Path

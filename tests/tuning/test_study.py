@@ -1,4 +1,7 @@
-"""Studies: another one for each state of what its trials depend on, continued where that is the same."""
+"""Studies: another one for each state of what its trials depend on.
+
+Where that is the same, a study is continued.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""Workers: exactly `n_trials` count, whoever dies; a study that was stopped goes on as if it had not been."""
+"""Workers: exactly `n_trials` count, whoever dies.
+
+A study that was stopped goes on as if it had not been.
+"""
 
 import math
 import os
@@ -38,13 +41,19 @@ n_trials, held, stop = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 begun = 0
 
 def objective(trial):
-    # waits for a line in the first `held` trials; stops its process, in the fourth, before the parameter `stop`
+    # waits for a line in the first `held` trials; stops its process, in the fourth, before the
+    # parameter `stop`
     global begun
     begun += 1
     print("begun", flush=True)
     if begun <= held:
         sys.stdin.readline()
-    return squares(trial, lambda name: begun == 4 and name == stop and os.kill(os.getpid(), signal.SIGKILL))
+
+    def kill(name):
+        if begun == 4 and name == stop:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return squares(trial, kill)
 
 work(opened(open_storage("journal")), objective, n_trials, lambda: None)
 """
@@ -70,7 +79,7 @@ def squares(trial: Trial, before: Callable[[str], object] = lambda _: None) -> f
 
 
 def told(trials: list[FrozenTrial]) -> list[Any]:
-    """What must not depend on who worked when."""
+    """The results, which must not depend on who worked when."""
     return [(trial.state.name, trial.params, trial.values) for trial in trials]
 
 
@@ -84,7 +93,7 @@ def failing(trial: Trial) -> float:
 
 
 def gone() -> list[Any]:
-    """What a worker says of itself whose process has ended."""
+    """The attribute of a worker whose process has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     created = psutil.Process(process.pid).create_time()
     process.wait()

@@ -68,7 +68,7 @@ def anomaly_metrics(
 def _resampled_counts(
     scores: np.ndarray, labels: np.ndarray, samples: int, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """For each resample, how many normal rows and how many anomalies have each distinct score.
+    """The numbers of normal rows and of anomalies with each distinct score, by resample.
 
     Both are (distinct scores,), the lowest score first. The scores are sorted once, not once a
     resample: of 100,000 rows, a resample then takes 2 ms instead of 47 ms by scikit-learn.

@@ -1,4 +1,4 @@
-"""Reconstructions judged on all rows of a split: every metric with its interval, beside PCA's error."""
+"""Reconstructions judged on a split: every metric with its interval, beside PCA's error."""
 
 from collections.abc import Callable
 from functools import partial

@@ -79,7 +79,10 @@ def drift(model: TrainedModel | ServedModel, source: Path, data: Prepared, rate:
 
 
 def _sampled(source: Path, model: TrainedModel) -> np.ndarray:
-    """Features of at most SAMPLED_ROWS rows, evenly spread over the file. Raises DataError without rows."""
+    """Features of at most SAMPLED_ROWS rows, evenly spread over the file.
+
+    Raises DataError without rows.
+    """
     schema = model.description.schema
     parts: list[np.ndarray] = []
     n = 0  # rows read

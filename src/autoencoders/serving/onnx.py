@@ -120,7 +120,7 @@ def _relative_difference(output: np.ndarray, expected: np.ndarray) -> float:
 
 
 def session(path: Path) -> Any:
-    """A session of onnxruntime for a graph, with as many threads as torch uses. Raises ImportError."""
+    """A session of onnxruntime for a graph, with torch's number of threads. Raises ImportError."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""What a row is: features by name, raw rows to features in closed form, and back to raw rows."""
+"""The schema of a row: features by name, raw rows to features in closed form, and back."""
 
 import json
 import re

@@ -32,7 +32,7 @@ PAGE = b"<!DOCTYPE html><html><body>Please log in to this network</body></html>"
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server says to one request."""
+    """The server's answer to one request."""
 
     body: bytes = b""
     status: int = 200

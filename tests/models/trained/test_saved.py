@@ -271,7 +271,7 @@ def refused(folder: Path, name: str, reason: str) -> None:
 
 
 def go_off() -> None:
-    """What a pickle of `Payload` does when it is opened."""
+    """The effect of a pickle of `Payload` when it is opened."""
     raise AssertionError("a pickle was opened")
 
 

@@ -62,8 +62,8 @@ class Survey:
         if len(counts) > MOST_CATEGORIES:
             raise DataError(
                 f"column {name}: text with more than {MOST_CATEGORIES} different values can't be a "
-                f"category ({abridged(sorted(counts, key=is_number))}); add it to data.ignore, or name "
-                "it in data.label"
+                f"category ({abridged(sorted(counts, key=is_number))}); add it to data.ignore, "
+                "or name it in data.label"
             )
 
     def _add_numbers(self, values: np.ndarray) -> None:

@@ -36,7 +36,8 @@ def unpack(archive: Path, folder: Path) -> None:
     """Unpacks a zip or tar into a new folder.
 
     Raises DataError, and writes nothing, where a name leads out of the folder, where a tar holds
-    links or devices, and where it unpacks to more than UNPACKED_BYTES and LARGEST_RATIO times its size.
+    links or devices, and where it unpacks to more than UNPACKED_BYTES and LARGEST_RATIO times its
+    size.
     """
     is_zip = archive.name.lower().endswith(ZIPS)
     try:
