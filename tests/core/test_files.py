@@ -290,11 +290,11 @@ def test_a_copy_of_a_folder_has_its_files_and_no_leftover(old: Path, tmp_path: P
 def test_tree_sha256_sees_a_file_that_is_named_to_it_whatever_it_is_called(
     tmp_path: Path, name: str
 ):
-    found = set()
+    result = set()
     for text in ("one", "two"):
         (tmp_path / name).write_text(text)
-        found.add(tree_sha256(tmp_path / name))
-    assert len(found) == 2
+        result.add(tree_sha256(tmp_path / name))
+    assert len(result) == 2
 
 
 def test_remove_takes_the_folder_away_and_is_content_when_there_is_none(old: Path):

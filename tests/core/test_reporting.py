@@ -20,7 +20,7 @@ class Destructor:
     def __del__(self):
         ask()
 """
-TOLD = "interrupted by SIGINT; `dvc repro` goes on from here\n"
+MESSAGE = "interrupted by SIGINT; `dvc repro` goes on from here\n"
 FOREVER = "\n    while True:\n        pass"
 TRY = "try:\n        ask()\n    "
 SWALLOWED = {
@@ -44,7 +44,7 @@ def run(body: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("by", SWALLOWED)
 def test_a_signal_ends_the_process_with_one_message_whatever_swallows_it(by):
     done = run(SWALLOWED[by])
-    assert (done.returncode, done.stderr, done.stdout) == (130, TOLD, "")
+    assert (done.returncode, done.stderr, done.stdout) == (130, MESSAGE, "")
 
 
 def test_a_signal_after_the_work_is_done_changes_nothing():

@@ -82,13 +82,13 @@ class Project(Repository):
         before = tree_sha256(*self.folder.iterdir())
         code, lines = self.doctor(**environment)
         assert tree_sha256(*self.folder.iterdir()) == before
-        found = {
+        result = {
             name: line.removeprefix("WRONG: ")
             for name, line in lines.items()
             if line.startswith("WRONG")
         }
-        assert code == bool(found)
-        return found
+        assert code == bool(result)
+        return result
 
 
 @pytest.fixture(scope="session")

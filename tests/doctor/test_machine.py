@@ -61,12 +61,12 @@ def test_packages_that_are_missing_or_of_another_version_are_named_with_the_comm
     Path("requirements.lock").write_text(
         lock.replace(click, "click==0.0.1") + "no-such-package==1.0\n"
     )
-    found = machine.environment()
+    result = machine.environment()
     assert (
         f"click {click.removeprefix('click==')} instead of 0.0.1, no-such-package is missing"
-        in found.problem
+        in result.problem
     )
-    assert found.mend == f"{sys.executable} -m pip install -r requirements.lock"
+    assert result.mend == f"{sys.executable} -m pip install -r requirements.lock"
 
 
 def test_another_python_than_pyproject_allows_is_named(folder):

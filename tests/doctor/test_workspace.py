@@ -48,7 +48,7 @@ def test_half_a_lock_is_mended_by_the_kept_copy_and_nothing_runs(project):
 def test_a_lock_is_broken_exactly_where_dvc_cannot_work_with_it(project, monkeypatch):
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # DVC logs what is cut
     whole = Path("dvc.lock").read_text()
-    delicate = [found.end() for found in re.finditer(r"hash: m|hash: md|md5: \S{3}", whole)]
+    delicate = [match.end() for match in re.finditer(r"hash: m|hash: md|md5: \S{3}", whole)]
     for length in {*range(0, len(whole) + 1, 13), *delicate, len(whole)}:
         Path("dvc.lock").write_text(whole[:length])
         try:

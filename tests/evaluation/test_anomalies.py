@@ -182,9 +182,9 @@ def anomalous(
     values, labels = correlated(rng, 1000, 6), (np.arange(1000) % 10 == 0).astype(int)
     values[labels == 1] += 3 * rng.normal(size=(100, 6))
     frame = pd.DataFrame(values, columns=list("abcdef")).assign(bad=labels)
-    given = {**QUICK, "train.epochs": 20, "data.label": "bad", "data.label_means": "anomaly"}
+    overrides = {**QUICK, "train.epochs": 20, "data.label": "bad", "data.label_means": "anomaly"}
     changed, data = prepared_table(
-        params.override(given), frame, tmp_path_factory.mktemp("anomalous")
+        params.override(overrides), frame, tmp_path_factory.mktemp("anomalous")
     )
     assert (
         load_prepared(tmp_path_factory.getbasetemp() / "anomalous0" / "prepared").description

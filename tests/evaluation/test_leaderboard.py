@@ -43,7 +43,7 @@ EVERY_MODEL |= {
     "test_false_alarm_rate",
     "false_alarm_interval",
 }
-OWN = {
+TYPE_METRICS = {
     "undercomplete": set(),
     "sparse": {"test_mean_active_units"},
     "contractive": set(),
@@ -119,19 +119,21 @@ def test_every_model_and_baseline_has_a_row_in_order(
     assert set(untrained) == set(AUTOENCODERS)
 
 
-@pytest.mark.parametrize("kind", OWN)
-def test_a_models_row_has_what_all_have_and_what_its_type_is_for(leaderboard: list[Row], kind: str):
-    keys = set(by_name(leaderboard)[kind])
-    assert keys >= EVERY_ROW | EVERY_MODEL | PROBES | OWN[kind] | {"test_bce"}
-    for other, own in OWN.items():
-        assert other == kind or not keys & own
+@pytest.mark.parametrize("model_type", TYPE_METRICS)
+def test_a_models_row_has_what_all_have_and_what_its_type_is_for(
+    leaderboard: list[Row], model_type: str
+):
+    keys = set(by_name(leaderboard)[model_type])
+    assert keys >= EVERY_ROW | EVERY_MODEL | PROBES | TYPE_METRICS[model_type] | {"test_bce"}
+    for other, metrics in TYPE_METRICS.items():
+        assert other == model_type or not keys & metrics
 
 
 def test_a_filters_row_has_what_it_cleans_alone(leaderboard: list[Row]):
     cleaned = {"test_noisy_psnr", "test_denoised_psnr"}
-    found = {*cleaned, *(f"{name}_ci95" for name in cleaned)}
+    result = {*cleaned, *(f"{name}_ci95" for name in cleaned)}
     assert all(
-        set(by_name(leaderboard)[name]) == {"model", "protocol", "test_rows", *found}
+        set(by_name(leaderboard)[name]) == {"model", "protocol", "test_rows", *result}
         for name in FILTERS
     )
 
@@ -195,11 +197,11 @@ def test_the_same_models_give_the_same_rows_again(
 # --- what it must be ---
 
 
-@pytest.mark.parametrize("kind", OWN)
+@pytest.mark.parametrize("model_type", TYPE_METRICS)
 def test_a_models_errors_are_those_of_its_own_reconstructions(
-    leaderboard: list[Row], untrained: dict[str, TrainedModel], data: Prepared, kind: str
+    leaderboard: list[Row], untrained: dict[str, TrainedModel], data: Prepared, model_type: str
 ):
-    row, model = by_name(leaderboard)[kind], untrained[kind]
+    row, model = by_name(leaderboard)[model_type], untrained[model_type]
     assert row["test_squared_error"] == pytest.approx(
         squared_error_of(model, data.sample("test")), rel=1e-5
     )
@@ -209,11 +211,11 @@ def test_a_models_errors_are_those_of_its_own_reconstructions(
     assert row["test_mse_per_feature"] * 64 == pytest.approx(row["test_squared_error"])
 
 
-@pytest.mark.parametrize("kind", OWN)
+@pytest.mark.parametrize("model_type", TYPE_METRICS)
 def test_a_models_row_describes_it(
-    leaderboard: list[Row], untrained: dict[str, TrainedModel], kind: str
+    leaderboard: list[Row], untrained: dict[str, TrainedModel], model_type: str
 ):
-    row, description = by_name(leaderboard)[kind], untrained[kind].description
+    row, description = by_name(leaderboard)[model_type], untrained[model_type].description
     shape = description.architecture
     assert (row["code_size"], row["epochs"], row["best_epoch"]) == (
         shape.code_size,
@@ -224,7 +226,7 @@ def test_a_models_row_describes_it(
     encoder = sum((i + 1) * o for i, o in zip(sizes, sizes[1:], strict=False))
     decoder = sum((o + 1) * i for i, o in zip(sizes, sizes[1:], strict=False))
     extra = (
-        (sizes[-2] + 1) * shape.code_size if kind == "variational" else 0
+        (sizes[-2] + 1) * shape.code_size if model_type == "variational" else 0
     )  # the posterior's log-variances
     assert row["n_parameters"] == encoder + decoder + extra
     assert row["compression_ratio"] * shape.code_size == shape.n_features

@@ -11,8 +11,8 @@ import pytest
 from autoencoders.core.files import tree_sha256
 from repository import QUICK, Repository
 
-KIND = "sparse"
-STAGES = (["tune", KIND], ["train", KIND], ["evaluate"])
+MODEL_TYPE = "sparse"
+STAGES = (["tune", MODEL_TYPE], ["train", MODEL_TYPE], ["evaluate"])
 OUTPUTS = ("tuned", "model", "metrics", "reports")
 # stands in for every module of `tracking`: what it gives can be called, entered and asked for
 # attributes, no more
@@ -47,7 +47,7 @@ def __getattr__(name):
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A copy of the repository with prepared data."""
     values = {**QUICK, "tune.n_trials": 2, "tune.epochs": 1}
-    repository = Repository(tmp_path_factory.mktemp("written") / "first", values, [KIND])
+    repository = Repository(tmp_path_factory.mktemp("written") / "first", values, [MODEL_TYPE])
     for stage in ("check", "download", "preprocess"):
         run(repository, stage)
     return repository

@@ -78,12 +78,12 @@ def test_pairs_of_rows_are_told_apart_by_the_file_and_not_by_its_batches(
 def test_a_table_goes_in_and_answers_come_out(model, frame, tmp_path, op, source, out):
     n = answer_file(model, op, saved(frame, tmp_path / f"in{source}"), tmp_path / f"out{out}", RATE)
     assert n == len(frame)
-    found, expected = read(tmp_path / f"out{out}"), answer(model, op, frame, rate=RATE)
+    result, expected = read(tmp_path / f"out{out}"), answer(model, op, frame, rate=RATE)
     if op == "score":
-        assert list(found.pop("row")) == list(range(1, n + 1))
+        assert list(result.pop("row")) == list(range(1, n + 1))
     if op == "encode":
         expected = pd.DataFrame(expected, columns=["value_0", "value_1"])
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-5, atol=1e-5)
+    pd.testing.assert_frame_equal(result, expected, check_dtype=False, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("codes", ["codes.npy", "codes.csv", "codes.parquet"])

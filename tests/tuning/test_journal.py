@@ -75,16 +75,16 @@ def test_the_first_broken_line_is_named_with_its_place_and_the_way_out(path, gar
     content = lines(path)
     at = at if at >= 0 else len(content)
     write(path, [*content[:at], garbage, *content[at:], garbage])
-    told = broken_journal(path)
+    message = broken_journal(path)
     offset = sum(len(line) + 1 for line in content[:at])
-    assert told.startswith(
+    assert message.startswith(
         f"{path}: line {at + 1} (from byte {offset} on) can't be read: {garbage[:40]!r}; "
     )
-    assert "`ae doctor --fix`" in told
+    assert "`ae doctor --fix`" in message
     if at < len(content) or garbage[:1] != b"{":
         with pytest.raises(UserError) as caught:
             open_storage("journal")
-        assert str(caught.value) == told
+        assert str(caught.value) == message
 
 
 @every_garbage
@@ -146,8 +146,8 @@ def test_any_bytes_written_over_a_journal_are_told_and_mended(path):
             open_storage("journal")
         mend_journal(path)
         assert broken_journal(path) is None
-        found = values() if lines(path) else []
-        assert len(set(found) & set(before)) >= len(found) - 1
+        result = values() if lines(path) else []
+        assert len(set(result) & set(before)) >= len(result) - 1
     assert len(list(path.parent.glob("*.broken-*"))) > 30
 
 
