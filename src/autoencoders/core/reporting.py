@@ -15,6 +15,7 @@ ASKING = {_signal.SIGINT: "SIGINT", _signal.SIGTERM: "SIGTERM"}  # signals that 
 ANSWERED = (_signal.SIGALRM, *ASKING)  # SIGALRM is this module's own: it repeats another one
 # seconds: a swallowed signal is not raised again at once, where it was swallowed
 REPEAT_AFTER = 0.001
+INTERRUPTED_CODE = 130  # as shells have it: 128 and SIGINT's number
 SAME_REQUEST = 2.0  # seconds in which the terminal and the dvc above may send the same request
 
 
@@ -53,7 +54,7 @@ class Reporting:
         if isinstance(error, KeyboardInterrupt):  # a library took the signal for itself
             self.reason = f"interrupted by {ASKING[_signal.SIGINT]}"
         if self.reason:  # also where another error was made of the signal on its way up
-            _end(f"{self.reason}; {self.command} goes on from here", 130)
+            _end(f"{self.reason}; {self.command} goes on from here", INTERRUPTED_CODE)
         if isinstance(error, Exception):
             _end_by_fault(error)
 

@@ -25,6 +25,8 @@ BINS = 60  # edges of the scores' histogram
 # nats: the histogram's axis is a logarithm, and a score may be 0
 LOWEST_EDGE = 1e-6
 LOWEST_LAST_EDGE = 1e-5  # so that there is room between the edges where all scores are 0
+IMAGE_INCHES = 0.6  # width of an image in a grid
+CURVES_SIZE = (6, 3.5)  # inches
 DPI = 100  # dots per inch of the PNG files
 FONT_SIZE = 9  # points
 COLOURS = 10  # of matplotlib's palette tab10, after which they come again
@@ -146,7 +148,8 @@ class Figures:
         """
         height, width = self.shape[:2]
         columns = len(images) // rows
-        size = (0.6 * columns + 0.2, 0.6 * rows * height / width + 0.5)
+        # inches: and a margin, and the title's line
+        size = (IMAGE_INCHES * columns + 0.2, IMAGE_INCHES * rows * height / width + 0.5)
         figure, axes = drawing(size, f"{self.model_type}: {title}")
         sheet = self._sheet(images, rows)
         if sheet.ndim == 3:  # matplotlib scales grey images alone
@@ -195,7 +198,7 @@ class Figures:
         if self.anomalous:
             groups = {"normal": scores[self.labels == 0], "anomaly": scores[self.labels == 1]}
         figure, axes = drawing(
-            (6, 3.5),
+            CURVES_SIZE,
             f"{self.model_type}: scores of test rows",
             xlabel="anomaly score, nats",
             ylabel="rows",
@@ -214,7 +217,7 @@ class Figures:
         """Training and clean validation error by epoch."""
         description = self.model.description
         figure, axes = drawing(
-            (6, 3.5),
+            CURVES_SIZE,
             f"{self.model_type}: learning curves",
             xlabel="epoch",
             ylabel=f"{description.architecture.loss}, sum over features",

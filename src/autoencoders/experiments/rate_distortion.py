@@ -30,6 +30,8 @@ from autoencoders.training.fit import fit
 MEASURED_SPLITS = ("validation", "test")
 CURVE = REPORTS / "rate_distortion.csv"
 PICTURE = REPORTS / "rate_distortion.png"
+PICTURE_SIZE = (8, 5)  # inches
+DPI = 110  # dots per inch of the picture
 # model, code size, and by split the squared error: sum over features, mean over rows, model scale
 Point = dict[str, Any]
 # by model, a line for each code size: error on test, its range over the seeds, and on validation
@@ -179,7 +181,11 @@ def _draw(by_model: Curves, data: Prepared) -> None:
 
     title = f"{data.description.name}: test error by code size (ring: knee, found on validation)"
     figure, axes = drawing(
-        (8, 5), title, xlabel="code size", ylabel="squared error, sum over features", yscale="log"
+        PICTURE_SIZE,
+        title,
+        xlabel="code size",
+        ylabel="squared error, sum over features",
+        yscale="log",
     )
     for name, curve in by_model.items():
         style: dict[str, Any] = {}
@@ -194,4 +200,4 @@ def _draw(by_model: Curves, data: Prepared) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(curve.index, curve.index.astype(str))
     axes.legend()
-    figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
+    figure.savefig(PICTURE, dpi=DPI, metadata={"Software": None})
