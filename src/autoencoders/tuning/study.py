@@ -22,8 +22,9 @@ from autoencoders.tuning.trials import MADE_OF, UNTUNED
 NAME_DIGITS = 8  # hexadecimal, at the end of a study's name: enough for the studies of one data set
 HASH_DIGITS = 16  # hexadecimal, of each part that a study depends on
 MEDIAN_STARTUP = 5  # trials before the median pruner stops one: a median of fewer says little
-MEDIAN_SHARE = 10  # it lets this fraction of a trial's epochs, one tenth, pass
-HYPERBAND_SHARE = 9  # its smallest budget is this fraction, one ninth: three brackets of factor 3
+MEDIAN_SHARE = 10  # one tenth of a trial's epochs is over before the median pruner stops it
+# one ninth of a trial's epochs is hyperband's smallest budget: three brackets, as its factor is 3
+HYPERBAND_SHARE = 9
 
 
 def trial_plan(plan: Plan, tune: Tune) -> Plan:

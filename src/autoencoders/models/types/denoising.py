@@ -42,7 +42,7 @@ class Denoising(Autoencoder):
         return torch.where(corrupted, salt, x)
 
     def _with_noise(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Adds Gaussian noise to x, which alone of the corruptions can leave [0, 1]."""
+        """Adds Gaussian noise to x: the only corruption after which values can leave [0, 1]."""
         noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         noisy = x + self.level * noise
         if self.clip:
