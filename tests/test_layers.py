@@ -1,4 +1,7 @@
-"""Who imports what: one order of modules, one owner for each framework, nothing heavy where only values are checked."""
+"""Imports: one order of modules, one owner for each framework.
+
+Nothing heavy is imported where only values are checked.
+"""
 
 import ast
 import subprocess
@@ -95,7 +98,10 @@ def row(module: str) -> str:
 
 
 def rows_used(module: str) -> set[str]:
-    """Rows of this package that a module imports from; a name of the package itself (a version) is no row."""
+    """Rows of this package that a module imports from.
+
+    A name of the package itself (a version) is no row.
+    """
     inside = [name.split(".")[1:] for name in imports(module) if name.split(".")[0] == PACKAGE.name]
     return {parts[0] for parts in inside if parts and parts[0] in {row(name) for name in MODULES}}
 

@@ -36,7 +36,7 @@ def data(digits: Path) -> Prepared:
 @pytest.fixture
 def of(untrained: dict[str, TrainedModel], data: Prepared) -> Draw:
     """The figures of a type, by name."""
-    return lambda kind: Figures(untrained[kind], data, HISTORY, COLUMNS)
+    return lambda model_type: Figures(untrained[model_type], data, HISTORY, COLUMNS)
 
 
 def with_code_size(model: TrainedModel, code_size: int) -> TrainedModel:
@@ -70,15 +70,15 @@ def tiles(figure: Figure) -> np.ndarray:
 # --- files ---
 
 
-@pytest.mark.parametrize("kind", sorted(AUTOENCODERS))
+@pytest.mark.parametrize("model_type", sorted(AUTOENCODERS))
 def test_every_figure_of_a_type_is_a_picture_with_something_on_it(
-    of: Draw, tmp_path: Path, kind: str
+    of: Draw, tmp_path: Path, model_type: str
 ):
-    paths = of(kind).save(tmp_path / "figures" / kind)
+    paths = of(model_type).save(tmp_path / "figures" / model_type)
     assert {path.stem for path in paths} == NAMES | (
-        {"samples"} if kind == "variational" else set()
+        {"samples"} if model_type == "variational" else set()
     )
-    assert set(paths) == set((tmp_path / "figures" / kind).iterdir())
+    assert set(paths) == set((tmp_path / "figures" / model_type).iterdir())
     for path in paths:
         with Image.open(path) as image:
             image.load()

@@ -105,22 +105,22 @@ def split(frame: pd.DataFrame, op: str, **params: Any) -> dict[str, Any]:
     return {"dataframe_split": frame.to_dict("split"), "params": {"op": op, **params}}
 
 
-def assert_same(found: Any, expected: Any) -> None:
+def assert_same(result: Any, expected: Any) -> None:
     """Equal but for rounding."""
     if isinstance(expected, pd.DataFrame):
         pd.testing.assert_frame_equal(
-            pd.DataFrame(found), expected, check_dtype=False, rtol=1e-5, atol=1e-5
+            pd.DataFrame(result), expected, check_dtype=False, rtol=1e-5, atol=1e-5
         )
     else:
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", [records, split])
 @pytest.mark.parametrize("op", ["reconstruct", "encode", "denoise", "score", "interpolate"])
 def test_every_operation_answers_as_in_python(ask, workshop, frame, form, op):
-    status, told = ask(form(frame.head(10), op))
-    assert status == 200, told
-    assert_same(told["predictions"], answer(workshop.models["variational"], op, frame.head(10)))
+    status, body = ask(form(frame.head(10), op))
+    assert status == 200, body
+    assert_same(body["predictions"], answer(workshop.models["variational"], op, frame.head(10)))
 
 
 def test_codes_samples_and_settings_answer_as_in_python(ask, workshop, frame):
@@ -130,9 +130,9 @@ def test_codes_samples_and_settings_answer_as_in_python(ask, workshop, frame):
         ask({"inputs": codes.tolist(), "params": {"op": "decode"}})[1]["predictions"],
         answer(model, "decode", codes),
     )
-    status, told = ask({"inputs": [0], "params": {"op": "sample", "n": 7, "seed": 3}})
-    assert status == 200, told
-    assert_same(told["predictions"], answer(model, "sample", None, n=7, seed=3))
+    status, body = ask({"inputs": [0], "params": {"op": "sample", "n": 7, "seed": 3}})
+    assert status == 200, body
+    assert_same(body["predictions"], answer(model, "sample", None, n=7, seed=3))
     for rate in (0.01, 0.5):
         verdicts = [
             row["anomaly"]
@@ -142,10 +142,10 @@ def test_codes_samples_and_settings_answer_as_in_python(ask, workshop, frame):
 
 
 def test_without_params_rows_are_reconstructed(ask, workshop, frame):
-    status, told = ask({"dataframe_records": frame.head(3).to_dict("records")})
-    assert status == 200, told
+    status, body = ask({"dataframe_records": frame.head(3).to_dict("records")})
+    assert status == 200, body
     assert_same(
-        told["predictions"], answer(workshop.models["variational"], "reconstruct", frame.head(3))
+        body["predictions"], answer(workshop.models["variational"], "reconstruct", frame.head(3))
     )
 
 
@@ -190,17 +190,18 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], Any], str]] = {
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_request_is_refused_with_its_reason_and_the_server_goes_on(ask, server, frame, bad):
     content, reason = BAD[bad]
-    status, told = ask(content(frame.head(4)))
-    assert 400 <= status < 500, told
-    assert reason in told
-    assert "Traceback" not in told
+    status, body = ask(content(frame.head(4)))
+    assert 400 <= status < 500, body
+    assert reason in body
+    assert "Traceback" not in body
     assert ask(records(frame.head(2), "encode"))[0] == 200
     assert server[1].poll() is None
 
 
 def test_many_clients_at_once_get_the_right_answers_and_no_error(ask, workshop, frame):
     model, until = workshop.models["variational"], time.monotonic() + SECONDS
-    # a calibration row's own rank is a tie, which rounding decides; of the others, all processes say the same
+    # a calibration row's own rank is a tie, which rounding decides; of the others, all processes
+    # say the same
     scores = answer(model, "score", frame)["score"].to_numpy()
     distance = np.abs(scores[:, None] - model.calibration.numpy()).min(1)
     clear = frame[distance > 1e-3]
@@ -212,9 +213,9 @@ def test_many_clients_at_once_get_the_right_answers_and_no_error(ask, workshop, 
             start = (17 * number + done) % (len(clear) - 40)
             rows = clear.iloc[start:][: 1 + (number + done) % 40]
             op = ("encode", "reconstruct", "score")[(number + done) % 3]
-            status, told = ask(records(rows, op))
-            assert status == 200, told
-            assert_same(told["predictions"], answer(model, op, rows))
+            status, body = ask(records(rows, op))
+            assert status == 200, body
+            assert_same(body["predictions"], answer(model, op, rows))
             done += 1
         return done
 
@@ -230,10 +231,12 @@ model = mlflow.pyfunc.load_model(sys.argv[2])
 frame = pd.read_csv("table.csv").head(6)
 codes = model.predict(frame, params={"op": "encode"})
 np.save("codes.npy", codes)
-pd.testing.assert_frame_equal(model.predict(codes, params={"op": "decode"}), model.predict(frame), rtol=1e-5)
+decoded = model.predict(codes, params={"op": "decode"})
+pd.testing.assert_frame_equal(decoded, model.predict(frame), rtol=1e-5)
 for op in ("score", "denoise", "interpolate"):
     model.predict(frame, params={"op": op}).to_csv(f"{op}.csv", index=False)
-model.predict(np.zeros(1), params={"op": "sample", "n": 5, "seed": 2}).to_csv("sample.csv", index=False)
+sample = model.predict(np.zeros(1), params={"op": "sample", "n": 5, "seed": 2})
+sample.to_csv("sample.csv", index=False)
 """
 
 

@@ -9,17 +9,17 @@ from autoencoders.training.resume import ResumePoint
 from trainings import QUICK, StopError, same, trained
 
 
-@pytest.mark.parametrize("kind", AUTOENCODERS)
+@pytest.mark.parametrize("model_type", AUTOENCODERS)
 @pytest.mark.parametrize("epoch", [2, 4])
 def test_a_training_that_was_stopped_in_any_epoch_ends_with_the_same_weights_and_curves(
-    kind, epoch, params, data, tmp_path, capsys
+    model_type, epoch, params, data, tmp_path, capsys
 ):
     params = params.override(QUICK)
-    whole = trained(kind, params, data, tmp_path / "whole")
+    whole = trained(model_type, params, data, tmp_path / "whole")
     with pytest.raises(StopError):
-        trained(kind, params, data, tmp_path / "parts", until=epoch)
+        trained(model_type, params, data, tmp_path / "parts", until=epoch)
     capsys.readouterr()
-    resumed = trained(kind, params, data, tmp_path / "parts")
+    resumed = trained(model_type, params, data, tmp_path / "parts")
     assert f"resuming from epoch {epoch - 1}\n" in capsys.readouterr().out
     assert same(resumed, whole)
 

@@ -34,7 +34,7 @@ def add_trials(storage: BaseStorage, n: int = 1) -> None:
 
 
 def values(state: TrialState = TrialState.COMPLETE) -> list[float]:
-    """Of the trials in the journal, read anew."""
+    """States of the trials in the journal, read anew."""
     study = optuna.load_study(study_name="s", storage=open_storage("journal"))
     return [trial.value for trial in study.get_trials(states=(state,))]
 
@@ -56,7 +56,7 @@ def write(path: Path, content: list[bytes]) -> bytes:
 
 
 def number_of(path: Path, operation: int, nth: int = 0) -> int:
-    """Where the n-th line with this op_code stands."""
+    """The place of the n-th line with this op_code."""
     return [n for n, line in enumerate(lines(path)) if json.loads(line)["op_code"] == operation][
         nth
     ]
@@ -75,16 +75,16 @@ def test_the_first_broken_line_is_named_with_its_place_and_the_way_out(path, gar
     content = lines(path)
     at = at if at >= 0 else len(content)
     write(path, [*content[:at], garbage, *content[at:], garbage])
-    told = broken_journal(path)
+    message = broken_journal(path)
     offset = sum(len(line) + 1 for line in content[:at])
-    assert told.startswith(
+    assert message.startswith(
         f"{path}: line {at + 1} (from byte {offset} on) can't be read: {garbage[:40]!r}; "
     )
-    assert "`ae doctor --fix`" in told
+    assert "`ae doctor --fix`" in message
     if at < len(content) or garbage[:1] != b"{":
         with pytest.raises(UserError) as caught:
             open_storage("journal")
-        assert str(caught.value) == told
+        assert str(caught.value) == message
 
 
 @every_garbage
@@ -127,7 +127,8 @@ def test_where_the_line_that_made_a_trial_is_broken_only_what_comes_before_is_ke
 def test_where_the_line_that_made_a_study_is_broken_its_trials_go_to_no_other(path):
     content = lines(path)
     made = content[0].replace(b'"s"', b'"t"')
-    attribute = b'{"op_code":2,"worker_id":"b","study_id":1,"user_attr":{"made_of":"x"}}'  # as `open_study` sets it
+    # as `open_study` sets it
+    attribute = b'{"op_code":2,"worker_id":"b","study_id":1,"user_attr":{"made_of":"x"}}'
     write(path, [b"broken", made, *content[1:], attribute])
     mend_journal(path)
     assert lines(path) == []
@@ -145,8 +146,8 @@ def test_any_bytes_written_over_a_journal_are_told_and_mended(path):
             open_storage("journal")
         mend_journal(path)
         assert broken_journal(path) is None
-        found = values() if lines(path) else []
-        assert len(set(found) & set(before)) >= len(found) - 1
+        result = values() if lines(path) else []
+        assert len(set(result) & set(before)) >= len(result) - 1
     assert len(list(path.parent.glob("*.broken-*"))) > 30
 
 

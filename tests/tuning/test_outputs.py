@@ -1,4 +1,4 @@
-"""What a study leaves: the right trial is taken, and the same trials give the same bytes."""
+"""Outputs of a study: the right trial is taken, the same trials give the same bytes."""
 
 import csv
 import io
@@ -285,8 +285,8 @@ def test_the_summary_compares_with_the_untuned_parameters(tune):
     )
     assert first.endswith("the smallest code that keeps 90% of the variance")
     assert (
-        second
-        == f"untuned: code size 8 keeps 95.0%, squared error 2.0000; tuning changes the error by {3 / 2 - 1:+.1%}"
+        second == "untuned: code size 8 keeps 95.0%, squared error 2.0000; "
+        f"tuning changes the error by {3 / 2 - 1:+.1%}"
     )
 
 

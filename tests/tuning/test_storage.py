@@ -1,4 +1,7 @@
-"""Where studies are kept: a journal that survives a torn line, a server whose password is never shown."""
+"""The storage of studies.
+
+A journal survives a torn line; a server's password is never shown.
+"""
 
 import socket
 from pathlib import Path
@@ -82,18 +85,18 @@ NO_SERVER = [
 ]
 
 
-@pytest.mark.parametrize(("url", "found"), NO_SERVER)
+@pytest.mark.parametrize(("url", "result"), NO_SERVER)
 def test_a_url_that_is_no_postgresql_servers_is_refused_with_an_example_and_without_its_password(
-    store_root, monkeypatch, url, found
+    store_root, monkeypatch, url, result
 ):
     monkeypatch.delenv(VARIABLE, raising=False)
     if url is not None:
         monkeypatch.setenv(VARIABLE, url)
     with pytest.raises(UserError) as caught:
         open_storage("environment")
-    told = f"{VARIABLE}: {found}, which tune.storage = environment needs; for example {EXAMPLE}"
-    assert str(caught.value) == told
-    assert PASSWORD not in told
+    message = f"{VARIABLE}: {result}, which tune.storage = environment needs; for example {EXAMPLE}"
+    assert str(caught.value) == message
+    assert PASSWORD not in message
 
 
 def closed_port() -> int:
