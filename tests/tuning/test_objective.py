@@ -87,8 +87,8 @@ def tried(
         with suppress(Interrupted):
             work(study, objective, 1, lambda: None)
         runs.sender.finish_all()
-        parent = runs.sender.run_of(above)[0]
-        (found,) = runs.sender.search(runs.experiment, f"tags.`mlflow.parentRunId` = '{parent}'")
+        parent = runs.stored.run_of(above).run_id
+        (found,) = runs.stored.search(runs.experiment, f"tags.`mlflow.parentRunId` = '{parent}'")
         return study.trials[0], found
 
     return run

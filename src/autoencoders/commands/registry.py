@@ -28,7 +28,7 @@ def history() -> None:
     registry = present(writing=False)
     decisions = registry.history()
     for decision in decisions:
-        print(decision.told())
+        print(decision.line())
     if not decisions:
         print(f"{registry.name}: no decision yet; `dvc repro` makes the first champion")
 
@@ -39,7 +39,7 @@ def rollback() -> None:
     from autoencoders.registry.registry import present
 
     decision = present().rollback()
-    print(decision.told())
+    print(decision.line())
 
 
 @registry.command(help=PROMOTE_HELP)
@@ -62,7 +62,7 @@ def promote(version: str | None, best: bool, reason: str) -> None:
     from autoencoders.registry.registry import present
 
     decision = present().promote_by_hand(version, reason)
-    print(decision.told())
+    print(decision.line())
 
 
 @click.command(help=LINEAGE_HELP)
@@ -90,9 +90,9 @@ def lineage(uri: str, verify: bool) -> None:
 def export(model: str | None) -> None:
     """Write a model as an ONNX graph, by which score and serve answer from then on."""
     from autoencoders.registry.answering import locate
-    from autoencoders.registry.versions import loaded
+    from autoencoders.registry.versions import load_fetched
     from autoencoders.serving.onnx import export
 
     located = locate(model)
-    export(loaded(located.uri, located.folder), located.graph)
+    export(load_fetched(located.uri, located.folder), located.graph)
     print(f"{located.graph}: agrees with torch")
