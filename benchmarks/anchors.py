@@ -31,7 +31,7 @@ from autoencoders.params.reading import likely, validated
 from autoencoders.params.sections import Section
 from autoencoders.tracking import store
 from autoencoders.tracking.recorder import experiment_name
-from autoencoders.tracking.sending import FINGERPRINT
+from autoencoders.tracking.stored_runs import FINGERPRINT
 from common import ROOT
 
 ANCHORS, FOLDER = Path("anchors.yaml"), Path("anchors")

@@ -1,4 +1,4 @@
-"""The search space: what may not be tuned is refused with its reason, and so is a value that a type can't use."""
+"""The search space: what may not be tuned is refused, and what a type can't be trained with."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,10 @@ RATE = {"param": "train.learning_rate", "low": 1e-3, "high": 1e-2, "log": True}
 
 
 def with_space(params: Params, *lines: dict[str, Any], **others: Any) -> Params:
-    """The parameters with another search space; others: more values, by dotted name with __ for each dot."""
+    """The parameters with another search space.
+
+    others: more values, by dotted name with __ for each dot.
+    """
     return params.override(
         {"tune.space": list(lines)} | {key.replace("__", "."): v for key, v in others.items()}
     )
@@ -115,8 +118,8 @@ LOSS = {"param": "network.loss", "choices": ["mse", "bce"]}
 def test_losses_are_not_compared_by_a_pruner(params, pruner):
     told = refusal(with_space(params, LOSS, tune__goal="reconstruct", tune__pruner=pruner))
     assert (
-        told
-        == "tune.space[0].param = network.loss: pruning would compare different losses; choose tune.pruner: none"
+        told == "tune.space[0].param = network.loss: pruning would compare different losses; "
+        "choose tune.pruner: none"
     )
 
 
@@ -293,8 +296,8 @@ def test_shares_of_a_batch_are_not_compared_by_a_pruner(params):
     line = {"param": "train.trim", "low": 0.0, "high": 0.5}
     told = refusal(with_space(params, line, tune__goal="reconstruct", tune__pruner="median"))
     assert (
-        told
-        == "tune.space[0].param = train.trim: pruning would compare different losses; choose tune.pruner: none"
+        told == "tune.space[0].param = train.trim: pruning would compare different losses; "
+        "choose tune.pruner: none"
     )
     check_space(with_space(params, line, tune__goal="reconstruct", tune__pruner="none"), DIGITS)
 

@@ -90,9 +90,9 @@ def tried(
         with suppress(Interrupted):
             work(study, objective, 1, lambda: None)
         runs.sender.finish_all()
-        parent = runs.sender.run_of(above)[0]
-        (result,) = runs.sender.search(runs.experiment, f"tags.`mlflow.parentRunId` = '{parent}'")
-        return study.trials[0], result
+        parent = runs.stored.run_of(above).run_id
+        (found,) = runs.stored.search(runs.experiment, f"tags.`mlflow.parentRunId` = '{parent}'")
+        return study.trials[0], found
 
     return run
 
