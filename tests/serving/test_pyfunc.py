@@ -1,16 +1,12 @@
 """The champion over HTTP, as `ae serve` starts it: right under load, refusals with a reason."""
 
-import json
 import os
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,17 +14,9 @@ import pandas as pd
 import pytest
 
 from autoencoders.serving.inference import answer
+from model_server import Ask, environment, post, serving
 
 SECONDS, CLIENTS = 20 if os.environ.get("CI") else 8, 8
-STARTUP = 120  # seconds
-Ask = Callable[[Any], tuple[int, Any]]
-
-
-def environment() -> dict[str, str]:
-    outer = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DVC", "MLFLOW"))
-    }
-    return {**outer, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -42,59 +30,14 @@ def champion(workshop) -> str:
 @pytest.fixture(scope="module")
 def server(workshop, champion) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Its address, and the process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "autoencoders",
-        "serve",
-        "--model",
-        champion,
-        "--port",
-        str(port),
-    ]
-    with (workshop.folder / "serve.log").open("w") as log:
-        process = subprocess.Popen(
-            command, env=environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/ping", process, Path(log.name))
-        yield f"http://127.0.0.1:{port}/invocations", process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, 15)
-        process.wait(30)
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + STARTUP
-    while time.monotonic() < until:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.3)
-        else:
-            return
-    raise AssertionError(log.read_text())
+    with serving(champion, workshop.folder) as (address, process):
+        yield address, process
 
 
 @pytest.fixture
 def ask(server) -> Ask:
     """Posts a body, or what becomes JSON, and gives the status and the answer."""
-
-    def post(content: Any) -> tuple[int, Any]:
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        request = urllib.request.Request(server[0], body, {"Content-Type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    return post
+    return partial(post, server[0])
 
 
 def records(frame: pd.DataFrame, op: str, **params: Any) -> dict[str, Any]:
