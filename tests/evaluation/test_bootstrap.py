@@ -46,6 +46,14 @@ def test_explained_variance_draws_errors_and_deviations_of_the_same_rows():
     )  # the same share in every row: an interval of width 0
 
 
+def test_with_equal_deviations_its_interval_is_that_of_the_mean_error_mirrored():
+    error = np.random.default_rng(0).exponential(1, 50)
+    bootstrap = Bootstrap(50, 500, 0)
+    mean, low, high = bootstrap.intervals({"error": error})["error"]
+    explained = bootstrap.explained_variance(error, np.full(50, 4.0))
+    np.testing.assert_allclose(explained, [1 - mean / 4, 1 - high / 4, 1 - low / 4], rtol=1e-12)
+
+
 # --- bootstrap ---
 
 

@@ -161,6 +161,15 @@ def test_a_baselines_row_has_what_all_have(leaderboard: list[Row]):
     assert not set(rows["mean"]) & (PROBES | EVERY_MODEL | {"compression_ratio"})
 
 
+def test_pcas_row_describes_its_components_and_the_means_row_has_no_code(leaderboard: list[Row]):
+    rows = by_name(leaderboard)
+    size = rows["pca"]["code_size"]
+    assert size == rows["undercomplete"]["code_size"]
+    assert rows["pca"]["n_parameters"] == (size + 1) * 64
+    assert rows["pca"]["compression_ratio"] * size == 64
+    assert (rows["mean"]["code_size"], rows["mean"]["n_parameters"]) == (0, 64)
+
+
 def test_every_test_metric_lies_in_its_interval(rebuilding_values: list[Values]):
     for row in rebuilding_values:
         counts = {"test_rows", "test_false_alarm_rate"}

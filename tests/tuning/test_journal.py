@@ -94,10 +94,10 @@ def test_a_mend_moves_the_broken_file_aside_and_loses_no_trial_to_a_line_between
     broken = write(path, [*content[:at], garbage, *content[at:]])
     aside = mend_journal(path)
     assert aside.name.startswith("optuna.journal.broken-")
+    assert sorted(path.parent.iterdir()) == sorted([path, aside])  # no lock is left
     assert aside.read_bytes() == broken
     assert lines(path) == content
     assert values() == before
-    assert sorted(path.parent.iterdir()) == sorted([path, aside])
     add_trials(open_storage("journal"))
     assert values()[:-1] == before
 
@@ -114,6 +114,20 @@ def test_a_trial_that_a_broken_line_told_of_is_failed_and_the_others_are_kept(pa
     assert broken_journal(path) is None
 
 
+def test_a_trial_that_was_running_is_ended_once_however_many_lines_are_broken(path):
+    whole = values()
+    study = optuna.load_study(study_name="s", storage=open_storage("journal"))
+    study.ask()
+    before = lines(path)
+    write(path, [*before, b"garbage", b"more garbage"])
+    mend_journal(path)
+    *kept, end = lines(path)
+    assert kept == before
+    assert json.loads(end)["trial_id"] == len(whole)
+    assert len(values(TrialState.FAIL)) == 1
+    assert values() == whole
+
+
 @pytest.mark.parametrize("nth", [0, 1, 2])
 def test_where_the_line_that_made_a_trial_is_broken_only_what_comes_before_is_kept(path, nth):
     before, content = values(), lines(path)
@@ -122,6 +136,17 @@ def test_where_the_line_that_made_a_trial_is_broken_only_what_comes_before_is_ke
     mend_journal(path)
     assert lines(path) == content[:at]
     assert values() == before[:nth]
+
+
+def test_no_trial_gets_the_value_of_one_whose_line_is_broken_from_another_worker(path):
+    workers = [optuna.load_study(study_name="s", storage=open_storage("journal")) for _ in range(2)]
+    trial = workers[0].ask()
+    workers[1].ask()
+    trial.suggest_float("x", 0, 1)
+    content, at = lines(path), number_of(path, 4, 3)
+    write(path, [*content[:at], b"broken", *content[at + 1 :]])
+    mend_journal(path)
+    assert lines(path) == content[:at]
 
 
 def test_where_the_line_that_made_a_study_is_broken_its_trials_go_to_no_other(path):

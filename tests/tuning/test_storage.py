@@ -56,6 +56,16 @@ def test_a_torn_last_line_is_cut_off_and_nothing_else(store_root, file, torn):
     assert len(add_trial(open_storage("journal"))) == len(values) + 2
 
 
+@pytest.mark.parametrize("broken", [TORN[0], TORN[1], TORN[3]])
+def test_a_last_line_that_is_no_json_is_refused_and_left_as_it_is(store_root, file, broken):
+    add_trial(open_storage("journal"))
+    file.write_bytes(file.read_bytes() + broken + b"\n")
+    before = file.read_bytes()
+    with pytest.raises(UserError, match="ae doctor --fix"):
+        open_storage("journal")
+    assert file.read_bytes() == before
+
+
 def test_a_journal_of_nothing_but_a_torn_line_is_begun_anew(store_root, file):
     file.parent.mkdir()
     file.write_bytes(TORN[1])
