@@ -1,4 +1,4 @@
-"""A version that 99b0b7e registered, when the package's modules had other names, answers as it did then."""
+"""A version that 99b0b7e registered, under the modules' old names, answers as it did then."""
 
 import json
 import shutil
