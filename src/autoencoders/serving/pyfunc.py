@@ -10,7 +10,7 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 from autoencoders.core.errors import DataError
 from autoencoders.models.trained.saved import load
@@ -18,7 +18,7 @@ from autoencoders.serving.inference import OPERATIONS, SETTINGS, answer
 from autoencoders.serving.onnx import ONNX_VARIABLE, accelerated
 
 
-class ServedAutoencoder(PythonModel):  # type: ignore[misc]  # mlflow's class is untyped
+class ServedAutoencoder(PythonModel):
     """predict(rows, params={"op": ...}), see `inference.answer`.
 
     rows: an array, or a DataFrame of raw columns.
