@@ -76,7 +76,7 @@ class Schema:
             return int(np.prod(self.shape))
         return sum(len(column.features) for column in self.columns)
 
-    def decode(self, features: np.ndarray) -> Any:
+    def decode(self, features: np.ndarray) -> np.ndarray | dict[str, np.ndarray]:
         """Raw-scale rows of features (rows, features): of columns, a mapping by name.
 
         Images stay (rows, features).

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -12,7 +11,7 @@ import pyarrow.parquet
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows, Schema, is_number, some
 from autoencoders.data.readers import reader
-from autoencoders.data.readers.reader import Reader, arrow_errors
+from autoencoders.data.readers.reader import Labels, Reader, arrow_errors
 
 PANDAS_INDEX = "__index_level_"  # how pandas' columns of row numbers begin in Parquet
 
@@ -36,7 +35,7 @@ def table_reader(path: Path, like: Schema) -> Reader:
     column_types = {column.name: _read_type(column.type) for column in schema}
     rows_per_batch = 1 + reader.BATCH_BYTES // (8 + 8 * len(names))
 
-    def batches() -> Iterator[tuple[Rows, Any]]:
+    def batches() -> Iterator[tuple[Rows, Labels]]:
         with arrow_errors(path):
             if is_parquet:
                 parts = pa.parquet.ParquetFile(path).iter_batches(rows_per_batch)
@@ -95,7 +94,7 @@ def _check(path: Path, schema: pa.Schema) -> None:
         )
 
 
-def _open_csv(path: Path, column_types: dict[str, pa.DataType]) -> Any:
+def _open_csv(path: Path, column_types: dict[str, pa.DataType]) -> pa.csv.CSVStreamingReader:
     """A stream of batches. The delimiter is the one that the first line has most of."""
     with pa.input_stream(str(path)) as stream:
         first_line = stream.read(2**16).split(b"\n")[0].decode("utf-8", "replace")
