@@ -45,6 +45,7 @@ def test_metrics_are_scikit_learns_and_lie_in_their_intervals(n, apart):
     for name, value in expected.items():
         estimate = row[f"anomaly_{name}"]
         assert estimate.value == pytest.approx(value)
+        assert estimate.interval is not None
         low, high = estimate.interval
         assert 0 <= low <= value <= high <= 1
     assert row == anomaly_metrics(scores, labels, seed=1)
@@ -59,7 +60,9 @@ def test_the_auroc_is_the_chance_that_an_anomaly_scores_above_a_normal_row():
 
 def test_more_rows_make_the_interval_narrower():
     def width(n: int) -> float:
-        low, high = anomaly_metrics(*scores_and_labels(n, 2, 1.0), seed=1)["anomaly_auroc"].interval
+        auroc = anomaly_metrics(*scores_and_labels(n, 2, 1.0), seed=1)["anomaly_auroc"]
+        assert auroc.interval is not None
+        low, high = auroc.interval
         return high - low
 
     assert width(2000) < width(100) / 2

@@ -1,8 +1,10 @@
 """A killed training is resumed in any epoch, with the same result."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 
 from autoencoders.models import AUTOENCODERS
 from autoencoders.training.resume import ResumePoint
@@ -32,6 +34,8 @@ def test_the_checkpoint_is_gone_after_success(params, data, tmp_path):
 def test_the_process_of_another_device_leaves_the_new_checkpoint_to_the_first(tmp_path):
     new = tmp_path / "last.new"
     new.write_bytes(b"written by the first device's process")
-    trainer = SimpleNamespace(world_size=2, is_global_zero=False, save_checkpoint=lambda path: None)
-    ResumePoint(tmp_path).on_train_epoch_end(trainer, None)
+    trainer: Any = SimpleNamespace(
+        world_size=2, is_global_zero=False, save_checkpoint=lambda path: None
+    )
+    ResumePoint(tmp_path).on_train_epoch_end(trainer, pl.LightningModule())
     assert new.exists()
