@@ -7,13 +7,17 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from autoencoders.core.errors import UserError
 from autoencoders.core.paths import DATA
 from autoencoders.tracking.errors import store_errors
+
+if TYPE_CHECKING:
+    from autoencoders.params.params import Params
+    from autoencoders.registry.registry import Registry
 
 HOST = click.option(
     "--host", default="127.0.0.1", show_default=True, help="the default: from this machine alone"
@@ -64,7 +68,7 @@ def ae() -> None:
     """Autoencoder pipeline: results, answers, studies, registry."""
 
 
-def _params() -> Any:
+def _params() -> "Params":
     from autoencoders.params.params import load_params
 
     return load_params()
@@ -175,7 +179,7 @@ def registry() -> None:
     """The champion, and every decision about it."""
 
 
-def _registry(*, writing: bool = True) -> Any:
+def _registry(*, writing: bool = True) -> "Registry":
     from autoencoders.registry.registry import present
 
     return present(writing=writing)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from autoencoders.core.errors import UserError
 from autoencoders.core.files import tree_sha256
 from autoencoders.core.paths import DATA, RAW
 from autoencoders.data.prepared.prepared import content_sha256
@@ -25,6 +26,8 @@ SHOWN = tuple(
 def lineage(client: MlflowClient, uri: str) -> dict[str, str]:
     """What is known of a model's origin, by name, the commands that make it again last. Raises UserError."""
     version = version_of(client, uri)
+    if not version.run_id:
+        raise UserError(f"{uri}: was registered without a run, so its origin is not known")
     tags, run = version.tags, client.get_run(version.run_id)
     commit, experiment = tags.get("mlflow.source.git.commit"), tags.get("dvc_experiment")
     dirty = " with changes that were not committed" if tags.get("git_dirty") == "true" else ""

@@ -7,11 +7,11 @@ import json
 import logging
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from mlflow import MlflowException
+from mlflow.entities.model_registry import ModelVersion
 
 from autoencoders.core.errors import UserError
 from autoencoders.data.prepared.prepared import Prepared
@@ -47,7 +47,7 @@ class Registry:
         version = self.client.get_registered_model(self.name).aliases.get(CHALLENGER)
         return None if version is None else str(version)
 
-    def versions(self) -> list[Any]:
+    def versions(self) -> list[ModelVersion]:
         """All versions, the newest first."""
         return self._search(f"name = '{self.name}'")
 
@@ -56,7 +56,7 @@ class Registry:
         found = self._search(f"name = '{self.name}' and tags.model_sha256 = '{sha256}'")
         return sorted((str(version.version) for version in found), key=int)
 
-    def _search(self, query: str) -> list[Any]:
+    def _search(self, query: str) -> list[ModelVersion]:
         order = ["version_number DESC"]
         return list(self.client.search_model_versions(query, max_results=10_000, order_by=order))
 

@@ -5,11 +5,11 @@ import warnings
 from collections.abc import Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow import MlflowException, types
 from mlflow.models import Model, ModelSignature
+from mlflow.models.model import ModelInfo
 
 import autoencoders
 from autoencoders.core.errors import DataError, UserError
@@ -26,7 +26,7 @@ model_sha256 = tree_sha256  # the identity of a saved model: the hash of its fil
 
 def log_model(
     folder: Path, run_id: str, kind: str, card: str, tags: Mapping[str, str], rate: float
-) -> Any:
+) -> ModelInfo:
     """Logs a model's folder to the run of its training, whose state and times stay as they are."""
     quiet = warnings.catch_warnings(
         record=True, action="ignore"

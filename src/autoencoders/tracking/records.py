@@ -104,7 +104,7 @@ class RunRecord:
         else:
             self.end("FAILED", f"{type(error).__name__}: {error}")
 
-    def _write(self, what: str, value: Any) -> None:
+    def _write(self, what: str, value: object) -> None:
         line = json.dumps({what: value}, ensure_ascii=False) + "\n"
         self.file.write(line.encode())
         self.file.flush()

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from filelock import FileLock
 from mlflow import MlflowClient, MlflowException
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
 from autoencoders.tracking import store
 from autoencoders.tracking.address import folder
@@ -176,14 +176,14 @@ class Sender:
                 return str(run.info.run_id)
         return None
 
-    def finished(self, experiment: str, fingerprint: str) -> Any | None:
+    def finished(self, experiment: str, fingerprint: str) -> Run | None:
         """Returns the run of a training that is finished: this clone's newest, else the newest of all."""
         runs = self.search(experiment, f"tags.{FINGERPRINT} = '{fingerprint}'")
         done = [run for run in runs if run.info.status == "FINISHED"]
         own = [run for run in done if run.data.tags.get("clone") == clone()]
         return next(iter(own or done), None)
 
-    def search(self, experiment: str, query: str, order: str = "DESC") -> list[Any]:
+    def search(self, experiment: str, query: str, order: str = "DESC") -> list[Run]:
         """An experiment's runs, by default the newest first."""
         order_by = [f"attributes.start_time {order}", "attributes.run_id ASC"]
         return list(self.client.search_runs([experiment], query, order_by=order_by))
@@ -210,7 +210,7 @@ class Sender:
                 self.client.delete_run(made)
         return str(found[0].info.run_id), found[0].data.tags.get(KEY, "")
 
-    def _all(self, experiment: str, begin: Begin) -> list[Any]:
+    def _all(self, experiment: str, begin: Begin) -> list[Run]:
         """The runs that a shared `Begin` may mean, the oldest first."""
         runs = self.search(experiment, f"tags.{FINGERPRINT} = '{begin.fingerprint}'", "ASC")
         return [run for run in runs if not begin.found_in or run.info.status in begin.found_in]

@@ -10,12 +10,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import requests
 from filelock import FileLock
 from mlflow import MlflowException
+from mlflow.entities import Experiment
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.protos.databricks_pb2 import (
     BAD_REQUEST,
     ENDPOINT_NOT_FOUND,
@@ -160,7 +161,7 @@ def experiment(client: mlflow.MlflowClient, name: str) -> str:
     return str(found.experiment_id)
 
 
-def _created(client: mlflow.MlflowClient, name: str) -> Any:
+def _created(client: mlflow.MlflowClient, name: str) -> Experiment:
     """A new experiment, or the one that another process has made a moment earlier."""
     location = None
     if address.uri() == address.local():
@@ -169,14 +170,16 @@ def _created(client: mlflow.MlflowClient, name: str) -> Any:
         "mlflow.experimentKind": "custom_model_development"
     }  # the UI's pages for training, not for GenAI
     try:
-        client.create_experiment(name, artifact_location=location, tags=tags)
+        made = client.create_experiment(name, artifact_location=location, tags=tags)
     except MlflowException:
-        if client.get_experiment_by_name(name) is None:
+        found = client.get_experiment_by_name(name)
+        if found is None:
             raise
-    return client.get_experiment_by_name(name)
+        return found
+    return client.get_experiment(made)
 
 
-def version_of(client: mlflow.MlflowClient, uri: str) -> Any:
+def version_of(client: mlflow.MlflowClient, uri: str) -> ModelVersion:
     """Returns the registered version behind models:/NAME@ALIAS or models:/NAME/VERSION. Raises UserError."""
     name, _, version = uri.removeprefix("models:/").partition("/")
     name, _, alias = name.partition("@")
