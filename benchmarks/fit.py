@@ -226,7 +226,8 @@ class Bench:
             "learning_rate": LEARNING_RATE,
             "rows": str(self.folder / "rows.npz"),
         }
-        command = [PEERS_PYTHON, ROOT / "benchmarks/fit_peers.py", library, json.dumps(settings)]
+        script = ROOT / "benchmarks/fit_peers.py"
+        command: list[str | Path] = [PEERS_PYTHON, script, library, json.dumps(settings)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "KERAS_BACKEND": "jax"}
         environment |= {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
         with subprocess.Popen(

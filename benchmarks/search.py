@@ -128,8 +128,9 @@ def _study(job: tuple[str, int]) -> dict[str, Any]:
         data = digits(params, Path(scratch))
         plan = params.plan(MODEL_TYPE, data.description.facts)
         study = open_study(open_storage("journal"), plan, params.tune, data.description)
+        unlogged: Any = Unlogged()  # in the place of a recorder, and of the run above the trials
         objective = Objective(
-            trial_plan(plan, params.tune), params.tune, data, Unlogged(), "", lambda: None
+            trial_plan(plan, params.tune), params.tune, data, unlogged, unlogged, lambda: None
         )
         work(study, objective, TRIALS, lambda: None)
         trials = finished(study, TRIALS)

@@ -145,6 +145,8 @@ sys.stdin.read()"""
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
         result = mlflow_store.store()
         assert f"locked by process {holder.pid} (" in result.problem
@@ -361,6 +363,8 @@ sys.stdin.read()"""
     with subprocess.Popen(
         [sys.executable, "-c", silent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         port, started = process.stdout.readline().strip(), time.monotonic()
         assert "does not answer within 5 s" in asked(monkeypatch, f"http://127.0.0.1:{port}")[0]
         assert time.monotonic() - started < 2 * mlflow_store.SECONDS

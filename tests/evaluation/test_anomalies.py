@@ -50,6 +50,7 @@ def test_metrics_are_scikit_learns_and_lie_in_their_intervals(n, apart):
     for name, value in expected.items():
         estimate = row[f"anomaly_{name}"]
         assert estimate.value == pytest.approx(value)
+        assert estimate.interval is not None
         low, high = estimate.interval
         # scikit-learn's sum of shares may round a perfect precision to just below 1
         assert 0 <= low <= value + 1e-12

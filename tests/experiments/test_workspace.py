@@ -103,8 +103,10 @@ def test_two_runs_of_one_experiment_come_one_after_the_other(repository):
     Path("slow").write_text(f"{look}; echo looked; read go; {look}\n")
     Path("slow").chmod(0o755)
     first = started(3)
+    assert first.stdout is not None
     assert first.stdout.readline() == "looked\n"
     second = started(4)
+    assert second.stdout is not None
     assert second.stdout.readline().startswith("waiting: an earlier process still runs tiny")
     for process in (first, second):
         process.communicate("go\n")

@@ -4,7 +4,6 @@ import copy
 import io
 import json
 import math
-from collections.abc import Mapping
 from typing import Any, get_args
 
 import pytest
@@ -44,7 +43,7 @@ NEEDED = [*NEEDED_BY_DVC, "tune.space", "models.undercomplete", SPARSE_OVERRIDE]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-def edited(values: Mapping[str, Any]) -> dict[str, Any]:
+def edited(values: dict[str, Any]) -> dict[str, Any]:
     """The file's tree with other values, by dotted key."""
     tree = copy.deepcopy(TREE)
     for key, value in values.items():
@@ -59,7 +58,7 @@ def edited(values: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def parsed(values: Mapping[str, Any]) -> Params:
+def parsed(values: dict[str, Any]) -> Params:
     """The file with other values."""
     stream = io.StringIO()
     YAML(typ="safe", pure=True).dump(edited(values), stream)
@@ -103,7 +102,7 @@ UNKNOWN = {"data.path": "own.csv"}  # data that no stage has read yet
         {"models.sparse.penalty": "top_k", "models.sparse.k": 9, "network.code_size": 8},
     ],
 )
-def test_rules_that_need_no_data_hold_before_it_is_read(values: Mapping[str, Any]):
+def test_rules_that_need_no_data_hold_before_it_is_read(values: dict[str, Any]):
     assert refusal(values | UNKNOWN) == refusal(values)
 
 
@@ -118,7 +117,7 @@ def test_rules_that_need_no_data_hold_before_it_is_read(values: Mapping[str, Any
         {"network.nodes_per_layer": [9, 8]},  # two for images
     ],
 )
-def test_what_the_data_may_allow_is_not_refused_before_it_is_read(values: Mapping[str, Any]):
+def test_what_the_data_may_allow_is_not_refused_before_it_is_read(values: dict[str, Any]):
     checked(values | UNKNOWN)
 
 
@@ -343,7 +342,14 @@ NOT_A_SECTION = [
 
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
-    OUT_OF_RANGE + WRONG_TYPE + UNKNOWN_CHOICE + NOT_FINITE + IN_AN_OVERRIDE + NOT_A_SECTION,
+    [
+        *OUT_OF_RANGE,
+        *WRONG_TYPE,
+        *UNKNOWN_CHOICE,
+        *NOT_FINITE,
+        *IN_AN_OVERRIDE,
+        *NOT_A_SECTION,
+    ],
 )
 def test_a_bad_value_is_refused_with_its_key_the_value_and_what_is_allowed(key, value, allowed):
     (line,) = refusal({key: value}).splitlines()
@@ -1021,7 +1027,7 @@ def test_every_auto_that_has_a_rule_is_resolved_and_every_other_value_is_kept(ki
 def test_the_automatic_code_size_is_the_root_of_the_data_sets_features(name):
     params = parsed({"data.name": name, "network.code_size": "auto"})
     rows, columns = SOURCES[name].shape
-    code_size = params.plan("variational", facts(params.data)).architecture.code_size
+    code_size = params.plan("variational", known_facts(params.data)).architecture.code_size
     assert code_size == rows == columns
 
 
@@ -1035,7 +1041,7 @@ def test_the_automatic_loss_is_cross_entropy_for_data_in_the_unit_interval_alone
 
 @pytest.mark.parametrize("scaling", get_args(Data.model_fields["scaling"].annotation))
 def test_only_pixels_scaling_promises_data_in_the_unit_interval(scaling):
-    assert facts(parsed({"data.scaling": scaling}).data).unit_interval == (
+    assert known_facts(parsed({"data.scaling": scaling}).data).unit_interval == (
         scaling in ("auto", "pixels")
     )
 
@@ -1067,7 +1073,7 @@ def test_flattened_parameters_hold_each_value_of_the_type_once_by_its_dotted_nam
     common = {f"network.{name}" for name in Network.model_fields}
     common |= {f"train.{name}" for name in Train.model_fields}
     assert (
-        set(params.plan(kind, facts(params.data)).flat())
+        set(params.plan(kind, known_facts(params.data)).flat())
         == {"kind", "seed", "widths"} | common | own
     )
 
@@ -1083,8 +1089,8 @@ def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
     params = load_params(FILE).override(
         {f"models.{kind}.{key}": value for key, value in overrides.items()}
     )
-    flat = params.plan(kind, facts(params.data)).flat()
-    architecture = params.plan(kind, facts(params.data)).architecture
+    flat = params.plan(kind, known_facts(params.data)).flat()
+    architecture = params.plan(kind, known_facts(params.data)).architecture
     assert (flat["kind"], flat["seed"]) == (kind, params.seed)
     assert (flat["train.batch_size"], flat["network.n_layers"], len(architecture.widths)) == (
         17,
@@ -1097,7 +1103,7 @@ def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
     )
     assert flat["widths"] == list(architecture.widths)
     assert flat["network.activation"] == architecture.activation
-    own = params.plan(kind, facts(params.data)).type_values
+    own = params.plan(kind, known_facts(params.data)).type_values
     assert {name: flat[f"models.{kind}.{name}"] for name in own} == own
     machine = {
         f"train.{name}" for name in ("precision", "threads", "strategy")
@@ -1113,7 +1119,7 @@ def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
 def test_flattened_parameters_of_a_type_do_not_change_with_another_types(kind):
     params = load_params(FILE)
     others = {f"models.{other}.train.epochs": 3 for other in KINDS if other != kind}
-    fit = facts(params.data)
+    fit = known_facts(params.data)
     assert params.override(others).plan(kind, fit).flat() == params.plan(kind, fit).flat()
     assert (
         params.override({f"models.{kind}.train.epochs": 3}).plan(kind, fit).flat()

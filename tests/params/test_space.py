@@ -10,6 +10,7 @@ from autoencoders.params.architecture import DataFacts
 from autoencoders.params.dimension import Dimension
 from autoencoders.params.params import Models, Params
 from autoencoders.params.space import TUNABLE, WHOLE, check_space, dimensions
+from autoencoders.params.types import Models
 
 DIGITS = DataFacts(n_features=64, unit_interval=True)
 CODE = {"param": "network.code_size", "low": 4, "high": 24}

@@ -77,7 +77,8 @@ if __name__ == "__main__":
     instrument()
     runpy.run_path(script, run_name="__main__")
     here = Path.cwd()
-    loaded = [Path(m.__file__) for m in list(sys.modules.values()) if getattr(m, "__file__", None)]
+    files_of_modules = [getattr(m, "__file__", None) for m in list(sys.modules.values())]
+    loaded = [Path(path) for path in files_of_modules if path]
     files = sorted(
         {p.relative_to(here).as_posix() for p in loaded if p.is_relative_to(here / "src")}
     )

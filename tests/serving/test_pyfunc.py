@@ -68,7 +68,7 @@ def test_every_operation_answers_as_in_python(ask, workshop, frame, form, op):
 
 def test_codes_samples_and_settings_answer_as_in_python(ask, workshop, frame):
     model = workshop.models["variational"]
-    codes = answer(model, "encode", frame.head(5))
+    codes = np.asarray(answer(model, "encode", frame.head(5)))
     assert_same(
         ask({"inputs": codes.tolist(), "params": {"op": "decode"}})[1]["predictions"],
         answer(model, "decode", codes),

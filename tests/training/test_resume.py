@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from filelock import FileLock, Timeout
@@ -61,6 +62,8 @@ def test_the_first_devices_process_holds_the_lock_of_a_training_until_its_end(
 def test_the_process_of_another_device_leaves_the_new_checkpoint_to_the_first(tmp_path):
     new = tmp_path / "last.new"
     new.write_bytes(b"written by the first device's process")
-    trainer = SimpleNamespace(world_size=2, is_global_zero=False, save_checkpoint=lambda path: None)
-    ResumePoint(tmp_path).on_train_epoch_end(trainer, None)
+    trainer: Any = SimpleNamespace(
+        world_size=2, is_global_zero=False, save_checkpoint=lambda path: None
+    )
+    ResumePoint(tmp_path).on_train_epoch_end(trainer, pl.LightningModule())
     assert new.exists()

@@ -14,6 +14,7 @@ import optuna
 import pytest
 from mlflow.entities import Run as MlflowRun
 from optuna import Study
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autoencoders.core.errors import DivergedError, Interrupted
@@ -98,7 +99,7 @@ def tried(
 
 
 def study_of(params: Params, pruner: optuna.pruners.BasePruner | None = None) -> Study:
-    directions = ["minimize"] * (2 if params.tune.goal == "compress" else 1)
+    directions = [StudyDirection.MINIMIZE] * (2 if params.tune.goal == "compress" else 1)
     pruner = pruner or optuna.pruners.NopPruner()
     study = optuna.create_study(directions=directions, pruner=pruner)
     study.sampler = Repeatable("tpe", 1, study)

@@ -87,7 +87,7 @@ def ended(state: TrialState, *, epochs: int = 0, **attributes: Any) -> FrozenTri
     )
 
 
-FAILED = {REASON: 'DivergedError: it said "no", twice\nand again'}
+FAILED: dict[str, Any] = {REASON: 'DivergedError: it said "no", twice\nand again'}
 
 
 def study(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -187,7 +187,7 @@ def test_the_table_has_a_line_a_trial_with_state_values_results_and_reason():
 
 def test_the_table_tells_neither_time_nor_worker_nor_how_often_a_trial_was_begun():
     trials = [complete(4, 2.0, 0.95), complete(5, 1.0, 0.97), ended(TrialState.FAIL, **FAILED)]
-    retried = complete(5, 1.0, 0.97, **{WORKER: ["elsewhere", 3, 4.0]})
+    retried = complete(5, 1.0, 0.97, "compress", **{WORKER: ["elsewhere", 3, 4.0]})
     retried.system_attrs = {RETRIES: [1]}
     killed = create_trial(state=TrialState.FAIL, params=values(5), distributions=SPACE)
     made = optuna.create_study(directions=["minimize"] * 2)
@@ -294,7 +294,7 @@ def test_a_study_of_a_type_that_no_line_of_the_space_concerns_is_written_too(
 
 
 def test_the_summary_compares_with_the_untuned_parameters(tune):
-    untuned = complete(8, 2.0, 0.95, **{UNTUNED: True})
+    untuned = complete(8, 2.0, 0.95, "compress", **{UNTUNED: True})
     made = study(
         [
             untuned,

@@ -122,7 +122,7 @@ def _point(params: Params, code: str, point: tuple[int, str, int]) -> Point:
     return {"model": model_type, "code_size": code_size, **read_json(path)}
 
 
-def _point_file(identity: list[Any]) -> Path:
+def _point_file(identity: list[object]) -> Path:
     """The file of a point, named by a hash of the values, the data and the code of its training."""
     digits = sha256(json.dumps(identity).encode())[:FINGERPRINT_LENGTH]
     return repository() / RESUME / "rate_distortion" / f"{digits}.json"

@@ -8,10 +8,10 @@ import json
 import logging
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow import MlflowException
+from mlflow.entities.model_registry import ModelVersion
 
 from autoencoders.core.errors import UserError
 from autoencoders.data.prepared.prepared import Prepared
@@ -50,7 +50,7 @@ class Registry:
             return None
         return str(version)
 
-    def versions(self) -> list[Any]:
+    def versions(self) -> list[ModelVersion]:
         """All versions, the newest first."""
         return self._search(f"name = '{self.name}'")
 
@@ -64,7 +64,7 @@ class Registry:
         numbers = [str(version.version) for version in versions]
         return sorted(numbers, key=int)
 
-    def _search(self, query: str) -> list[Any]:
+    def _search(self, query: str) -> list[ModelVersion]:
         order = ["version_number DESC"]
         return list(self.client.search_model_versions(query, max_results=10_000, order_by=order))
 

@@ -5,11 +5,11 @@ import warnings
 from collections.abc import Mapping
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow import MlflowException, types
 from mlflow.models import Model, ModelSignature
+from mlflow.models.model import ModelInfo
 
 import autoencoders
 from autoencoders.core.errors import DataError, UserError

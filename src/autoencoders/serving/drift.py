@@ -1,6 +1,7 @@
 """Whether new data still looks like the training data: columns, code units and anomaly scores."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 

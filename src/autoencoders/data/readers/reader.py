@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from autoencoders.core.errors import DataError
@@ -22,7 +23,7 @@ class Reader:
     DataError.
     """
 
-    batches: Callable[[], Iterator[tuple[Rows, Any]]]
+    batches: Callable[[], Iterator[tuple[Rows, Labels]]]
     shape: tuple[int, ...] = ()  # of one image; empty for columns
     names: list[str] = field(default_factory=list)  # of the columns
     has_names: bool = False  # whether the source itself names its columns

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -12,7 +11,7 @@ import pyarrow.parquet
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows, Schema, abridged, is_number
 from autoencoders.data.readers import reader
-from autoencoders.data.readers.reader import Reader, arrow_errors
+from autoencoders.data.readers.reader import Labels, Reader, arrow_errors
 
 FIRST_LINE_BYTES = 2**16  # of a CSV file, in which its first line is looked for
 VALUE_BYTES = 8  # of a float64
@@ -38,7 +37,7 @@ def table_reader(path: Path, like: Schema) -> Reader:
     column_types = {column.name: _read_type(column.type) for column in schema}
     rows_per_batch = 1 + reader.BATCH_BYTES // (VALUE_BYTES * (1 + len(names)))
 
-    def batches() -> Iterator[tuple[Rows, Any]]:
+    def batches() -> Iterator[tuple[Rows, Labels]]:
         with arrow_errors(path):
             if is_parquet:
                 parts = pa.parquet.ParquetFile(path).iter_batches(rows_per_batch)
@@ -97,7 +96,7 @@ def _check(path: Path, schema: pa.Schema) -> None:
         )
 
 
-def _open_csv(path: Path, column_types: dict[str, pa.DataType]) -> Any:
+def _open_csv(path: Path, column_types: dict[str, pa.DataType]) -> pa.csv.CSVStreamingReader:
     """A stream of batches. The delimiter is the one that the first line has most of."""
     with pa.input_stream(str(path)) as stream:
         first_line = stream.read(FIRST_LINE_BYTES).split(b"\n")[0].decode("utf-8", "replace")
