@@ -24,7 +24,7 @@ from autoencoders.data.prepared.schema import encode
 from autoencoders.models.trained.model import BATCH_ROWS, TrainedModel
 from autoencoders.models.trained.saved import save
 from autoencoders.registry.answering import load_answering, locate
-from autoencoders.serving.inference import OPERATIONS, Answer, answer
+from autoencoders.serving.inference import OPERATIONS, answer
 from autoencoders.serving.onnx import (
     EXAMPLE_ROWS,
     ONNX_VARIABLE,

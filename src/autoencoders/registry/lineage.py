@@ -5,7 +5,6 @@ from typing import Any
 
 from mlflow import MlflowClient
 
-from autoencoders.core.errors import UserError
 from autoencoders.core.files import tree_sha256
 from autoencoders.core.paths import DATA, RAW
 from autoencoders.data.prepared.prepared import content_sha256

@@ -9,7 +9,6 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowException, types
 from mlflow.models import Model, ModelSignature
-from mlflow.models.model import ModelInfo
 
 import autoencoders
 from autoencoders.core.errors import DataError, UserError

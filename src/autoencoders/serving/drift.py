@@ -1,7 +1,6 @@
 """Whether new data still looks like the training data: columns, code units and anomaly scores."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 

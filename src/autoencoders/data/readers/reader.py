@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
-import numpy as np
 import pyarrow as pa
 
 from autoencoders.core.errors import DataError
