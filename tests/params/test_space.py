@@ -13,6 +13,7 @@ from autoencoders.params.space import TUNABLE, WHOLE, check_space, dimensions
 
 DIGITS = DataFacts(n_features=64, unit_interval=True)
 CODE = {"param": "network.code_size", "low": 4, "high": 24}
+TRAINED = ("undercomplete", "contractive", "denoising", "variational")  # beside the one refused
 RATE = {"param": "train.learning_rate", "low": 1e-3, "high": 1e-2, "log": True}
 
 
@@ -88,9 +89,8 @@ def own_parameters(params: Params) -> list[str]:
 
 def test_every_parameter_of_a_type_that_weakens_its_constraint_is_refused_by_name(params):
     refused = [name for name in own_parameters(params) if name not in TUNABLE]
-    assert {f"models.{kind}" for kind in ("sparse", "contractive", "denoising", "variational")} == {
-        name.rsplit(".", 1)[0] for name in refused
-    }
+    constrained = {f"models.{kind}" for kind in params.kinds if kind != "undercomplete"}
+    assert {name.rsplit(".", 1)[0] for name in refused} == constrained
     for name in refused:
         told = refusal(with_space(params, CODE, {"param": name, "choices": [1]}))
         assert told.startswith(
@@ -215,7 +215,10 @@ def test_a_value_concerns_only_the_types_that_are_trained(params, line, value, k
     others = [other for other in Models.model_fields if other != kind]
     assert f"does not fit {kind}: " in refusal(without(with_space(params, line), others))
     if "variational" in kind or "contractive" in kind:
-        check_space(without(with_space(params, line), ["sparse", kind]), DIGITS)
+        untrained = [
+            other for other in Models.model_fields if other == kind or other not in TRAINED
+        ]
+        check_space(without(with_space(params, line), untrained), DIGITS)
 
 
 def test_ends_that_fit_alone_must_fit_together(params):
