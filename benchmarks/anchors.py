@@ -28,7 +28,7 @@ from autoencoders.experiments.workspace import STAGES, WORKSPACES, run
 from autoencoders.models.trained.saved import load_description
 from autoencoders.params.params import load_tree
 from autoencoders.params.reading import likely, validated
-from autoencoders.params.sections import Section
+from autoencoders.params.section import Section
 from autoencoders.tracking import store
 from autoencoders.tracking.recorder import experiment_name
 from autoencoders.tracking.stored_runs import FINGERPRINT

@@ -199,10 +199,9 @@ class Bench:
 
     def peers(self, rounds: int) -> list[dict[str, Any]]:
         """Our speed beside the libraries of .venv-peers."""
-        np.savez(
-            self.folder / "rows.npz",
-            **{s: self.data.scaled(self.data.sample(s)) for s in ("train", "validation", "test")},
-        )
+        splits = ("train", "validation", "test")
+        rows: dict[str, Any] = {s: self.data.scaled(self.data.sample(s)) for s in splits}
+        np.savez(self.folder / "rows.npz", **rows)
         with ExitStack() as running:
             others = {name: running.enter_context(self._peer(name)) for name in PEERS}
             trainings = interleaved(

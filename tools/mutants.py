@@ -1,9 +1,10 @@
 """Tests the tests: `python tools/mutants.py SCRATCH SEED NUMBER`.
 
 A mutant is the source with one small change. The script draws a random sample of the mutants of
-FOLDERS, applies one at a time in SCRATCH/repository, a copy of the working tree, and runs the test file that
-mirrors the changed module, and for a module of models/ the contract tests. A mutant that survives makes no
-difference (it is equivalent), is killed by another module's tests, or shows what no test claims.
+FOLDERS, applies one at a time in SCRATCH/repository, a copy of the working tree, and runs the test
+file that mirrors the changed module, and for a module of models/ the contract tests. A mutant that
+survives makes no difference (it is equivalent), is killed by another module's tests, or shows what
+no test claims.
 
 SCRATCH/results.json holds the results: an interrupted run of the same code goes on from there.
 """
@@ -37,7 +38,8 @@ LIBRARIES = (  # imported once: a process that starts anew needs several seconds
     "hypothesis", "matplotlib.pyplot", "optuna", "pandas", "pytorch_lightning", "scipy.stats",
     "sklearn.ensemble", "sklearn.linear_model", "torch",
 )  # fmt: skip
-PAIRS = (  # of operators, each of which is exchanged for the other
+# of operators, each of which is exchanged for the other
+PAIRS: tuple[tuple[type[ast.AST], type[ast.AST]], ...] = (
     (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot),
     (ast.In, ast.NotIn), (ast.And, ast.Or), (ast.Add, ast.Sub), (ast.Mult, ast.Div),
 )  # fmt: skip
@@ -124,7 +126,7 @@ def _is_removable(node: ast.AST) -> TypeGuard[ast.stmt]:
 
 
 def tests_of(module: Path, root: Path) -> list[str]:
-    """The test file that mirrors a module, or else its folder of tests; for models/ the contract."""
+    """The test file that mirrors a module, or its folder of tests; for models/ the contract too."""
     inside = module.relative_to(PACKAGE)
     mirror = "tests" / inside.with_name(f"test_{inside.name}")
     if not (root / mirror).exists():

@@ -15,8 +15,10 @@ from autoencoders.data.sources.source import facts
 from autoencoders.models.losses import RECONSTRUCTION_LOSSES
 from autoencoders.params.architecture import DataFacts, layer_widths
 from autoencoders.params.dimension import Dimension
-from autoencoders.params.params import Models, Params, load_params, parse_params
+from autoencoders.params.params import Params, load_params, parse_params
 from autoencoders.params.sections import BUILT_IN, NO_FILE, Data, Network, Train, Tune
+from autoencoders.params.types import Models
+from known_facts import known_facts
 from repository import ROOT
 
 
@@ -73,7 +75,7 @@ def value_in_file(key: str) -> Any:
     return value
 
 
-def dotted(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
+def dotted(tree: dict[str, Any], prefix: str = "") -> list[str]:
     """The dotted keys of a tree's values."""
     keys = []
     for name, value in tree.items():
@@ -82,7 +84,7 @@ def dotted(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
     return keys
 
 
-def checked(values: Mapping[str, Any]) -> Params:
+def checked(values: dict[str, Any]) -> Params:
     """The file with other values, found to fit its data."""
     params = parsed(values)
     params.check(facts(params.data))
@@ -121,7 +123,7 @@ def test_what_the_data_may_allow_is_not_refused_before_it_is_read(values: dict[s
     checked(values | UNKNOWN)
 
 
-def refusal(values: Mapping[str, Any]) -> str:
+def refusal(values: dict[str, Any]) -> str:
     """The message that refuses the file with other values, as it is read or checked."""
     with pytest.raises(ParameterError) as caught:
         checked(values)

@@ -8,7 +8,7 @@ import pytest
 from autoencoders.core.errors import ParameterError
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.dimension import Dimension
-from autoencoders.params.params import Models, Params
+from autoencoders.params.params import Params
 from autoencoders.params.space import TUNABLE, WHOLE, check_space, dimensions
 from autoencoders.params.types import Models
 

@@ -65,11 +65,13 @@ def instrument() -> None:
         register(loaded, "")
         return loaded
 
-    Section.__getattribute__ = getattribute  # type: ignore[method-assign]
-    Section.__iter__ = iterated  # type: ignore[method-assign]
-    Section.model_dump = model_dump  # type: ignore[method-assign]
-    Section.model_copy = model_copy  # type: ignore[method-assign]
-    params.load_params = load_params  # type: ignore[assignment]
+    section: Any = Section
+    section.__getattribute__ = getattribute
+    section.__iter__ = iterated
+    section.model_dump = model_dump
+    section.model_copy = model_copy
+    module: Any = params
+    module.load_params = load_params
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def test_the_order_of_columns_and_columns_beside_them_do_not_matter(model, frame
 def test_a_reconstruction_has_the_raw_columns_with_categories_and_constants(
     model, frame, features, op
 ):
-    result = answer(model, op, frame)
+    result = table_of(answer(model, op, frame))
     assert list(result.columns) == list(frame.columns)
     assert len(result) == len(frame)
     assert set(result["site"]) == {"A"}
@@ -135,7 +135,7 @@ def test_constant_columns_may_be_missing_in_new_rows(model, frame):
 def test_scores_are_the_models_and_the_verdict_is_the_rates(model, frame, features):
     expected = model.score(features)
     for rate in (0.01, 0.05, 0.5):
-        result = answer(model, "score", frame, rate=rate)
+        result = table_of(answer(model, "score", frame, rate=rate))
         assert list(result.columns) == ["score", "percentile", "p_value", "anomaly", "reasons"]
         for name in ("score", "percentile", "p_value"):
             np.testing.assert_array_equal(result[name], getattr(expected, name))

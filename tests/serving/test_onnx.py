@@ -24,7 +24,7 @@ from autoencoders.data.prepared.schema import encode
 from autoencoders.models.trained.model import BATCH_ROWS, TrainedModel
 from autoencoders.models.trained.saved import save
 from autoencoders.registry.answering import load_answering, locate
-from autoencoders.serving.inference import OPERATIONS, answer
+from autoencoders.serving.inference import OPERATIONS, Answer, answer
 from autoencoders.serving.onnx import (
     EXAMPLE_ROWS,
     ONNX_VARIABLE,
@@ -67,7 +67,7 @@ def features(model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:
     return encode(model.description.schema, pa.Table.from_pandas(frame))
 
 
-def assert_near(result: np.ndarray, expected: np.ndarray) -> None:
+def assert_near(result: Answer, expected: Answer) -> None:
     """Asserts that values differ by at most TOLERANCE of the largest one."""
     assert result.shape == expected.shape
     np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
@@ -101,7 +101,7 @@ def test_every_operation_answers_by_the_graph_as_by_the_model(op, n_rows, graphs
     if op == "encode":
         assert_near(result, expected)
         return
-    found, expected = table_of(found), table_of(expected)
+    result, expected = table_of(result), table_of(expected)
     numbers = expected.select_dtypes("number").columns
     for name in numbers:
         assert_near(result[name].to_numpy(float), expected[name].to_numpy(float))

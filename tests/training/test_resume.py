@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 from filelock import FileLock, Timeout
 
 from autoencoders.models import AUTOENCODERS
@@ -29,10 +30,10 @@ def test_a_training_that_was_stopped_in_any_epoch_ends_with_the_same_weights_and
 
 
 def test_a_log_says_at_once_from_which_epoch_a_training_goes_on(tmp_path, monkeypatch):
-    trainer = SimpleNamespace(current_epoch=3, is_global_zero=True)
+    trainer: Any = SimpleNamespace(current_epoch=3, is_global_zero=True)
     with (tmp_path / "log").open("w") as log:  # a file's lines wait in a buffer
         monkeypatch.setattr(sys, "stdout", log)
-        ResumePoint(tmp_path).on_train_start(trainer, None)
+        ResumePoint(tmp_path).on_train_start(trainer, pl.LightningModule())
         assert (tmp_path / "log").read_text() == "resuming from epoch 3\n"
 
 

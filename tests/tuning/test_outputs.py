@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from matplotlib import pyplot as plt
@@ -253,8 +254,10 @@ def test_the_pareto_front_shows_the_trial_that_is_taken_and_names_it(tune, tmp_p
     best = write_study(tmp_path / "sparse", "s", many("compress"), tune("compress"))
     axes = drawn["pareto"]
     (taken,) = [points for points in axes.collections if points.get_label() == "taken"]
-    assert taken.get_offsets().tolist() == [best.values]
-    assert "taken" in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert np.asarray(taken.get_offsets()).tolist() == [best.values]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert "taken" in [text.get_text() for text in legend.get_texts()]
 
 
 def test_no_figure_stays_open(tune, tmp_path):

@@ -23,7 +23,7 @@ from autoencoders.tuning.study import described, join_study, open_study, trial_p
 from autoencoders.tuning.trials import UNTUNED
 
 MODEL_TYPE = "variational"
-SPACE = [
+SPACE: list[dict[str, Any]] = [
     {"param": "network.code_size", "low": 4, "high": 24},
     {"param": "network.activation", "choices": ["silu", "relu"]},
     {"param": "train.learning_rate", "low": 1e-3, "high": 1e-2, "log": True},

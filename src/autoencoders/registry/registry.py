@@ -12,6 +12,7 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowException
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.models.model import ModelInfo
 
 from autoencoders.core.errors import UserError
 from autoencoders.data.prepared.prepared import Prepared
@@ -95,7 +96,9 @@ class Registry:
         version = self._create_version(logged, run_id, card, tags)
         return self._lowest(sha256, version)
 
-    def _create_version(self, logged: Any, run_id: str, card: str, tags: dict[str, str]) -> str:
+    def _create_version(
+        self, logged: ModelInfo, run_id: str, card: str, tags: dict[str, str]
+    ) -> str:
         """Registers a logged model as a new version."""
         # it is there already; a refusal for any other reason is repeated by the next call
         with suppress(MlflowException):

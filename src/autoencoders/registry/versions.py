@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowException, types
 from mlflow.models import Model, ModelSignature
+from mlflow.models.model import ModelInfo
 
 import autoencoders
 from autoencoders.core.errors import DataError, UserError
@@ -27,7 +28,7 @@ model_sha256 = tree_sha256  # the identity of a saved model: the hash of its fil
 
 def log_model(
     folder: Path, run_id: str, model_type: str, card: str, tags: Mapping[str, str], rate: float
-) -> Any:
+) -> ModelInfo:
     """Logs a model's folder to the run of its training, whose state and times stay as they are."""
     package = Path(autoencoders.__file__).parent
     # mlflow wants type hints, and warns where there are none

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ from autoencoders.data.sources.source import ANSWERS
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.inference import Answer, answer
 from autoencoders.serving.served import ServedModel, trained_model
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PICTURE_COLUMNS = 8  # images side by side in a picture
 PICTURE_SIDE = 32  # pixels: lower images are enlarged by a whole factor up to that height
@@ -147,7 +150,7 @@ def _as_table(answers: Answer) -> pd.DataFrame:
     return pd.DataFrame(answers.reshape(len(answers), -1)).add_prefix("value_")
 
 
-def picture(rows: np.ndarray, model: TrainedModel) -> Any:
+def picture(rows: np.ndarray, model: TrainedModel) -> "Image.Image":
     """A PIL image of up to PICTURE_COLUMNS images side by side, in as many lines as they need.
 
     rows: (images, features), raw scale. Raises UserError for rows of another number of values.

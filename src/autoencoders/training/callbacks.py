@@ -2,13 +2,16 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytorch_lightning as pl
 from torch import Tensor
 from tqdm import tqdm
 
 from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
+
+if TYPE_CHECKING:
+    from autoencoders.training.module import TrainingModule
 
 SELECTION_METRIC = VALIDATION_LOSS  # on clean inputs: the same quantity for every type
 LogEpoch = Callable[[int, dict[str, float]], None]
@@ -98,8 +101,9 @@ class Progress(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Shows the epoch's errors."""
-        train = pl_module.epoch_means[TRAIN_LOSS]
-        val = pl_module.epoch_means[VALIDATION_LOSS]
+        means = cast("TrainingModule", pl_module).epoch_means
+        train = means[TRAIN_LOSS]
+        val = means[VALIDATION_LOSS]
         errors = f"train {train:.4f} val {val:.4f}"
         if self.bar.disable:
             epoch = trainer.current_epoch + 1

@@ -75,7 +75,9 @@ def test_a_loaded_model_answers_bit_for_bit_like_the_saved_one(
     for name, answer in answers(loaded, rows).items():
         np.testing.assert_array_equal(answer, expected[name], strict=True)
     files = {"weights_sha256": WEIGHTS, "history_sha256": HISTORY}
-    digests = {name: sha256_of(tmp_path / model_type / file) for name, file in files.items()}
+    digests: dict[str, Any] = {
+        name: sha256_of(tmp_path / model_type / file) for name, file in files.items()
+    }
     assert loaded.description == replace(untrained[model_type].description, **digests)
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())

@@ -129,9 +129,9 @@ def test_the_closed_form_of_sigmoid_codes_is_equation_5_of_rifai_et_al():
 
 def test_the_norm_of_a_linear_encoder_is_that_of_its_weights_for_every_x():
     model = contractive(6, (), 3, jacobian="closed_form")
-    torch.testing.assert_close(
-        computed_norm(model, rows(4, 6)), model.encoder[0].weight.square().sum().expand(4)
-    )
+    (layer,) = linear_layers(model.encoder)
+    expected = layer.weight.square().sum().expand(4)
+    torch.testing.assert_close(computed_norm(model, rows(4, 6)), expected)
 
 
 @pytest.mark.parametrize(

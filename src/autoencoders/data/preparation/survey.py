@@ -9,7 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import LARGEST, Column, Rows, abridged, is_number, typed
+from autoencoders.data.prepared.schema import (
+    LARGEST,
+    Column,
+    ColumnValues,
+    Rows,
+    abridged,
+    is_number,
+    typed,
+)
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many: 128 MB
 SAMPLE_ROWS = 1000  # rows that the sample may have however many columns there are
