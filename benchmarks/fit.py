@@ -258,7 +258,7 @@ class Bench:
         params = self.params.override(
             {**HOW[how], "models.sparse.network.code_activation": "sigmoid"}
         )
-        params = params.tuned(model_type, values or {})
+        params = params.with_tuned(model_type, values or {})
 
         def recipe() -> Trained:
             began = time.perf_counter()

@@ -152,7 +152,7 @@ def _trained(values: dict[str, Any]) -> list[float]:
     from autoencoders.models.trained.fidelity import squared_error
     from autoencoders.training.fit import fit
 
-    params = _params().tuned(MODEL_TYPE, values)
+    params = _params().with_tuned(MODEL_TYPE, values)
     with tempfile.TemporaryDirectory() as scratch:
         data = digits(params, Path(scratch))
         raw, errors = data.sample("test"), []

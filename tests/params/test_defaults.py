@@ -1,4 +1,4 @@
-"""What `auto` stands for: rules over kind, size and range of the data."""
+"""The values of `auto`: rules over kind, size and range of the data."""
 
 import math
 

@@ -97,4 +97,6 @@ def test_a_type_that_is_not_trained_stands_in_comments(params):
     text = full_text(params.model_copy(update={"models": models}))
     assert "\n  # not trained:\n  # sparse:\n" in text
     assert "\n  #   k: 4 # default\n" in text
-    assert parse_params(text).kinds == [kind for kind in params.kinds if kind != "sparse"]
+    assert parse_params(text).model_types == [
+        kind for kind in params.model_types if kind != "sparse"
+    ]

@@ -136,7 +136,7 @@ def refusal(values: dict[str, Any]) -> str:
 def test_the_repositorys_file_fits_its_data():
     params = load_params(FILE)
     params.check(facts(params.data))
-    assert params.kinds == [kind for kind in KINDS if kind in TREE["models"]]
+    assert params.model_types == [kind for kind in KINDS if kind in TREE["models"]]
 
 
 def test_every_value_of_the_file_arrives_unchanged_and_nothing_is_added():
@@ -180,7 +180,7 @@ def test_the_readers_are_strict_about_yaml_1_2():
 def test_the_title_is_the_users_name_for_the_data_else_its_files(values, title):
     data = parsed(values).data
     assert data.title == title
-    assert data.own == (data.path != NO_FILE or data.openml > 0)
+    assert data.is_own == (data.path != NO_FILE or data.openml > 0)
 
 
 # single values
@@ -943,23 +943,23 @@ def test_a_studys_values_win_over_the_types_own_and_leave_the_other_types(kind):
         {f"models.{kind}.network.activation": "gelu", f"models.{kind}.train.warmup": 0.5}
     )
     values = {"network.activation": "tanh", "network.code_size": 5, "train.learning_rate": 0.01}
-    tuned = params.tuned(kind, values)
+    tuned = params.with_tuned(kind, values)
     assert tuned.network_of(kind) == params.network_of(kind).model_copy(
         update={"activation": "tanh", "code_size": 5}
     )
     assert tuned.train_of(kind) == params.train_of(kind).model_copy(update={"learning_rate": 0.01})
     for other in set(KINDS) - {kind}:
-        assert tuned.kind(other) == params.kind(other)
+        assert tuned.type_section(other) == params.type_section(other)
     assert tuned.model_copy(update={"models": params.models}) == params
 
 
 def test_a_studys_values_of_the_type_itself_are_taken_and_none_change_nothing():
     params = load_params(FILE)
-    tuned = params.tuned("variational", {"models.variational.warmup": 0.25})
-    assert tuned.models.variational == params.kind("variational").model_copy(
+    tuned = params.with_tuned("variational", {"models.variational.warmup": 0.25})
+    assert tuned.models.variational == params.type_section("variational").model_copy(
         update={"warmup": 0.25}
     )
-    assert params.tuned("variational", {}) == params
+    assert params.with_tuned("variational", {}) == params
 
 
 @pytest.mark.parametrize(
@@ -977,7 +977,7 @@ def test_a_studys_values_of_the_type_itself_are_taken_and_none_change_nothing():
 )
 def test_a_studys_values_are_validated_like_the_file(values, message):
     with pytest.raises(ParameterError) as caught:
-        load_params(FILE).tuned("sparse", values)
+        load_params(FILE).with_tuned("sparse", values)
     assert str(caught.value).startswith(message)
 
 
@@ -999,11 +999,11 @@ def test_a_types_sections_replace_the_common_values_for_that_type_alone(kind):
 def test_a_type_without_a_section_is_not_trained_and_is_refused_by_name():
     params = parsed({"models.sparse": MISSING})
     rest = [kind for kind in KINDS if kind != "sparse"]
-    assert params.kinds == rest
+    assert params.model_types == rest
     with pytest.raises(
         ParameterError, match=f"^models.sparse: not in params.yaml; it has {', '.join(rest)}$"
     ):
-        params.kind("sparse")
+        params.type_section("sparse")
 
 
 # resolving and flattening
@@ -1070,7 +1070,7 @@ def test_the_architecture_is_the_types_network(kind):
 @every_kind
 def test_flattened_parameters_hold_each_value_of_the_type_once_by_its_dotted_name(kind):
     params = load_params(FILE)
-    fields = set(type(params.kind(kind)).model_fields) - {"network", "train"}
+    fields = set(type(params.type_section(kind)).model_fields) - {"network", "train"}
     own = {f"models.{kind}.{name}" for name in fields}
     common = {f"network.{name}" for name in Network.model_fields}
     common |= {f"train.{name}" for name in Train.model_fields}

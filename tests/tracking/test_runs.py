@@ -219,7 +219,7 @@ def test_of_two_parents_that_were_made_at_once_the_oldest_stays(runs, descriptio
     rival: list[str] = []
 
     def blind(self, experiment, query, order="DESC"):
-        """What a clone sees that asks a moment before another one has made its run."""
+        """The answer to a clone that asks a moment before another one has made its run."""
         result = search(self, experiment, query, order)
         if not rival:
             tags = {**begin.tags, "fingerprint": begin.fingerprint}

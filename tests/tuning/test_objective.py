@@ -240,5 +240,5 @@ def test_drawn_values_are_of_the_parameters_own_kind_and_inside_of_the_space(spa
         assert all(dimension.holds(values[dimension.param]) for dimension in spaced.tune.space)
         assert values["network.nodes_per_layer"] in (8, 12, 16)
         assert values["models.variational.warmup"] in (0.0, 0.25, 0.5)
-        spaced.tuned("variational", values)  # a whole number where the schema wants one
+        spaced.with_tuned("variational", values)  # a whole number where the schema wants one
         study.tell(trial, [0.0, 0.0])
