@@ -92,6 +92,21 @@ def test_decode_stays_within_the_unit_interval_for_bce_alone(kind, net, loss):
 
 
 @every_kind
+def test_a_type_draws_or_corrupts_rows_where_it_says_so_and_else_refuses(kind):
+    model, x = built(kind), rows()
+    operations = [
+        (model.generates, lambda: model.sample(len(x), noise())),
+        (model.corrupts, lambda: model.corrupt(x, noise())),
+    ]
+    for is_able, operation in operations:
+        if is_able:
+            assert operation().shape == x.shape
+        else:
+            with pytest.raises(NotImplementedError):
+                operation()
+
+
+@every_kind
 @pytest.mark.parametrize("n_layers", [0, 1, 3])
 def test_the_decoder_mirrors_the_encoder(kind, n_layers):
     model = built(kind, n_layers=n_layers, nodes_per_layer=40, code_size=6)
