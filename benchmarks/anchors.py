@@ -1,7 +1,7 @@
-"""Each type against the paper that founded it: experiments are run, their figures held against the published ones.
+"""Each type against the paper that founded it: experiments held against published figures.
 
-`make anchors`, 70 minutes on two cores with bf16: anchors/results.json and a figure each. What was run before and has
-not changed is not run again.
+`make anchors`, 70 minutes on two cores with bf16: anchors/results.json and a figure each. An
+experiment that was run before and has not changed is not run again.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from autoencoders.core.errors import UserError
 from autoencoders.core.files import read_json, write_json
-from autoencoders.core.paths import METRICS, MODELS, repository
+from autoencoders.core.paths import LEADERBOARD, MODELS, repository
 from autoencoders.core.reporting import reporting
 from autoencoders.experiments.workspace import STAGES, WORKSPACES, run
 from autoencoders.models.trained.saved import load_description
@@ -31,7 +31,7 @@ from autoencoders.params.reading import likely, validated
 from autoencoders.params.sections import Section
 from autoencoders.tracking import store
 from autoencoders.tracking.recorder import experiment_name
-from autoencoders.tracking.sending import FINGERPRINT
+from autoencoders.tracking.stored_runs import FINGERPRINT
 from common import ROOT
 
 ANCHORS, FOLDER = Path("anchors.yaml"), Path("anchors")
@@ -40,6 +40,7 @@ Rows = Mapping[str, Mapping[str, Any]]  # of a leaderboard, by model
 
 
 def main() -> None:
+    """Runs the anchors, and prints their table, its sources and how many meet their target."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -59,17 +60,22 @@ def main() -> None:
         default=2,
         help="experiments side by side, one thread each (default: %(default)s)",
     )
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     os.chdir(ROOT)
     with reporting():
-        if not all(seed.strip().isdigit() for seed in given.seeds.split(",")):
-            raise UserError(f"--seeds {given.seeds}: must be whole numbers, separated by commas")
-        found = anchors(given.only, [int(seed) for seed in given.seeds.split(",")], given.jobs)
-    Console(width=None if sys.stdout.isatty() else 100).print(table(found))
-    print(f"\n{sources(found)}\n")
-    missed = sum(not entry["pass"] for entry in found)
+        if not all(seed.strip().isdigit() for seed in arguments.seeds.split(",")):
+            raise UserError(
+                f"--seeds {arguments.seeds}: must be whole numbers, separated by commas"
+            )
+        entries = anchors(
+            arguments.only, [int(seed) for seed in arguments.seeds.split(",")], arguments.jobs
+        )
+    Console(width=None if sys.stdout.isatty() else 100).print(table(entries))
+    print(f"\n{sources(entries)}\n")
+    missed = sum(not entry["pass"] for entry in entries)
     print(
-        f"{len(found) - missed} of {len(found)} meet their target; {RESULTS} has the table, a figure each beside it"
+        f"{len(entries) - missed} of {len(entries)} meet their target; "
+        f"{RESULTS} has the table, a figure each beside it"
     )
 
 
@@ -83,26 +89,24 @@ class Anchor(Section):
     unit: str
     source: str
     protocol: str
-    beside: dict[
-        str, float | str
-    ]  # other figures, by name: numbers, or `row.number`s of the leaderboard
+    # other figures, by name: numbers, or `row.number`s of the leaderboard
+    beside: dict[str, float | str]
     ours: str = ""  # `row.number` of the leaderboard
     less: str = ""  # another one, which is subtracted
     error: str = ""  # of ours: a standard error that is shown
     measure: Literal["number", "matched_jacobian", "least_below_pca"] = "number"
     commands: list[str] = Field(default=[STAGES])
-    variants: list[dict[str, Any]] = Field(
-        default=[{}]
-    )  # values by dotted key, over the experiment's; all are run
+    # values by dotted key, over the experiment's; all are run
+    variants: list[dict[str, Any]] = Field(default=[{}])
     at: int = 0  # matched_jacobian: number of the variant whose ratio is ours, from 0
 
-    def reaches(self, ours: float, mark: float) -> bool:
-        """Whether ours is as good as a mark, or better."""
-        return ours <= mark if self.better == "lower" else ours >= mark
+    def reaches(self, ours: float, reference: float) -> bool:
+        """Whether ours is as good as a reference, or better."""
+        return ours <= reference if self.better == "lower" else ours >= reference
 
 
 class Measured(NamedTuple):
-    """What one seed of an experiment gave."""
+    """The figures of one seed of an experiment."""
 
     ours: float
     beside: dict[str, float]
@@ -112,7 +116,8 @@ class Measured(NamedTuple):
 def anchors(only: Sequence[str], seeds: Sequence[int], jobs: int) -> list[dict[str, Any]]:
     """Runs experiments, so many side by side, one thread each, and writes results and figures.
 
-    only: their names; none: all. What was run before and has not changed is not run again. Raises UserError.
+    only: their names; none: all. An experiment that was run before and has not changed is not run
+    again. Raises UserError.
     """
     known = {
         name: validated(Anchor, entry, f"{ANCHORS}: {name}")
@@ -124,20 +129,22 @@ def anchors(only: Sequence[str], seeds: Sequence[int], jobs: int) -> list[dict[s
         )
     chosen = {name: anchor for name, anchor in known.items() if name in (only or known)}
     seeds = list(dict.fromkeys(seeds))
-    work = [
+    tasks = [
         (name, seed, i)
         for seed in seeds
         for name, anchor in chosen.items()
         for i in range(len(anchor.variants))
     ]
-    with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(work), desc="anchors", unit="run") as bar:
-        ran = {task: pool.submit(_run, known[task[0]], *task, bar=bar) for task in work}
+    with (
+        ThreadPoolExecutor(jobs) as pool,
+        tqdm(total=len(tasks), desc="anchors", unit="run") as bar,
+    ):
+        ran = {task: pool.submit(_run, known[task[0]], *task, bar=bar) for task in tasks}
         try:
             wait(ran.values(), return_when=FIRST_EXCEPTION)
         finally:
-            pool.shutdown(
-                wait=False, cancel_futures=True
-            )  # of an interrupted or failed run: no further experiment
+            # of an interrupted or failed run: no further experiment
+            pool.shutdown(wait=False, cancel_futures=True)
     results = {
         entry["experiment"]: entry for entry in (read_json(RESULTS) if RESULTS.exists() else [])
     }
@@ -150,7 +157,7 @@ def anchors(only: Sequence[str], seeds: Sequence[int], jobs: int) -> list[dict[s
             for variants in runs
         ]
         seconds = float(np.mean([sum(seconds for _, seconds in variants) for variants in runs]))
-        results[name] = result(name, anchor, [found.ours for found in measured], seconds)
+        results[name] = result(name, anchor, [each.ours for each in measured], seconds)
         _draw(name, anchor, results[name], measured[0])
     ordered = [results[name] for name in known if name in results]
     write_json(RESULTS, ordered)
@@ -174,7 +181,7 @@ def _run(anchor: Anchor, name: str, seed: int, number: int, bar: Any) -> tuple[P
 
 
 def _training_seconds(model: Path) -> float:
-    """How long the run that trained a model took."""
+    """Seconds of the run that trained a model."""
     description, client = load_description(model), store.open_store()
     experiment = store.experiment(client, experiment_name(description.data))
     runs = client.search_runs(
@@ -184,7 +191,7 @@ def _training_seconds(model: Path) -> float:
 
 
 def result(name: str, anchor: Anchor, ours: Sequence[float], seconds: float) -> dict[str, Any]:
-    """An entry of results.json: mean over seeds, the lowest and the highest, and whether it is good enough."""
+    """An entry of results.json: mean over seeds, lowest, highest, and whether it is good enough."""
     mean = float(np.mean(ours))
     return {
         "experiment": name,
@@ -203,7 +210,7 @@ def result(name: str, anchor: Anchor, ours: Sequence[float], seconds: float) -> 
 
 
 def _rows(folder: Path) -> Rows:
-    return {row["model"]: row for row in read_json(folder / METRICS / "leaderboard.json")}
+    return {row["model"]: row for row in read_json(folder / LEADERBOARD)}
 
 
 def _number(rows: Rows, key: float | str) -> float:
@@ -224,9 +231,10 @@ def _one_number(anchor: Anchor, folders: Sequence[Path]) -> Measured:
 
 
 def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
-    """The scaled Jacobian norm as a share of the one that the variants without a penalty have at the same test error.
+    """The scaled Jacobian norm as a share of the norm without a penalty at the same test error.
 
-    Between their errors, logarithms are interpolated linearly: the curve is convex, and chords would lie above it.
+    The latter is that of the variants without a penalty. Between their errors, logarithms are
+    interpolated linearly: the curve is convex, and chords would lie above it.
     """
     key, rows = "models.contractive.weight", [_rows(folder)["contractive"] for folder in folders]
     curve = pd.DataFrame(
@@ -249,27 +257,28 @@ def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
     }
     if not np.isfinite(share[anchor.at]):
         raise UserError(
-            f"{ANCHORS}: no variant without penalty has the error of variant {anchor.at}: {curve.x.tolist()}"
+            f"{ANCHORS}: no variant without penalty has the error of variant {anchor.at}: "
+            f"{curve.x.tolist()}"
         )
     return Measured(float(share[anchor.at]), beside, curve)
 
 
 def _least_below_pca(anchor: Anchor, folders: Sequence[Path]) -> Measured:
-    """By how many percent the worst type at the worst code size lies below PCA."""
+    """The percentage by which the worst type at the worst code size lies below PCA."""
     from autoencoders.experiments.rate_distortion import CURVE
     from autoencoders.params.params import Models
 
     errors = pd.read_csv(folders[0] / CURVE, index_col="code_size")
     below = {
-        kind: 100 * (1 - errors[kind] / errors["pca"])
-        for kind in Models.model_fields
-        if kind in errors
+        model_type: 100 * (1 - errors[model_type] / errors["pca"])
+        for model_type in Models.model_fields
+        if model_type in errors
     }
     curve = [
-        pd.DataFrame({"x": values.index, "y": values, "group": kind})
-        for kind, values in below.items()
+        pd.DataFrame({"x": values.index, "y": values, "group": model_type})
+        for model_type, values in below.items()
     ]
-    worst = {kind: float(values.min()) for kind, values in below.items()}
+    worst = {model_type: float(values.min()) for model_type, values in below.items()}
     return Measured(min(worst.values()), worst, pd.concat(curve, ignore_index=True))
 
 
@@ -288,14 +297,14 @@ AXES = {
 }
 
 
-def _draw(name: str, anchor: Anchor, entry: Mapping[str, Any], found: Measured) -> None:
+def _draw(name: str, anchor: Anchor, entry: Mapping[str, Any], measured: Measured) -> None:
     """The curve where there is one, else bars: ours, target, published, and what stands beside."""
     from autoencoders.evaluation.figures import drawing
 
     title = f"{name}: {entry['ours']:.4g} {anchor.unit} ({anchor.better} is better)"
-    if found.curve is not None:
+    if measured.curve is not None:
         figure, axes = drawing((7, 4.5), title, **AXES[anchor.measure])
-        for group, points in found.curve.sort_values("x").groupby("group", sort=False):
+        for group, points in measured.curve.sort_values("x").groupby("group", sort=False):
             axes.plot(points.x, points.y, marker="o", label=str(group))
         axes.legend()
     else:
@@ -303,7 +312,7 @@ def _draw(name: str, anchor: Anchor, entry: Mapping[str, Any], found: Measured) 
             "ours": entry["ours"],
             "target": anchor.target,
             "published": anchor.published,
-            **found.beside,
+            **measured.beside,
         }
         figure, axes = drawing((7, 1 + 0.4 * len(bars)), title, xlabel=anchor.unit)
         colours = ["tab:blue", *["tab:gray"] * (len(bars) - 1)]
@@ -317,8 +326,11 @@ def _draw(name: str, anchor: Anchor, entry: Mapping[str, Any], found: Measured) 
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """Ours, published and target, time, whether each is reached; of several seeds, a second line with their range."""
-    found = Table(title="anchors", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    """Ours, published and target, time, and whether each is reached.
+
+    Of several seeds, a second line has their range.
+    """
+    printed = Table(title="anchors", title_justify="left", box=None, padding=(0, 1, 0, 0))
     for column in (
         "experiment",
         "ours",
@@ -329,15 +341,13 @@ def table(results: Sequence[Mapping[str, Any]]) -> Table:
         "meets",
         "beats",
     ):
-        words = column in (
-            "experiment",
-            "unit",
-        )  # folded where the terminal is narrow; no number is cut
-        found.add_column(
+        # folded where the terminal is narrow; no number is cut
+        words = column in ("experiment", "unit")
+        printed.add_column(
             column, justify="left" if words else "right", no_wrap=not words, overflow="fold"
         )
     for entry in results:
-        found.add_row(
+        printed.add_row(
             entry["experiment"],
             f"{entry['ours']:#.4g}",
             f"{entry['published']:g}",
@@ -348,18 +358,18 @@ def table(results: Sequence[Mapping[str, Any]]) -> Table:
             "yes" if entry["beats_published"] else "no",
         )
         if entry["seeds"] > 1:
-            found.add_row(
+            printed.add_row(
                 "",
                 f"{entry['low']:#.4g} to",
                 f"{entry['high']:#.4g}",
                 "",
                 f"{entry['seeds']} seeds",
             )
-    return found
+    return printed
 
 
 def sources(results: Sequence[Mapping[str, Any]]) -> str:
-    """Where each published figure is from, and the protocol."""
+    """The source of each published figure, and the protocol."""
     return "\n".join(
         f"{entry['experiment']}: {entry['source']}; {entry['protocol']}" for entry in results
     )

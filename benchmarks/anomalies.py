@@ -1,7 +1,8 @@
-"""Anomaly detection with params.yaml as it is, beside PyOD's PCA, AutoEncoder and Isolation Forest with their defaults.
+"""Anomaly detection with params.yaml as it is, beside PyOD's detectors with their defaults.
 
-`make bench-anomalies`, some minutes on one core: every detector is fitted on all rows of a table, without labels, and
-judged on them (`data.protocol: transductive`), on five seeds. The tables: anomaly_sets.py. ADBench's are read from
+These are PCA, AutoEncoder and Isolation Forest. `make bench-anomalies`, some minutes on one core:
+every detector is fitted on all rows of a table, without labels, and judged on them
+(`data.protocol: transductive`), on five seeds. The tables: anomaly_sets.py. ADBench's are read from
 --adbench or the folder in AUTOENCODERS_ADBENCH, and left out where there is none.
 """
 
@@ -25,18 +26,16 @@ from tqdm import tqdm
 from anomaly_sets import ADBENCH, tables
 from common import ROOT, record
 
-KINDS, PEERS = ("variational", "undercomplete"), ("PCA", "AutoEncoder", "IForest")
+TYPES = ("variational", "undercomplete")
+PEERS = ("PCA", "AutoEncoder", "IForest")
 SEEDS = (1, 2, 3, 4, 5)
 FOLDER = "AUTOENCODERS_ADBENCH"
 PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
-REQUIRED = {
-    "PCA": -0.5,
-    "AutoEncoder": 4.0,
-    "IForest": None,
-}  # AUROC points that `variational` has to lie above it
+# AUROC points that `variational` has to lie above each
+REQUIRED = {"PCA": -0.5, "AutoEncoder": 4.0, "IForest": None}
 
 
-class Found(NamedTuple):
+class Judged(NamedTuple):
     """A detector's results on one table, in points of 100."""
 
     auroc: float  # mean over seeds
@@ -44,10 +43,11 @@ class Found(NamedTuple):
     precision: float  # average precision, mean over seeds
 
 
-Results = dict[str, dict[str, Found]]  # by table and detector
+Results = dict[str, dict[str, Judged]]  # by table and detector
 
 
 def main() -> None:
+    """Judges every detector on every table, records the results and prints them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -57,12 +57,13 @@ def main() -> None:
         default=os.environ.get(FOLDER),
         help="default: the variable's",
     )
-    given = parser.parse_args().adbench
-    sets = tables(Path(given) if given else None)
+    folder = parser.parse_args().adbench
+    sets = tables(Path(folder) if folder else None)
     lacking = [name for name in ADBENCH if name.lower() not in sets]
     if lacking:
         print(
-            f"left out, as --adbench and {FOLDER} name no folder that has them: {', '.join(lacking)}"
+            f"left out, as --adbench and {FOLDER} name no folder that has them: "
+            f"{', '.join(lacking)}"
         )
     warnings.filterwarnings("ignore")
     with tempfile.TemporaryDirectory() as scratch:
@@ -102,13 +103,14 @@ def _ours(path: Path) -> dict[str, list[np.ndarray]]:
         prepare(raw, prepared, params.data)
         data = load_prepared(prepared)
 
-        def scores(kind: str, seed: int) -> np.ndarray:
+        def scores(model_type: str, seed: int) -> np.ndarray:
             model = fit(
-                params.model_copy(update={"seed": seed}).plan(kind, data.description.facts), data
+                params.model_copy(update={"seed": seed}).plan(model_type, data.description.facts),
+                data,
             ).model
             return np.concatenate([model.score(rows).score for rows in data.rows["test"]])
 
-        return {kind: [scores(kind, seed) for seed in SEEDS] for kind in KINDS}
+        return {model_type: [scores(model_type, seed) for seed in SEEDS] for model_type in TYPES}
 
 
 def _peers(folder: Path) -> dict[str, dict[str, list[np.ndarray]]]:
@@ -122,20 +124,20 @@ def _peers(folder: Path) -> dict[str, dict[str, list[np.ndarray]]]:
     )
 
 
-def _judged(y: np.ndarray, scores: Sequence[Any]) -> Found:
-    """How well a detector's scores tell the anomalies."""
+def _judged(y: np.ndarray, scores: Sequence[Any]) -> Judged:
+    """AUROC and average precision of a detector's scores."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     auroc = [100 * roc_auc_score(y, score) for score in scores]
     precision = [100 * average_precision_score(y, score) for score in scores]
-    return Found(statistics.mean(auroc), statistics.stdev(auroc), statistics.mean(precision))
+    return Judged(statistics.mean(auroc), statistics.stdev(auroc), statistics.mean(precision))
 
 
-def _means(results: Results) -> dict[str, Found]:
+def _means(results: Results) -> dict[str, Judged]:
     """Each detector's means over tables."""
     rows = list(results.values())
     return {
-        name: Found(*map(statistics.mean, zip(*(row[name] for row in rows), strict=True)))
+        name: Judged(*map(statistics.mean, zip(*(row[name] for row in rows), strict=True)))
         for name in rows[0]
     }
 
@@ -146,7 +148,10 @@ def _without(results: Results, left_out: str = "manifold") -> Results:
 
 
 def _margins(results: Results) -> dict[str, tuple[float, str, float]]:
-    """By peer: how far the variational type's mean AUROC lies above, on which table least, and how far there."""
+    """The variational type's lead over each peer, in points of AUROC.
+
+    By peer: the lead of the means over tables, the table with the smallest lead, and that lead.
+    """
     means, margins = _means(results), {}
     for peer in REQUIRED:
         by_table = {
@@ -163,18 +168,18 @@ def _entries(results: Results) -> list[dict[str, Any]]:
     return [
         {
             "name": f"anomalies_{name}_{detector.lower()}",
-            "value": found.auroc,
-            "deviation": found.deviation,
-            "average_precision": found.precision,
+            "value": judged.auroc,
+            "deviation": judged.deviation,
+            "average_precision": judged.precision,
             "unit": "AUROC points",
         }
         for name, row in rows.items()
-        for detector, found in row.items()
+        for detector, judged in row.items()
     ]
 
 
 def _margin_entries(results: Results) -> list[dict[str, Any]]:
-    """The entries of results.json on what is required."""
+    """The entries of results.json on the required leads."""
     return [
         {
             "name": f"anomalies_variational_above_{peer.lower()}{suffix}",
@@ -195,8 +200,8 @@ def _print_table(results: Results) -> None:
         title_justify="left",
     )
     table.add_column("set")
-    for name in (*KINDS, *PEERS):
-        table.add_column(name if name in KINDS else f"PyOD {name}", justify="right")
+    for name in (*TYPES, *PEERS):
+        table.add_column(name if name in TYPES else f"PyOD {name}", justify="right")
     for name, row in results.items():
         table.add_row(
             name, *(f"{f.auroc:.1f} ({f.deviation:.1f}) {f.precision:5.1f}" for f in row.values())
@@ -204,12 +209,17 @@ def _print_table(results: Results) -> None:
     table.add_section()
     for name, chosen in (("mean", results), ("without manifold", _without(results))):
         means = _means(chosen).values()
-        table.add_row(name, *(f"{found.auroc:.1f}       {found.precision:5.1f}" for found in means))
+        table.add_row(
+            name, *(f"{judged.auroc:.1f}       {judged.precision:5.1f}" for judged in means)
+        )
     Console(width=120).print(table)
 
 
 def _print_margins(results: Results) -> None:
-    """What is required of the variational type, with all tables and without the one that much depends on."""
+    """Prints the required and the actual leads of the variational type.
+
+    With all tables, and without the one that much depends on.
+    """
     for title, chosen in (
         ("all sets", results),
         ("without manifold, on which the lead depends", _without(results)),
@@ -223,7 +233,8 @@ def _print_margins(results: Results) -> None:
                 else f", required {required:+.1f}: {'met' if margin >= required else 'MISSED'}"
             )
             print(
-                f"  variational {margin:+.1f} points from PyOD's {peer}{verdict} (least on {worst}: {there:+.1f})"
+                f"  variational {margin:+.1f} points from PyOD's {peer}{verdict} "
+                f"(least on {worst}: {there:+.1f})"
             )
 
 

@@ -1,4 +1,7 @@
-"""Tables with known anomalies, {name: (X, y)}, y = 1 for an anomaly: ADBench's, scikit-learn's, and generated ones."""
+"""Tables with known anomalies: ADBench's, scikit-learn's, and generated ones.
+
+{name: (X, y)}, where y = 1 is an anomaly.
+"""
 
 from pathlib import Path
 
@@ -13,9 +16,9 @@ Table = tuple[np.ndarray, np.ndarray]
 def tables(adbench: Path | None) -> dict[str, Table]:
     """All tables; of ADBench those whose files are in the folder."""
     paths = [adbench / f"{name}.npz" for name in ADBENCH] if adbench else []
-    found = {path.stem.lower(): _loaded(path) for path in paths if path.exists()}
+    read = {path.stem.lower(): _loaded(path) for path in paths if path.exists()}
     generated = {"blobs": blobs(1), "manifold": manifold(2), "sensors": sensors(3)}
-    return {**found, "breast_cancer": breast_cancer(0), **generated}
+    return {**read, "breast_cancer": breast_cancer(0), **generated}
 
 
 def _loaded(path: Path) -> Table:
@@ -25,7 +28,7 @@ def _loaded(path: Path) -> Table:
 
 
 def breast_cancer(seed: int) -> Table:
-    """scikit-learn's: all benign rows, and as many malignant ones as make up a twentieth of the result."""
+    """scikit-learn's tumours: all benign rows, and malignant ones as a twentieth of the result."""
     x, target = datasets.load_breast_cancer(return_X_y=True)
     rng = np.random.default_rng(seed)
     benign, malignant = np.flatnonzero(target == 1), np.flatnonzero(target == 0)
@@ -35,7 +38,7 @@ def breast_cancer(seed: int) -> Table:
 
 
 def blobs(seed: int, features: int = 10, centres: int = 4, spread: float = 1.5) -> Table:
-    """Gaussian clusters of different widths; anomalies are uniform in the clusters' bounding box."""
+    """Gaussian clusters of different widths; anomalies are uniform in their bounding box."""
     rng = np.random.default_rng(seed)
     n = round(ROWS * SHARE)
     middles = rng.uniform(-5, 5, (centres, features))
@@ -46,9 +49,10 @@ def blobs(seed: int, features: int = 10, centres: int = 4, spread: float = 1.5) 
 
 
 def manifold(seed: int, features: int = 12, noise: float = 0.05, distance: float = 0.3) -> Table:
-    """An S-curve, a surface in 3 dimensions, turned into more of them; anomalies lie off the surface.
+    """An S-curve, a surface in 3 dimensions, turned into more of them; anomalies lie off it.
 
-    An anomaly is uniform in the surface's bounding box, at least `distance` away from every point of its sample.
+    An anomaly is uniform in the surface's bounding box, at least `distance` away from every point
+    of its sample.
     """
     rng = np.random.default_rng(seed)
     n = round(ROWS * SHARE)
@@ -64,11 +68,14 @@ def manifold(seed: int, features: int = 12, noise: float = 0.05, distance: float
 
 
 def sensors(seed: int, features: int = 12, signals: int = 3, broken: int = 3) -> Table:
-    """Sensors driven by a few signals, each in a unit of its own; in an anomaly, some read another row's values."""
+    """Sensors driven by a few signals, each in a unit of its own.
+
+    In an anomaly, several of them read another row's values.
+    """
     rng = np.random.default_rng(seed)
-    latent = rng.standard_normal((ROWS, signals))
+    sources = rng.standard_normal((ROWS, signals))
     mixing = rng.standard_normal((signals, features))
-    x = latent @ mixing + 0.3 * np.sin(2 * latent @ rng.standard_normal((signals, features)))
+    x = sources @ mixing + 0.3 * np.sin(2 * sources @ rng.standard_normal((signals, features)))
     x += 0.2 * rng.standard_normal(x.shape)
     x = x * rng.lognormal(0, 1, features) + rng.normal(0, 10, features)
     y = np.zeros(ROWS, dtype=int)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: digits as params.yaml prepares them, a stand-in for MLflow, where results are kept."""
+"""Shared by the benchmarks: digits as params.yaml prepares them, a stand-in for MLflow, results."""
 
 import json
 import multiprocessing
@@ -9,20 +9,23 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-KIND = "undercomplete"
+MODEL_TYPE = "undercomplete"
 RESULTS = ROOT / "benchmarks/results.json"
 
 
 def alone(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function gives, run in a process of its own: a child's largest resident set begins with its parent's."""
+    """The function's result, computed in a process of its own.
+
+    A child's largest resident set begins with its parent's.
+    """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
 def record(results: list[dict[str, Any]]) -> None:
     """Adds the results to results.json, in place of earlier ones of the same names."""
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    named = {result["name"]: result for result in [*kept, *results]}
+    earlier = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    named = {result["name"]: result for result in [*earlier, *results]}
     RESULTS.write_text(json.dumps(list(named.values()), indent=2) + "\n")
 
 
@@ -45,9 +48,10 @@ class Unlogged:
 
     @contextmanager
     def trial(self, *_: Any) -> Iterator["Unlogged"]:
+        """Yields itself as the trial's run."""
         yield self
 
     def epoch(self, *_: Any, **__: Any) -> None:
-        """Nothing."""
+        """Logs nothing."""
 
     metrics = tag = epoch

@@ -1,10 +1,11 @@
-"""Speed of `fit` beside a hand-written loop and the usual Lightning recipe, interleaved. `make bench`, some minutes.
+"""Speed of `fit` beside a hand-written loop and the usual Lightning recipe, interleaved.
 
-All train the same networks on the same rows with the same batches, epochs and learning rates, on one thread, and look
-at the validation rows once an epoch. The loops are written by hand in plain torch with fused AdamW; the usual recipe
-is TensorDataset, DataLoader, self.log in every step, Lightning's CSV logger and checkpoints. With --peers (`make
-bench-peers`) other libraries train too, each in a process of .venv-peers: fit_peers.py. Beside each speed stands the
-squared error on test rows.
+`make bench`, some minutes. All train the same networks on the same rows with the same batches,
+epochs and learning rates, on one thread, and look at the validation rows once an epoch. The loops
+are written by hand in plain torch with fused AdamW; the usual recipe is TensorDataset, DataLoader,
+self.log in every step, Lightning's CSV logger and checkpoints. With --peers (`make bench-peers`)
+other libraries train too, each in a process of .venv-peers: fit_peers.py. Beside each speed stands
+the squared error on test rows.
 """
 
 import argparse
@@ -39,7 +40,7 @@ PEAK = 2e-3  # of a cosine, whose mean is half of that
 
 
 class Case(NamedTuple):
-    """A network and what it is trained on."""
+    """A network, and the rows that it is trained on."""
 
     side: int  # of the images
     widths: list[int]
@@ -50,7 +51,7 @@ class Case(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What one training took, and how well its model rebuilds the test rows."""
+    """The time of one training, and its model's squared error on the test rows."""
 
     seconds: float
     error: float
@@ -65,6 +66,7 @@ HOW = {"fp32": {"train.precision": "32-true"}, "auto": {"train.precision": "auto
 
 
 def main() -> None:
+    """Measures each case, records the results and prints them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -73,7 +75,7 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, help="interleaved rounds (default: %(default)s)"
     )
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     os.chdir(ROOT)
     warnings.filterwarnings("ignore")
     import torch
@@ -81,9 +83,11 @@ def main() -> None:
     torch.set_num_threads(1)
     results = []
     with tempfile.TemporaryDirectory() as scratch:
-        for name in [given.only] if given.only else CASES:
+        for name in [arguments.only] if arguments.only else CASES:
             bench = Bench(name, CASES[name], Path(scratch, name))
-            results += bench.peers(given.rounds) if given.peers else bench.ours(given.rounds)
+            results += (
+                bench.peers(arguments.rounds) if arguments.peers else bench.ours(arguments.rounds)
+            )
             record(results)
     _print(results)
 
@@ -97,7 +101,9 @@ class Bench:
         from autoencoders.data.sources.source import download
         from autoencoders.params.params import load_params
 
-        self.name, self.case, self.folder = name, case, folder
+        self.name = name
+        self.case = case
+        self.folder = folder
         folder.mkdir()
         held_out = 1000
         np.save(folder / "rows.npy", images(case.rows + 2 * held_out, case.side))
@@ -121,25 +127,34 @@ class Bench:
         self.data = load_prepared(folder / "prepared")
 
     def ours(self, rounds: int) -> list[dict[str, Any]]:
-        """Beside the loop and the usual recipe; each type beside its own loop; contractive norms beside plain steps."""
+        """Our speed beside the loop and the usual recipe.
+
+        Each type beside its own loop, and contractive norms beside plain steps.
+        """
         recipes = {
             "auto": self.fit("auto"),
             "fp32": self.fit("fp32"),
             "loop": self.loop(),
             "usual": self.usual,
         }
-        found = interleaved(recipes, rounds, self.name)
+        trainings = interleaved(recipes, rounds, self.name)
         results = []
         for other in ("loop", "usual"):
-            results.append(compared(f"fit_vs_{other}_{self.name}", found["auto"], found[other]))
             results.append(
-                compared(f"fit_vs_{other}_{self.name}_fp32", found["fp32"], found[other])
+                compared(f"fit_vs_{other}_{self.name}", trainings["auto"], trainings[other])
             )
-        for kind in TYPES:
-            pair = {"fp32": self.fit("fp32", kind), "loop": self.loop(kind)}
-            found = interleaved(pair, rounds, f"{self.name} {kind}")
             results.append(
-                compared(f"fit_vs_loop_{self.name}_{kind}_fp32", found["fp32"], found["loop"])
+                compared(f"fit_vs_{other}_{self.name}_fp32", trainings["fp32"], trainings[other])
+            )
+        for model_type in TYPES:
+            pair = {"fp32": self.fit("fp32", model_type), "loop": self.loop(model_type)}
+            trainings = interleaved(pair, rounds, f"{self.name} {model_type}")
+            results.append(
+                compared(
+                    f"fit_vs_loop_{self.name}_{model_type}_fp32",
+                    trainings["fp32"],
+                    trainings["loop"],
+                )
             )
         if self.name == "middle":
             self.params = self.params.override({"train.epochs": 1})
@@ -148,7 +163,10 @@ class Bench:
         return results
 
     def contractive(self, rounds: int) -> list[dict[str, Any]]:
-        """Trainings with the penalty beside trainings without; the exact norm beside one backward pass a code unit."""
+        """Trainings with the penalty beside trainings without.
+
+        The exact norm is compared with one backward pass a code unit.
+        """
         one = {
             "network.n_layers": 0,
             "network.nodes_per_layer": 1,
@@ -164,31 +182,37 @@ class Bench:
             "exact": self.fit("fp32", "contractive", {jacobian: "exact"}),
             "unit by unit": self.loop("contractive_exact"),
         }
-        found = interleaved(recipes, rounds, "contractive")
+        trainings = interleaved(recipes, rounds, "contractive")
         return [
             compared(
-                "contractive_closed_form_vs_plain", found["closed form"], found["plain, one layer"]
+                "contractive_closed_form_vs_plain",
+                trainings["closed form"],
+                trainings["plain, one layer"],
             ),
-            compared("contractive_estimate_vs_plain", found["estimate"], found["plain, deep"]),
-            compared("contractive_exact_vs_autograd", found["exact"], found["unit by unit"]),
+            compared(
+                "contractive_estimate_vs_plain", trainings["estimate"], trainings["plain, deep"]
+            ),
+            compared(
+                "contractive_exact_vs_autograd", trainings["exact"], trainings["unit by unit"]
+            ),
         ]
 
     def peers(self, rounds: int) -> list[dict[str, Any]]:
-        """Beside the libraries of .venv-peers."""
+        """Our speed beside the libraries of .venv-peers."""
         np.savez(
             self.folder / "rows.npz",
             **{s: self.data.scaled(self.data.sample(s)) for s in ("train", "validation", "test")},
         )
         with ExitStack() as running:
             others = {name: running.enter_context(self._peer(name)) for name in PEERS}
-            found = interleaved(
+            trainings = interleaved(
                 {"auto": self.fit("auto"), "fp32": self.fit("fp32"), **others}, rounds, self.name
             )
         return [
             compared(
                 f"fit_vs_{other}_{self.name}{'' if how == 'auto' else '_fp32'}",
-                found[how],
-                found[other],
+                trainings[how],
+                trainings[other],
             )
             for other in PEERS
             for how in ("auto", "fp32")
@@ -225,7 +249,7 @@ class Bench:
             process.terminate()
 
     def fit(
-        self, how: str, kind: str = "undercomplete", values: dict[str, Any] | None = None
+        self, how: str, model_type: str = "undercomplete", values: dict[str, Any] | None = None
     ) -> Recipe:
         """The product's own entry point."""
         from autoencoders.models.trained.fidelity import fidelity
@@ -234,11 +258,13 @@ class Bench:
         params = self.params.override(
             {**HOW[how], "models.sparse.network.code_activation": "sigmoid"}
         )
-        params = params.tuned(kind, values or {})
+        params = params.tuned(model_type, values or {})
 
         def recipe() -> Trained:
             began = time.perf_counter()
-            fitted = fit(params.plan(kind, self.data.description.facts), self.data, trial=True)
+            fitted = fit(
+                params.plan(model_type, self.data.description.facts), self.data, trial=True
+            )
             seconds = time.perf_counter() - began
             return Trained(
                 seconds, float(fidelity(fitted.model.reconstruct, self.data, "test")[0].mean())
@@ -246,8 +272,8 @@ class Bench:
 
         return recipe
 
-    def loop(self, kind: str = "undercomplete") -> Recipe:
-        """What one writes by hand for one type."""
+    def loop(self, model_type: str = "undercomplete") -> Recipe:
+        """The loop that one writes by hand for one type."""
         import torch
 
         from loops import LOSSES, Pair
@@ -260,9 +286,9 @@ class Bench:
         def recipe() -> Trained:
             began = time.perf_counter()
             torch.manual_seed(1)
-            pair = Pair([self.case.side**2, *self.case.widths], self.case.code, kind)
+            pair = Pair([self.case.side**2, *self.case.widths], self.case.code, model_type)
             optimizer = torch.optim.AdamW(pair.parameters(), weight_decay=0.0, fused=True)
-            x, loss_of = rows["train"], LOSSES[kind]
+            x, loss_of = rows["train"], LOSSES[model_type]
             rate = schedule(self.case)
             for _ in range(self.case.epochs):
                 order, total = torch.randperm(len(x)), torch.zeros(())
@@ -355,23 +381,26 @@ def schedule(case: Case) -> Iterator[float]:
 
 
 def images(n: int, side: int) -> np.ndarray:
-    """Grey images (n, side, side), uint8, of a few smooth shapes that move, so that there is something to learn."""
+    """Grey images (n, side, side), uint8, of a few smooth shapes.
+
+    These move from image to image, so that there is something to learn.
+    """
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0:side, 0:side] / side
-    found = np.zeros((n, side, side))
+    brightness = np.zeros((n, side, side))
     for _ in range(3):
         centre, width = rng.random((2, n, 1, 1)), 0.05 + 0.15 * rng.random((n, 1, 1))
-        found += np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * width**2))
-    return np.asarray(255 * found.clip(0, 1), np.uint8)
+        brightness += np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * width**2))
+    return np.asarray(255 * brightness.clip(0, 1), np.uint8)
 
 
 def interleaved(recipes: dict[str, Recipe], rounds: int, name: str) -> dict[str, list[Trained]]:
     """Every recipe once a round, in turn, after a first round that does not count."""
-    found: dict[str, list[Trained]] = {recipe: [] for recipe in recipes}
+    trainings: dict[str, list[Trained]] = {recipe: [] for recipe in recipes}
     for _ in tqdm(range(rounds + 1), desc=name, unit="round"):
         for recipe, trained in recipes.items():
-            found[recipe].append(trained())
-    return {recipe: results[1:] for recipe, results in found.items()}
+            trainings[recipe].append(trained())
+    return {recipe: results[1:] for recipe, results in trainings.items()}
 
 
 def compared(name: str, ours: list[Trained], other: list[Trained]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Other libraries' trainings of the same network, in an environment of their own: `python fit_peers.py LIBRARY JSON`.
+"""Other libraries' trainings of the same network, in an environment of their own.
 
-JSON: the case's widths, code, batch, epochs, learning_rate, and `rows`, an .npz with train, validation and test rows.
-For each line of its input it trains once and prints {"seconds": ..., "error": ...}: squared error on the test rows.
+`python fit_peers.py LIBRARY JSON`, where JSON holds the case's widths, code, batch, epochs,
+learning_rate, and `rows`, an .npz with train, validation and test rows. For each line of its input
+it trains once and prints {"seconds": ..., "error": ...}: squared error on the test rows.
 """
 
 import contextlib
@@ -149,15 +150,16 @@ def sklearn(case: dict[str, Any], rows: dict[str, np.ndarray]) -> Training:
             "batch_size": case["batch"],
             "alpha": 0.0,
         }
-        found = MLPRegressor(
+        regressor = MLPRegressor(
             hidden_layer_sizes=sizes, max_iter=case["epochs"], random_state=1, **settings
         )
-        return found.fit(rows["train"], rows["train"]).predict
+        return regressor.fit(rows["train"], rows["train"]).predict
 
     return train
 
 
 def main() -> None:
+    """Trains once for each line of the input, and writes seconds and error."""
     library, settings = sys.argv[1], json.loads(sys.argv[2])
     with np.load(settings["rows"]) as arrays:
         rows = {name: arrays[name] for name in arrays.files}

@@ -9,30 +9,30 @@ from torch import Tensor, nn
 class Pair(nn.Module):
     """Encoder and decoder of linear layers with ReLU between them."""
 
-    def __init__(self, widths: list[int], code: int, kind: str) -> None:
+    def __init__(self, widths: list[int], code: int, model_type: str) -> None:
         super().__init__()
-        self.kind = kind
-        outputs = 2 * code if kind == "variational" else code
+        self.model_type = model_type
+        outputs = 2 * code if model_type == "variational" else code
         self.encoder, self.decoder = layers([*widths, outputs]), layers([code, *reversed(widths)])
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes."""
         z: Tensor = self.encoder(x)
-        return torch.sigmoid(z) if self.kind == "sparse" else z
+        return torch.sigmoid(z) if self.model_type == "sparse" else z
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstructions."""
         z = self.encode(x)
-        x_hat: Tensor = self.decoder(z.chunk(2, -1)[0] if self.kind == "variational" else z)
+        x_hat: Tensor = self.decoder(z.chunk(2, -1)[0] if self.model_type == "variational" else z)
         return x_hat
 
 
 def layers(sizes: list[int]) -> nn.Sequential:
     """Linear layers, ReLU between them."""
-    found: list[nn.Module] = []
+    modules: list[nn.Module] = []
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-        found += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*found[:-1])
+        modules += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*modules[:-1])
 
 
 def undercomplete(pair: Pair, x: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ def undercomplete(pair: Pair, x: Tensor) -> Tensor:
 
 
 def sparse(pair: Pair, x: Tensor) -> Tensor:
-    """And a KL divergence to a mean activation of 0.2."""
+    """Squared error, and a KL divergence to a mean activation of 0.2."""
     z = pair.encode(x)
     mean = z.mean(0).clamp(1e-6, 1 - 1e-6)
     kl = (0.2 * (0.2 / mean).log() + 0.8 * (0.8 / (1 - mean)).log()).sum()
@@ -49,7 +49,7 @@ def sparse(pair: Pair, x: Tensor) -> Tensor:
 
 
 def contractive(pair: Pair, x: Tensor) -> Tensor:
-    """And an estimate of the Jacobian's squared norm by one random projection."""
+    """Squared error, and an estimate of the Jacobian's squared norm by one random projection."""
     x = x.detach().requires_grad_()
     z = pair.encode(x)
     (projection,) = torch.autograd.grad(z, x, torch.randn_like(z), create_graph=True)
@@ -57,7 +57,7 @@ def contractive(pair: Pair, x: Tensor) -> Tensor:
 
 
 def contractive_exact(pair: Pair, x: Tensor) -> Tensor:
-    """And the Jacobian's squared norm, one backward pass a code unit."""
+    """Squared error, and the Jacobian's squared norm, one backward pass a code unit."""
     x = x.detach().requires_grad_()
     z = pair.encode(x)
     rows = [torch.autograd.grad(unit.sum(), x, create_graph=True)[0] for unit in z.unbind(-1)]
@@ -67,12 +67,12 @@ def contractive_exact(pair: Pair, x: Tensor) -> Tensor:
 
 
 def denoising(pair: Pair, x: Tensor) -> Tensor:
-    """Of the clean row, from a noisy one."""
+    """Squared error of the clean row, rebuilt from a noisy one."""
     return (pair(x + 0.25 * torch.randn_like(x)) - x).square().sum(-1).mean()
 
 
 def variational(pair: Pair, x: Tensor) -> Tensor:
-    """And the divergence of the posterior to the prior, weighted by 0.1."""
+    """Squared error, and the posterior's divergence to the prior, weighted by 0.1."""
     mean, log_var = pair.encoder(x).chunk(2, -1)
     z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)
     kl = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(-1)

@@ -1,9 +1,10 @@
-"""Peak memory, seconds and disk of each stage on an array of 4 GB, beside one of 200 MB. `make bench-memory`.
+"""Peak memory, seconds and disk of each stage on an array of 4 GB, beside one of 200 MB.
 
-The stages' own scripts run in a copy of the repository, each in a process of its own, on a .npy file of float32 rows:
-one type, one epoch, no study; all else as in params.yaml. Memory is the largest resident set of a stage's process, code
-and mapped files included; what needs less than this script's own 80 MB counts as that. Takes three times the array's
-size of disk, in `build`, while it runs.
+`make bench-memory`. The stages' own scripts run in a copy of the repository, each in a process of
+its own, on a .npy file of float32 rows: one type, one epoch, no study; all else as in params.yaml.
+Memory is the largest resident set of a stage's process, code and mapped files included; a process
+that needs less than this script's own 80 MB counts as that. Takes three times the array's size of
+disk, in `build`, while it runs.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from common import KIND, ROOT, record
+from common import MODEL_TYPE, ROOT, record
 
 FEATURES, SIGNALS, CHUNK = 64, 8, 2**15
 SMALL = 0.2  # gigabytes of the array that throughput is compared with
@@ -29,26 +30,26 @@ SCRIPTS = {
     "check": ("python", "pipeline/check.py"),
     "download": ("python", "pipeline/download.py"),
     "preprocess": ("python", "pipeline/preprocess.py"),
-    "tune": ("python", "pipeline/tune.py", KIND),
-    "train": ("python", "pipeline/train.py", KIND),
+    "tune": ("python", "pipeline/tune.py", MODEL_TYPE),
+    "train": ("python", "pipeline/train.py", MODEL_TYPE),
     "evaluate": ("python", "pipeline/evaluate.py"),
 }
 STAGES = [
-    f"{name}@{KIND}" if name in ("tune", "train") else name for name in SCRIPTS
+    f"{name}@{MODEL_TYPE}" if name in ("tune", "train") else name for name in SCRIPTS
 ]  # as DVC calls them
 COMMANDS = {**SCRIPTS, "dvc commit": ("dvc", "commit", "--force", *STAGES)}
 SHRUNK = {"tune.n_trials": 0, "train.epochs": 1}
 
 
 class Stage(NamedTuple):
-    """What one process took."""
+    """The memory and the time of one process."""
 
     megabytes: float  # resident at most
     seconds: float
 
 
 class Run(NamedTuple):
-    """What all stages took on one array."""
+    """The memory and the time of all stages on one array, and its disk."""
 
     rows: int
     stages: dict[str, Stage]
@@ -56,6 +57,7 @@ class Run(NamedTuple):
 
 
 def main() -> None:
+    """Measures every stage on both arrays, and fails where one takes more than LIMIT."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -89,7 +91,7 @@ def _run(gigabytes: float) -> Run:
         array, copy = Path(scratch, "rows.npy"), Path(scratch, "copy")
         rows = _write(array, gigabytes)
         copy.mkdir()
-        repository = Repository(copy, {"data.path": str(array), **SHRUNK}, [KIND])
+        repository = Repository(copy, {"data.path": str(array), **SHRUNK}, [MODEL_TYPE])
         environment = {**repository.environment, "PYTHONPATH": "src"}
         progress = tqdm(COMMANDS.items(), desc=f"{gigabytes:g} GB", unit="stage")
         stages = {name: _measured(command, copy, environment) for name, command in progress}
@@ -102,7 +104,7 @@ def _run(gigabytes: float) -> Run:
 
 
 def _write(path: Path, gigabytes: float) -> int:
-    """A few signals in many noisy columns, as float32, piece by piece; gives the number of rows."""
+    """Writes a few signals in many noisy columns, float32; returns the number of rows."""
     from autoencoders.data.prepared.blocks import Writer
 
     rng = np.random.default_rng(0)
@@ -134,7 +136,7 @@ def _measured(command: tuple[str, ...], folder: Path, environment: dict[str, str
 
 
 def _megabytes(path: Path) -> float:
-    """What a file or a folder takes on disk."""
+    """The size of a file or a folder on disk."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sum({file.stat().st_ino: file.stat().st_blocks * 512 for file in files}.values()) / 1e6
 

@@ -1,9 +1,9 @@
 """Trainings whose MLflow server fails beside undisturbed ones: `make bench-outage`.
 
-First three pairs of a training of more than five minutes. Both of a pair run at the same time, one thread each; the
-server of one is killed after a minute and a half and back two minutes later. Then default trainings in turn: with a
-server that answers, with one that was killed, and with one that accepts connections and never answers. 35 minutes on
-two cores; needs PostgreSQL.
+First three pairs of a training of more than five minutes. Both of a pair run at the same time, one
+thread each; the server of one is killed after a minute and a half and back two minutes later. Then
+default trainings in turn: with a server that answers, with one that was killed, and with one that
+accepts connections and never answers. 35 minutes on two cores; needs PostgreSQL.
 """
 
 import os
@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from common import KIND, ROOT, record
+from common import MODEL_TYPE, ROOT, record
 
 sys.path.insert(0, str(ROOT / "tests/support"))
 from mlflow_server import Server, server
@@ -30,10 +30,10 @@ EPOCHS = int(os.environ.get("EPOCHS", "25000"))
 BEFORE = 90  # seconds of training until the server is killed
 OUTAGE = 120  # seconds until it is back
 LONG = {"train.epochs": EPOCHS, "train.patience": EPOCHS, "train.threads": 1}
-CURVE = "val/reconstruction_loss"
 
 
 def main() -> None:
+    """Measures both kinds of trainings, records the results and prints them."""
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         servers = []
@@ -57,8 +57,8 @@ def main() -> None:
 def _prepared(folder: Path, values: Mapping[str, Any]) -> Repository:
     """A copy of the repository whose next stage is the training."""
     folder.mkdir()
-    repository = Repository(folder, {**values, "tune.n_trials": 0}, [KIND])
-    repository.run("dvc", "repro", f"tune@{KIND}")
+    repository = Repository(folder, {**values, "tune.n_trials": 0}, [MODEL_TYPE])
+    repository.run("dvc", "repro", f"tune@{MODEL_TYPE}")
     return repository
 
 
@@ -69,7 +69,7 @@ def _copy(prepared: Repository, folder: Path) -> Repository:
 
 def _started(repository: Repository, url: str) -> subprocess.Popen[str]:
     """A training that was started against the server at this address."""
-    command = ["dvc", "repro", "--single-item", f"train@{KIND}"]
+    command = ["dvc", "repro", "--single-item", f"train@{MODEL_TYPE}"]
     environment = {**repository.environment, "MLFLOW_TRACKING_URI": url, "OMP_NUM_THREADS": "1"}
     with (repository.folder / "train.log").open("w") as log:
         return subprocess.Popen(
@@ -83,7 +83,7 @@ def _started(repository: Repository, url: str) -> subprocess.Popen[str]:
 
 
 def _pair(prepared: Repository, folder: Path, steady: Server, failing: Server) -> float:
-    """How many times as long the training takes whose server fails."""
+    """The time of the training whose server fails, as a multiple of the undisturbed one's."""
     folder.mkdir()
     undisturbed = _copy(prepared, folder / "undisturbed")
     disturbed = _copy(prepared, folder / "disturbed")
@@ -114,14 +114,20 @@ def _pair(prepared: Repository, folder: Path, steady: Server, failing: Server) -
 
 
 def _check_complete(repository: Repository, url: str) -> None:
-    """The newest training's run holds each epoch once and is FINISHED, at the latest after the next command."""
+    """Checks that the newest training's run holds each epoch once and is FINISHED.
+
+    That is so at the latest after the next command.
+    """
     import mlflow
+
+    from autoencoders.models.trained.saved import VALIDATION_LOSS
+    from autoencoders.tracking.recorder import experiment_name
 
     repository.run("ae", "registry", "history", MLFLOW_TRACKING_URI=url, check=False)
     client = mlflow.MlflowClient(url)
-    experiment = client.get_experiment_by_name("autoencoder-digits")
+    experiment = client.get_experiment_by_name(experiment_name("digits"))
     run = client.search_runs([experiment.experiment_id], "tags.stage = 'train'", max_results=1)[0]
-    steps = [point.step for point in client.get_metric_history(run.info.run_id, CURVE)]
+    steps = [point.step for point in client.get_metric_history(run.info.run_id, VALIDATION_LOSS)]
     assert run.info.status == "FINISHED", run.info.status
     assert steps == list(range(1, EPOCHS + 1)), len(steps)
 
@@ -144,7 +150,8 @@ def _default_trainings(
         )
         failing.signal(signal.SIGCONT)
         print(
-            f"{reference:.1f} s; later by {later['killed'][-1]:.1f} and {later['frozen'][-1]:.1f} s",
+            f"{reference:.1f} s; later by {later['killed'][-1]:.1f} "
+            f"and {later['frozen'][-1]:.1f} s",
             flush=True,
         )
     return later

@@ -1,7 +1,8 @@
-"""Test error of bf16 products beside fp32, every type, five seeds: what `train.precision: auto` may cost in quality.
+"""Test error of bf16 products beside fp32, every type, five seeds.
 
-`make bench-precision`, some minutes: fit.py's middle network and rows, evaluated in fp32 on the test rows. Differences
-are paired by seed, with Student's 95 % interval.
+Shows the quality that `train.precision: auto` may cost. `make bench-precision`, some minutes:
+fit.py's middle network and rows, evaluated in fp32 on the test rows. Differences are paired by
+seed, with Student's 95 % interval.
 """
 
 import os
@@ -23,6 +24,7 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 
 def main() -> None:
+    """Trains every type in both precisions, records the differences and prints them."""
     os.chdir(ROOT)
     warnings.filterwarnings("ignore")
     import torch
@@ -33,9 +35,12 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench("middle", CASES["middle"], Path(scratch, "middle"))
-        for kind in bench.params.kinds:
+        for model_type in bench.params.kinds:
             errors = np.array(
-                [_errors(bench, kind, seed) for seed in tqdm(SEEDS, desc=kind, unit="seed")]
+                [
+                    _errors(bench, model_type, seed)
+                    for seed in tqdm(SEEDS, desc=model_type, unit="seed")
+                ]
             )
             difference = (errors[:, 1] - errors[:, 0]) / errors[:, 0].mean()
             mean, half = (
@@ -43,24 +48,30 @@ def main() -> None:
                 stats.sem(difference) * stats.t.ppf(0.975, len(SEEDS) - 1),
             )
             means = [f"{error:.3f}" for error in errors.mean(0)]
-            table.add_row(kind, *means, f"{mean:+.1%}", f"{mean - half:+.1%} to {mean + half:+.1%}")
-            found = {"ratio": 1 + mean, "low": 1 + mean - half, "high": 1 + mean + half}
-            record([{"name": f"bf16_error_{kind}", **found, "unit": "times fp32's test error"}])
+            table.add_row(
+                model_type, *means, f"{mean:+.1%}", f"{mean - half:+.1%} to {mean + half:+.1%}"
+            )
+            ratio = {"ratio": 1 + mean, "low": 1 + mean - half, "high": 1 + mean + half}
+            record(
+                [{"name": f"bf16_error_{model_type}", **ratio, "unit": "times fp32's test error"}]
+            )
     Console(width=120).print(table)
 
 
-def _errors(bench: Bench, kind: str, seed: int) -> list[float]:
+def _errors(bench: Bench, model_type: str, seed: int) -> list[float]:
     """The test error in each precision."""
     from autoencoders.models.trained.fidelity import fidelity
     from autoencoders.training.fit import fit
 
-    found = []
+    errors = []
     for precision in PRECISIONS:
         params = bench.params.override({"seed": seed, "train.precision": precision})
         params = params.override({"models.sparse.network.code_activation": "sigmoid"})
-        model = fit(params.plan(kind, bench.data.description.facts), bench.data, trial=True).model
-        found.append(float(fidelity(model.reconstruct, bench.data, "test")[0].mean()))
-    return found
+        model = fit(
+            params.plan(model_type, bench.data.description.facts), bench.data, trial=True
+        ).model
+        errors.append(float(fidelity(model.reconstruct, bench.data, "test")[0].mean()))
+    return errors
 
 
 if __name__ == "__main__":

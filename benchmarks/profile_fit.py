@@ -1,4 +1,4 @@
-"""Where a training's time goes: cProfile and torch's profiler on a short training of digits. `make profile`."""
+"""Profiles a short training of digits by cProfile and torch's profiler. `make profile`."""
 
 import cProfile
 import os
@@ -13,6 +13,7 @@ LINES = 20
 
 
 def main() -> None:
+    """Profiles a training twice, prints the costliest functions and writes a trace."""
     os.chdir(ROOT)
     warnings.filterwarnings("ignore")
     from torch.profiler import ProfilerActivity, profile
@@ -23,14 +24,13 @@ def main() -> None:
     params = load_params(ROOT / "params.yaml").override({"train.epochs": 20})
     with tempfile.TemporaryDirectory() as scratch:
         data = digits(params, Path(scratch))
-        kind = os.environ.get("KIND", "undercomplete")
-        fit(
-            params.override({"train.epochs": 1}).plan(kind, data.description.facts), data
-        )  # first uses
+        model_type = os.environ.get("KIND", "undercomplete")
+        one_epoch = params.override({"train.epochs": 1})
+        fit(one_epoch.plan(model_type, data.description.facts), data)  # first uses
         with cProfile.Profile() as functions:
-            fit(params.plan(kind, data.description.facts), data)
+            fit(params.plan(model_type, data.description.facts), data)
         with profile(activities=[ProfilerActivity.CPU]) as operations:
-            fit(params.plan(kind, data.description.facts), data)
+            fit(params.plan(model_type, data.description.facts), data)
     pstats.Stats(functions).sort_stats("tottime").print_stats(LINES)
     print(
         operations.key_averages().table(

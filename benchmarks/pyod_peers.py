@@ -1,6 +1,7 @@
-"""PyOD's detectors with their defaults, in an environment of their own: `python pyod_peers.py FOLDER SEED...`.
+"""PyOD's detectors with their defaults, in an environment of their own.
 
-Reads X of every .npz file in the folder and prints JSON: {file: {detector: [scores of all rows, for each seed]}}.
+`python pyod_peers.py FOLDER SEED...` reads X of every .npz file in the folder and prints JSON:
+{file: {detector: [scores of all rows, for each seed]}}.
 """
 
 import contextlib
@@ -21,24 +22,25 @@ DETECTORS = {"PCA": PCA, "AutoEncoder": AutoEncoder, "IForest": IForest}
 
 
 def main() -> None:
+    """Fits every detector on every file, and prints the scores."""
     warnings.filterwarnings("ignore")
     folder, *seeds = sys.argv[1:]
-    found = {}
+    scores = {}
     for path in tqdm(sorted(Path(folder).glob("*.npz")), desc="PyOD", unit="set"):
         with np.load(path) as arrays:
             x = arrays["X"]
         x = x[:, x.std(0) > 0]  # PCA and AutoEncoder divide by 0 otherwise
-        found[path.stem] = {
-            name: [_scores(kind, int(seed), x) for seed in seeds]
-            for name, kind in DETECTORS.items()
+        scores[path.stem] = {
+            name: [_scores(detector_class, int(seed), x) for seed in seeds]
+            for name, detector_class in DETECTORS.items()
         }
-    json.dump(found, sys.stdout)
+    json.dump(scores, sys.stdout)
 
 
-def _scores(kind: Any, seed: int, x: np.ndarray) -> list[float]:
+def _scores(detector_class: Any, seed: int, x: np.ndarray) -> list[float]:
     """Scores of the rows that the detector is fitted on; what it prints is dropped."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        detector = kind(random_state=seed).fit(x)
+        detector = detector_class(random_state=seed).fit(x)
     return detector.decision_scores_.tolist()
 
 

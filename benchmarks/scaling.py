@@ -1,8 +1,9 @@
-"""Seconds and memory of an epoch against rows, features, code size and layers. `make bench-scaling`, some minutes.
+"""Seconds and memory of an epoch against rows, features, code size and layers.
 
-Each point is one epoch of `fit` in a process of its own, one thread, fp32: seconds without the process's start, but
-with torch's first uses (about one); the largest resident set with all. The exponent is the slope through the three
-largest points of a curve, in logarithms: 1 is linear. Rows above `batches.IN_MEMORY` are streamed from disk.
+`make bench-scaling`, some minutes. Each point is one epoch of `fit` in a process of its own, one
+thread, fp32: seconds without the process's start, but with torch's first uses (about one); the
+largest resident set with all. The exponent is the slope through the three largest points of a
+curve, in logarithms: 1 is linear. Rows above `batches.IN_MEMORY` are streamed from disk.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from common import KIND, ROOT, alone, record
+from common import MODEL_TYPE, ROOT, alone, record
 
 PICTURE = ROOT / "docs/scaling.png"
 LARGEST = 3  # points of a curve that the exponent is fitted to
@@ -47,13 +48,14 @@ CURVES = {
 
 
 def main() -> None:
+    """Measures every curve, records and prints the exponents, and draws the picture."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--point", help=argparse.SUPPRESS)  # what a process of its own is told
-    given = parser.parse_args()
-    if given.point:
-        _train(*json.loads(given.point))
+    parser.add_argument("--point", help=argparse.SUPPRESS)  # for a process of its own
+    arguments = parser.parse_args()
+    if arguments.point:
+        _train(*json.loads(arguments.point))
         return
     curves = {
         name: [(x, _measured(point)) for x, point in tqdm(points, desc=name)]
@@ -61,17 +63,17 @@ def main() -> None:
     }
     results = []
     for name, points in curves.items():
-        x, found = zip(*points, strict=True)
+        x, measured = zip(*points, strict=True)
         for part, unit in enumerate(("seconds an epoch", "MB resident")):
-            values = [each[part] for each in found]
+            values = [each[part] for each in measured]
             exponent = float(np.polyfit(np.log(x[-LARGEST:]), np.log(values[-LARGEST:]), 1)[0])
             entry = {
                 "name": f"scaling_{name.replace(' ', '_')}_{unit.split()[0]}",
                 "exponent": exponent,
             }
             results.append({**entry, "x": list(x), "values": values, "unit": unit})
-            told = ", ".join(f"{at:,}: {value:.3g}" for at, value in zip(x, values, strict=True))
-            print(f"{name:10} {unit:17} exponent {exponent:5.2f}   {told}")
+            listing = ", ".join(f"{at:,}: {value:.3g}" for at, value in zip(x, values, strict=True))
+            print(f"{name:10} {unit:17} exponent {exponent:5.2f}   {listing}")
     record(results)
     _draw(results)
 
@@ -126,7 +128,7 @@ def _train(folder: str, values: dict[str, Any]) -> None:
 
     data, params = load_prepared(Path(folder)), load_params(ROOT / "params.yaml").override(values)
     began = time.perf_counter()
-    fit(params.plan(KIND, data.description.facts), data, trial=True)
+    fit(params.plan(MODEL_TYPE, data.description.facts), data, trial=True)
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         1024 if sys.platform == "darwin" else 1
     )

@@ -1,8 +1,8 @@
-"""What tuning finds on digits at code size 8: TPE and random search, pruned or not, winners and defaults.
+"""Tuning on digits at code size 8: TPE and random search, pruned or not, winners and defaults.
 
-`make bench-search`, a quarter of an hour on two cores: for the undercomplete type, studies of 60 trials with goal
-`reconstruct`, on five study seeds; winners are chosen on validation, trained as `dvc repro` would train them on three
-training seeds, and judged on test.
+`make bench-search`, a quarter of an hour on two cores: for the undercomplete type, studies of 60
+trials with goal `reconstruct`, on five study seeds; winners are chosen on validation, trained as
+`dvc repro` would train them on three training seeds, and judged on test.
 """
 
 import json
@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from common import KIND, ROOT, Unlogged, digits
+from common import MODEL_TYPE, ROOT, Unlogged, digits
 
-TRIALS, EPOCHS = 60, 60
-STUDY_SEEDS, TRAINING_SEEDS = (1, 2, 3, 4, 5), (1, 2, 3)
+TRIALS = 60
+EPOCHS = 60  # of a trial
+STUDY_SEEDS = (1, 2, 3, 4, 5)
+TRAINING_SEEDS = (1, 2, 3)
 SEARCHES = {
     "tpe": ("tpe", "median"),
     "random": ("random", "median"),
@@ -29,6 +31,7 @@ SEARCHES = {
 
 
 def main() -> None:
+    """Runs the studies, retrains their winners and prints the comparisons."""
     jobs = [(name, seed) for name in SEARCHES for seed in STUDY_SEEDS]
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         untuned = pool.submit(_trained, {})
@@ -42,13 +45,15 @@ def main() -> None:
         )
     defaults = statistics.mean(untuned.result())
     print(
-        f"defaults: test squared error {defaults:.4f} (training seeds {[round(e, 4) for e in untuned.result()]})"
+        f"defaults: test squared error {defaults:.4f} "
+        f"(training seeds {[round(e, 4) for e in untuned.result()]})"
     )
     for (name, seed), study in studies.items():
         error = statistics.mean(errors[name, seed])
         print(
-            f"{name:16} study seed {seed}: best validation error {study['error']:.4f}, {study['epochs']} epochs; "
-            f"retrained: test {error:.4f}, {error / defaults - 1:+.1%}: {json.dumps(study['values'])}"
+            f"{name:16} study seed {seed}: best validation error {study['error']:.4f}, "
+            f"{study['epochs']} epochs; retrained: test {error:.4f}, "
+            f"{error / defaults - 1:+.1%}: {json.dumps(study['values'])}"
         )
     for other, quantity in (
         ("random", "error"),
@@ -58,20 +63,24 @@ def main() -> None:
         pairs = [
             (studies["tpe", seed][quantity], studies[other, seed][quantity]) for seed in STUDY_SEEDS
         ]
-        _tell(f"tpe against {other}: {quantity} of the study", pairs)
+        _print_difference(f"tpe against {other}: {quantity} of the study", pairs)
     pairs = [
         (statistics.mean(errors["tpe", seed]), statistics.mean(errors["random", seed]))
         for seed in STUDY_SEEDS
     ]
-    _tell("tpe against random: test error of the retrained winner", pairs)
+    _print_difference("tpe against random: test error of the retrained winner", pairs)
 
 
-def _tell(what: str, pairs: list[tuple[float, float]]) -> None:
-    """The mean relative difference with its 95 % interval: paired, by Student's t with as many pairs as study seeds."""
+def _print_difference(title: str, pairs: list[tuple[float, float]]) -> None:
+    """Prints the mean relative difference with its 95 % interval.
+
+    It is paired, by Student's t with as many pairs as study seeds.
+    """
     differences = np.array([a / b - 1 for a, b in pairs])
     half = 2.776 * differences.std(ddof=1) / np.sqrt(len(differences))  # t for 4 degrees of freedom
     print(
-        f"{what}: {differences.mean():+.1%} ({differences.mean() - half:+.1%} to {differences.mean() + half:+.1%})"
+        f"{title}: {differences.mean():+.1%} "
+        f"({differences.mean() - half:+.1%} to {differences.mean() + half:+.1%})"
     )
 
 
@@ -103,7 +112,7 @@ def _dotted(tune: dict[str, Any]) -> dict[str, Any]:
 
 
 def _study(job: tuple[str, int]) -> dict[str, Any]:
-    """What a study finds: the values, their validation error, the epochs that it took."""
+    """A study's best values, their validation error, and the epochs that it took."""
     warnings.filterwarnings("ignore")
     from autoencoders.tuning.objective import Objective
     from autoencoders.tuning.outputs import best_trial
@@ -117,7 +126,7 @@ def _study(job: tuple[str, int]) -> dict[str, Any]:
         os.environ["DVC_ROOT"] = scratch
         os.chdir(ROOT)
         data = digits(params, Path(scratch))
-        plan = params.plan(KIND, data.description.facts)
+        plan = params.plan(MODEL_TYPE, data.description.facts)
         study = open_study(open_storage("journal"), plan, params.tune, data.description)
         objective = Objective(
             trial_plan(plan, params.tune), params.tune, data, Unlogged(), "", lambda: None
@@ -142,13 +151,14 @@ def _trained(values: dict[str, Any]) -> list[float]:
     from autoencoders.models.trained.fidelity import squared_error
     from autoencoders.training.fit import fit
 
-    params = _params().tuned(KIND, values)
+    params = _params().tuned(MODEL_TYPE, values)
     with tempfile.TemporaryDirectory() as scratch:
         data = digits(params, Path(scratch))
         raw, errors = data.sample("test"), []
         for seed in TRAINING_SEEDS:
             model = fit(
-                params.model_copy(update={"seed": seed}).plan(KIND, data.description.facts), data
+                params.model_copy(update={"seed": seed}).plan(MODEL_TYPE, data.description.facts),
+                data,
             ).model
             errors.append(
                 float(squared_error(raw / data.scale, model.reconstruct(raw) / data.scale).mean())

@@ -1,7 +1,7 @@
-"""The default main job against an MLflow server on localhost beside the local store: `make bench-server`.
+"""The default main job against an MLflow server on localhost beside the local store.
 
-Each pair runs `make repro` twice in fresh copies of the repository, one after the other, in turn: with the local store,
-and with a server on PostgreSQL. 20 minutes on two cores.
+`make bench-server`: each pair runs `make repro` twice in fresh copies of the repository, one after
+the other, in turn: with the local store, and with a server on PostgreSQL. 20 minutes on two cores.
 """
 
 import os
@@ -23,6 +23,7 @@ NAME = "main_job_server_vs_local"
 
 
 def main() -> None:
+    """Measures the pairs, records the ratio and prints it."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "server").mkdir()
@@ -35,12 +36,16 @@ def main() -> None:
 
 
 def _pair(folder: Path, url: str, number: int) -> float:
-    """The ratio of the times with the server and with the local store, in an order that changes from pair to pair."""
+    """The ratio of the times with the server and with the local store.
+
+    Their order changes from pair to pair.
+    """
     stores = {"local": "", "server": url}
     order = sorted(stores, reverse=bool(number % 2))
     seconds = {name: _seconds(folder / name, stores[name]) for name in order}
     print(
-        f"pair {number + 1}/{PAIRS}: {seconds['local']:.1f} s local, {seconds['server']:.1f} s server",
+        f"pair {number + 1}/{PAIRS}: "
+        f"{seconds['local']:.1f} s local, {seconds['server']:.1f} s server",
         flush=True,
     )
     return seconds["server"] / seconds["local"]

@@ -1,7 +1,8 @@
-"""A training that streams 4 GB beside one that holds them: memory, speed, error. `make bench-streaming`.
+"""A training that streams 4 GB beside one that holds them: memory, speed, error.
 
-One epoch of `fit` in a process of its own, one thread, warm files, interleaved; "held" has no limit for what is held as
-a whole, and so shuffles all rows together. Takes 12 GB of memory and 8 GB of disk, in `build`, while it runs.
+`make bench-streaming`: one epoch of `fit` in a process of its own, one thread, warm files,
+interleaved; "held" has no limit for rows that are held as a whole, and so shuffles all together.
+Takes 12 GB of memory and 8 GB of disk, in `build`, while it runs.
 """
 
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from common import KIND, ROOT, alone, record
+from common import MODEL_TYPE, ROOT, alone, record
 from memory import _write
 
 ROUNDS = 3
@@ -24,23 +25,25 @@ GIGABYTES = 4.0
 
 
 def main() -> None:
+    """Measures the rounds, records the ratio and prints it."""
     if len(sys.argv) > 1:
         _train(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
         return
     (ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="streaming-") as scratch:
         folder = alone(_prepared, Path(scratch))
-        found = [
+        rounds = [
             {how: _measured(folder, how, seed) for how in ("held", "streamed")}
             for seed in tqdm(range(1, ROUNDS + 1), unit="round")
         ]
-    ratios = [each["held"]["seconds"] / each["streamed"]["seconds"] for each in found]
-    errors = [each["streamed"]["error"] / each["held"]["error"] for each in found]
-    for each in found:
+    ratios = [each["held"]["seconds"] / each["streamed"]["seconds"] for each in rounds]
+    errors = [each["streamed"]["error"] / each["held"]["error"] for each in rounds]
+    for each in rounds:
         print(each)
-    megabytes = max(each["streamed"]["megabytes"] for each in found)
+    megabytes = max(each["streamed"]["megabytes"] for each in rounds)
     print(
-        f"streamed: {megabytes:.0f} MB resident at most, {statistics.median(ratios):.2f} times as fast as held,"
+        f"streamed: {megabytes:.0f} MB resident at most, "
+        f"{statistics.median(ratios):.2f} times as fast as held,"
     )
     print(f"validation error {min(errors) - 1:+.2%} to {max(errors) - 1:+.2%}")
     speed = {
@@ -72,8 +75,8 @@ def _measured(folder: Path, how: str, seed: int) -> dict[str, float]:
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
     )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def _train(folder: Path, how: str, seed: int) -> None:
@@ -88,7 +91,7 @@ def _train(folder: Path, how: str, seed: int) -> None:
         batches.IN_MEMORY = 2**40
     data = load_prepared(folder)
     began = time.perf_counter()
-    model = fit(params.plan(KIND, data.description.facts), data, trial=True).model
+    model = fit(params.plan(MODEL_TYPE, data.description.facts), data, trial=True).model
     seconds = time.perf_counter() - began
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         1024 if sys.platform == "darwin" else 1

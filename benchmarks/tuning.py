@@ -1,7 +1,8 @@
-"""Trials a minute on digits: this project's studies against the usual recipe, interleaved. `make bench`, a few minutes.
+"""Trials a minute on digits: this project's studies against the usual recipe, interleaved.
 
-The usual recipe: Optuna, Lightning with TensorDataset and DataLoader, self.log in every step, MLFlowLogger, one MLflow
-run a trial. Both train the same networks with the same values, epochs and batches, on one thread, and log to SQLite.
+`make bench`, a few minutes. The usual recipe: Optuna, Lightning with TensorDataset and DataLoader,
+self.log in every step, MLFlowLogger, one MLflow run a trial. Both train the same networks with the
+same values, epochs and batches, on one thread, and log to SQLite.
 """
 
 import logging
@@ -15,12 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common import KIND, ROOT, Unlogged, digits, record
+from common import MODEL_TYPE, ROOT, Unlogged, digits, record
 
 PAIRS, TRIALS = 7, 3
 
 
 def main() -> None:
+    """Measures both comparisons, records the results and prints them."""
     scratch = tempfile.TemporaryDirectory()
     os.environ["DVC_ROOT"] = scratch.name
     os.chdir(ROOT)
@@ -49,7 +51,8 @@ def main() -> None:
     record(results)
     for result in results:
         print(
-            f"{result['name']:32} {result['ratio']:5.2f} ({result['low']:.2f} to {result['high']:.2f}) {result['unit']}"
+            f"{result['name']:32} {result['ratio']:5.2f} "
+            f"({result['low']:.2f} to {result['high']:.2f}) {result['unit']}"
         )
     scratch.cleanup()
 
@@ -69,7 +72,8 @@ def _compared(
             seconds.append(time.perf_counter() - began)
         ratios.append(seconds[0] / seconds[1])
         print(
-            f"{name} {seed}/{PAIRS}: {seconds[0] / TRIALS:.2f} s and {seconds[1] / TRIALS:.2f} s a trial",
+            f"{name} {seed}/{PAIRS}: "
+            f"{seconds[0] / TRIALS:.2f} s and {seconds[1] / TRIALS:.2f} s a trial",
             file=sys.stderr,
         )
     low, high = min(ratios), max(ratios)
@@ -100,7 +104,7 @@ def _study(params: Any, data: Any, recorder: Any, above: Any, seed: int) -> None
     from autoencoders.tuning.study import trial_plan
     from autoencoders.tuning.worker import work
 
-    plan = trial_plan(params.plan(KIND, data.description.facts), params.tune)
+    plan = trial_plan(params.plan(MODEL_TYPE, data.description.facts), params.tune)
     objective = Objective(plan, params.tune, data, recorder, above, lambda: None)
     work(_opened(seed), objective, TRIALS, lambda: None)
 
@@ -150,13 +154,13 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
             ]
 
     def objective(trial: Any) -> Any:
-        values = {d.param: suggest(trial, d) for d in dimensions(params.tune, KIND)}
-        plan = trial_plan(params.plan(KIND, data.description.facts), params.tune).with_values(
+        values = {d.param: suggest(trial, d) for d in dimensions(params.tune, MODEL_TYPE)}
+        plan = trial_plan(params.plan(MODEL_TYPE, data.description.facts), params.tune).with_values(
             values
         )
         train = plan.train
         torch.manual_seed(params.seed)
-        module = Usual(build(KIND, plan.architecture, {}), train)
+        module = Usual(build(MODEL_TYPE, plan.architecture, {}), train)
         logger = MLFlowLogger(
             "usual", tracking_uri=address.uri(), artifact_location=str(address.folder())
         )

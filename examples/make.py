@@ -1,4 +1,7 @@
-"""Writes what the README's quick starts read: sensor readings as CSV, and folders of clean and of noisy images."""
+"""Writes the data of the README's quick starts.
+
+These are sensor readings as CSV, and folders of clean and of noisy images.
+"""
 
 from pathlib import Path
 
@@ -12,7 +15,10 @@ SENSORS = ("inlet", "outlet", "pump", "flow", "level", "current", "vibration", "
 
 
 def readings(rows: int, faults: int, seed: int) -> pd.DataFrame:
-    """Eight sensors that follow three hidden signals, a mode, a time; in faulty rows one sensor no longer follows."""
+    """Eight sensors that follow three hidden signals, a mode, a time.
+
+    In faulty rows one sensor no longer follows.
+    """
     rng = np.random.default_rng(seed)
     mixing = np.random.default_rng(0).normal(size=(3, len(SENSORS)))
     x = rng.normal(size=(rows, 3)) @ mixing + 0.1 * rng.normal(size=(rows, len(SENSORS)))
@@ -26,7 +32,10 @@ def readings(rows: int, faults: int, seed: int) -> pd.DataFrame:
 
 
 def images(folder: Path, noise: float, every: int) -> None:
-    """Every so many of scikit-learn's digits as a PNG of 32 x 32 pixels, in a sub-folder for each class."""
+    """Writes every so many of scikit-learn's digits as a PNG of 32 x 32 pixels.
+
+    Each class has a sub-folder.
+    """
     rng = np.random.default_rng(0)
     digits = load_digits()
     for i in range(0, len(digits.images), every):

@@ -15,16 +15,17 @@ if __name__ == "__main__":
         from autoencoders.tracking.evaluation import evaluated, record_baselines, record_types
         from autoencoders.tracking.recorder import Recorder
 
-        params, data = load_params(), load_prepared(DATA)
+        params = load_params()
+        data = load_prepared(DATA)
         with Recorder(data.description) as recorder, recorder.pipeline() as pipeline:
-            models = {kind: load(MODELS / kind) for kind in params.kinds}
+            models = {model_type: load(MODELS / model_type) for model_type in params.kinds}
             rows = Evaluation(data, params.evaluate).rows(list(models.values()))
             figures = {}
-            for kind, model in models.items():
+            for model_type, model in models.items():
                 drawn = Figures(
-                    model, data, load_history(MODELS / kind), params.evaluate.figure_columns
+                    model, data, load_history(MODELS / model_type), params.evaluate.figure_columns
                 )
-                figures[kind] = drawn.save(FIGURES / kind)
+                figures[model_type] = drawn.save(FIGURES / model_type)
             write_json(LEADERBOARD, [row.written() for row in rows])
             write_text(METRICS / "leaderboard.csv", csv(rows))
             write_text(

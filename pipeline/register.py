@@ -15,16 +15,14 @@ if __name__ == "__main__":
         from autoencoders.tracking.address import destination
         from autoencoders.tracking.runs import Runs
 
-        params, data, rows = (
-            load_params(),
-            load_prepared(DATA),
-            read_rows(LEADERBOARD),
-        )
+        params = load_params()
+        data = load_prepared(DATA)
+        rows = read_rows(LEADERBOARD)
         with store.reporting():
             runs = Runs(data.description)
             runs.log_evaluation()  # where DVC restored the stages before this one
-            for kind in params.kinds:
-                runs.studied(kind)
+            for model_type in params.kinds:
+                runs.studied(model_type)
             print(*register(runs, rows, data, params), sep="\n")
-        models = {kind: model_sha256(MODELS / kind) for kind in params.kinds}
+        models = {model_type: model_sha256(MODELS / model_type) for model_type in params.kinds}
         write_json(REGISTERED, {"store": destination(), "models": models})

@@ -6,7 +6,7 @@ if __name__ == "__main__":
     with reporting():
         import sys
 
-        from autoencoders.core.identity import fingerprint
+        from autoencoders.core import identity
         from autoencoders.core.paths import DATA, MODELS, RESUME, repository
         from autoencoders.data.prepared.prepared import load_prepared
         from autoencoders.models.trained.saved import save
@@ -17,16 +17,24 @@ if __name__ == "__main__":
         from autoencoders.training.fit import fit
         from autoencoders.training.resume import ResumePoint
 
-        kind, data = sys.argv[1], load_prepared(DATA)
-        plan = tuned(load_params(), kind).plan(kind, data.description.facts)
+        model_type = sys.argv[1]
+        data = load_prepared(DATA)
+        plan = tuned(load_params(), model_type).plan(model_type, data.description.facts)
         values = plan.flat()
-        mark = fingerprint("train", values, data.description.content_sha256)
+        fingerprint = identity.fingerprint("train", values, data.description.content_sha256)
         with (
-            ResumePoint(repository() / RESUME / mark) as resume,
-            training_run(data.description, values, mark, resumed=resume.start is not None) as run,
+            ResumePoint(repository() / RESUME / fingerprint) as resume,
+            training_run(
+                data.description, values, fingerprint, resumed=resume.start is not None
+            ) as run,
         ):
             log = None if run is None else run.epoch
             fitted = fit(
-                plan, data, log=log, fingerprint=mark, resume=resume, callbacks=[Progress(kind)]
+                plan,
+                data,
+                log=log,
+                fingerprint=fingerprint,
+                resume=resume,
+                callbacks=[Progress(model_type)],
             )
-            save(fitted.model, fitted.history, MODELS / kind)
+            save(fitted.model, fitted.history, MODELS / model_type)

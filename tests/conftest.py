@@ -1,4 +1,7 @@
-"""What several test files share: the repository's parameters, prepared digits, untrained models, the MNIST files."""
+"""Shared by several test files.
+
+The repository's parameters, prepared digits, untrained models, the MNIST files.
+"""
 
 import os
 import shutil
@@ -33,7 +36,8 @@ THREADS_VARIABLE = "AUTOENCODERS_TEST_THREADS"
 def threads() -> Iterator[None]:
     """One for each test, or as many as the variable says.
 
-    Small products are not worth a second thread, which slows them a hundredfold where all cores are busy.
+    Small products are not worth a second thread, which slows them a hundredfold where all cores are
+    busy.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(int(os.environ.get(THREADS_VARIABLE, "1")))
@@ -69,7 +73,8 @@ def mnist_mirror() -> Path:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         pytest.skip(
-            f"{folder} lacks {', '.join(missing)}; set {MNIST_VARIABLE} to a folder with the MNIST files"
+            f"{folder} lacks {', '.join(missing)}; "
+            f"set {MNIST_VARIABLE} to a folder with the MNIST files"
         )
     return folder
 
@@ -168,7 +173,10 @@ def rebuilding(leaderboard: list[Row]) -> list[Row]:
 
 @pytest.fixture
 def store_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands for the user's repository, with its own stores; code and parameters are this one's."""
+    """A folder that stands for the user's repository, with its own stores.
+
+    Code and parameters are this one's.
+    """
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # mlflow sets it; after the test it is as before

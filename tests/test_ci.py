@@ -1,4 +1,7 @@
-"""`.ci/run` runs make in a bare environment, the one that the tests' copies of the repository have."""
+"""`.ci/run` runs make in a bare environment.
+
+It is the one that the tests' copies of the repository have.
+"""
 
 import shutil
 import subprocess
@@ -23,7 +26,10 @@ MADE_BY_SHELLS = {
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder with the script and a Makefile that tells its target and its variables; nothing is to be installed."""
+    """A folder with the script and a Makefile that prints its target and its variables.
+
+    Nothing is to be installed.
+    """
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci/run", tmp_path / ".ci/run")
     (tmp_path / "Makefile").write_text("test test-slow:\n\t@echo target=$@\n\t@env\n")

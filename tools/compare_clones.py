@@ -1,8 +1,10 @@
-"""Compares the outputs of two clones in which the pipeline ran: `python tools/compare_clones.py ONE OTHER`.
+"""Compares the outputs of two clones in which the pipeline ran.
 
-Equal outputs mean that a change of the code changed no result. Three things hash the code itself and are left out: the
-fingerprint in model.json, the study's name in the titles of the studies' figures, and mlruns/registered.json.
-Exits 1 where anything else differs, and names it.
+`python tools/compare_clones.py ONE OTHER`
+
+Equal outputs mean that a change of the code changed no result. Three things hash the code itself
+and are left out: the fingerprint in model.json, the study's name in the titles of the studies'
+figures, and mlruns/registered.json. Exits 1 where anything else differs, and names it.
 """
 
 import json

@@ -1,7 +1,8 @@
 """Counts folded code per 100 statements in src/: `python tools/density.py [FOLDER]`.
 
-What is counted: conditional expressions, comprehensions, assignment expressions (walrus), and assignments of several
-values to several names in one line. They are readings of good code, not a target.
+Counted are conditional expressions, comprehensions, assignment expressions (walrus), and
+assignments of several values to several names in one line. They are readings of good code, not a
+target.
 """
 
 import ast
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-KINDS = ("conditional expressions", "comprehensions", "walrus", "a, b = x, y")
+FORMS = ("conditional expressions", "comprehensions", "walrus", "a, b = x, y")
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -19,18 +20,18 @@ def main(folder: Path) -> None:
     counts: dict[str, Counter[str]] = {"all": Counter()}
     for path in sorted(folder.rglob("*.py")):
         parts = path.relative_to(folder).parts
-        found = Counter(kinds_of(path.read_text(encoding="utf-8")))
-        counts["all"] += found
-        counts.setdefault(parts[0] if len(parts) > 1 else ".", Counter()).update(found)
-    print(f"{'folder':14}{'statements':>12}" + "".join(f"{kind:>26}" for kind in KINDS))
-    for name, found in counts.items():
-        statements = found["statements"]
-        shares = (100 * found[kind] / max(statements, 1) for kind in KINDS)
+        counter = Counter(forms_of(path.read_text(encoding="utf-8")))
+        counts["all"] += counter
+        counts.setdefault(parts[0] if len(parts) > 1 else ".", Counter()).update(counter)
+    print(f"{'folder':14}{'statements':>12}" + "".join(f"{form:>26}" for form in FORMS))
+    for name, counter in counts.items():
+        statements = counter["statements"]
+        shares = (100 * counter[form] / max(statements, 1) for form in FORMS)
         print(f"{name:14}{statements:12}" + "".join(f"{share:26.1f}" for share in shares))
 
 
-def kinds_of(source: str) -> Iterator[str]:
-    """The kind of each node that counts."""
+def forms_of(source: str) -> Iterator[str]:
+    """The form of each node that counts."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.stmt):
             yield "statements"

@@ -1,8 +1,8 @@
 """Tests the tests: `python tools/mutants.py SCRATCH SEED NUMBER`.
 
 A mutant is the source with one small change. The script draws a random sample of the mutants of
-FOLDERS, applies one at a time in SCRATCH/repository, a copy of the working tree, and runs the test
-files that mirror the changed module, and the contract tests. A mutant that survives makes no
+FOLDERS, applies one at a time in SCRATCH/repository, a copy of the working tree, and runs the test file that
+mirrors the changed module, and for a module of models/ the contract tests. A mutant that survives makes no
 difference (it is equivalent), is killed by another module's tests, or shows what no test claims.
 
 SCRATCH/results.json holds the results: an interrupted run of the same code goes on from there.
@@ -11,21 +11,31 @@ SCRATCH/results.json holds the results: an interrupted run of the same code goes
 import ast
 import copy
 import hashlib
+import importlib
 import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path("src/autoencoders")
 FOLDERS = ("models", "training", "evaluation", "tuning")
 CONTRACT = Path("tests/models/test_contract.py")
 TIMEOUT = 900  # seconds for one mutant's tests; a mutant that takes longer is killed
+POLL = 0.1  # seconds between two looks at the tests' process
+LIBRARIES = (  # imported once: a process that starts anew needs several seconds for them
+    "hypothesis", "matplotlib.pyplot", "optuna", "pandas", "pytorch_lightning", "scipy.stats",
+    "sklearn.ensemble", "sklearn.linear_model", "torch",
+)  # fmt: skip
 PAIRS = (  # of operators, each of which is exchanged for the other
     (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot),
     (ast.In, ast.NotIn), (ast.And, ast.Or), (ast.Add, ast.Sub), (ast.Mult, ast.Div),
@@ -107,12 +117,15 @@ def _is_removable(node: ast.AST) -> bool:
 
 
 def tests_of(module: Path, root: Path) -> list[str]:
-    """The test file that mirrors a module, or else its folder of tests; and the contract tests."""
+    """The test file that mirrors a module, or else its folder of tests; for models/ the contract."""
     inside = module.relative_to(PACKAGE)
     mirror = "tests" / inside.with_name(f"test_{inside.name}")
     if not (root / mirror).exists():
         mirror = mirror.parent
-    return list(dict.fromkeys([mirror.as_posix(), CONTRACT.as_posix()]))
+    tests = [mirror.as_posix()]
+    if inside.parts[0] == "models":
+        tests.append(CONTRACT.as_posix())
+    return tests
 
 
 def copy_working_tree(target: Path) -> None:
@@ -127,17 +140,40 @@ def copy_working_tree(target: Path) -> None:
 
 
 def passes(tests: list[str], root: Path) -> bool:
-    """Whether the tests pass in the copy. Tests that take longer than TIMEOUT do not."""
+    """Whether the tests pass in the copy. Tests that take longer than TIMEOUT do not.
+
+    They run in a fork of this process, which has imported LIBRARIES but nothing of the package.
+    """
+    child = os.fork()
+    if child == 0:
+        os._exit(_run_pytest(tests, root))
+    end = time.monotonic() + TIMEOUT
+    while time.monotonic() < end:
+        finished, status = os.waitpid(child, os.WNOHANG)
+        if finished:
+            return status == 0
+        time.sleep(POLL)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+def _run_pytest(tests: list[str], root: Path) -> int:
+    """Turns this process into one that runs the tests in the copy, and says nothing."""
+    os.setsid()
+    os.chdir(root)
+    silence = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(silence, stream)
+    os.environ |= {"PYTHONPATH": str(root / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    sys.dont_write_bytecode = True
+    sys.path[0] = str(root / "src")
     options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow and not browser"]
-    command = [sys.executable, "-m", "pytest", *options, *tests]
-    environment = os.environ | {"PYTHONPATH": str(root / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        subprocess.run(
-            command, cwd=root, env=environment, capture_output=True, timeout=TIMEOUT, check=True
-        )
-    except subprocess.SubprocessError:
-        return False
-    return True
+        return int(pytest.main([*options, *tests]))
+    except BaseException:  # noqa: BLE001  (an error outside of a test is a failure as well)
+        return 1
 
 
 def survives(mutant: Mutant, tests: list[str], root: Path) -> bool:
@@ -176,6 +212,8 @@ def main(scratch: Path, seed: int, number: int) -> None:
     random.Random(seed).shuffle(mutants)  # noqa: S311  (no secret)
     sample = mutants[:number]
     state = f"{hash_of(root / PACKAGE)} {hash_of(root / 'tests')}"
+    for library in LIBRARIES:
+        importlib.import_module(library)
     file = scratch / "results.json"
     results: dict[str, bool] = json.loads(file.read_text()) if file.exists() else {}
     survivors = 0

@@ -4,7 +4,7 @@ from autoencoders.core.reporting import reporting
 
 
 def main() -> None:
-    """Runs `ae`; all that takes time to import is imported where a signal is answered."""
+    """Runs `ae`. Slow imports come first here, where a signal is already answered."""
     with reporting("the same command"):
         from autoencoders import cli
 

@@ -1,4 +1,4 @@
-"""What experiments gave, held against published figures; with results that were written by hand."""
+"""Results of experiments, here written by hand, held against published figures."""
 
 import json
 from pathlib import Path
@@ -72,9 +72,9 @@ def test_a_number_is_read_from_its_row_and_another_one_subtracted(tmp_path):
     chosen = anchor(
         ours="denoising.psnr", less="wiener.psnr", beside={"Wiener": "wiener.psnr", "paper": 1.5}
     )
-    found = MEASURES["number"](chosen, [folder])
-    assert found.ours == 2.5
-    assert found.beside == {"Wiener": 17.5, "paper": 1.5}
+    actual = MEASURES["number"](chosen, [folder])
+    assert actual.ours == 2.5
+    assert actual.beside == {"Wiener": 17.5, "paper": 1.5}
 
 
 def contractive(tmp_path: Path, points: list[tuple[float, float]]) -> list[Path]:
@@ -90,9 +90,9 @@ def contractive(tmp_path: Path, points: list[tuple[float, float]]) -> list[Path]
 def test_jacobians_are_compared_at_the_same_error_on_the_curve_without_a_penalty(tmp_path):
     variants = [{"train.epochs": 2}, {}, {"models.contractive.weight": 0.1}]
     folders = contractive(tmp_path, [(40.0, 1.0), (10.0, 4.0), (20.0, 1.0)])
-    found = MEASURES["matched_jacobian"](anchor(variants=variants, at=2), folders)
-    assert found.ours == pytest.approx(0.5)  # the curve is 40 / error: 2 at an error of 20
-    assert found.beside == {"penalty 0.1": pytest.approx(0.5)}
+    actual = MEASURES["matched_jacobian"](anchor(variants=variants, at=2), folders)
+    assert actual.ours == pytest.approx(0.5)  # the curve is 40 / error: 2 at an error of 20
+    assert actual.beside == {"penalty 0.1": pytest.approx(0.5)}
 
 
 def test_without_a_match_in_error_there_is_no_ratio(tmp_path):
@@ -104,12 +104,12 @@ def test_without_a_match_in_error_there_is_no_ratio(tmp_path):
 
 def test_the_worst_type_at_the_worst_code_size_counts(tmp_path):
     (tmp_path / "reports").mkdir()
-    kinds = ["undercomplete", "sparse", "contractive", "denoising", "variational"]
-    lines = ["code_size," + ",".join(kinds) + ",pca", "2,5,5,5,5,5,10", "4,3,3,3.9,3,3,5"]
+    model_types = ["undercomplete", "sparse", "contractive", "denoising", "variational"]
+    lines = ["code_size," + ",".join(model_types) + ",pca", "2,5,5,5,5,5,10", "4,3,3,3.9,3,3,5"]
     (tmp_path / "reports/rate_distortion.csv").write_text("\n".join(lines))
-    found = MEASURES["least_below_pca"](anchor("higher"), [tmp_path])
-    assert found.ours == pytest.approx(22)
-    assert found.beside["sparse"] == pytest.approx(40)
+    actual = MEASURES["least_below_pca"](anchor("higher"), [tmp_path])
+    assert actual.ours == pytest.approx(22)
+    assert actual.beside["sparse"] == pytest.approx(40)
 
 
 def test_the_table_and_the_figure_show_every_entry(tmp_path, monkeypatch):

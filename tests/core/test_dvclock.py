@@ -1,4 +1,7 @@
-"""dvc.lock: what is read is whole, the last whole one is kept, a cut one is known and mended as DVC would have it."""
+"""dvc.lock: the last whole one is kept, and mends one that was cut.
+
+A lock that is read is whole; a cut one is known as such, and mended as DVC would have it.
+"""
 
 import shutil
 import threading

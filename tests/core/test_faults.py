@@ -1,4 +1,7 @@
-"""Faults of the machine, made on a small disk of memory: each library's own error ends in one message."""
+"""Faults of the machine, made on a small disk of memory.
+
+Each library's own error ends in one message.
+"""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -80,8 +83,8 @@ def test_a_missing_file_of_the_pipeline_is_reported_and_any_other_is_an_error_of
     with pytest.raises(FileNotFoundError) as inside:
         Path("data/raw/source.json").read_bytes()
     assert (
-        message(inside.value)
-        == "data/raw/source.json: No such file or directory; `dvc repro` makes what the pipeline writes"
+        message(inside.value) == "data/raw/source.json: No such file or directory; "
+        "`dvc repro` makes what the pipeline writes"
     )
     with pytest.raises(FileNotFoundError) as outside:
         tmp_path.with_name("none").read_bytes()

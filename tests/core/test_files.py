@@ -1,4 +1,7 @@
-"""Files and folders are replaced as a whole or not at all; hashes see content and names, and nothing else."""
+"""Files and folders are replaced as a whole or not at all.
+
+Hashes see content and names, and nothing else.
+"""
 
 import json
 import math
@@ -94,7 +97,10 @@ def test_replacing_leaves_the_old_folder_and_no_scratch_when_the_block_raises(
 def test_replacing_never_empties_the_old_folder_in_place(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Deleting takes a while and may fail or be killed on the way: what is deleted must no longer carry the name."""
+    """Deleting takes a while and may fail or be killed on the way.
+
+    Until then, a deleted folder must no longer carry its name.
+    """
     deleted = []
     delete = shutil.rmtree
 
@@ -284,11 +290,11 @@ def test_a_copy_of_a_folder_has_its_files_and_no_leftover(old: Path, tmp_path: P
 def test_tree_sha256_sees_a_file_that_is_named_to_it_whatever_it_is_called(
     tmp_path: Path, name: str
 ):
-    found = set()
+    result = set()
     for text in ("one", "two"):
         (tmp_path / name).write_text(text)
-        found.add(tree_sha256(tmp_path / name))
-    assert len(found) == 2
+        result.add(tree_sha256(tmp_path / name))
+    assert len(result) == 2
 
 
 def test_remove_takes_the_folder_away_and_is_content_when_there_is_none(old: Path):

@@ -1,4 +1,7 @@
-"""The identity of a stage: values, data and code count; comments, docstrings and formatting do not."""
+"""The identity of a stage: values, data and code count.
+
+Comments, docstrings and formatting do not.
+"""
 
 import gc
 import time

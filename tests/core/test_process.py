@@ -1,4 +1,7 @@
-"""Processes: one at a time holds the lock, whoever dies; the death of the `dvc` above is noticed."""
+"""Processes: one at a time holds the lock, whoever dies.
+
+The death of the `dvc` above is noticed.
+"""
 
 import subprocess
 import sys

@@ -1,4 +1,7 @@
-"""How a process ends: real processes that are signalled or fail, seen by their exit code and their one message."""
+"""The end of a process that is signalled or fails.
+
+The processes are real, and seen by their exit code and their one message.
+"""
 
 import subprocess
 import sys
@@ -17,7 +20,7 @@ class Destructor:
     def __del__(self):
         ask()
 """
-TOLD = "interrupted by SIGINT; `dvc repro` goes on from here\n"
+MESSAGE = "interrupted by SIGINT; `dvc repro` goes on from here\n"
 FOREVER = "\n    while True:\n        pass"
 TRY = "try:\n        ask()\n    "
 SWALLOWED = {
@@ -41,7 +44,7 @@ def run(body: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("by", SWALLOWED)
 def test_a_signal_ends_the_process_with_one_message_whatever_swallows_it(by):
     done = run(SWALLOWED[by])
-    assert (done.returncode, done.stderr, done.stdout) == (130, TOLD, "")
+    assert (done.returncode, done.stderr, done.stdout) == (130, MESSAGE, "")
 
 
 def test_a_signal_after_the_work_is_done_changes_nothing():
@@ -64,7 +67,10 @@ def test_an_error_of_the_code_keeps_its_traceback():
 
 
 def test_nothing_slow_is_imported_before_signals_are_answered():
-    code = "import sys\nbefore = {*sys.modules}\nimport autoencoders.core.reporting\nprint(*{*sys.modules} - before)"
+    code = (
+        "import sys\nbefore = {*sys.modules}\nimport autoencoders.core.reporting\n"
+        "print(*{*sys.modules} - before)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == {
         "autoencoders",

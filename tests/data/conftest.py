@@ -1,4 +1,4 @@
-"""What the data layer's tests share: a user's folder, and models for new data."""
+"""Shared by the data layer's tests: a user's folder, and models for new data."""
 
 import tempfile
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from intake import Intake, columns, csv
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary files go."""
+    """The folder of temporary files."""
     (tmp_path / "scratch").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     return tmp_path / "scratch"

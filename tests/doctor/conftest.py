@@ -78,17 +78,17 @@ class Project(Repository):
         return done.returncode, {name: rest.strip() for name, _, rest in lines}
 
     def wrong(self, **environment: str) -> dict[str, str]:
-        """What `ae doctor` finds wrong, by check; it changes no file."""
+        """The problems that `ae doctor` finds, by check; it changes no file."""
         before = tree_sha256(*self.folder.iterdir())
         code, lines = self.doctor(**environment)
         assert tree_sha256(*self.folder.iterdir()) == before
-        found = {
+        result = {
             name: line.removeprefix("WRONG: ")
             for name, line in lines.items()
             if line.startswith("WRONG")
         }
-        assert code == bool(found)
-        return found
+        assert code == bool(result)
+        return result
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoencoders.doctor import checks
-from autoencoders.doctor.finding import LONGEST, Finding, listed
+from autoencoders.doctor.finding import LONGEST_LIST, Finding, listed
 
 
 def test_a_check_that_cannot_read_its_file_is_wrong_and_stops_no_other(
@@ -30,5 +30,5 @@ def test_a_finding_is_one_line():
     assert Finding("disk", note="full of joy").line() == "disk            ok: full of joy"
     assert Finding("disk", "full", "rm -r x").line() == "disk            WRONG: full; mend: rm -r x"
     names = [f"name {number}" for number in range(100)]
-    assert len(listed(names)) < LONGEST + 20
+    assert len(listed(names)) < LONGEST_LIST + 20
     assert "(100 in all)" in listed(names)

@@ -39,7 +39,8 @@ def test_a_small_tmpdir_is_named(folder, small, monkeypatch):
 @pytest.mark.parametrize("name", ["config", "config.local"])
 def test_a_cache_on_a_small_disk_is_named_by_dvcs_configuration(folder, small, name):
     Path(".dvc", name).write_text(
-        "[core]\n    autostage = false\n['remote \"a\"']\n    url = b\n[cache]\n    dir = ../small/cache\n"
+        "[core]\n    autostage = false\n['remote \"a\"']\n    url = b\n"
+        "[cache]\n    dir = ../small/cache\n"
     )
     assert "DVC's cache" in machine.disk().problem
     assert machine.dvc_cache().resolve() == small / "cache"
@@ -51,7 +52,7 @@ def test_a_configuration_that_is_broken_stops_no_check(folder):
     assert "GiB" in machine.disk().line()
 
 
-def test_packages_that_are_missing_or_of_another_version_are_named_with_the_command_that_installs_them(
+def test_packages_that_are_missing_or_of_another_version_are_named_with_the_command_to_install(
     folder,
 ):
     assert machine.environment().problem == ""
@@ -60,12 +61,12 @@ def test_packages_that_are_missing_or_of_another_version_are_named_with_the_comm
     Path("requirements.lock").write_text(
         lock.replace(click, "click==0.0.1") + "no-such-package==1.0\n"
     )
-    found = machine.environment()
+    result = machine.environment()
     assert (
         f"click {click.removeprefix('click==')} instead of 0.0.1, no-such-package is missing"
-        in found.problem
+        in result.problem
     )
-    assert found.mend == f"{sys.executable} -m pip install -r requirements.lock"
+    assert result.mend == f"{sys.executable} -m pip install -r requirements.lock"
 
 
 def test_another_python_than_pyproject_allows_is_named(folder):

@@ -1,4 +1,7 @@
-"""MLflow's store: a broken or locked database, another or a deleted store, servers; no password is ever shown."""
+"""MLflow's store: a broken or locked database, another or a deleted store, servers.
+
+No password is ever shown.
+"""
 
 import http.server
 import json
@@ -96,10 +99,10 @@ def test_a_broken_database_is_named_and_moved_aside_with_what_keeps_register_fro
     for name in ("mlflow.db-wal", "registered.json"):
         (folder / "mlruns" / name).write_text("")
     before = tree_sha256(folder / "mlruns")
-    found = mlflow_store.store()
-    assert "no whole database" in found.problem
+    result = mlflow_store.store()
+    assert "no whole database" in result.problem
     assert tree_sha256(folder / "mlruns") == before
-    assert "moved aside" in found.fix()
+    assert "moved aside" in result.fix()
     names = sorted(path.name.partition(".broken-")[0] for path in (folder / "mlruns").iterdir())
     assert names == ["mlflow.db", "mlflow.db-wal", "registered.json"]
     assert all(".broken-" in path.name for path in (folder / "mlruns").iterdir())
@@ -143,10 +146,10 @@ sys.stdin.read()"""
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "locked\n"
-        found = mlflow_store.store()
-        assert f"locked by process {holder.pid} (" in found.problem
-        assert f"kill {holder.pid}" in found.mend
-        assert found.fix is None
+        result = mlflow_store.store()
+        assert f"locked by process {holder.pid} (" in result.problem
+        assert f"kill {holder.pid}" in result.mend
+        assert result.fix is None
         holder.stdin.close()
     assert mlflow_store.store().problem == ""
 
@@ -159,7 +162,10 @@ def test_a_process_that_has_the_database_open_does_not_lock_it(folder, database)
 
 @contextmanager
 def unwritable(folder: Path) -> Iterator[None]:
-    """Takes the right to write from a folder; no permission stops root, so it is mounted read-only."""
+    """Takes the right to write from a folder.
+
+    No permission stops root, so it is mounted read-only.
+    """
     if os.getuid() == 0:
         with read_only(folder):
             yield
@@ -221,9 +227,9 @@ def test_an_emptied_store_is_seen(folder, database):
 
 def test_a_deleted_store_is_seen_and_register_runs_again(folder):
     path = register(store="local", models={"sparse": "0" * 64})
-    found = mlflow_store.registered()
-    assert "was deleted, which plain `dvc repro` can't see" in found.problem
-    found.fix()
+    result = mlflow_store.registered()
+    assert "was deleted, which plain `dvc repro` can't see" in result.problem
+    result.fix()
     assert not path.exists()
     assert len(list(Path("mlruns").glob("registered.json.broken-*"))) == 1
     assert mlflow_store.registered().problem == ""
@@ -232,8 +238,8 @@ def test_a_deleted_store_is_seen_and_register_runs_again(folder):
 def test_another_store_is_seen_and_no_password_is_shown(folder, filled, monkeypatch):
     register(store="local", models=MODELS)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:{SECRET}@host:5000/")
-    found = mlflow_store.registered()
-    assert "registered in local, and the store is now http://host:5000," in found.problem
+    result = mlflow_store.registered()
+    assert "registered in local, and the store is now http://host:5000," in result.problem
     register(store="http://host:5000", models=MODELS)
     monkeypatch.setenv(
         "MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db"
@@ -247,9 +253,9 @@ def test_another_store_is_seen_and_no_password_is_shown(folder, filled, monkeypa
 @pytest.mark.parametrize("text", ["", '{"store": ', "[]"])
 def test_a_broken_registered_json_is_moved_aside(folder, database, text):
     Path("mlruns/registered.json").write_text(text)
-    found = mlflow_store.registered()
-    assert found.problem
-    found.fix()
+    result = mlflow_store.registered()
+    assert result.problem
+    result.fix()
     assert mlflow_store.registered().problem == ""
 
 
@@ -307,9 +313,9 @@ def serving(**values: object) -> Iterator[str]:
 
 def asked(monkeypatch: pytest.MonkeyPatch, uri: str) -> tuple[str, str]:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    found = mlflow_store.server()
-    assert SECRET not in found.line()
-    return found.problem, found.note
+    result = mlflow_store.server()
+    assert SECRET not in result.line()
+    return result.problem, result.note
 
 
 def test_a_server_that_answers_is_well_and_its_version_is_told(folder, monkeypatch):

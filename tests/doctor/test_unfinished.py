@@ -33,9 +33,9 @@ def test_a_journal_with_garbage_is_named_and_keeps_its_whole_lines(garbage):
     path = Path("studies/optuna.journal")
     path.parent.mkdir()
     path.write_bytes(f"{LINES[0]}\n".encode() + garbage + f"{LINES[1]}\n".encode())
-    found = unfinished.journal()
-    assert "optuna.journal" in found.problem
-    found.fix()
+    result = unfinished.journal()
+    assert "optuna.journal" in result.problem
+    result.fix()
     assert unfinished.journal().problem == ""
     assert path.read_text().splitlines() == LINES[:2]
     assert len(list(path.parent.glob("optuna.journal.broken-*"))) == 1
@@ -62,10 +62,10 @@ def test_a_broken_checkpoint_is_named_and_moved_aside_and_a_whole_one_stays(faul
     else:
         content[len(content) // 2] ^= 1
     paths[1].write_bytes(content)
-    found = unfinished.checkpoints()
-    assert "broken/last.ckpt" in found.problem
-    assert "whole/last.ckpt" not in found.problem
-    found.fix()
+    result = unfinished.checkpoints()
+    assert "broken/last.ckpt" in result.problem
+    assert "whole/last.ckpt" not in result.problem
+    result.fix()
     assert unfinished.checkpoints().problem == ""
     assert paths[0].exists()
     assert [path.read_bytes() for path in paths[1].parent.glob("last.ckpt.broken*")] == [

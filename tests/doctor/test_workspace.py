@@ -1,4 +1,7 @@
-"""An interrupted dvc: what it leaves is named, and mended without losing anything; dvc works again."""
+"""An interrupted dvc: its leavings are named, and mended without a loss.
+
+Dvc works again.
+"""
 
 import json
 import logging
@@ -45,7 +48,7 @@ def test_half_a_lock_is_mended_by_the_kept_copy_and_nothing_runs(project):
 def test_a_lock_is_broken_exactly_where_dvc_cannot_work_with_it(project, monkeypatch):
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # DVC logs what is cut
     whole = Path("dvc.lock").read_text()
-    delicate = [found.end() for found in re.finditer(r"hash: m|hash: md|md5: \S{3}", whole)]
+    delicate = [match.end() for match in re.finditer(r"hash: m|hash: md|md5: \S{3}", whole)]
     for length in {*range(0, len(whole) + 1, 13), *delicate, len(whole)}:
         Path("dvc.lock").write_text(whole[:length])
         try:
@@ -173,7 +176,10 @@ def test_a_dvc_at_work_is_named_and_nothing_is_mended_meanwhile(project):
 
 @slow
 def test_the_lock_of_a_dvc_that_reads_the_repository_is_seen(project):
-    code = "import sys; from dvc.repo import Repo\nwith Repo().lock: print('held', flush=True); sys.stdin.read()"
+    code = (
+        "import sys; from dvc.repo import Repo\n"
+        "with Repo().lock: print('held', flush=True); sys.stdin.read()"
+    )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -7,7 +7,10 @@ from repository import QUICK, Repository
 
 @pytest.fixture(scope="session")
 def five_types(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """All five types, on shrunk parameters, by the README's command, two at a time; tests only look at it."""
+    """All five types, on shrunk parameters, by the README's command, two at a time.
+
+    Tests only look at it.
+    """
     space = [
         {"param": "train.learning_rate", "low": 1.0e-3, "high": 1.0e-2, "log": True}
     ]  # the code size stays 8
@@ -19,7 +22,10 @@ def five_types(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 @pytest.fixture(scope="module")
 def two_types(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """Two types, with the lock committed and the outputs pushed to a remote; a module's tests change it in order."""
+    """Two types, with the lock committed and the outputs pushed to a remote.
+
+    A module's tests change it in order.
+    """
     folder = tmp_path_factory.mktemp("two") / "repository"
     folder.mkdir()
     repository = Repository(folder, QUICK, ["undercomplete", "sparse"])

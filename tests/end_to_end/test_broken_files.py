@@ -1,4 +1,7 @@
-"""Files that are cut, flipped or garbage: one message with the file and the way out, which makes it again."""
+"""Files that are cut, flipped or garbage.
+
+One message has the file and the way out, which makes it again.
+"""
 
 import subprocess
 import sys
@@ -129,7 +132,10 @@ def test_a_broken_checkpoint_is_named_and_the_training_has_the_bytes_of_an_undis
 @pytest.mark.parametrize("command", ["score", "encode", "reconstruct", "drift"])
 def test_a_file_that_is_missing_is_told_before_a_model_is_loaded(finished, command):
     out = [] if command == "drift" else ["-o", "out.csv"]
-    tracer = "import sys, runpy; sys.argv[0] = 'ae'\ntry: runpy.run_module('autoencoders', run_name='__main__')\n"
+    tracer = (
+        "import sys, runpy; sys.argv[0] = 'ae'\n"
+        "try: runpy.run_module('autoencoders', run_name='__main__')\n"
+    )
     tracer += "finally: print({'torch', 'mlflow'} & {*sys.modules})"
     done = finished.run(
         sys.executable, "-c", tracer, command, "none.csv", *out, check=False, PYTHONPATH="src"

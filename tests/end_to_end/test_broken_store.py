@@ -1,4 +1,7 @@
-"""The local MLflow store: cut, garbage, locked, read-only, on a full disk, with flipped weights; never a traceback."""
+"""The local MLflow store, broken in many ways: never a traceback.
+
+It is cut, garbage, locked, read-only, on a full disk, or has flipped weights.
+"""
 
 import shutil
 import sqlite3
@@ -21,7 +24,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A copy in which the pipeline ran, with rows to ask about."""
     repository = Repository(tmp_path_factory.mktemp("store") / "repository", QUICK, [KIND])
     repository.repro()
-    code = "import numpy; from sklearn.datasets import load_digits; numpy.save('digits.npy', load_digits().data[:6])"
+    code = (
+        "import numpy; from sklearn.datasets import load_digits; "
+        "numpy.save('digits.npy', load_digits().data[:6])"
+    )
     repository.run("python", "-c", code)
     return repository
 

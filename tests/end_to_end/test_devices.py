@@ -1,4 +1,7 @@
-"""A training on two devices: the losses of one device with the same batches, one run, one model. Two CPU processes."""
+"""A training on two devices, which are CPU processes.
+
+The losses of one device with the same batches, one run, one model.
+"""
 
 import csv
 from pathlib import Path

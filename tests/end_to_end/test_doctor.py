@@ -1,4 +1,7 @@
-"""`ae doctor` in a copy of the repository: real interruptions and real faults, after whose mend nothing is trained."""
+"""`ae doctor` in a copy of the repository.
+
+Interruptions and faults are real; after their mend, nothing is trained.
+"""
 
 import json
 import shutil
@@ -29,7 +32,7 @@ def doctor(repository: Repository, *options: str, **environment: str) -> tuple[i
 
 
 def broken(repository: Repository) -> str:
-    """What `ae doctor` says is wrong."""
+    """The problems that `ae doctor` prints."""
     code, shown = doctor(repository)
     assert code == 1, shown
     return "\n".join(line for line in shown.splitlines() if "WRONG" in line)

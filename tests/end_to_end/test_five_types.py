@@ -1,4 +1,4 @@
-"""One `dvc repro` of all five types: what DVC shows, what MLflow holds, and that both say the same."""
+"""One `dvc repro` of all five types: DVC's and MLflow's figures, which are the same."""
 
 import json
 import os
@@ -121,8 +121,13 @@ codes = model.predict(rows, params={"op": "encode"})
 assert codes.shape == (5, 8) and codes.dtype == np.float32
 rebuilt = model.predict(rows)
 assert rebuilt.shape == (5, 64)
-np.testing.assert_allclose(model.predict(codes, params={"op": "decode"}), rebuilt, rtol=1e-5, atol=1e-5)
-refused = ((rows, "paint", "must be one of"), (rows[:, :9], "encode", "expected (8, 8)"), (rows, "decode", "(-1, 8)"))
+decoded = model.predict(codes, params={"op": "decode"})
+np.testing.assert_allclose(decoded, rebuilt, rtol=1e-5, atol=1e-5)
+refused = (
+    (rows, "paint", "must be one of"),
+    (rows[:, :9], "encode", "expected (8, 8)"),
+    (rows, "decode", "(-1, 8)"),
+)
 for bad, op, part in refused:
     try:
         model.predict(bad, params={"op": op})

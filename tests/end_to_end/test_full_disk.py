@@ -1,4 +1,7 @@
-"""A full disk in each stage: one message with the folder and the way out; with room, the same bytes."""
+"""A full disk in each stage: one message with the folder and the way out.
+
+With room, the same bytes.
+"""
 
 import subprocess
 import sys
@@ -85,7 +88,8 @@ def test_a_deleted_raw_folder_is_told_by_the_stage_and_brought_back_by_dvc(finis
     done = run(finished, "preprocess")
     assert (done.returncode, done.stdout) == (
         1,
-        "error: data/raw/source.json: No such file or directory; `dvc repro` makes what the pipeline writes\n",
+        "error: data/raw/source.json: No such file or directory; "
+        "`dvc repro` makes what the pipeline writes\n",
     )
     finished.repro()
     assert finished.hashes() == before

@@ -1,4 +1,7 @@
-"""Stages that are killed: the next `dvc repro` says that it resumes, and gives the bytes of an uninterrupted run."""
+"""Stages that are killed: the next `dvc repro` says that it resumes.
+
+It gives the bytes of an uninterrupted run.
+"""
 
 import os
 import signal
@@ -55,7 +58,8 @@ def test_an_interrupted_run_is_killed_and_a_diverged_one_failed_with_its_causes(
     stage.process.wait(PATIENCE)
     assert "interrupted by SIGINT" in stage.output()
     assert "Traceback" not in stage.output()
-    # a step multiplies each weight by 1 - rate * decay: by less than 1 in the first epoch, by -39 in the last ones
+    # a step multiplies each weight by 1 - rate * decay: by less than 1 in the first epoch, by -39
+    # in the last ones
     overflow = {
         "train.epochs": 30,
         "train.learning_rate": 1.0,

@@ -1,4 +1,7 @@
-"""A user's own file through the whole pipeline, the questions that are asked of its model, and what an edit does."""
+"""A user's own file through the whole pipeline.
+
+With the questions that are asked of its model, and the effect of an edit.
+"""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Users and passwords of an MLflow server: no password in any log, message, tag or file, and clear refusals."""
+"""Users and passwords of an MLflow server.
+
+No password is in any log, message, tag or file, and refusals are clear.
+"""
 
 import json
 import subprocess
@@ -115,7 +118,10 @@ def check_no_password(repository: Repository, server: mlflow_server.Server, told
 @pytest.mark.parametrize("credentials", [by_variables, in_the_uri])
 def test_the_pipeline_and_ae_show_no_password_to_anybody(server, tmp_path, credentials):
     repository = member(tmp_path / "clone", **credentials(server.url, ADMIN, ADMIN_PASSWORD))
-    code = "import numpy; from sklearn.datasets import load_digits; numpy.save('digits.npy', load_digits().data[:6])"
+    code = (
+        "import numpy; from sklearn.datasets import load_digits; "
+        "numpy.save('digits.npy', load_digits().data[:6])"
+    )
     told = repository.repro()
     repository.run("python", "-c", code)
     for command in (

@@ -1,4 +1,7 @@
-"""A team's MLflow server: real, on PostgreSQL, with the whole pipeline, all of `ae`, two clones and outages."""
+"""A team's MLflow server: real, on PostgreSQL.
+
+With the whole pipeline, all of `ae`, two clones and outages.
+"""
 
 import json
 import shutil
@@ -119,7 +122,10 @@ ANSWERS = (
 
 
 def test_all_of_ae_answers_by_the_server(first):
-    code = "import numpy; from sklearn.datasets import load_digits; numpy.save('digits.npy', load_digits().data[:6])"
+    code = (
+        "import numpy; from sklearn.datasets import load_digits; "
+        "numpy.save('digits.npy', load_digits().data[:6])"
+    )
     first.run("python", "-c", code)
     for op, source, out in ANSWERS:
         first.run("ae", op, source, "-o", out)

@@ -1,4 +1,7 @@
-"""SIGINT and SIGTERM in every stage, from its imports to its last write: one message, code 130, nothing half there."""
+"""SIGINT and SIGTERM in every stage, from its imports to its last write.
+
+One message, code 130, nothing half there.
+"""
 
 import shutil
 import subprocess
@@ -50,7 +53,7 @@ def run(repository: Repository, stage: str, name: str, at: str) -> subprocess.Co
 
 
 def contents(repository: Repository, stage: str) -> dict[str, bytes]:
-    """What a stage writes, by path."""
+    """The outputs of a stage, by path."""
     tops = [repository.folder / output for output in OUTPUTS[stage]]
     files = [path for top in tops for path in (top, *top.rglob("*")) if path.is_file()]
     return {path.relative_to(repository.folder).as_posix(): path.read_bytes() for path in files}

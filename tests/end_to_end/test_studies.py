@@ -1,4 +1,7 @@
-"""Studies that last: workers that come late or are killed, a `dvc repro` that is killed, a study that is continued."""
+"""Studies that last: workers that come late or are killed.
+
+A `dvc repro` is killed, a study is continued.
+"""
 
 import csv
 import json

@@ -1,4 +1,7 @@
-"""Experiments, queues, clones, moves and promotions: a repository's life, in the order in which a user lives it."""
+"""A repository's life, in the order in which a user lives it.
+
+Experiments, queues, clones, moves and promotions.
+"""
 
 import json
 import shutil
@@ -136,7 +139,7 @@ def test_a_queued_experiment_runs_the_code_that_it_was_queued_with(two_types):
     assert {run.data.params["train.epochs"] for run in tagged} == {"2"}
 
 
-def test_a_worse_winner_becomes_the_challenger_and_a_better_one_the_champion_until_it_is_rolled_back(
+def test_a_worse_winner_becomes_the_challenger_and_a_better_one_the_champion_until_a_rollback(
     two_types,
 ):
     first = two_types.client().get_model_version_by_alias(NAME, "champion").version

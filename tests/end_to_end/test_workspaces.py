@@ -1,4 +1,7 @@
-"""`ae experiment` and `make anchors`, in a copy of the repository, with the real stages, cache and MLflow store."""
+"""`ae experiment` and `make anchors`, in a copy of the repository.
+
+Stages, cache and MLflow store are the real ones.
+"""
 
 import json
 
@@ -10,8 +13,9 @@ from repository import QUICK, Repository
 pytestmark = pytest.mark.slow
 TINY = {"models": {"undercomplete": {}}, "network": {"code_size": 4}}
 ANCHOR = {
-    "about": "a", "ours": "undercomplete.test_squared_error", "better": "lower", "published": 0.0, "target": 100.0,
-    "unit": "squared error", "source": "s", "protocol": "p", "beside": {"PCA": "pca.test_squared_error"},
+    "about": "a", "ours": "undercomplete.test_squared_error", "better": "lower",
+    "published": 0.0, "target": 100.0, "unit": "squared error", "source": "s", "protocol": "p",
+    "beside": {"PCA": "pca.test_squared_error"},
 }  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""PCA against the singular value decomposition, from blocks of rows; the mean as a code of size 0."""
+"""PCA against the singular value decomposition, from blocks of rows.
+
+The mean is a code of size 0.
+"""
 
 import numpy as np
 import pytest

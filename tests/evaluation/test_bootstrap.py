@@ -1,4 +1,7 @@
-"""Bootstrap intervals against theory and by simulation; the explained variance with its interval."""
+"""Bootstrap intervals against theory and by simulation.
+
+The explained variance with its interval.
+"""
 
 import math
 
@@ -30,17 +33,25 @@ def test_explained_variance_of_the_training_mean_is_0_and_of_a_perfect_model_1()
 def test_explained_variance_is_that_of_the_sums_and_lies_in_its_interval():
     x, x_hat = noisy_rows()
     error, deviation = squared_error(x, x_hat), squared_error(x, x.mean(0))
-    found, low, high = Bootstrap(50, 500, 0).explained_variance(error, deviation)
-    assert found == pytest.approx(1 - ((x - x_hat) ** 2).sum() / ((x - x.mean(0)) ** 2).sum())
-    assert low < found < high
+    result, low, high = Bootstrap(50, 500, 0).explained_variance(error, deviation)
+    assert result == pytest.approx(1 - ((x - x_hat) ** 2).sum() / ((x - x.mean(0)) ** 2).sum())
+    assert low < result < high
 
 
 def test_explained_variance_draws_errors_and_deviations_of_the_same_rows():
     deviation = np.random.default_rng(0).random(50)
-    found = Bootstrap(50, 100, 0).explained_variance(0.25 * deviation, deviation)
+    result = Bootstrap(50, 100, 0).explained_variance(0.25 * deviation, deviation)
     np.testing.assert_allclose(
-        found, 0.75, rtol=1e-12
+        result, 0.75, rtol=1e-12
     )  # the same share in every row: an interval of width 0
+
+
+def test_with_equal_deviations_its_interval_is_that_of_the_mean_error_mirrored():
+    error = np.random.default_rng(0).exponential(1, 50)
+    bootstrap = Bootstrap(50, 500, 0)
+    mean, low, high = bootstrap.intervals({"error": error})["error"]
+    explained = bootstrap.explained_variance(error, np.full(50, 4.0))
+    np.testing.assert_allclose(explained, [1 - mean / 4, 1 - high / 4, 1 - low / 4], rtol=1e-12)
 
 
 # --- bootstrap ---
@@ -76,7 +87,8 @@ def test_the_interval_holds_the_true_mean_about_95_times_in_100():
         values = rng.exponential(1, n)  # skewed, as errors are; its mean is 1
         _, low, high = Bootstrap(n, 200, seed).intervals({"a": values})["a"]
         held += low <= 1 <= high
-    # Percentile intervals of 60 skewed rows hold it in 91 to 95 of 100 cases; 400 repetitions: deviation 0.014.
+    # Percentile intervals of 60 skewed rows hold it in 91 to 95 of 100 cases; of 400 repetitions,
+    # the deviation is 0.014.
     assert 0.91 - 3 * 0.014 < held / repetitions < 0.95 + 3 * 0.014
 
 

@@ -11,12 +11,16 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from autoencoders.data.preparation.prepare import prepare
 from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
+from autoencoders.data.sources.source import download
+from autoencoders.evaluation import figures
 from autoencoders.evaluation.figures import LINE_CODES, Figures
 from autoencoders.models import AUTOENCODERS, build
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.architecture import Architecture
+from autoencoders.params.params import Params
 
 COLUMNS = 5
 NAMES = {"reconstructions", "worst", "code", "interpolations", "traversal", "scores", "curves"}
@@ -36,7 +40,7 @@ def data(digits: Path) -> Prepared:
 @pytest.fixture
 def of(untrained: dict[str, TrainedModel], data: Prepared) -> Draw:
     """The figures of a type, by name."""
-    return lambda kind: Figures(untrained[kind], data, HISTORY, COLUMNS)
+    return lambda model_type: Figures(untrained[model_type], data, HISTORY, COLUMNS)
 
 
 def with_code_size(model: TrainedModel, code_size: int) -> TrainedModel:
@@ -70,15 +74,14 @@ def tiles(figure: Figure) -> np.ndarray:
 # --- files ---
 
 
-@pytest.mark.parametrize("kind", sorted(AUTOENCODERS))
+@pytest.mark.parametrize("model_type", sorted(AUTOENCODERS))
 def test_every_figure_of_a_type_is_a_picture_with_something_on_it(
-    of: Draw, tmp_path: Path, kind: str
+    of: Draw, tmp_path: Path, model_type: str
 ):
-    paths = of(kind).save(tmp_path / "figures" / kind)
-    assert {path.stem for path in paths} == NAMES | (
-        {"samples"} if kind == "variational" else set()
-    )
-    assert set(paths) == set((tmp_path / "figures" / kind).iterdir())
+    paths = of(model_type).save(tmp_path / "figures" / model_type)
+    samples = {"samples"} if AUTOENCODERS[model_type].generates else set()
+    assert {path.stem for path in paths} == NAMES | samples
+    assert set(paths) == set((tmp_path / "figures" / model_type).iterdir())
     for path in paths:
         with Image.open(path) as image:
             image.load()
@@ -104,6 +107,56 @@ def test_no_figure_says_when_or_with_what_it_was_made(of: Draw, tmp_path: Path):
 
 
 # --- what they show ---
+
+
+@pytest.fixture(scope="module")
+def coloured(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Random coloured images of 8 x 8 pixels, as a user's array."""
+    folder = tmp_path_factory.mktemp("coloured")
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (100, 8, 8, 3), dtype=np.uint8)
+    np.savez(folder / "images.npz", X=images, y=np.arange(100) % 2)
+    path = str(folder / "images.npz")
+    data = params.override({"data.name": "images", "data.path": path}).data
+    download(data, folder / "raw")
+    prepare(folder / "raw", folder / "prepared", data)
+    return load_prepared(folder / "prepared")
+
+
+def test_coloured_images_are_shown_in_their_colours_with_white_gaps(
+    coloured: Prepared, untrained_on: Callable[[str, Prepared], TrainedModel]
+):
+    model = untrained_on("undercomplete", coloured)
+    figure = Figures(model, coloured, HISTORY, COLUMNS).reconstructions()
+    (image,) = figure.axes[0].images
+    sheet = np.asarray(image.get_array())
+    assert sheet.shape == (17, 9 * COLUMNS - 1, 3)
+    assert (sheet[8] == 1).all()
+    assert (sheet[:, 8::9] == 1).all()
+    originals = coloured.sample("test")[:COLUMNS]
+    for row, images in enumerate([originals, model.reconstruct(originals)]):
+        for column, pixels in enumerate(images.reshape(-1, 8, 8, 3)):
+            tile = sheet[9 * row : 9 * row + 8, 9 * column : 9 * column + 8]
+            np.testing.assert_allclose(tile, pixels / 255, rtol=1e-5)
+
+
+def test_of_more_test_rows_than_memory_holds_a_sample_is_drawn(
+    untrained: dict[str, TrainedModel], data: Prepared, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(figures, "FIGURE_VALUES", 20 * 64)
+    few = Figures(untrained["undercomplete"], data, HISTORY, COLUMNS)
+    (axes,) = few.code().axes
+    assert sum(len(points.get_offsets()) for points in axes.collections) == 20
+    originals = tiles(few.reconstructions())[0]
+    np.testing.assert_array_equal(originals, data.sample("test", 20)[:COLUMNS])
+
+
+def test_scores_show_how_many_test_rows_have_which_score_on_logarithmic_axes(
+    of: Draw, data: Prepared
+):
+    (axes,) = of("undercomplete").scores().axes
+    assert sum(bar.get_height() for bar in axes.patches) == len(data.rows["test"])
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
 
 
 def test_reconstructions_are_the_first_test_images_above_what_the_model_makes_of_them(
@@ -241,8 +294,11 @@ def test_a_handful_of_test_rows_is_enough(
         rows={**data.rows, "test": Blocks(tmp_path / "few.npy")},
         labels={**data.labels, "test": np.array(labels, np.uint8)},
     )
-    figures = Figures(untrained["undercomplete"], few, HISTORY, COLUMNS)
-    assert tiles(figures.reconstructions()).shape == (2, min(rows, COLUMNS), 64)
-    assert tiles(figures.interpolations()).shape == (min(4, rows), LINE_CODES, 64)
-    for draw in (figures.worst, figures.traversal, figures.code):
+    of_few = Figures(untrained["undercomplete"], few, HISTORY, COLUMNS)
+    assert tiles(of_few.reconstructions()).shape == (2, min(rows, COLUMNS), 64)
+    grid = tiles(of_few.interpolations())
+    assert grid.shape == (min(4, rows), LINE_CODES, 64)
+    if len(set(labels)) == 1:  # there is no image of another label: all go to the first one
+        np.testing.assert_allclose(grid[:, -1], np.tile(grid[0, 0], (len(grid), 1)), rtol=1e-5)
+    for draw in (of_few.worst, of_few.traversal, of_few.code):
         assert draw().axes

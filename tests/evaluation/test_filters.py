@@ -1,4 +1,7 @@
-"""Cleaning corrupted inputs: each filter against its definition, on the corrupted rows that the model sees."""
+"""Cleaning corrupted inputs: each filter against its definition.
+
+The corrupted rows are those that the model sees.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +14,6 @@ from sklearn.linear_model import LinearRegression
 
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.data.prepared.schema import Column, Schema
-from autoencoders.evaluation import filters
 from autoencoders.evaluation.baselines import PrincipalComponents
 from autoencoders.evaluation.filters import cleaned, median, wiener
 from autoencoders.evaluation.leaderboard import Evaluation
@@ -33,9 +35,11 @@ def pca(data: Prepared) -> PrincipalComponents:
     return PrincipalComponents(map(data.scaled, data.rows["train"]))
 
 
-def corrupting(model: TrainedModel, **own: Any) -> TrainedModel:
+def corrupting(model: TrainedModel, **type_values: Any) -> TrainedModel:
     """The model with the same weights and another corruption."""
-    description = replace(model.description, type_values={**model.description.type_values, **own})
+    description = replace(
+        model.description, type_values={**model.description.type_values, **type_values}
+    )
     made = build("denoising", description.architecture, description.type_values)
     made.load_state_dict(model.autoencoder.state_dict())
     return TrainedModel(replace(description, calibration_rows=0), made, model.shift, model.scale)
@@ -68,8 +72,8 @@ def test_wieners_filter_is_the_linear_regression_of_clean_on_corrupted_rows_what
     x, y = normal(500, 1, rng.normal(size=(4, 4)), rng.normal(size=(4, 4)))
     expected = LinearRegression().fit(y, x).predict(y)
     for size in (500, 77):
-        found = wiener((x[i : i + size], y[i : i + size]) for i in range(0, 500, size))(y)
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+        result = wiener((x[i : i + size], y[i : i + size]) for i in range(0, 500, size))(y)
+        np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
 def test_wieners_filter_of_normal_rows_nears_the_conditional_mean():
@@ -78,8 +82,8 @@ def test_wieners_filter_of_normal_rows_nears_the_conditional_mean():
     y = normal(200, 1, a, d)[1]
     gain = 0.7 * a @ a.T @ np.linalg.inv(0.49 * a @ a.T + d @ d.T)  # Cov(x, y) Cov(y)^-1
     expected = 0.5 + (y - 0.7 * 0.5 - 0.2) @ gain.T
-    found = wiener([normal(200_000, 2, a, d)])(y)
-    assert np.abs(found - expected).max() < 0.05
+    result = wiener([normal(200_000, 2, a, d)])(y)
+    assert np.abs(result - expected).max() < 0.05
 
 
 def test_a_feature_that_never_changes_and_rows_that_tell_nothing_are_no_trouble():
@@ -94,12 +98,12 @@ def test_a_feature_that_never_changes_and_rows_that_tell_nothing_are_no_trouble(
 @pytest.mark.parametrize("shape", [(5, 4), (5, 4, 3)])
 def test_the_median_is_that_of_each_pixels_neighbourhood_in_its_own_image_and_channel(shape):
     images = np.random.default_rng(0).random((3, *shape)).astype(np.float32)
-    found = median(shape)(images.reshape(3, -1)).reshape(images.shape)
+    result = median(shape)(images.reshape(3, -1)).reshape(images.shape)
     mirrored = np.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)][: images.ndim], mode="symmetric")
     for row in range(5):
         for column in range(4):
             window = mirrored[:, row : row + 3, column : column + 3]
-            np.testing.assert_array_equal(found[:, row, column], np.median(window, axis=(1, 2)))
+            np.testing.assert_array_equal(result[:, row, column], np.median(window, axis=(1, 2)))
 
 
 # --- the rows
@@ -108,9 +112,9 @@ def test_the_median_is_that_of_each_pixels_neighbourhood_in_its_own_image_and_ch
 def test_every_filter_cleans_the_rows_that_the_model_sees(data, pca, untrained):
     model = untrained["denoising"]
     x, y = corrupted(model, data)
-    found = cleaned(model, data, pca.at(20), SEED)
-    assert list(found) == ["denoising", "wiener", "median", "pca denoised"]
-    for values in found.values():  # as they are: noise of gaussian corruption leaves [0, 1]
+    result = cleaned(model, data, pca.at(20), SEED)
+    assert list(result) == ["denoising", "wiener", "median", "pca denoised"]
+    for values in result.values():  # as they are: noise of gaussian corruption leaves [0, 1]
         np.testing.assert_allclose(
             values["noisy_psnr"], 10 * np.log10(1 / ((x - y) ** 2).mean(1)), rtol=1e-4
         )
@@ -118,21 +122,21 @@ def test_every_filter_cleans_the_rows_that_the_model_sees(data, pca, untrained):
         outputs = {"denoising": model.autoencoder(torch.from_numpy(y)).numpy()}
     outputs |= {"median": median((8, 8))(y), "pca denoised": pca.at(20).reconstruct(y)}
     for name, output in outputs.items():
-        np.testing.assert_allclose(found[name]["denoised_psnr"], psnr(x, output), rtol=1e-4)
+        np.testing.assert_allclose(result[name]["denoised_psnr"], psnr(x, output), rtol=1e-4)
 
 
 @pytest.mark.parametrize("batch", [50, 359])
 def test_the_noise_is_that_of_the_models_own_diagnostics(data, pca, untrained, batch, monkeypatch):
-    monkeypatch.setattr(filters, "BATCH_ROWS", batch)
+    monkeypatch.setattr("autoencoders.models.trained.model.BATCH_ROWS", batch)
     model, generator = untrained["denoising"], torch.Generator().manual_seed(SEED)
-    found = cleaned(model, data, pca.at(20), SEED)["denoising"]
+    result = cleaned(model, data, pca.at(20), SEED)["denoising"]
     parts = (torch.from_numpy(data.sample("test")) / 16).split(batch)
     with torch.no_grad():
         gain = torch.cat(
             [model.autoencoder.diagnostics(x, generator, 1)["psnr_gain"] for x in parts]
         ).numpy()
     inside = (
-        found["denoised_psnr"] - found["noisy_psnr"]
+        result["denoised_psnr"] - result["noisy_psnr"]
     )  # bce: outputs lie in (0, 1), so that nothing is clipped
     np.testing.assert_allclose(inside, gain, atol=1e-3)
 
@@ -144,9 +148,9 @@ def test_wieners_filter_is_near_the_best_linear_one_of_gaussian_noise(data, pca,
     covariance = np.cov(train.T)
     gain = covariance @ np.linalg.inv(covariance + 0.25**2 * np.eye(64))
     best = psnr(x, train.mean(0) + (y - train.mean(0)) @ gain.T).mean()
-    found = cleaned(model, data, pca.at(20), SEED)
-    assert found["wiener"]["denoised_psnr"].mean() == pytest.approx(best, abs=0.3)
-    assert found["wiener"]["denoised_psnr"].mean() > found["wiener"]["noisy_psnr"].mean() + 3
+    result = cleaned(model, data, pca.at(20), SEED)
+    assert result["wiener"]["denoised_psnr"].mean() == pytest.approx(best, abs=0.3)
+    assert result["wiener"]["denoised_psnr"].mean() > result["wiener"]["noisy_psnr"].mean() + 3
 
 
 def test_the_noisy_psnr_of_gaussian_corruption_is_that_of_its_level(data, pca, untrained):
@@ -158,10 +162,10 @@ def test_the_noisy_psnr_of_gaussian_corruption_is_that_of_its_level(data, pca, u
 
 def test_rows_that_are_not_corrupted_count_100_decibels(data, pca, untrained):
     model = corrupting(untrained["denoising"], corruption="salt_and_pepper", level=0.0)
-    found = cleaned(model, data, pca.at(64), SEED)
-    assert (found["median"]["noisy_psnr"] == 100).all()
+    result = cleaned(model, data, pca.at(64), SEED)
+    assert (result["median"]["noisy_psnr"] == 100).all()
     np.testing.assert_allclose(
-        found["pca denoised"]["denoised_psnr"], 100
+        result["pca denoised"]["denoised_psnr"], 100
     )  # all components: nothing is lost
 
 
@@ -186,11 +190,11 @@ def test_the_leaderboard_holds_the_means_with_their_intervals(
     leaderboard: list[Row],
     evaluate: Evaluate,
 ):
-    found = cleaned(
+    result = cleaned(
         untrained["denoising"], data, pca.at(64 // 4), evaluate.seed
     )  # of 64, all would clean nothing
     rows = {row.model: row.written() for row in leaderboard}
-    for name, values in found.items():
+    for name, values in result.items():
         for key, column in values.items():
             low, high = rows[name][f"test_{key}_ci95"]
             assert low < rows[name][f"test_{key}"] < high

@@ -43,7 +43,7 @@ EVERY_MODEL |= {
     "test_false_alarm_rate",
     "false_alarm_interval",
 }
-OWN = {
+TYPE_METRICS = {
     "undercomplete": set(),
     "sparse": {"test_mean_active_units"},
     "contractive": set(),
@@ -71,17 +71,17 @@ def evaluation(data: Prepared, evaluate: Evaluate) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def rebuilding_values(rebuilding: list[Row]) -> list[Values]:
-    """What leaderboard.json has of the rows that rebuild inputs."""
+    """The values in leaderboard.json of the rows that rebuild inputs."""
     return [row.written() for row in rebuilding]
 
 
 def by_name(rows: list[Row]) -> dict[str, Values]:
-    """What leaderboard.json has of each model."""
+    """The values in leaderboard.json of each model."""
     return {row.model: row.written() for row in rows}
 
 
 def squared_error_of(model: TrainedModel, raw: np.ndarray) -> float:
-    """Mean over rows of the squared error summed over features, in [0, 1], computed with plain torch."""
+    """Mean over rows of the squared error summed over features, by plain torch, in [0, 1]."""
     x = torch.from_numpy(np.array(raw)).double() / 16
     with torch.no_grad():
         x_hat = model.autoencoder(x.float()).double()
@@ -89,7 +89,7 @@ def squared_error_of(model: TrainedModel, raw: np.ndarray) -> float:
 
 
 def linear(model: TrainedModel, encoder: np.ndarray, mean: np.ndarray) -> TrainedModel:
-    """The model with z = W (x - mean) as its encoder and x_hat = W^T z + mean as its decoder. encoder: W."""
+    """The model z = W (x - mean), x_hat = W^T z + mean. encoder: W."""
     architecture = Architecture(encoder.shape[1], encoder.shape[0], (), "silu", "identity", "mse")
     autoencoder = build("undercomplete", architecture, {})
     weights = {
@@ -119,19 +119,21 @@ def test_every_model_and_baseline_has_a_row_in_order(
     assert set(untrained) == set(AUTOENCODERS)
 
 
-@pytest.mark.parametrize("kind", OWN)
-def test_a_models_row_has_what_all_have_and_what_its_type_is_for(leaderboard: list[Row], kind: str):
-    keys = set(by_name(leaderboard)[kind])
-    assert keys >= EVERY_ROW | EVERY_MODEL | PROBES | OWN[kind] | {"test_bce"}
-    for other, own in OWN.items():
-        assert other == kind or not keys & own
+@pytest.mark.parametrize("model_type", TYPE_METRICS)
+def test_a_models_row_has_what_all_have_and_what_its_type_is_for(
+    leaderboard: list[Row], model_type: str
+):
+    keys = set(by_name(leaderboard)[model_type])
+    assert keys >= EVERY_ROW | EVERY_MODEL | PROBES | TYPE_METRICS[model_type] | {"test_bce"}
+    for other, metrics in TYPE_METRICS.items():
+        assert other == model_type or not keys & metrics
 
 
 def test_a_filters_row_has_what_it_cleans_alone(leaderboard: list[Row]):
     cleaned = {"test_noisy_psnr", "test_denoised_psnr"}
-    found = {*cleaned, *(f"{name}_ci95" for name in cleaned)}
+    result = {*cleaned, *(f"{name}_ci95" for name in cleaned)}
     assert all(
-        set(by_name(leaderboard)[name]) == {"model", "protocol", "test_rows", *found}
+        set(by_name(leaderboard)[name]) == {"model", "protocol", "test_rows", *result}
         for name in FILTERS
     )
 
@@ -157,6 +159,15 @@ def test_a_baselines_row_has_what_all_have(leaderboard: list[Row]):
     assert set(rows["pca"]) >= EVERY_ROW | PROBES | {"compression_ratio"}
     assert set(rows["mean"]) >= EVERY_ROW
     assert not set(rows["mean"]) & (PROBES | EVERY_MODEL | {"compression_ratio"})
+
+
+def test_pcas_row_describes_its_components_and_the_means_row_has_no_code(leaderboard: list[Row]):
+    rows = by_name(leaderboard)
+    size = rows["pca"]["code_size"]
+    assert size == rows["undercomplete"]["code_size"]
+    assert rows["pca"]["n_parameters"] == (size + 1) * 64
+    assert rows["pca"]["compression_ratio"] * size == 64
+    assert (rows["mean"]["code_size"], rows["mean"]["n_parameters"]) == (0, 64)
 
 
 def test_every_test_metric_lies_in_its_interval(rebuilding_values: list[Values]):
@@ -195,11 +206,11 @@ def test_the_same_models_give_the_same_rows_again(
 # --- what it must be ---
 
 
-@pytest.mark.parametrize("kind", OWN)
+@pytest.mark.parametrize("model_type", TYPE_METRICS)
 def test_a_models_errors_are_those_of_its_own_reconstructions(
-    leaderboard: list[Row], untrained: dict[str, TrainedModel], data: Prepared, kind: str
+    leaderboard: list[Row], untrained: dict[str, TrainedModel], data: Prepared, model_type: str
 ):
-    row, model = by_name(leaderboard)[kind], untrained[kind]
+    row, model = by_name(leaderboard)[model_type], untrained[model_type]
     assert row["test_squared_error"] == pytest.approx(
         squared_error_of(model, data.sample("test")), rel=1e-5
     )
@@ -209,11 +220,11 @@ def test_a_models_errors_are_those_of_its_own_reconstructions(
     assert row["test_mse_per_feature"] * 64 == pytest.approx(row["test_squared_error"])
 
 
-@pytest.mark.parametrize("kind", OWN)
+@pytest.mark.parametrize("model_type", TYPE_METRICS)
 def test_a_models_row_describes_it(
-    leaderboard: list[Row], untrained: dict[str, TrainedModel], kind: str
+    leaderboard: list[Row], untrained: dict[str, TrainedModel], model_type: str
 ):
-    row, description = by_name(leaderboard)[kind], untrained[kind].description
+    row, description = by_name(leaderboard)[model_type], untrained[model_type].description
     shape = description.architecture
     assert (row["code_size"], row["epochs"], row["best_epoch"]) == (
         shape.code_size,
@@ -224,7 +235,7 @@ def test_a_models_row_describes_it(
     encoder = sum((i + 1) * o for i, o in zip(sizes, sizes[1:], strict=False))
     decoder = sum((o + 1) * i for i, o in zip(sizes, sizes[1:], strict=False))
     extra = (
-        (sizes[-2] + 1) * shape.code_size if kind == "variational" else 0
+        (sizes[-2] + 1) * shape.code_size if model_type == "variational" else 0
     )  # the posterior's log-variances
     assert row["n_parameters"] == encoder + decoder + extra
     assert row["compression_ratio"] * shape.code_size == shape.n_features
@@ -236,7 +247,8 @@ def test_what_a_type_is_for_lies_where_it_can(leaderboard: list[Row]):
     assert (
         rows["variational"]["test_elbo"] < 0
     )  # the log of a probability of 64 nearly binary pixels
-    # log p(x) lies above the ELBO by the posterior's KL to the true one: an untrained posterior is far away.
+    # log p(x) lies above the ELBO by the posterior's KL to the true one: an untrained posterior is
+    # far away.
     assert -rows["variational"]["test_nll"] > rows["variational"]["test_elbo"]
 
 

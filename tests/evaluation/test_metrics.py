@@ -103,8 +103,8 @@ def test_ssim_is_1_for_the_same_image_symmetric_and_lower_the_more_noise():
 def test_ssim_of_two_even_greys_is_their_luminance_term():
     a, b = 0.2, 0.6
     expected = (2 * a * b + 0.01**2) / (a**2 + b**2 + 0.01**2)
-    found = ssim(np.full((1, 64), a), np.full((1, 64), b), (8, 8))
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    result = ssim(np.full((1, 64), a), np.full((1, 64), b), (8, 8))
+    np.testing.assert_allclose(result, expected, rtol=1e-9)
 
 
 # --- all of them ---

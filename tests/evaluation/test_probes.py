@@ -91,7 +91,10 @@ def test_a_code_unit_that_never_changes_is_no_trouble():
 
 
 def noisy_classes(rows: int, seed: int, units: int = 60) -> tuple[np.ndarray, np.ndarray]:
-    """Two overlapping classes that one of many code units tells apart: a weak penalty fits the others' noise."""
+    """Two overlapping classes that one of many code units tells apart.
+
+    A weak penalty fits the others' noise.
+    """
     labels, rng = np.arange(rows) % 2, np.random.default_rng(seed)
     return rng.normal(size=(rows, units)) + 1.5 * np.outer(labels, np.eye(units)[0]), labels
 

@@ -52,7 +52,10 @@ BASELINES = ("pca", "mean", "wiener", "median", "pca denoised")
 
 
 class Page(HTMLParser):
-    """A page's attributes by tag, its text, and the cells of its table; refuses tags that don't match."""
+    """A page's attributes by tag, its text, and the cells of its table.
+
+    Refuses tags that don't match.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -91,7 +94,7 @@ def description(digits: Path) -> Description:
 
 @pytest.fixture
 def source(digits: Path) -> dict[str, Any]:
-    """What preprocess told of the data."""
+    """The report on the data that preprocess wrote."""
     return read_json(digits / REPORT)
 
 
@@ -124,10 +127,10 @@ def page(
 
 
 def test_the_page_needs_nothing_from_elsewhere(page: str):
-    found = Page(page)
-    assert found.values("src")
-    assert all(source.startswith("data:image/png;base64,") for source in found.values("src"))
-    assert all(link.startswith("#") for link in found.values("href"))
+    result = Page(page)
+    assert result.values("src")
+    assert all(source.startswith("data:image/png;base64,") for source in result.values("src"))
+    assert all(link.startswith("#") for link in result.values("href"))
     assert not any(
         word in page.lower()
         for word in ("http:", "https:", "//", "@import", "url(", "<script", "<link")
@@ -135,24 +138,24 @@ def test_the_page_needs_nothing_from_elsewhere(page: str):
 
 
 def test_every_link_leads_to_a_place_on_the_page(page: str, figures: dict[str, list[Path]]):
-    found = Page(page)
-    assert [link.removeprefix("#") for link in found.values("href")] == found.values("id")
-    assert sorted(found.values("id")) == sorted(["data", *figures])
+    result = Page(page)
+    assert [link.removeprefix("#") for link in result.values("href")] == result.values("id")
+    assert sorted(result.values("id")) == sorted(["data", *figures])
 
 
 def test_every_picture_is_on_the_page_byte_for_byte_with_its_name(
     page: str, figures: dict[str, list[Path]]
 ):
-    found = Page(page)
+    result = Page(page)
     expected = {
-        f"{kind}: {path.stem}": path.read_bytes()
-        for kind, paths in figures.items()
+        f"{model_type}: {path.stem}": path.read_bytes()
+        for model_type, paths in figures.items()
         for path in paths
     }
     content = [
-        base64.b64decode(source.partition(",")[2], validate=True) for source in found.values("src")
+        base64.b64decode(source.partition(",")[2], validate=True) for source in result.values("src")
     ]
-    assert dict(zip(found.values("alt"), content, strict=True)) == expected
+    assert dict(zip(result.values("alt"), content, strict=True)) == expected
 
 
 def test_the_table_has_a_row_for_every_model_the_best_first(page: str, leaderboard: list[Row]):
@@ -203,10 +206,12 @@ def test_names_are_escaped(
     path.write_bytes(PIXEL)
     page = html([replace(leaderboard[0], model=name)], {name: [path]}, description, source)
     assert "<script" not in page
-    found = Page(page)
-    assert found.cells[1][0] == name
-    assert found.values("alt") == [f"{name}: {path.stem}"]
-    assert [source.partition(",")[0] for source in found.values("src")] == ["data:image/png;base64"]
+    result = Page(page)
+    assert result.cells[1][0] == name
+    assert result.values("alt") == [f"{name}: {path.stem}"]
+    assert [source.partition(",")[0] for source in result.values("src")] == [
+        "data:image/png;base64"
+    ]
 
 
 def test_the_page_is_the_same_twice_and_from_rows_read_back_from_json(
@@ -248,10 +253,10 @@ def test_the_page_tells_what_the_data_is(page: str, source: dict[str, Any]):
 def test_every_column_of_a_table_has_a_line_with_its_values(
     leaderboard: list[Row], table: Prepared, frame: pd.DataFrame
 ):
-    told = read_json(table.rows["train"].path.with_name(REPORT))
-    page = html(leaderboard, {}, table.description, told)
+    report = read_json(table.rows["train"].path.with_name(REPORT))
+    page = html(leaderboard, {}, table.description, report)
     lines = [cells for cells in Page(page).cells if cells[0] in frame]
-    assert [line[0] for line in lines] == [column["column"] for column in told["columns"]]
+    assert [line[0] for line in lines] == [column["column"] for column in report["columns"]]
     assert {line[0] for line in lines} == set(frame)
     assert {line[0] for line in lines if line[-1]} == {"site", "unit"}
     (colour,) = [line[1] for line in lines if line[0] == "colour"]
@@ -277,7 +282,7 @@ def row_with(values: dict[Metric, float]) -> Row:
 
 
 @pytest.mark.parametrize(
-    ("error", "pca", "told"),
+    ("error", "pca", "expected"),
     [
         (2, 2, "0.0 %"),
         (1, 2, "50.0 %"),
@@ -289,9 +294,9 @@ def row_with(values: dict[Metric, float]) -> Row:
     ],
 )
 def test_below_pca_is_the_share_of_pcas_error_that_is_gone_where_it_has_one(
-    error: float, pca: float, told: str
+    error: float, pca: float, expected: str
 ):
-    assert below_pca(row_with({SQUARED_ERROR: error, PCA_SQUARED_ERROR: pca})) == told
+    assert below_pca(row_with({SQUARED_ERROR: error, PCA_SQUARED_ERROR: pca})) == expected
 
 
 def test_ranked_sorts_by_test_error_and_leaves_the_rows_alone(rebuilding: list[Row]):

@@ -1,4 +1,7 @@
-"""The knee and the table of the rate-distortion curve; the whole command is in tests/end_to_end/test_studies.py."""
+"""The knee and the table of the rate-distortion curve.
+
+The whole command is in tests/end_to_end/test_studies.py.
+"""
 
 import csv
 import os
@@ -39,8 +42,8 @@ def test_a_curve_that_does_not_fall_has_its_knee_at_the_smallest_code():
 def test_the_table_has_a_line_a_code_size_with_mean_and_band_of_the_test_error():
     points = [(2, 1.0, 2.0), (2, 3.0, 4.0), (4, 0.5, 1.0), (4, 0.5, 1.0)]
     names = ("model", "code_size", "test", "validation")
-    found = curves([dict(zip(names, ("sparse", *point), strict=True)) for point in points])
-    first, second = csv.DictReader(table(found).splitlines())
+    result = curves([dict(zip(names, ("sparse", *point), strict=True)) for point in points])
+    first, second = csv.DictReader(table(result).splitlines())
     assert first == {
         "code_size": "2",
         "sparse": "2.0",

@@ -114,7 +114,10 @@ def test_two_runs_of_one_experiment_come_one_after_the_other(repository):
 
 
 def started(seed: int) -> subprocess.Popen[str]:
-    """A process that runs the experiment; its command `slow` looks at the parameters, waits for a line, looks again."""
+    """A process that runs the experiment.
+
+    Its command `slow` looks at the parameters, waits for a line, looks again.
+    """
     code = "from autoencoders.experiments.workspace import run"
     script = f"{code}; run('tiny', {{'seed': {seed}}}, commands=['sh -c ./slow'])"
     command = [sys.executable, "-c", script]

@@ -17,19 +17,23 @@ from repository import ROOT
 PARAMS = load_params(ROOT / "params.yaml").override({"data.name": "digits"})
 FACTS = facts(PARAMS.data)
 NOISY = ("denoising", "variational")
-every_kind = pytest.mark.parametrize("kind", AUTOENCODERS)
+every_type = pytest.mark.parametrize("model_type", AUTOENCODERS)
 every_network = pytest.mark.parametrize("net", ["mlp", "conv"])
 every_loss = pytest.mark.parametrize("loss", RECONSTRUCTION_LOSSES)
 
 
-def built(kind: str, net: str = "mlp", *, seed: int = 0, **network: Any) -> Autoencoder:
+def built(model_type: str, net: str = "mlp", *, seed: int = 0, **network: Any) -> Autoencoder:
     """A type with its values from params.yaml; network: other values of its network."""
     network = {"kind": net, **({"nodes_per_layer": 6} if net == "conv" else {}), **network}
     params = PARAMS.override(
-        {f"models.{kind}.network.{name}": value for name, value in network.items()}
+        {f"models.{model_type}.network.{name}": value for name, value in network.items()}
     )
     torch.manual_seed(seed)
-    return build(kind, params.plan(kind, FACTS).architecture, params.plan(kind, FACTS).type_values)
+    return build(
+        model_type,
+        params.plan(model_type, FACTS).architecture,
+        params.plan(model_type, FACTS).type_values,
+    )
 
 
 def rows(n: int = 5, seed: int = 0) -> Tensor:
@@ -45,7 +49,7 @@ def total(model: Autoencoder, loss: Loss) -> Tensor:
 
 
 def gradients(model: Autoencoder, x: Tensor) -> list[Tensor]:
-    """Of what training minimises, in the order of the parameters."""
+    """Gradients of the quantity that training minimises, in the order of the parameters."""
     model.zero_grad()
     total(model, model.loss(x, noise())).backward()
     return [parameter.grad for parameter in model.parameters() if parameter.requires_grad]
@@ -63,15 +67,17 @@ def test_the_types_are_those_of_params_yaml():
 # shapes
 
 
-@every_kind
+@every_type
 @every_network
 @every_loss
 @pytest.mark.parametrize("n_layers", [0, 1, 3])
 @pytest.mark.parametrize("code_size", [1, 8])
 @pytest.mark.parametrize("batch", [1, 5])
-def test_shapes_are_the_same_for_every_type(kind, net, loss, n_layers, code_size, batch):
+def test_shapes_are_the_same_for_every_type(model_type, net, loss, n_layers, code_size, batch):
     layers = max(n_layers, 1) if net == "conv" else n_layers  # convolutions need one
-    model = built(kind, net, loss=loss, n_layers=layers, nodes_per_layer=20, code_size=code_size)
+    model = built(
+        model_type, net, loss=loss, n_layers=layers, nodes_per_layer=20, code_size=code_size
+    )
     x = rows(batch)
     z = model.encode(x)
     assert z.shape == (batch, code_size)
@@ -82,29 +88,31 @@ def test_shapes_are_the_same_for_every_type(kind, net, loss, n_layers, code_size
         assert term.isfinite()
 
 
-@every_kind
+@every_type
 @every_network
 @every_loss
-def test_decode_stays_within_the_unit_interval_for_bce_alone(kind, net, loss):
-    model = built(kind, net, loss=loss, n_layers=1 if net == "conv" else 0, code_size=8)
+def test_decode_stays_within_the_unit_interval_for_bce_alone(model_type, net, loss):
+    model = built(model_type, net, loss=loss, n_layers=1 if net == "conv" else 0, code_size=8)
     x_hat = model.decode(5 * torch.randn(20, 8, generator=noise()))
     assert ((x_hat > 0) & (x_hat < 1)).all() == (loss == "bce")
 
 
-@every_kind
+@every_type
 @pytest.mark.parametrize("n_layers", [0, 1, 3])
-def test_the_decoder_mirrors_the_encoder(kind, n_layers):
-    model = built(kind, n_layers=n_layers, nodes_per_layer=40, code_size=6)
+def test_the_decoder_mirrors_the_encoder(model_type, n_layers):
+    model = built(model_type, n_layers=n_layers, nodes_per_layer=40, code_size=6)
     *encoder, code_outputs = linear_sizes(model.encoder)
     assert encoder == [FACTS.n_features, *model.architecture.widths]
     assert code_outputs % 6 == 0
     assert linear_sizes(model.decoder) == [6, *reversed(encoder)]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in AUTOENCODERS if kind != "undercomplete"])
+@pytest.mark.parametrize(
+    "model_type", [model_type for model_type in AUTOENCODERS if model_type != "undercomplete"]
+)
 @every_network
-def test_a_code_larger_than_the_input_works(kind, net):
-    model = built(kind, net, code_size=FACTS.n_features + 10)
+def test_a_code_larger_than_the_input_works(model_type, net):
+    model = built(model_type, net, code_size=FACTS.n_features + 10)
     x = rows()
     assert model.encode(x).shape == (len(x), FACTS.n_features + 10)
     assert all(gradient.isfinite().all() for gradient in gradients(model, x))
@@ -113,18 +121,18 @@ def test_a_code_larger_than_the_input_works(kind, net):
 # losses
 
 
-@every_kind
+@every_type
 @every_network
-def test_forward_decodes_the_code(kind, net):
-    model, x = built(kind, net), rows()
+def test_forward_decodes_the_code(model_type, net):
+    model, x = built(model_type, net), rows()
     assert torch.equal(model(x), model.decode(model.encode(x)))
 
 
-@every_kind
+@every_type
 @every_network
 @every_loss
-def test_the_reconstruction_loss_judges_what_decode_gives(kind, net, loss):
-    model, x = built(kind, net, loss=loss), rows()
+def test_the_reconstruction_loss_judges_what_decode_gives(model_type, net, loss):
+    model, x = built(model_type, net, loss=loss), rows()
     z = model.encode(x)
     x_hat = model.decode(z)
     expected = {
@@ -135,59 +143,63 @@ def test_the_reconstruction_loss_judges_what_decode_gives(kind, net, loss):
     torch.testing.assert_close(model.reconstruction_loss(z, x), expected)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in AUTOENCODERS if kind not in NOISY])
+@pytest.mark.parametrize(
+    "model_type", [model_type for model_type in AUTOENCODERS if model_type not in NOISY]
+)
 @every_network
-def test_without_noise_the_reconstruction_term_is_the_mean_loss_of_the_codes(kind, net):
-    model, x = built(kind, net), rows()
+def test_without_noise_the_reconstruction_term_is_the_mean_loss_of_the_codes(model_type, net):
+    model, x = built(model_type, net), rows()
     expected = model.reconstruction_loss(model.encode(x), x).mean()
     torch.testing.assert_close(model.loss(x, noise()).reconstruction, expected)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in AUTOENCODERS if kind not in NOISY])
+@pytest.mark.parametrize(
+    "model_type", [model_type for model_type in AUTOENCODERS if model_type not in NOISY]
+)
 @every_network
-def test_repeating_the_batch_changes_neither_term(kind, net):
+def test_repeating_the_batch_changes_neither_term(model_type, net):
     model, x = (
-        built(kind, net, code_size=4),
+        built(model_type, net, code_size=4),
         rows(),
     )  # few enough units for the Jacobian's exact norm, which draws nothing
     once, twice = model.loss(x, noise()), model.loss(torch.cat([x, x]), noise())
     torch.testing.assert_close(twice, once)
 
 
-@every_kind
+@every_type
 @every_network
 @every_loss
-def test_every_parameter_gets_a_finite_gradient(kind, net, loss):
-    model = built(kind, net, loss=loss)
-    found = gradients(model, rows())
-    assert len(found) == len(list(model.parameters()))
-    assert all(gradient is not None and gradient.isfinite().all() for gradient in found)
-    assert any(gradient.any() for gradient in found)
+def test_every_parameter_gets_a_finite_gradient(model_type, net, loss):
+    model = built(model_type, net, loss=loss)
+    result = gradients(model, rows())
+    assert len(result) == len(list(model.parameters()))
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in result)
+    assert any(gradient.any() for gradient in result)
 
 
-@every_kind
+@every_type
 @every_network
-def test_the_loss_is_a_function_of_the_generators_seed(kind, net):
-    model, x = built(kind, net), rows()
+def test_the_loss_is_a_function_of_the_generators_seed(model_type, net):
+    model, x = built(model_type, net), rows()
     first, again, other = (model.loss(x, noise(seed)) for seed in (1, 1, 2))
     assert first == again
-    assert (first.reconstruction == other.reconstruction) == (kind not in NOISY)
+    assert (first.reconstruction == other.reconstruction) == (model_type not in NOISY)
 
 
-@every_kind
+@every_type
 @every_network
-def test_no_noise_comes_from_anywhere_but_the_generator(kind, net):
-    model, x = built(kind, net), rows()
+def test_no_noise_comes_from_anywhere_but_the_generator(model_type, net):
+    model, x = built(model_type, net), rows()
     before = torch.get_rng_state()
     model.loss(x, noise())
     model.diagnostics(x, noise(), n_samples=2)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@every_kind
+@every_type
 @every_network
-def test_the_loss_is_the_same_without_gradients_and_in_evaluation_mode(kind, net):
-    model, x = built(kind, net), rows()
+def test_the_loss_is_the_same_without_gradients_and_in_evaluation_mode(model_type, net):
+    model, x = built(model_type, net), rows()
     training = model.loss(x, noise())
     with torch.no_grad():
         validation = model.eval().loss(x, noise())
@@ -196,10 +208,10 @@ def test_the_loss_is_the_same_without_gradients_and_in_evaluation_mode(kind, net
     )
 
 
-@every_kind
+@every_type
 @every_network
-def test_loss_and_code_are_functions_of_progress_and_a_trained_models_is_1(kind, net):
-    model, x = built(kind, net), rows()
+def test_loss_and_code_are_functions_of_progress_and_a_trained_models_is_1(model_type, net):
+    model, x = built(model_type, net), rows()
     code, loss = model.encode(x), model.loss(x, noise())
     for progress in (0.0, 0.5, 1.0):
         again = [(model.encode(x, progress), model.loss(x, noise(), progress)) for _ in range(2)]
@@ -210,20 +222,20 @@ def test_loss_and_code_are_functions_of_progress_and_a_trained_models_is_1(kind,
     assert torch.equal(model.encode(x), code)
 
 
-@every_kind
+@every_type
 @every_network
-def test_the_loss_leaves_its_input_as_it_was(kind, net):
-    model, x = built(kind, net), rows()
+def test_the_loss_leaves_its_input_as_it_was(model_type, net):
+    model, x = built(model_type, net), rows()
     model.loss(x, noise())
     model.diagnostics(x, noise(), n_samples=2)
     assert torch.equal(x, rows())
     assert not x.requires_grad
 
 
-@every_kind
+@every_type
 @every_network
-def test_the_penaltys_weight_is_a_function_of_progress_alone(kind, net):
-    model = built(kind, net)
+def test_the_penaltys_weight_is_a_function_of_progress_alone(model_type, net):
+    model = built(model_type, net)
     progress = [0.0, 0.01, 0.05, 0.5, 1.0]
     training = [model.train().penalty_weight(p) for p in progress]
     model.loss(rows(), noise())
@@ -233,28 +245,28 @@ def test_the_penaltys_weight_is_a_function_of_progress_alone(kind, net):
 # what a saved model is asked for
 
 
-@every_kind
+@every_type
 @every_network
 @pytest.mark.parametrize("train", [True, False])
-def test_codes_and_reconstructions_are_deterministic(kind, net, train):
-    model, x = built(kind, net).train(train), rows()
+def test_codes_and_reconstructions_are_deterministic(model_type, net, train):
+    model, x = built(model_type, net).train(train), rows()
     assert torch.equal(model.encode(x), model.encode(x))
     assert torch.equal(model(x), model(x))
     assert torch.equal(model(x), model.train(not train)(x))
 
 
-@every_kind
+@every_type
 @every_network
-def test_a_rows_code_does_not_depend_on_its_batch(kind, net):
-    model, x = built(kind, net), rows()
+def test_a_rows_code_does_not_depend_on_its_batch(model_type, net):
+    model, x = built(model_type, net), rows()
     torch.testing.assert_close(torch.cat([model.encode(row[None]) for row in x]), model.encode(x))
 
 
-@every_kind
+@every_type
 @every_network
-def test_weights_carry_the_whole_model(kind, net):
-    model, x = built(kind, net, seed=1), rows()
-    other = built(kind, net, seed=2)
+def test_weights_carry_the_whole_model(model_type, net):
+    model, x = built(model_type, net, seed=1), rows()
+    other = built(model_type, net, seed=2)
     assert not torch.equal(other(x), model(x))
     other.load_state_dict(model.state_dict())
     assert torch.equal(other(x), model(x))
@@ -262,11 +274,11 @@ def test_weights_carry_the_whole_model(kind, net):
     assert other.loss(x, noise()) == model.loss(x, noise())
 
 
-@every_kind
+@every_type
 @every_network
 @pytest.mark.parametrize("batch", [1, 5])
-def test_diagnostics_are_one_finite_value_a_sample(kind, net, batch):
-    model = built(kind, net).eval().requires_grad_(requires_grad=False)
+def test_diagnostics_are_one_finite_value_a_sample(model_type, net, batch):
+    model = built(model_type, net).eval().requires_grad_(requires_grad=False)
     for values in model.diagnostics(rows(batch), noise(), n_samples=3).values():
         assert values.shape == (batch,)
         assert values.isfinite().all()
@@ -293,10 +305,10 @@ NO_PENALTY: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "own", "network"), NO_PENALTY)
+@pytest.mark.parametrize(("model_type", "type_values", "network"), NO_PENALTY)
 @every_loss
 def test_without_its_penalty_a_type_is_the_undercomplete_one_to_the_last_bit(
-    kind, own, network, loss
+    model_type, type_values, network, loss
 ):
     shape: dict[str, Any] = {
         "widths": (9, 6),
@@ -307,7 +319,7 @@ def test_without_its_penalty_a_type_is_the_undercomplete_one_to_the_last_bit(
     architecture = Architecture(n_features=FEATURES, code_size=CODE, loss=loss, **shape)
     x = torch.rand(7, FEATURES, generator=noise())
     models = []
-    for name, values in ((kind, own), ("undercomplete", {})):
+    for name, values in ((model_type, type_values), ("undercomplete", {})):
         torch.manual_seed(3)
         models.append(build(name, architecture, values))
     model, plain = models

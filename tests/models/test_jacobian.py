@@ -14,7 +14,7 @@ from autoencoders.models.jacobian import linear_layers, squared_norm
 from autoencoders.params.architecture import Architecture
 
 FEATURES, CODE = 6, 5
-OWN: dict[str, dict[str, Any]] = {
+TYPE_VALUES: dict[str, dict[str, Any]] = {
     "undercomplete": {},
     "sparse": {"penalty": "top_k", "weight": 0.1, "sparsity": 0.2, "k": 2},
     "contractive": {"weight": 0.1, "jacobian": "auto"},
@@ -22,11 +22,11 @@ OWN: dict[str, dict[str, Any]] = {
     "variational": {"beta": 1.0, "warmup": 0.0},
 }
 WIDTHS = [(), (9, 4, 7)]
-every_kind = pytest.mark.parametrize("kind", OWN)
+every_type = pytest.mark.parametrize("model_type", TYPE_VALUES)
 
 
 def built(
-    kind: str,
+    model_type: str,
     widths: tuple[int, ...] = (),
     hidden: str = "silu",
     code: str = "identity",
@@ -34,11 +34,11 @@ def built(
 ) -> Autoencoder:
     """In float64, with weights large enough that activations bend; convolutions for images."""
     torch.manual_seed(0)
-    code = "identity" if kind == "variational" else code
+    code = "identity" if model_type == "variational" else code
     network = Architecture(
         FEATURES, CODE, widths, hidden, code, "mse", "conv" if shape else "mlp", shape
     )
-    model = build(kind, network, OWN[kind]).double()
+    model = build(model_type, network, TYPE_VALUES[model_type]).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) / 2)
@@ -57,29 +57,29 @@ def torchs_norm(model: Autoencoder, x: Tensor) -> Tensor:
 
 
 def test_every_type_is_tested():
-    assert set(OWN) == set(AUTOENCODERS)
+    assert set(TYPE_VALUES) == set(AUTOENCODERS)
 
 
-@every_kind
+@every_type
 @pytest.mark.parametrize("widths", WIDTHS)
 @pytest.mark.parametrize("hidden", ["silu", "gelu", "relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("code", ["identity", "relu", "tanh", "sigmoid"])
-def test_the_norm_is_that_of_torchs_jacobian(kind, widths, hidden, code):
-    model, x = built(kind, widths, hidden, code), rows(4)
+def test_the_norm_is_that_of_torchs_jacobian(model_type, widths, hidden, code):
+    model, x = built(model_type, widths, hidden, code), rows(4)
     torch.testing.assert_close(model.jacobian_norm(x), torchs_norm(model, x))
 
 
-@every_kind
-def test_the_norm_of_convolutions_is_that_of_torchs_jacobian(kind):
-    model, x = built(kind, (2, 3), shape=(2, 3)), rows(4)
+@every_type
+def test_the_norm_of_convolutions_is_that_of_torchs_jacobian(model_type):
+    model, x = built(model_type, (2, 3), shape=(2, 3)), rows(4)
     torch.testing.assert_close(model.jacobian_norm(x), torchs_norm(model, x))
 
 
-@every_kind
+@every_type
 @pytest.mark.parametrize("widths", WIDTHS)
 @pytest.mark.parametrize("values", [1, 2 * CODE * 9, 2**24])  # one row a part, two or more, all
-def test_the_parts_that_rows_are_taken_in_change_nothing(kind, widths, values, monkeypatch):
-    model, x = built(kind, widths), rows(7)
+def test_the_parts_that_rows_are_taken_in_change_nothing(model_type, widths, values, monkeypatch):
+    model, x = built(model_type, widths), rows(7)
     expected = model.jacobian_norm(x)
     monkeypatch.setattr(base, "JACOBIAN_VALUES", values)
     torch.testing.assert_close(model.jacobian_norm(x), expected)
@@ -89,7 +89,7 @@ def test_units_that_are_switched_off_do_not_move_with_the_input():
     sparse = built("sparse")
     weights, x = linear_layers(sparse.encoder)[0].weight, rows(4)
     on = (sparse.encode(x) != 0).double()
-    assert (on.sum(1) == OWN["sparse"]["k"]).all()
+    assert (on.sum(1) == TYPE_VALUES["sparse"]["k"]).all()
     torch.testing.assert_close(sparse.jacobian_norm(x), (on @ weights.square().sum(1)).sqrt())
 
 

@@ -51,8 +51,8 @@ def test_before_the_data_is_known_each_auto_waits_for_it(params):
 
 
 def test_a_type_that_params_yaml_lacks_is_refused(params):
-    with pytest.raises(ParameterError, match=r"models.wasserstein: not in params.yaml"):
-        listed(params, "wasserstein", IMAGES, {})
+    with pytest.raises(ParameterError, match=r"models.no_such_type: not in params.yaml"):
+        listed(params, "no_such_type", IMAGES, {})
 
 
 # the list of everything

@@ -123,7 +123,7 @@ def test_what_the_data_may_allow_is_not_refused_before_it_is_read(values: Mappin
 
 
 def refusal(values: Mapping[str, Any]) -> str:
-    """The message with which the file with other values is refused, on reading or on checking it against its data."""
+    """The message that refuses the file with other values, as it is read or checked."""
     with pytest.raises(ParameterError) as caught:
         checked(values)
     return str(caught.value)
@@ -661,7 +661,8 @@ MISFITS = [
     (
         {"models.denoising.network.nodes_per_layer": [64], "network.n_layers": 2},
         [
-            "models.denoising.network.nodes_per_layer = [64]: has 1 numbers, but network.n_layers = 2"
+            "models.denoising.network.nodes_per_layer = [64]: has 1 numbers",
+            "but network.n_layers = 2",
         ],
     ),
     (
@@ -671,7 +672,8 @@ MISFITS = [
             "models.sparse.network.n_layers": 3,
         },
         [
-            "network.nodes_per_layer = [64, 32]: has 2 numbers, but models.sparse.network.n_layers = 3"
+            "network.nodes_per_layer = [64, 32]: has 2 numbers",
+            "but models.sparse.network.n_layers = 3",
         ],
     ),
     (
@@ -701,7 +703,8 @@ MISFITS = [
     (
         {"models.sparse.penalty": "kl", "models.sparse.network.code_activation": "relu"},
         [
-            "models.sparse.network.code_activation = relu: must be sigmoid where models.sparse.penalty = kl"
+            "models.sparse.network.code_activation = relu: must be sigmoid",
+            "where models.sparse.penalty = kl",
         ],
     ),
     (
@@ -715,7 +718,8 @@ MISFITS = [
     (
         {"models.contractive.jacobian": "closed_form", "network.n_layers": 2},
         [
-            "models.contractive.jacobian = closed_form: needs an encoder of one layer (network.n_layers = 0)",
+            "models.contractive.jacobian = closed_form: needs an encoder of one layer",
+            "(network.n_layers = 0)",
             "has 2 hidden layers; choose auto, exact or estimate",
         ],
     ),
@@ -752,7 +756,8 @@ MISFITS = [
     (
         {"models.variational.importance_samples": 5},
         [
-            "models.variational.importance_samples = 5: needs a bound with beta = 1, but models.variational.beta = auto"
+            "models.variational.importance_samples = 5: needs a bound with beta = 1",
+            "but models.variational.beta = auto",
         ],
     ),
     ({"models": {}}, [f"models: no type to train; name some of {', '.join(KINDS)}"]),

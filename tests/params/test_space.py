@@ -1,4 +1,4 @@
-"""The search space: what may not be tuned is refused with its reason, and so is a value that a type can't use."""
+"""The search space: what may not be tuned is refused, and what a type can't be trained with."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,11 +13,15 @@ from autoencoders.params.space import TUNABLE, WHOLE, check_space, dimensions
 
 DIGITS = DataFacts(n_features=64, unit_interval=True)
 CODE = {"param": "network.code_size", "low": 4, "high": 24}
+TRAINED = ("undercomplete", "contractive", "denoising", "variational")  # beside the one refused
 RATE = {"param": "train.learning_rate", "low": 1e-3, "high": 1e-2, "log": True}
 
 
 def with_space(params: Params, *lines: dict[str, Any], **others: Any) -> Params:
-    """The parameters with another search space; others: more values, by dotted name with __ for each dot."""
+    """The parameters with another search space.
+
+    others: more values, by dotted name with __ for each dot.
+    """
     return params.override(
         {"tune.space": list(lines)} | {key.replace("__", "."): v for key, v in others.items()}
     )
@@ -91,9 +95,8 @@ def own_parameters(params: Params) -> list[str]:
 
 def test_every_parameter_of_a_type_that_weakens_its_constraint_is_refused_by_name(params):
     refused = [name for name in own_parameters(params) if name not in TUNABLE]
-    assert {f"models.{kind}" for kind in ("sparse", "contractive", "denoising", "variational")} == {
-        name.rsplit(".", 1)[0] for name in refused
-    }
+    constrained = {f"models.{kind}" for kind in params.kinds if kind != "undercomplete"}
+    assert {name.rsplit(".", 1)[0] for name in refused} == constrained
     for name in refused:
         told = refusal(with_space(params, CODE, {"param": name, "choices": [1]}))
         assert told.startswith(
@@ -115,8 +118,8 @@ LOSS = {"param": "network.loss", "choices": ["mse", "bce"]}
 def test_losses_are_not_compared_by_a_pruner(params, pruner):
     told = refusal(with_space(params, LOSS, tune__goal="reconstruct", tune__pruner=pruner))
     assert (
-        told
-        == "tune.space[0].param = network.loss: pruning would compare different losses; choose tune.pruner: none"
+        told == "tune.space[0].param = network.loss: pruning would compare different losses; "
+        "choose tune.pruner: none"
     )
 
 
@@ -218,7 +221,10 @@ def test_a_value_concerns_only_the_types_that_are_trained(params, line, value, k
     others = [other for other in Models.model_fields if other != kind]
     assert f"does not fit {kind}: " in refusal(without(with_space(params, line), others))
     if "variational" in kind or "contractive" in kind:
-        check_space(without(with_space(params, line), ["sparse", kind]), DIGITS)
+        untrained = [
+            other for other in Models.model_fields if other == kind or other not in TRAINED
+        ]
+        check_space(without(with_space(params, line), untrained), DIGITS)
 
 
 def test_ends_that_fit_alone_must_fit_together(params):
@@ -293,8 +299,8 @@ def test_shares_of_a_batch_are_not_compared_by_a_pruner(params):
     line = {"param": "train.trim", "low": 0.0, "high": 0.5}
     told = refusal(with_space(params, line, tune__goal="reconstruct", tune__pruner="median"))
     assert (
-        told
-        == "tune.space[0].param = train.trim: pruning would compare different losses; choose tune.pruner: none"
+        told == "tune.space[0].param = train.trim: pruning would compare different losses; "
+        "choose tune.pruner: none"
     )
     check_space(with_space(params, line, tune__goal="reconstruct", tune__pruner="none"), DIGITS)
 

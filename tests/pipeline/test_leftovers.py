@@ -1,4 +1,7 @@
-"""Leftovers of tools and editors: DVC and the hashes of code leave out the same ones, and no file of the project."""
+"""Leftovers of tools and editors.
+
+DVC and the hashes of code leave out the same ones, and no file of the project.
+"""
 
 import subprocess
 from pathlib import Path

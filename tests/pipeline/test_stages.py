@@ -1,4 +1,7 @@
-"""dvc.yaml declares what the stages read and import: where it doesn't, DVC silently keeps stale results."""
+"""dvc.yaml declares what the stages read and import.
+
+Where it doesn't, DVC silently keeps stale results.
+"""
 
 import ast
 import json
@@ -32,22 +35,24 @@ def is_docstring_only(path: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def traces(shrunk_repository: Path) -> dict[str, dict[str, list[str]]]:
-    """What each stage used, run in the order of the pipeline on shrunk parameters."""
-    found = {}
-    kinds = list(YAML(typ="safe").load(shrunk_repository / "params.yaml")["models"])
+    """Files and parameters that each stage used, run in order on shrunk parameters."""
+    result = {}
+    model_types = list(YAML(typ="safe").load(shrunk_repository / "params.yaml")["models"])
     for stage, body in STAGES.items():
-        for arguments in [[kind] for kind in kinds] if "foreach" in body else [[]]:
-            found["@".join([stage, *arguments])] = trace(
+        for arguments in (
+            [[model_type] for model_type in model_types] if "foreach" in body else [[]]
+        ):
+            result["@".join([stage, *arguments])] = trace(
                 shrunk_repository, f"pipeline/{stage}.py", *arguments
             )
     promote_another(Repository.at(shrunk_repository))
     again = trace(
         shrunk_repository, "pipeline/register.py"
     )  # now there is a champion to compare with
-    found["register"] = {
-        key: sorted({*values, *again[key]}) for key, values in found["register"].items()
+    result["register"] = {
+        key: sorted({*values, *again[key]}) for key, values in result["register"].items()
     }
-    return found
+    return result
 
 
 def promote_another(repository: Repository) -> None:
@@ -59,7 +64,7 @@ def promote_another(repository: Repository) -> None:
 
 
 def trace(folder: Path, script: str, *arguments: str) -> dict[str, list[str]]:
-    """What a script used, run in a copy of the repository."""
+    """Files and parameters that a script used, run in a copy of the repository."""
     done = subprocess.run(
         [sys.executable, TRACER, script, *arguments],
         cwd=folder,
@@ -74,9 +79,11 @@ def trace(folder: Path, script: str, *arguments: str) -> dict[str, list[str]]:
 
 def declared(stage: str) -> tuple[list[str], list[str]]:
     """Declared parameters and code of a stage or of one of its instances."""
-    name, _, kind = stage.partition("@")
+    name, _, model_type = stage.partition("@")
     body = STAGES[name].get("do", STAGES[name])
-    parameters = [key.replace("${key}", kind) for key in body["params"] if isinstance(key, str)]
+    parameters = [
+        key.replace("${key}", model_type) for key in body["params"] if isinstance(key, str)
+    ]
     return parameters, [path for path in body["deps"] if path.startswith(("src/", "pipeline/"))]
 
 
@@ -114,7 +121,7 @@ def test_every_stage_declares_the_parameters_that_it_reads(traces):
 
 
 def reads(folder: Path, line: str) -> set[str]:
-    """What a line of Python reads of the parameters `p`."""
+    """The parameters `p` that a line of Python reads."""
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     (folder / "reader.py").write_text(
         f"from autoencoders.params.params import load_params\np = load_params()\n{line}\n"

@@ -1,4 +1,7 @@
-"""No value read from a run reaches an output: each stage gives the same bytes where nothing of a run can be read."""
+"""No value read from a run reaches an output.
+
+Each stage gives the same bytes where nothing of a run can be read.
+"""
 
 import shutil
 from pathlib import Path
@@ -8,10 +11,11 @@ import pytest
 from autoencoders.core.files import tree_sha256
 from repository import QUICK, Repository
 
-KIND = "sparse"
-STAGES = (["tune", KIND], ["train", KIND], ["evaluate"])
+MODEL_TYPE = "sparse"
+STAGES = (["tune", MODEL_TYPE], ["train", MODEL_TYPE], ["evaluate"])
 OUTPUTS = ("tuned", "model", "metrics", "reports")
-# stands in for every module of `tracking`: what it gives can be called, entered and asked for attributes, no more
+# stands in for every module of `tracking`: what it gives can be called, entered and asked for
+# attributes, no more
 UNREADABLE = """
 class Unreadable:
     def __call__(self, *arguments, **options):
@@ -29,7 +33,8 @@ class Unreadable:
     def refused(self, *arguments):
         raise AssertionError("a stage reads a value of a run")
 
-    __str__ = __repr__ = __format__ = __eq__ = __lt__ = __gt__ = __hash__ = __iter__ = __len__ = refused
+    __str__ = __repr__ = __format__ = __iter__ = __len__ = refused
+    __eq__ = __lt__ = __gt__ = __hash__ = refused
     __getitem__ = __contains__ = __int__ = __float__ = __index__ = __bytes__ = __fspath__ = refused
 
 
@@ -42,7 +47,7 @@ def __getattr__(name):
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A copy of the repository with prepared data."""
     values = {**QUICK, "tune.n_trials": 2, "tune.epochs": 1}
-    repository = Repository(tmp_path_factory.mktemp("written") / "first", values, [KIND])
+    repository = Repository(tmp_path_factory.mktemp("written") / "first", values, [MODEL_TYPE])
     for stage in ("check", "download", "preprocess"):
         run(repository, stage)
     return repository

@@ -1,7 +1,8 @@
-"""Runs a stage script like `python` does, then prints what it used: `tracer.py pipeline/train.py sparse`.
+"""Runs a stage script like `python` does, then prints what it used.
 
-The last line of its output is JSON: {"files": project files imported, "params": dotted names of parameters read}.
-A copy of the parameters counts as the original: copying reads nothing, and what is read of the copy is traced.
+`tracer.py pipeline/train.py sparse`. The last line of its output is JSON: {"files": project files
+imported, "params": dotted names of parameters read}. A copy of the parameters counts as the
+original: copying reads nothing, and what is read of the copy is traced.
 """
 
 import json

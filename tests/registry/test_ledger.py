@@ -1,11 +1,15 @@
-"""The ledger: one history and one champion for all clones, whoever is killed, whoever decides at the same moment."""
+"""The ledger: one history and one champion for all clones.
+
+Also where a process is killed, or several decide at the same moment.
+"""
 
 import json
 
 import pytest
 
 from autoencoders.core.errors import UserError
-from autoencoders.registry.ledger import CHAMPION, DONE, PENDING, Ledger
+from autoencoders.registry.decision import CHAMPION, DONE, PENDING
+from autoencoders.registry.ledger import Ledger
 from autoencoders.registry.registry import Registry
 from autoencoders.tracking import store
 
@@ -54,7 +58,7 @@ def test_a_decision_of_one_clone_is_seen_and_undone_by_another(client, ledger, c
     promoted(colleague, "2")
     expected = [("promoted", "1", None, "1"), ("promoted", "2", "1", "2")]
     assert actions(ledger) == actions(colleague) == expected
-    ledger.rolled_back(["1", "2"])
+    ledger.roll_back(["1", "2"])
     assert champion(client) == "1"
     assert actions(colleague)[-1] == ("rolled_back", "2", "2", "1")
 
@@ -202,7 +206,7 @@ def test_a_champion_that_was_set_by_hand_is_recorded_and_never_undone(client, le
     assert ledger.read().champion == "4"
     assert actions(colleague)[-1] == ("set_by_hand", "4", "1", "4")
     assert len(actions(ledger)) == 2  # recorded once
-    ledger.rolled_back(["1", "4"])
+    ledger.roll_back(["1", "4"])
     assert champion(client) == "1"
 
 
@@ -215,8 +219,8 @@ def test_a_champion_that_was_taken_away_by_hand_stays_away(client, ledger):
 
 def test_a_version_that_was_kept_changes_no_champion_even_at_the_same_moment(client, ledger):
     promoted(ledger, "1")
-    kept = ledger.keep("2", "not better")
-    number, _, _ = kept.key.removeprefix("decision.").partition(".")
+    decision = ledger.keep("2", "not better")
+    number, _, _ = decision.key.removeprefix("decision.").partition(".")
     values = {"time": "t", "user": "u", "action": "promoted", "version": "3", "before": "1"}
     values |= {"after": "3", "reason": "r", "state": PENDING}
     client.set_registered_model_tag(NAME, f"decision.{number}.0", json.dumps(values))
@@ -227,9 +231,9 @@ def test_rollbacks_undo_what_others_promoted_at_the_same_moment_one_by_one(clien
     promoted(ledger, "1")
     interleaved(client, "2", "3", "ababab")
     second, last = (decision.version for decision in ledger.decisions()[1:])
-    ledger.rolled_back(["1", "2", "3"])
+    ledger.roll_back(["1", "2", "3"])
     assert champion(client) == second != last
-    ledger.rolled_back(["1", "2", "3"])
+    ledger.roll_back(["1", "2", "3"])
     assert champion(client) == "1"
 
 
@@ -259,7 +263,7 @@ def test_two_rollbacks_at_the_same_moment_undo_one_promotion_and_the_next_one_an
             NAME, f"decision.4.{rival}", json.dumps({**values, "reason": "", "state": DONE})
         )
     client.set_registered_model_alias(NAME, CHAMPION, "2")
-    ledger.rolled_back(["1", "2", "3"])
+    ledger.roll_back(["1", "2", "3"])
     assert champion(client) == "1"
 
 
@@ -328,8 +332,8 @@ def test_an_earlier_versions_file_is_taken_over_once_and_is_a_copy_from_then_on(
     ]
     assert len(actions(colleague)) == 3
     old_file.unlink()
-    ledger.rolled_back(["1", "2", "3"])
-    ledger.rolled_back(["1", "2", "3"])
+    ledger.roll_back(["1", "2", "3"])
+    ledger.roll_back(["1", "2", "3"])
     assert champion(client) == "1"
 
 

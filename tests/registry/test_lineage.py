@@ -8,15 +8,15 @@ import pytest
 from autoencoders.core.errors import UserError
 from autoencoders.core.files import sha256_of
 from autoencoders.registry.lineage import lineage, verify
-from autoencoders.registry.versions import fetched
+from autoencoders.registry.versions import fetch
 
-KIND = "undercomplete"
+MODEL_TYPE = "undercomplete"
 
 
 @pytest.fixture(scope="module")
 def uri(workshop) -> str:
     """A registered version, and the champion."""
-    version = workshop.add(KIND)
+    version = workshop.add(MODEL_TYPE)
     workshop.registry.promote_by_hand(version, "a test")
     return f"models:/autoencoder-table/{version}"
 
@@ -35,20 +35,20 @@ def restored():
         path.write_bytes(content)
 
 
-def test_lineage_tells_where_a_version_comes_from(workshop, uri):
-    told = lineage(workshop.runs.client, uri)
-    run = workshop.runs.client.get_run(told["MLflow run"])
-    assert told["model"] == f"{uri} @champion"
-    assert told["type"] == KIND
-    assert told["data"].startswith(f"table, {workshop.folder / 'table.csv'}, SHA-256 ")
-    assert workshop.data.description.source_sha256 in told["data"]
-    assert told["study"] == "none"
-    assert told["experiment"] == "none: a plain `dvc repro`"
+def test_lineage_names_where_a_version_comes_from(workshop, uri):
+    origin = lineage(workshop.runs.client, uri)
+    run = workshop.runs.client.get_run(origin["MLflow run"])
+    assert origin["model"] == f"{uri} @champion"
+    assert origin["type"] == MODEL_TYPE
+    assert origin["data"].startswith(f"table, {workshop.folder / 'table.csv'}, SHA-256 ")
+    assert workshop.data.description.source_sha256 in origin["data"]
+    assert origin["study"] == "none"
+    assert origin["experiment"] == "none: a plain `dvc repro`"
     for name, value in run.data.params.items():
-        assert f"{name} = {value}" in told["parameters"]
-    assert "train.epochs = 20" in told["parameters"]
-    assert told["make it again"].endswith("dvc repro")
-    assert lineage(workshop.runs.client, "models:/autoencoder-table@champion") == told
+        assert f"{name} = {value}" in origin["parameters"]
+    assert "train.epochs = 20" in origin["parameters"]
+    assert origin["make it again"].endswith("dvc repro")
+    assert lineage(workshop.runs.client, "models:/autoencoder-table@champion") == origin
 
 
 def test_the_commands_that_make_it_again_name_commit_and_experiment(workshop, monkeypatch):
@@ -62,10 +62,10 @@ def test_the_commands_that_make_it_again_name_commit_and_experiment(workshop, mo
     ).stdout.strip()
     monkeypatch.setenv("DVC_EXP_NAME", "longer")
     version = workshop.add("variational")
-    told = lineage(workshop.runs.client, f"models:/autoencoder-table/{version}")
-    assert told["make it again"] == f"git checkout {commit} && dvc exp apply longer && dvc repro"
-    assert told["git commit"].startswith(commit)
-    assert told["experiment"] == "longer"
+    origin = lineage(workshop.runs.client, f"models:/autoencoder-table/{version}")
+    assert origin["make it again"] == f"git checkout {commit} && dvc exp apply longer && dvc repro"
+    assert origin["git commit"].startswith(commit)
+    assert origin["experiment"] == "longer"
 
 
 def test_an_untouched_version_is_verified(workshop, uri):
@@ -76,20 +76,20 @@ def test_an_untouched_version_is_verified(workshop, uri):
 EDITS = {"source": "table.csv", "prepared data": "data/prepared/train.npy"}
 
 
-@pytest.mark.parametrize("what", EDITS)
-def test_what_was_edited_is_named_with_both_hashes(workshop, uri, restored, what):
-    path = restored(workshop.folder / EDITS[what])
+@pytest.mark.parametrize("part", EDITS)
+def test_what_was_edited_is_named_with_both_hashes(workshop, uri, restored, part):
+    path = restored(workshop.folder / EDITS[part])
     path.write_bytes(path.read_bytes() + b"\n")
     (changed,) = verify(workshop.runs.client, uri)
-    assert changed.startswith(f"{what}: ")
-    tag = {"source": "source_sha256", "prepared data": "content_sha256"}[what]
+    assert changed.startswith(f"{part}: ")
+    tag = {"source": "source_sha256", "prepared data": "content_sha256"}[part]
     assert changed.endswith(f", but {getattr(workshop.data.description, tag)} when it was made")
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.safetensors", "history.csv"])
 def test_an_edited_file_of_the_model_is_named(workshop, uri, restored, name):
-    stored = fetched(uri) / name
-    assert sha256_of(stored) == sha256_of(workshop.folder / "model" / KIND / name)
+    stored = fetch(uri) / name
+    assert sha256_of(stored) == sha256_of(workshop.folder / "model" / MODEL_TYPE / name)
     path = restored(stored)
     path.write_bytes(path.read_bytes() + b"\n")
     (changed,) = verify(workshop.runs.client, uri)
@@ -97,7 +97,7 @@ def test_an_edited_file_of_the_model_is_named(workshop, uri, restored, name):
 
 
 def test_everything_that_changed_is_named(workshop, uri, restored):
-    for path in (*(workshop.folder / name for name in EDITS.values()), fetched(uri) / "model.json"):
+    for path in (*(workshop.folder / name for name in EDITS.values()), fetch(uri) / "model.json"):
         restored(path).write_bytes(b"")
     assert [line.split(":")[0] for line in verify(workshop.runs.client, uri)] == ["model", *EDITS]
 

@@ -40,7 +40,7 @@ def add(registry, tracked_root, description):
     def added(seed: int) -> str:
         torch.manual_seed(seed)
         architecture = params.plan("undercomplete", description.facts).architecture
-        told = ModelDescription(
+        model_description = ModelDescription(
             model_type="undercomplete",
             architecture=architecture,
             type_values={},
@@ -52,14 +52,12 @@ def add(registry, tracked_root, description):
             epochs=1,
             best_epoch=1,
         )
-        model = TrainedModel(
-            told, build("undercomplete", architecture, {}), torch.zeros(64), torch.ones(64)
-        )
-        save(model, [{"val/reconstruction_loss": 1.0}], tracked_root / f"{seed}" / "undercomplete")
-        run_id = runs.trained(tracked_root / f"{seed}" / "undercomplete")
-        return registry.add(
-            tracked_root / f"{seed}" / "undercomplete", run_id, ROW, {"data": "digits"}, 0.05
-        )
+        autoencoder = build("undercomplete", architecture, {})
+        model = TrainedModel(model_description, autoencoder, torch.zeros(64), torch.ones(64))
+        folder = tracked_root / f"{seed}" / "undercomplete"
+        save(model, [{"val/reconstruction_loss": 1.0}], folder)
+        run_id = runs.trained(folder)
+        return registry.add(folder, run_id, ROW, {"data": "digits"}, 0.05)
 
     return added
 
@@ -119,7 +117,7 @@ def test_a_kept_version_is_the_challenger_until_it_is_promoted(registry, add):
         registry.promote_by_hand("7", "by hand")
 
 
-RANKED = [  # model, code size, error and share of the variance kept on validation
+RANKED = [  # model, code size, error and explained variance on validation
     ("sparse", 4, 2.0, 0.91),
     ("variational", 8, 1.0, 0.95),
     ("denoising", 2, 3.0, 0.89),
@@ -140,7 +138,7 @@ def ranked_row(model: str, code_size: int, error: float, variance: float) -> Row
 
 
 @pytest.mark.parametrize(
-    ("goal", "kept", "best"),
+    ("goal", "explained_variance", "best"),
     [
         ("reconstruct", 0.9, "variational"),
         ("compress", 0.9, "sparse"),
@@ -148,10 +146,12 @@ def ranked_row(model: str, code_size: int, error: float, variance: float) -> Row
     ],
 )
 def test_the_winner_is_the_best_on_validation_as_the_goal_ranks_it_and_no_baseline_wins(
-    goal, kept, best
+    goal, explained_variance, best
 ):
     rows = [ranked_row(*values) for values in RANKED]
-    params = load_params().override({"tune.goal": goal, "tune.explained_variance": kept})
+    params = load_params().override(
+        {"tune.goal": goal, "tune.explained_variance": explained_variance}
+    )
     assert winner(rows, params) == best
 
 
@@ -159,7 +159,9 @@ def test_the_winner_is_the_best_on_validation_as_the_goal_ranks_it_and_no_baseli
     ("promote", "experiment", "allowed"),
     [("auto", None, True), ("auto", "x", False), (True, "x", True), (False, None, False)],
 )
-def test_an_experiment_promotes_only_where_it_is_told_to(monkeypatch, promote, experiment, allowed):
+def test_an_experiment_promotes_only_where_the_parameter_says_so(
+    monkeypatch, promote, experiment, allowed
+):
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
     if experiment:
         monkeypatch.setenv("DVC_EXP_NAME", experiment)

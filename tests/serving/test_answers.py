@@ -14,7 +14,7 @@ from autoencoders.core.errors import DataError, UserError
 from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.data.readers import opening, reader
 from autoencoders.models.trained.model import TrainedModel
-from autoencoders.serving.answers import COLUMNS, answer_file, picture, write
+from autoencoders.serving.answers import PICTURE_COLUMNS, answer_file, picture, write
 from autoencoders.serving.inference import answer
 
 RATE = 0.05
@@ -78,12 +78,12 @@ def test_pairs_of_rows_are_told_apart_by_the_file_and_not_by_its_batches(
 def test_a_table_goes_in_and_answers_come_out(model, frame, tmp_path, op, source, out):
     n = answer_file(model, op, saved(frame, tmp_path / f"in{source}"), tmp_path / f"out{out}", RATE)
     assert n == len(frame)
-    found, expected = read(tmp_path / f"out{out}"), answer(model, op, frame, rate=RATE)
+    result, expected = read(tmp_path / f"out{out}"), answer(model, op, frame, rate=RATE)
     if op == "score":
-        assert list(found.pop("row")) == list(range(1, n + 1))
+        assert list(result.pop("row")) == list(range(1, n + 1))
     if op == "encode":
         expected = pd.DataFrame(expected, columns=["value_0", "value_1"])
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-5, atol=1e-5)
+    pd.testing.assert_frame_equal(result, expected, check_dtype=False, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("codes", ["codes.npy", "codes.csv", "codes.parquet"])
@@ -145,7 +145,7 @@ def test_a_picture_holds_every_image_eight_side_by_side_at_least_32_pixels_high(
     np.save(tmp_path / "in.npy", images[:n])
     answer_file(untrained["sparse"], "reconstruct", tmp_path / "in.npy", tmp_path / "out.png", RATE)
     with Image.open(tmp_path / "out.png") as picture:
-        assert picture.size == (32 * min(n, COLUMNS), 32 * -(-n // COLUMNS))
+        assert picture.size == (32 * min(n, PICTURE_COLUMNS), 32 * -(-n // PICTURE_COLUMNS))
         sheet = np.asarray(
             picture.resize((picture.width // 4, picture.height // 4), Image.Resampling.NEAREST)
         )

@@ -27,11 +27,11 @@ def saved(frame: pd.DataFrame, folder: Path) -> Path:
 
 
 def test_of_the_same_data_nothing_moved(model, table, frame, tmp_path):
-    found = drift(model, saved(frame, tmp_path), table, 0.05)
-    assert found.moved == []
-    assert found.rows == len(frame)
-    assert (found.table["p_value"] > 0.01).all()
-    assert 0 < found.alarms < 0.12
+    result = drift(model, saved(frame, tmp_path), table, 0.05)
+    assert result.moved == []
+    assert result.rows == len(frame)
+    assert (result.table["p_value"] > 0.01).all()
+    assert 0 < result.alarms < 0.12
     names = {
         "score",
         "column length",
@@ -40,7 +40,7 @@ def test_of_the_same_data_nothing_moved(model, table, frame, tmp_path):
         "code unit 0",
         "code unit 1",
     }
-    assert names <= set(found.table["what"])
+    assert names <= set(result.table["what"])
 
 
 CHANGES = {
@@ -53,32 +53,32 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_column_that_moved_is_named_and_the_others_are_not(model, table, frame, tmp_path, name):
-    found = drift(model, saved(frame.assign(**CHANGES[name]), tmp_path), table, 0.05)
-    columns = {what for what in found.moved if what.startswith("column ")}
+    result = drift(model, saved(frame.assign(**CHANGES[name]), tmp_path), table, 0.05)
+    columns = {what for what in result.moved if what.startswith("column ")}
     assert name in columns
     assert all(what.startswith(name.split("=")[0]) for what in columns)
 
 
 def test_rows_unlike_the_clean_ones_raise_alarms_and_move_the_score(model, table, frame, tmp_path):
-    found = drift(
+    result = drift(
         model, saved(frame.assign(width=frame["width"].to_numpy()[::-1]), tmp_path), table, 0.05
     )
-    assert "score" in found.moved
+    assert "score" in result.moved
     assert not {"column length", "column width"} & set(
-        found.moved
+        result.moved
     )  # only what hangs together has changed
-    assert found.alarms > 0.2
+    assert result.alarms > 0.2
 
 
 def test_the_distances_are_those_of_kolmogorov_and_smirnov(model, table, frame, tmp_path):
-    found = drift(model, saved(frame.assign(width=frame["width"] + 3), tmp_path), table, 0.05)
+    result = drift(model, saved(frame.assign(width=frame["width"] + 3), tmp_path), table, 0.05)
     old, new = np.sort(table.sample("train")[:, -1]), np.sort(frame["width"].to_numpy() + 3)
     at = np.concatenate([old, new.astype(np.float32)])
     below = [
         np.searchsorted(values, at, "right") / len(values)
         for values in (old, new.astype(np.float32))
     ]
-    (row,) = found.table[found.table["what"] == "column width"].itertuples()
+    (row,) = result.table[result.table["what"] == "column width"].itertuples()
     assert row.statistic == pytest.approx(np.abs(below[0] - below[1]).max())
 
 
@@ -91,7 +91,7 @@ def test_of_images_score_and_code_are_compared(untrained, digits, tmp_path):
 
 
 def test_of_a_large_file_rows_are_taken_evenly(model, table, frame, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "ROWS", 100)
+    monkeypatch.setattr(module, "SAMPLED_ROWS", 100)
     monkeypatch.setattr(reader, "BATCH_BYTES", 2000)
     many = pd.concat([frame] * 5, ignore_index=True).assign(length=np.arange(2000.0))
     chosen = module._sampled(saved(many, tmp_path), model)[:, 0]
@@ -119,9 +119,9 @@ def test_a_missing_column_is_refused(model, table, frame, tmp_path):
 
 
 def test_a_terminal_shows_what_moved_most_first(model, table, frame, tmp_path, capsys):
-    found = drift(model, saved(frame.assign(width=frame["width"] + 100), tmp_path), table, 0.05)
-    Console(width=80, force_terminal=False).print(summary(found))
+    result = drift(model, saved(frame.assign(width=frame["width"] + 100), tmp_path), table, 0.05)
+    Console(width=80, force_terminal=False).print(summary(result))
     lines = capsys.readouterr().out.splitlines()
     first = next(i for i, line in enumerate(lines) if "column width" in line)
     assert "yes" in lines[first]
-    assert all("yes" in line for line in lines if any(f" {what} " in line for what in found.moved))
+    assert all("yes" in line for line in lines if any(f" {what} " in line for what in result.moved))

@@ -16,7 +16,7 @@ from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.inference import OPERATIONS, REASONS, answer
 
-every_kind = pytest.mark.parametrize("kind", AUTOENCODERS)
+every_type = pytest.mark.parametrize("model_type", AUTOENCODERS)
 NUMBERS = ["length", "width"]
 
 
@@ -39,9 +39,9 @@ def features(model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:
 # --- images
 
 
-@every_kind
-def test_operations_on_images_are_the_models_own_methods(kind, untrained, images):
-    model = untrained[kind]
+@every_type
+def test_operations_on_images_are_the_models_own_methods(model_type, untrained, images):
+    model = untrained[model_type]
     codes = model.encode(images)
     np.testing.assert_array_equal(answer(model, "encode", images), codes)
     np.testing.assert_array_equal(answer(model, "decode", codes), model.decode(codes))
@@ -91,24 +91,24 @@ def test_the_order_of_columns_and_columns_beside_them_do_not_matter(model, frame
 def test_a_reconstruction_has_the_raw_columns_with_categories_and_constants(
     model, frame, features, op
 ):
-    found = answer(model, op, frame)
-    assert list(found.columns) == list(frame.columns)
-    assert len(found) == len(frame)
-    assert set(found["site"]) == {"A"}
-    assert set(found["unit"]) == {7}
+    result = answer(model, op, frame)
+    assert list(result.columns) == list(frame.columns)
+    assert len(result) == len(frame)
+    assert set(result["site"]) == {"A"}
+    assert set(result["unit"]) == {7}
     x_hat, names = model.reconstruct(features), model.description.schema.features
     for name in NUMBERS:
-        np.testing.assert_array_equal(found[name], x_hat[:, names.index(name)])
+        np.testing.assert_array_equal(result[name], x_hat[:, names.index(name)])
     colours = [name.removeprefix("colour=") for name in names if name.startswith("colour=")]
     assert colours == ["blue", "green", "red", OTHER]
     nearest = x_hat[:, [names.index(f"colour={colour}") for colour in colours]].argmax(1)
-    assert list(found["colour"]) == [colours[i] for i in nearest]
+    assert list(result["colour"]) == [colours[i] for i in nearest]
 
 
 def test_a_reconstruction_is_near_the_row(model, frame):
-    found = answer(model, "reconstruct", frame)
+    result = answer(model, "reconstruct", frame)
     for name in NUMBERS:
-        assert np.corrcoef(found[name], frame[name])[0, 1] > 0.8
+        assert np.corrcoef(result[name], frame[name])[0, 1] > 0.8
 
 
 def test_decode_gives_the_reconstruction_of_the_codes(model, frame):
@@ -118,9 +118,9 @@ def test_decode_gives_the_reconstruction_of_the_codes(model, frame):
 
 
 def test_an_unknown_category_is_the_place_of_the_others(model, frame, features):
-    found = encode(model.description.schema, pa.Table.from_pandas(frame.assign(colour="violet")))
+    result = encode(model.description.schema, pa.Table.from_pandas(frame.assign(colour="violet")))
     names = model.description.schema.features
-    assert (found[:, names.index(f"colour={OTHER}")] == 1).all()
+    assert (result[:, names.index(f"colour={OTHER}")] == 1).all()
     assert np.isfinite(answer(model, "score", frame.assign(colour="violet"))["score"]).all()
 
 
@@ -135,19 +135,19 @@ def test_constant_columns_may_be_missing_in_new_rows(model, frame):
 def test_scores_are_the_models_and_the_verdict_is_the_rates(model, frame, features):
     expected = model.score(features)
     for rate in (0.01, 0.05, 0.5):
-        found = answer(model, "score", frame, rate=rate)
-        assert list(found.columns) == ["score", "percentile", "p_value", "anomaly", "reasons"]
+        result = answer(model, "score", frame, rate=rate)
+        assert list(result.columns) == ["score", "percentile", "p_value", "anomaly", "reasons"]
         for name in ("score", "percentile", "p_value"):
-            np.testing.assert_array_equal(found[name], getattr(expected, name))
-        assert list(found["anomaly"]) == [p <= rate for p in expected.p_value]
-    assert 0 < found["anomaly"].mean() < 1
+            np.testing.assert_array_equal(result[name], getattr(expected, name))
+        assert list(result["anomaly"]) == [p <= rate for p in expected.p_value]
+    assert 0 < result["anomaly"].mean() < 1
 
 
 @pytest.mark.parametrize(("column", "value"), [("length", 500.0), ("width", -900.0)])
 def test_a_row_with_a_value_that_is_out_of_place_is_an_anomaly(model, frame, column, value):
-    found = answer(model, "score", frame.head(20).assign(**{column: value}))
-    assert found["anomaly"].all()
-    assert set(found["percentile"]) == {100}
+    result = answer(model, "score", frame.head(20).assign(**{column: value}))
+    assert result["anomaly"].all()
+    assert set(result["percentile"]) == {100}
 
 
 def test_reasons_are_the_columns_shares_of_the_score_of_a_category_all_its_places(
@@ -188,14 +188,14 @@ def test_samples_are_repeatable_draws_of_raw_rows(table_models, frame):
 
 
 def test_an_interpolation_goes_from_the_first_row_to_the_second(model, frame):
-    found = answer(model, "interpolate", frame.head(4), steps=5)
+    result = answer(model, "interpolate", frame.head(4), steps=5)
     rebuilt = answer(model, "reconstruct", frame.head(4))
-    assert len(found) == 10
+    assert len(result) == 10
     for name in NUMBERS:
-        np.testing.assert_allclose(found[name][[0, 4, 5, 9]], rebuilt[name], rtol=1e-5)
+        np.testing.assert_allclose(result[name][[0, 4, 5, 9]], rebuilt[name], rtol=1e-5)
     codes = answer(model, "encode", frame.head(4))
     middle = answer(model, "decode", (codes[::2] + codes[1::2]) / 2)
-    np.testing.assert_allclose(found["width"][[2, 7]], middle["width"], rtol=1e-4)
+    np.testing.assert_allclose(result["width"][[2, 7]], middle["width"], rtol=1e-4)
 
 
 def test_an_interpolation_starts_at_the_reconstruction_where_users_get_another_code(untrained):

@@ -1,4 +1,7 @@
-"""A model's ONNX graph: it answers as the model does, or is refused; without one it is the model."""
+"""A model's ONNX graph: it answers as the model does, or is refused.
+
+Without a graph, the model itself answers.
+"""
 
 import copy
 import subprocess
@@ -24,8 +27,8 @@ from autoencoders.models.trained.saved import save
 from autoencoders.registry.answering import load_answering, locate
 from autoencoders.serving.inference import OPERATIONS, answer
 from autoencoders.serving.onnx import (
+    EXAMPLE_ROWS,
     ONNX_VARIABLE,
-    ROWS,
     TOLERANCE,
     GraphModel,
     accelerated,
@@ -34,7 +37,7 @@ from autoencoders.serving.onnx import (
 from workshop import Workshop
 
 IMAGE_TYPES = ("undercomplete", "sparse", "contractive", "denoising")
-BATCH_SIZES = (1, 2, 100, ROWS, 1000)  # the graph was traced with ROWS
+BATCH_SIZES = (1, 2, 100, EXAMPLE_ROWS, 1000)  # the graph was traced with EXAMPLE_ROWS
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ def graphs(
 ) -> dict[str, Path]:
     """The graphs of models of images by type, and of the variational model of a table."""
     folder = tmp_path_factory.mktemp("graphs")
-    models = {kind: untrained[kind] for kind in IMAGE_TYPES}
+    models = {model_type: untrained[model_type] for model_type in IMAGE_TYPES}
     models["table"] = table_models["variational"]
     for name, model in models.items():
         export(model, folder / f"{name}.onnx")
@@ -64,23 +67,23 @@ def features(model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:
     return encode(model.description.schema, pa.Table.from_pandas(frame))
 
 
-def assert_near(found: np.ndarray, expected: np.ndarray) -> None:
+def assert_near(result: np.ndarray, expected: np.ndarray) -> None:
     """Asserts that values differ by at most TOLERANCE of the largest one."""
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
 
 
 # --- the graph
 
 
 @pytest.mark.parametrize("n_rows", BATCH_SIZES)
-@pytest.mark.parametrize("kind", IMAGE_TYPES)
+@pytest.mark.parametrize("model_type", IMAGE_TYPES)
 def test_a_graph_answers_as_the_model_for_any_number_of_rows(
-    kind, n_rows, graphs, untrained, digits
+    model_type, n_rows, graphs, untrained, digits
 ):
-    model = untrained[kind]
+    model = untrained[model_type]
     images = load_prepared(digits).rows["train"].read(0, n_rows)
-    fast = accelerated(copy.copy(model), graphs[kind])
+    fast = accelerated(copy.copy(model), graphs[model_type])
     assert_near(fast.encode(images), model.encode(images))
     assert_near(fast.reconstruct(images), model.reconstruct(images))
     assert_near(fast.score(images).contributions, model.score(images).contributions)
@@ -94,15 +97,15 @@ def test_every_operation_answers_by_the_graph_as_by_the_model(op, n_rows, graphs
     rows = rows.assign(length=rows["length"] + 0.01)  # no score ties with a validation row's
     if op == "decode":
         rows = answer(model, "encode", rows)
-    found, expected = answer(fast, op, rows), answer(model, op, rows)
+    result, expected = answer(fast, op, rows), answer(model, op, rows)
     if op == "encode":
-        assert_near(found, expected)
+        assert_near(result, expected)
         return
     numbers = expected.select_dtypes("number").columns
     for name in numbers:
-        assert_near(found[name].to_numpy(float), expected[name].to_numpy(float))
+        assert_near(result[name].to_numpy(float), expected[name].to_numpy(float))
     others = expected.columns.difference(numbers)
-    pd.testing.assert_frame_equal(found[others], expected[others])
+    pd.testing.assert_frame_equal(result[others], expected[others])
 
 
 def test_rows_of_several_batches_are_answered_in_their_order(graphs, untrained, digits):

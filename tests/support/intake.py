@@ -70,7 +70,7 @@ class Intake:
         return self.params.override({f"data.{key}": value for key, value in keys.items()}).data
 
     def stages(self, data: Data) -> None:
-        """What `dvc repro` does with data: check, download, preprocess."""
+        """The stages of `dvc repro` that concern data: check, download, preprocess."""
         check(data)
         download(data, self.raw)
         prepare(self.raw, self.prepared, data)

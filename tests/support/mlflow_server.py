@@ -1,4 +1,7 @@
-"""A real MLflow server on a free port of this machine: PostgreSQL behind it, artifacts in a folder."""
+"""A real MLflow server on a free port of this machine.
+
+PostgreSQL is behind it, and its artifacts are in a folder.
+"""
 
 import os
 import signal
@@ -91,7 +94,10 @@ class Server:
         raise AssertionError(self.log.read_text())
 
     def signal(self, number: int) -> None:
-        """Sends a signal to the server and its workers: SIGSTOP makes it accept and never answer."""
+        """Sends a signal to the server and its workers.
+
+        SIGSTOP makes it accept connections and never answer.
+        """
         assert self.process is not None
         os.killpg(self.process.pid, number)
 

@@ -1,4 +1,7 @@
-"""Small and read-only file systems, which need the right to mount: without it, the test is skipped."""
+"""Small and read-only file systems, which need the right to mount.
+
+Without it, the test is skipped.
+"""
 
 import subprocess
 from collections.abc import Iterator
@@ -20,7 +23,10 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
 
 @contextmanager
 def replaced_by_small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """An empty disk of memory in a folder's place; yields where the folder's content is meanwhile."""
+    """An empty disk of memory in a folder's place.
+
+    Yields the path of the folder's content meanwhile.
+    """
     content = folder.with_name(f"{folder.name}.content")
     folder.mkdir(exist_ok=True)
     folder.rename(content)

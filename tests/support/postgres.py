@@ -16,7 +16,10 @@ PASSWORD = "s3cret-w0rd"
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Gives the server's URL. Where PostgreSQL is not installed, the test is skipped, or fails where CI is set."""
+    """Returns the server's URL.
+
+    Where PostgreSQL is not installed, the test is skipped, or fails where CI is set.
+    """
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [
         Path(shutil.which("initdb") or "missing")
     ]

@@ -30,7 +30,7 @@ class Started:
             )
 
     def output(self) -> str:
-        """What the command has printed so far."""
+        """The output of the command so far."""
         return self.log.read_text()
 
     def wait_for(self, text: str) -> None:

@@ -1,4 +1,7 @@
-"""A copy of this repository in another folder, as a clone of the present files, with shrunk parameters."""
+"""A copy of this repository in another folder.
+
+It is a clone of the present files, with shrunk parameters.
+"""
 
 import os
 import re
@@ -20,7 +23,8 @@ QUICK = {
     "evaluate.probe_rows": 100,
     "evaluate.figure_columns": 4,
 }
-# what a bare environment holds: where things are, and what pip needs to reach its index; .ci/run says the same
+# variables of a bare environment: where things are, and what pip needs to reach its index; .ci/run
+# says the same
 BARE = (
     "HOME",
     "PATH",

@@ -1,8 +1,9 @@
-"""Runs a script like `python` does and signals itself at one moment: `signalled.py SIGINT import:120 SCRIPT ...`.
+"""Runs a script like `python` does and signals itself at one moment.
 
-Moments are counted from when the script answers signals: `import:N` is its N-th import of a module, `write:N` the N-th
-time that it opens a file to write, makes, renames or removes one. With `count` for the signal nothing is sent; the last
-line of the output then says how many of each there were.
+`signalled.py SIGINT import:120 SCRIPT ...`. Moments are counted from when the script answers
+signals: `import:N` is its N-th import of a module, `write:N` the N-th time that it opens a file to
+write, makes, renames or removes one. With `count` for the signal nothing is sent; the last line of
+the output then says how many of each there were.
 """
 
 import os

@@ -13,7 +13,7 @@ QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16, "train.patience": 0}
 
 
 class StopError(Exception):
-    """What ends a training in these tests, as a kill would."""
+    """The error that ends a training in these tests, as a kill would."""
 
 
 def trained(

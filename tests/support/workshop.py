@@ -18,7 +18,7 @@ from repository import ROOT
 
 
 def a_description() -> Description:
-    """Of data that nobody reads."""
+    """A description of data that nobody reads."""
     return Description(
         name="digits",
         schema=Schema((8, 8)),
@@ -40,13 +40,16 @@ def a_description() -> Description:
 
 @pytest.fixture
 def description() -> Description:
-    """Of data that nobody reads."""
+    """A description of data that nobody reads."""
     return a_description()
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """A repository with a prepared table, trained models and a store, in which the tests' process is."""
+    """A repository with a prepared table, trained models and a store.
+
+    The tests' process is in it.
+    """
 
     folder: Path
     data: Prepared

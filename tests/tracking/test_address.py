@@ -1,4 +1,4 @@
-"""Addresses: the user's own store wins, and no password is in a message, a file or what MLflow gets to see."""
+"""Addresses: the user's own store wins, and no message, file or MLflow call holds a password."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Runs: recorded beside the work, found again by fingerprint, closed as what they were, resumed where they ended."""
+"""Runs: recorded beside the work, found again by fingerprint, and resumed where they ended."""
 
 import subprocess
 import sys
@@ -60,11 +60,11 @@ def interrupt(recorder, fingerprint):
 def test_a_training_that_ends_well_is_finished_under_the_parent_of_its_state(runs, recorder):
     with recorder.training(PARAMS, "f1", resumed=False) as run:
         run.epoch(1, {CURVE: 2.0})
-    found = run_of(runs, "f1")
-    assert found.info.status == "FINISHED"
-    assert found.data.params == {key: str(value) for key, value in PARAMS.items()}
-    assert found.data.tags["mlflow.parentRunId"] == runs.parent()
-    assert found.data.metrics == {CURVE: 2.0}
+    stored_run = run_of(runs, "f1")
+    assert stored_run.info.status == "FINISHED"
+    assert stored_run.data.params == {key: str(value) for key, value in PARAMS.items()}
+    assert stored_run.data.tags["mlflow.parentRunId"] == runs.parent()
+    assert stored_run.data.metrics == {CURVE: 2.0}
     assert waiting() == []
 
 
@@ -116,9 +116,9 @@ def test_runs_of_a_resumed_training_that_were_never_sent_are_one_run(runs, recor
             run.epoch(epoch, {CURVE: value})
     assert len(waiting()) == 2
     runs.sender.finish_all()
-    (found,) = runs.sender.search(runs.experiment, "tags.fingerprint = 'f3'")
-    assert found.info.status == "FINISHED"
-    assert curve(runs, found.info.run_id) == [(1, 3.0), (2, 2.0)]
+    (stored_run,) = runs.stored.search(runs.experiment, "tags.fingerprint = 'f3'")
+    assert stored_run.info.status == "FINISHED"
+    assert curve(runs, stored_run.info.run_id) == [(1, 3.0), (2, 2.0)]
 
 
 def test_a_record_that_was_sent_in_part_or_in_whole_may_be_sent_again(runs, recorder, description):
@@ -128,10 +128,10 @@ def test_a_record_that_was_sent_in_part_or_in_whole_may_be_sent_again(runs, reco
         runs.sender.send(run.path)  # by a writer that is killed then
         run.epoch(2, {CURVE: 2.0})
     other = Runs(description)
-    (found,) = other.sender.search(other.experiment, "tags.fingerprint = 'f3'")
-    assert found.info.status == "FINISHED"
-    assert found.data.tags["colour"] == "red"
-    assert curve(other, found.info.run_id) == [(1, 3.0), (2, 2.0)]
+    (stored_run,) = other.stored.search(other.experiment, "tags.fingerprint = 'f3'")
+    assert stored_run.info.status == "FINISHED"
+    assert stored_run.data.tags["colour"] == "red"
+    assert curve(other, stored_run.info.run_id) == [(1, 3.0), (2, 2.0)]
 
 
 def test_a_run_whose_process_was_killed_is_completed_as_killed(runs, recorder, description):
@@ -157,10 +157,10 @@ def gone() -> psutil.Process:
     process = subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
     )
-    known = psutil.Process(process.pid)
-    known.create_time()
+    ended = psutil.Process(process.pid)
+    ended.create_time()
     process.communicate()
-    return known
+    return ended
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_new_training_of_the_same_state_is_a_new_run_and_the_one_that_is_found
         with recorder.training(PARAMS, "f5", resumed=False):
             pass
     runs.sender.finish_all()
-    newest, oldest = runs.sender.search(runs.experiment, "tags.fingerprint = 'f5'")
+    newest, oldest = runs.stored.search(runs.experiment, "tags.fingerprint = 'f5'")
     assert newest.info.start_time >= oldest.info.start_time
     assert runs.find("f5", "FINISHED") == newest.info.run_id
 
@@ -215,12 +215,12 @@ def test_the_parent_is_one_for_each_state_of_the_data(runs, description):
 
 def test_of_two_parents_that_were_made_at_once_the_oldest_stays(runs, description, monkeypatch):
     begin = runs.recorder.parent()
-    search = type(runs.sender).search
+    search = type(runs.stored).search
     rival = []
 
     def blind(self, experiment, query, order="DESC"):
         """What a clone sees that asks a moment before another one has made its run."""
-        found = search(self, experiment, query, order)
+        result = search(self, experiment, query, order)
         if not rival:
             tags = {**begin.tags, "fingerprint": begin.fingerprint}
             rival.append(
@@ -228,12 +228,12 @@ def test_of_two_parents_that_were_made_at_once_the_oldest_stays(runs, descriptio
                     experiment, start_time=begin.start - 1, tags=tags
                 ).info.run_id
             )
-        return found
+        return result
 
-    monkeypatch.setattr(type(runs.sender), "search", blind)
+    monkeypatch.setattr(type(runs.stored), "search", blind)
     assert runs.parent() == rival[0]
     monkeypatch.undo()
-    (left,) = runs.sender.search(runs.experiment, f"tags.fingerprint = '{begin.fingerprint}'")
+    (left,) = runs.stored.search(runs.experiment, f"tags.fingerprint = '{begin.fingerprint}'")
     assert left.info.run_id == rival[0]
 
 
@@ -252,8 +252,8 @@ def test_more_metrics_than_one_call_may_hold_are_all_logged(runs, recorder):
     with recorder.training(PARAMS, "f6", resumed=False) as run:
         for epoch in range(1, 601):
             run.epoch(epoch, {CURVE: float(epoch), "val/penalty": 0.0})
-    found = run_of(runs, "f6")
-    assert [step for step, _ in curve(runs, found.info.run_id)] == list(range(1, 601))
+    stored_run = run_of(runs, "f6")
+    assert [step for step, _ in curve(runs, stored_run.info.run_id)] == list(range(1, 601))
 
 
 def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(

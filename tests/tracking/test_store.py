@@ -32,8 +32,8 @@ def test_four_processes_that_come_first_at_once_create_one_whole_store(store_roo
         subprocess.Popen([sys.executable, "-c", WRITER, start], stderr=subprocess.PIPE)
         for _ in range(4)
     ]
-    told = [writer.communicate()[1].decode() for writer in writers]
-    assert [writer.returncode for writer in writers] == [0] * 4, told
+    errors = [writer.communicate()[1].decode() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * 4, errors
     client = store.open_store()
     runs = client.search_runs([store.experiment(client, "autoencoder-digits")])
     assert len(runs) == 4
@@ -56,8 +56,8 @@ def test_a_moved_store_finds_its_artifacts_and_writes_to_the_new_place(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     monkeypatch.setenv("DVC_ROOT", str(moved))
     client = store.open_store()
-    found = client.get_run(run.info.run_id)
-    assert found.info.artifact_uri.startswith((moved / "mlruns").as_uri())
+    moved_run = client.get_run(run.info.run_id)
+    assert moved_run.info.artifact_uri.startswith((moved / "mlruns").as_uri())
     assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["note.txt"]
     new = client.create_run(store.experiment(client, "autoencoder-digits"))
     client.log_text(new.info.run_id, "after", "note.txt")
@@ -93,7 +93,7 @@ def test_an_experiment_that_was_deleted_in_the_ui_is_restored_with_its_runs(stor
     assert len(client.search_runs([experiment])) == 2
 
 
-def test_an_address_of_a_store_that_is_none_is_told(store_root, monkeypatch):
+def test_an_address_of_a_store_that_is_none_is_named(store_root, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "foo://nowhere")
     with pytest.raises(UserError, match=r"^MLFLOW_TRACKING_URI = foo://nowhere: "):
         store.open_store()

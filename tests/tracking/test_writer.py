@@ -1,4 +1,4 @@
-"""The writer beside a stage: real processes, a store that answers, refuses, hangs, is locked, and comes back."""
+"""The writer beside a stage: real processes; a store that answers, refuses, hangs or is locked."""
 
 import os
 import signal
@@ -24,10 +24,11 @@ import sys
 from test_writer import description_of_nothing, PARAMS, CURVE
 from autoencoders.tracking.recorder import Recorder
 
-with Recorder(description_of_nothing()) as recorder, recorder.training(PARAMS, "f", resumed=False) as run:
-    run.epoch(1, {CURVE: 1.0})
-    print("recorded", flush=True)
-    sys.stdin.readline()
+with Recorder(description_of_nothing()) as recorder:
+    with recorder.training(PARAMS, "f", resumed=False) as run:
+        run.epoch(1, {CURVE: 1.0})
+        print("recorded", flush=True)
+        sys.stdin.readline()
 """
 
 
@@ -65,7 +66,7 @@ def listening(answers: bool) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("answers", [False, True], ids=["refuses", "hangs"])
-def test_a_server_that_does_not_answer_is_told_in_one_line_and_nothing_is_lost(
+def test_a_server_that_does_not_answer_is_named_in_one_line_and_nothing_is_lost(
     store_root, description, monkeypatch, capfd, answers
 ):
     with listening(answers) as url:
@@ -138,6 +139,6 @@ def test_several_stages_at_once_make_one_parent(tracked_root, description):
     for each in stages:
         each.join()
     runs = Runs(description)
-    trainings = runs.sender.search(runs.experiment, "tags.stage = 'train'")
+    trainings = runs.stored.search(runs.experiment, "tags.stage = 'train'")
     assert len(trainings) == 3
     assert {run.data.tags["mlflow.parentRunId"] for run in trainings} == {runs.parent()}

@@ -45,14 +45,14 @@ def test_maps_are_those_of_torch(shape):
 def test_a_spot_stays_within_a_few_pixels():
     x = torch.zeros(500, 28, 28)
     x[:, 14, 14] = 1.0
-    found = random_affine(x.reshape(500, -1), (28, 28), 1.0, noise()).reshape(500, 28, 28)
+    result = random_affine(x.reshape(500, -1), (28, 28), 1.0, noise()).reshape(500, 28, 28)
     rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
-    mass = found.sum((1, 2))
-    centre = torch.stack([(found * rows).sum((1, 2)), (found * columns).sum((1, 2))]) / mass
+    mass = result.sum((1, 2))
+    centre = torch.stack([(result * rows).sum((1, 2)), (result * columns).sum((1, 2))]) / mass
     assert ((centre - 14).abs() < 1.0).all()
     assert (centre - 14).abs().max() > 0.6
-    assert found.min() >= 0
-    assert found.max() <= 1
+    assert result.min() >= 0
+    assert result.max() <= 1
 
 
 def test_the_same_noise_gives_the_same_maps():

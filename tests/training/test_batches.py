@@ -34,10 +34,10 @@ def where(request, monkeypatch):
 @pytest.mark.parametrize("n", [1, 4, 10, 23])
 def test_an_epoch_holds_every_row_once_in_batches_of_the_same_size(where, tmp_path, n):
     batches = Batches(numbered(tmp_path, n), 4, seeded(0))
-    found = list(batches)
-    assert [len(batch) for batch in found] == [4] * (n // 4) + ([n % 4] if n % 4 else [])
-    assert len(batches) == len(found)
-    assert sorted(torch.cat(found)[:, 0].tolist()) == list(range(n))
+    result = list(batches)
+    assert [len(batch) for batch in result] == [4] * (n // 4) + ([n % 4] if n % 4 else [])
+    assert len(batches) == len(result)
+    assert sorted(torch.cat(result)[:, 0].tolist()) == list(range(n))
 
 
 def test_rows_are_shuffled_by_the_generator_alone(where, tmp_path):

@@ -47,7 +47,7 @@ def test_the_seed_decides_everything(params, data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "own"),
+    ("model_type", "type_values"),
     [
         ("contractive", {"models.contractive.weight": 0.0}),
         ("denoising", {"models.denoising.level": 0.0}),
@@ -55,14 +55,16 @@ def test_the_seed_decides_everything(params, data, tmp_path):
     ],
 )
 def test_with_weight_0_a_whole_training_equals_undercomplete_exactly(
-    kind, own, params, data, tmp_path
+    model_type, type_values, params, data, tmp_path
 ):
-    params = params.override({**QUICK, **own, "network.code_activation": "sigmoid"}).override({})
+    params = params.override(
+        {**QUICK, **type_values, "network.code_activation": "sigmoid"}
+    ).override({})
     params = params.model_copy(
         update={"models": params.models.model_copy(update={"variational": None})}
     )
     plain = trained("undercomplete", params, data, tmp_path / "plain")
-    limit = trained(kind, params, data, tmp_path / "limit")
+    limit = trained(model_type, params, data, tmp_path / "limit")
     assert all(
         torch.equal(v, limit.model.state_dict()[k]) for k, v in plain.model.state_dict().items()
     )

@@ -32,15 +32,15 @@ def test_bf16_is_taken_where_it_is_asked_for_or_the_network_is_wide(
 
 
 class Threads(pl.Callback):
-    """How many threads a training has."""
+    """The number of threads of a training."""
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
         self.found = torch.get_num_threads()
 
 
-@pytest.mark.parametrize(("asked", "found"), [(1, 1), (2, 2), ("auto", 1)])
-def test_a_training_takes_the_threads_it_is_given_and_gives_them_back(asked, found, params, data):
+@pytest.mark.parametrize(("asked", "result"), [(1, 1), (2, 2), ("auto", 1)])
+def test_a_training_takes_the_threads_it_is_given_and_gives_them_back(asked, result, params, data):
     threads, before = Threads(), torch.get_num_threads()
     params = params.override({**QUICK, "train.epochs": 1, "train.threads": asked})
     fit(params.plan("undercomplete", data.description.facts), data, callbacks=[threads])
-    assert (threads.found, torch.get_num_threads()) == (found, before)
+    assert (threads.found, torch.get_num_threads()) == (result, before)

@@ -33,19 +33,21 @@ def test_a_loss_that_becomes_nan_or_inf_stops_with_causes_and_keeps_the_last_goo
     def loss(
         self: Variational, x: torch.Tensor, generator: torch.Generator, progress: float
     ) -> Loss:
-        found = original(self, x, generator, progress)
-        return Loss(found.reconstruction + value, found.penalty) if progress >= 0.5 else found
+        result = original(self, x, generator, progress)
+        return Loss(result.reconstruction + value, result.penalty) if progress >= 0.5 else result
 
     original = Variational.loss
     monkeypatch.setattr(Variational, "loss", loss)
-    with pytest.raises(DivergedError) as told:
+    with pytest.raises(DivergedError) as message:
         trained(
             "variational", params.override({**QUICK, "train.learning_rate": 0.01}), data, tmp_path
         )
-    assert f"train/reconstruction_loss became {value} in epoch 3. Likely causes:" in str(told.value)
-    assert "train.learning_rate = 0.01 is too high" in str(told.value)
+    assert f"train/reconstruction_loss became {value} in epoch 3. Likely causes:" in str(
+        message.value
+    )
+    assert "train.learning_rate = 0.01 is too high" in str(message.value)
     kept = tmp_path / "resume/last.ckpt"
-    assert str(kept) in str(told.value)
+    assert str(kept) in str(message.value)
     checkpoint = torch.load(kept, weights_only=True)
     assert len(checkpoint["callbacks"]["History"]["epochs"]) == 2
     assert all(torch.isfinite(v).all() for v in checkpoint["state_dict"].values())
@@ -140,14 +142,14 @@ def test_clipping_bounds_what_a_step_may_change(params, data, tmp_path):
 
 
 @pytest.mark.parametrize("trim", [0.0, 0.2])
-@pytest.mark.parametrize("kind", AUTOENCODERS)
+@pytest.mark.parametrize("model_type", AUTOENCODERS)
 def test_with_bf16_products_weights_and_evaluation_stay_fp32_and_the_error_is_as_good(
-    kind, trim, params, data, tmp_path
+    model_type, trim, params, data, tmp_path
 ):
     params = params.override({**QUICK, "train.epochs": 8, "train.trim": trim})
-    full = trained(kind, params, data, tmp_path / "full")
+    full = trained(model_type, params, data, tmp_path / "full")
     mixed = trained(
-        kind, params.override({"train.precision": "bf16-mixed"}), data, tmp_path / "mixed"
+        model_type, params.override({"train.precision": "bf16-mixed"}), data, tmp_path / "mixed"
     )
     assert mixed.model.description.params["train.precision"] == "bf16-mixed"
     assert {weight.dtype for weight in mixed.model.autoencoder.parameters()} == {torch.float32}
@@ -168,10 +170,10 @@ def test_with_bf16_products_weights_and_evaluation_stay_fp32_and_the_error_is_as
 
 
 def test_a_single_epoch_has_no_warm_up_of_beta(params, data):
-    given = {**QUICK, "train.epochs": 1, "models.variational.warmup": 0.5}
+    values = {**QUICK, "train.epochs": 1, "models.variational.warmup": 0.5}
     with_beta, without = (
         fit(
-            params.override({**given, "models.variational.beta": beta}).plan(
+            params.override({**values, "models.variational.beta": beta}).plan(
                 "variational", data.description.facts
             ),
             data,
@@ -184,17 +186,21 @@ def test_a_single_epoch_has_no_warm_up_of_beta(params, data):
 # trimming
 
 
-def module(params: Params, kind: str, data: Prepared, trim: float) -> TrainingModule:
+def module(params: Params, model_type: str, data: Prepared, trim: float) -> TrainingModule:
     """A training's module before its first epoch."""
     params, facts = params.override({**QUICK, "train.trim": trim}), data.description.facts
-    model = fit(params.override({"train.epochs": 1}).plan(kind, data.description.facts), data).model
-    return TrainingModule(model, params.plan(kind, facts).train, seed=1, rows=1)
+    model = fit(
+        params.override({"train.epochs": 1}).plan(model_type, data.description.facts), data
+    ).model
+    return TrainingModule(model, params.plan(model_type, facts).train, seed=1, rows=1)
 
 
-@pytest.mark.parametrize("kind", AUTOENCODERS)
+@pytest.mark.parametrize("model_type", AUTOENCODERS)
 @pytest.mark.parametrize("trim", [0.1, 0.25, 0.5])
-def test_the_rows_left_out_of_a_batch_are_the_ones_that_are_rebuilt_worst(kind, trim, params, data):
-    shell = module(params, kind, data, trim)
+def test_the_rows_left_out_of_a_batch_are_the_ones_that_are_rebuilt_worst(
+    model_type, trim, params, data
+):
+    shell = module(params, model_type, data, trim)
     autoencoder, x = (
         shell.model.autoencoder,
         shell.model.scaled(torch.from_numpy(data.sample("test", 50))),
@@ -226,13 +232,13 @@ class Trims(pl.Callback):
         self.trims.append(pl_module.trims)
 
 
-@pytest.mark.parametrize("kind", ["undercomplete", "variational"])
-def test_nothing_is_left_out_before_a_fifth_of_the_training(kind, params, data):
+@pytest.mark.parametrize("model_type", ["undercomplete", "variational"])
+def test_nothing_is_left_out_before_a_fifth_of_the_training(model_type, params, data):
     trims, epochs = Trims(), 10
     runs = [
         fit(
             params.override({**QUICK, "train.epochs": epochs, "train.trim": trim}).plan(
-                kind, data.description.facts
+                model_type, data.description.facts
             ),
             data,
             callbacks=callbacks,
@@ -252,15 +258,15 @@ def test_trimming_keeps_a_training_from_learning_its_anomalies(params, data, tmp
     spoilt[bad] = 16 * (rng.random((1, 64)) > 0.5)  # all anomalies are alike: easy to learn
     np.save(tmp_path / "train.npy", spoilt)
     contaminated = replace(data, rows={**data.rows, "train": Blocks(tmp_path / "train.npy")})
-    told = []
+    message = []
     for trim in (0.0, 0.2):
         changed = params.override({**QUICK, "train.epochs": 8, "train.trim": trim})
         model = fit(changed.plan("undercomplete", data.description.facts), contaminated).model
         errors = [
             np.square(model.reconstruct(rows) - rows).sum(1).mean() for rows in (spoilt[bad], clean)
         ]
-        told.append(errors[0] / errors[1])
-    assert told[1] > 2 * told[0]
+        message.append(errors[0] / errors[1])
+    assert message[1] > 2 * message[0]
 
 
 # the learning rate

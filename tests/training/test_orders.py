@@ -53,12 +53,13 @@ def test_sparse_codes_are_sparser_than_others(params: Params, data: Prepared):
         "models.sparse.weight": 0.3,
     }
     values |= {
-        f"models.{kind}.network.code_activation": "sigmoid" for kind in ("undercomplete", "sparse")
+        f"models.{model_type}.network.code_activation": "sigmoid"
+        for model_type in ("undercomplete", "sparse")
     }
     active = {}
-    for kind in ("undercomplete", "sparse"):
-        active[kind] = (
-            fit(params.override(values).plan(kind, data.description.facts), data)
+    for model_type in ("undercomplete", "sparse"):
+        active[model_type] = (
+            fit(params.override(values).plan(model_type, data.description.facts), data)
             .model.encode(data.sample("test"))
             .mean()
         )

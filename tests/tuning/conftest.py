@@ -10,7 +10,10 @@ from autoencoders.tuning.storage import open_storage
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`open_storage` switches Optuna's ExperimentalWarning off for its process; pytest switches it on again."""
+    """`open_storage` switches Optuna's ExperimentalWarning off for its process.
+
+    Pytest switches it on again.
+    """
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(

@@ -34,7 +34,7 @@ def add_trials(storage: BaseStorage, n: int = 1) -> None:
 
 
 def values(state: TrialState = TrialState.COMPLETE) -> list[float]:
-    """Of the trials in the journal, read anew."""
+    """States of the trials in the journal, read anew."""
     study = optuna.load_study(study_name="s", storage=open_storage("journal"))
     return [trial.value for trial in study.get_trials(states=(state,))]
 
@@ -56,7 +56,7 @@ def write(path: Path, content: list[bytes]) -> bytes:
 
 
 def number_of(path: Path, operation: int, nth: int = 0) -> int:
-    """Where the n-th line with this op_code stands."""
+    """The place of the n-th line with this op_code."""
     return [n for n, line in enumerate(lines(path)) if json.loads(line)["op_code"] == operation][
         nth
     ]
@@ -75,16 +75,16 @@ def test_the_first_broken_line_is_named_with_its_place_and_the_way_out(path, gar
     content = lines(path)
     at = at if at >= 0 else len(content)
     write(path, [*content[:at], garbage, *content[at:], garbage])
-    told = broken_journal(path)
+    message = broken_journal(path)
     offset = sum(len(line) + 1 for line in content[:at])
-    assert told.startswith(
+    assert message.startswith(
         f"{path}: line {at + 1} (from byte {offset} on) can't be read: {garbage[:40]!r}; "
     )
-    assert "`ae doctor --fix`" in told
+    assert "`ae doctor --fix`" in message
     if at < len(content) or garbage[:1] != b"{":
         with pytest.raises(UserError) as caught:
             open_storage("journal")
-        assert str(caught.value) == told
+        assert str(caught.value) == message
 
 
 @every_garbage
@@ -94,10 +94,10 @@ def test_a_mend_moves_the_broken_file_aside_and_loses_no_trial_to_a_line_between
     broken = write(path, [*content[:at], garbage, *content[at:]])
     aside = mend_journal(path)
     assert aside.name.startswith("optuna.journal.broken-")
+    assert sorted(path.parent.iterdir()) == sorted([path, aside])  # no lock is left
     assert aside.read_bytes() == broken
     assert lines(path) == content
     assert values() == before
-    assert sorted(path.parent.iterdir()) == sorted([path, aside])
     add_trials(open_storage("journal"))
     assert values()[:-1] == before
 
@@ -114,6 +114,20 @@ def test_a_trial_that_a_broken_line_told_of_is_failed_and_the_others_are_kept(pa
     assert broken_journal(path) is None
 
 
+def test_a_trial_that_was_running_is_ended_once_however_many_lines_are_broken(path):
+    whole = values()
+    study = optuna.load_study(study_name="s", storage=open_storage("journal"))
+    study.ask()
+    before = lines(path)
+    write(path, [*before, b"garbage", b"more garbage"])
+    mend_journal(path)
+    *kept, end = lines(path)
+    assert kept == before
+    assert json.loads(end)["trial_id"] == len(whole)
+    assert len(values(TrialState.FAIL)) == 1
+    assert values() == whole
+
+
 @pytest.mark.parametrize("nth", [0, 1, 2])
 def test_where_the_line_that_made_a_trial_is_broken_only_what_comes_before_is_kept(path, nth):
     before, content = values(), lines(path)
@@ -124,10 +138,22 @@ def test_where_the_line_that_made_a_trial_is_broken_only_what_comes_before_is_ke
     assert values() == before[:nth]
 
 
+def test_no_trial_gets_the_value_of_one_whose_line_is_broken_from_another_worker(path):
+    workers = [optuna.load_study(study_name="s", storage=open_storage("journal")) for _ in range(2)]
+    trial = workers[0].ask()
+    workers[1].ask()
+    trial.suggest_float("x", 0, 1)
+    content, at = lines(path), number_of(path, 4, 3)
+    write(path, [*content[:at], b"broken", *content[at + 1 :]])
+    mend_journal(path)
+    assert lines(path) == content[:at]
+
+
 def test_where_the_line_that_made_a_study_is_broken_its_trials_go_to_no_other(path):
     content = lines(path)
     made = content[0].replace(b'"s"', b'"t"')
-    attribute = b'{"op_code":2,"worker_id":"b","study_id":1,"user_attr":{"made_of":"x"}}'  # as `open_study` sets it
+    # as `open_study` sets it
+    attribute = b'{"op_code":2,"worker_id":"b","study_id":1,"user_attr":{"made_of":"x"}}'
     write(path, [b"broken", made, *content[1:], attribute])
     mend_journal(path)
     assert lines(path) == []
@@ -145,8 +171,8 @@ def test_any_bytes_written_over_a_journal_are_told_and_mended(path):
             open_storage("journal")
         mend_journal(path)
         assert broken_journal(path) is None
-        found = values() if lines(path) else []
-        assert len(set(found) & set(before)) >= len(found) - 1
+        result = values() if lines(path) else []
+        assert len(set(result) & set(before)) >= len(result) - 1
     assert len(list(path.parent.glob("*.broken-*"))) > 30
 
 

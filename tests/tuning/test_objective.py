@@ -1,4 +1,7 @@
-"""A trial: an ordinary training, judged on validation, and told to MLflow whatever becomes of it."""
+"""A trial: an ordinary training, judged on validation.
+
+It is reported to MLflow whatever becomes of it.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -71,7 +74,7 @@ def tried(
     """Runs one trial with given values; gives it as the study and as MLflow has it."""
 
     def run(
-        kind: str,
+        model_type: str,
         values: Mapping[str, Any] = VALUES,
         *,
         params: Params = spaced,
@@ -81,14 +84,14 @@ def tried(
     ) -> tuple[FrozenTrial, MlflowRun]:
         study = study_of(params, pruner)
         study.enqueue_trial(dict(values))
-        above = runs.recorder.study(f"study {id(study)}", kind, {}, private=True)
-        plan = trial_plan(params.plan(kind, data.description.facts), params.tune)
+        above = runs.recorder.study(f"study {id(study)}", model_type, {}, private=True)
+        plan = trial_plan(params.plan(model_type, data.description.facts), params.tune)
         objective = Objective(plan, params.tune, data, runs.recorder, above, each_epoch)
         with suppress(Interrupted):
             work(study, objective, 1, lambda: None)
         runs.sender.finish_all()
-        parent = runs.sender.run_of(above)[0]
-        (found,) = runs.sender.search(runs.experiment, f"tags.`mlflow.parentRunId` = '{parent}'")
+        parent = runs.stored.run_of(above).run_id
+        (found,) = runs.stored.search(runs.experiment, f"tags.`mlflow.parentRunId` = '{parent}'")
         return study.trials[0], found
 
     return run
@@ -102,13 +105,15 @@ def study_of(params: Params, pruner: optuna.pruners.BasePruner | None = None) ->
     return study
 
 
-@pytest.mark.parametrize("kind", ["undercomplete", "denoising", "variational"])
-def test_a_trials_result_is_that_of_an_ordinary_training_with_its_values(tried, spaced, data, kind):
-    own = {"models.variational.warmup": 0.25} if kind == "variational" else {}
-    trial, _ = tried(kind, {**VALUES, **own})
+@pytest.mark.parametrize("model_type", ["undercomplete", "denoising", "variational"])
+def test_a_trials_result_is_that_of_an_ordinary_training_with_its_values(
+    tried, spaced, data, model_type
+):
+    own = {"models.variational.warmup": 0.25} if model_type == "variational" else {}
+    trial, _ = tried(model_type, {**VALUES, **own})
     fitted = fit(
         spaced.override({**VALUES, **own, "train.epochs": EPOCHS}).plan(
-            kind, data.description.facts
+            model_type, data.description.facts
         ),
         data,
     )

@@ -1,4 +1,4 @@
-"""What a study leaves: the right trial is taken, and the same trials give the same bytes."""
+"""Outputs of a study: the right trial is taken, the same trials give the same bytes."""
 
 import csv
 import io
@@ -8,6 +8,8 @@ from typing import Any
 
 import optuna
 import pytest
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -239,6 +241,28 @@ def test_values_table_and_figures_are_written_and_nothing_is_left_of_before(tune
     assert written[TRIALS].decode() == table(made)
 
 
+def test_the_pareto_front_shows_the_trial_that_is_taken_and_names_it(tune, tmp_path, monkeypatch):
+    drawn: dict[str, Axes] = {}
+    save = plt.savefig
+
+    def saved(path: Path, **settings: Any) -> None:
+        drawn[path.stem] = plt.gca()
+        save(path, **settings)
+
+    monkeypatch.setattr(plt, "savefig", saved)
+    best = write_study(tmp_path / "sparse", "s", many("compress"), tune("compress"))
+    axes = drawn["pareto"]
+    (taken,) = [points for points in axes.collections if points.get_label() == "taken"]
+    assert taken.get_offsets().tolist() == [best.values]
+    assert "taken" in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_no_figure_stays_open(tune, tmp_path):
+    before = plt.get_fignums()
+    write_study(tmp_path / "sparse", "s", many("compress"), tune("compress"))
+    assert plt.get_fignums() == before
+
+
 @pytest.mark.filterwarnings("ignore:Attempting to set identical")
 @pytest.mark.parametrize("goal", ["compress", "reconstruct"])
 def test_one_complete_trial_is_enough(tune, tmp_path, goal):
@@ -285,8 +309,8 @@ def test_the_summary_compares_with_the_untuned_parameters(tune):
     )
     assert first.endswith("the smallest code that keeps 90% of the variance")
     assert (
-        second
-        == f"untuned: code size 8 keeps 95.0%, squared error 2.0000; tuning changes the error by {3 / 2 - 1:+.1%}"
+        second == "untuned: code size 8 keeps 95.0%, squared error 2.0000; "
+        f"tuning changes the error by {3 / 2 - 1:+.1%}"
     )
 
 

@@ -1,4 +1,7 @@
-"""Where studies are kept: a journal that survives a torn line, a server whose password is never shown."""
+"""The storage of studies.
+
+A journal survives a torn line; a server's password is never shown.
+"""
 
 import socket
 from pathlib import Path
@@ -53,6 +56,16 @@ def test_a_torn_last_line_is_cut_off_and_nothing_else(store_root, file, torn):
     assert len(add_trial(open_storage("journal"))) == len(values) + 2
 
 
+@pytest.mark.parametrize("broken", [TORN[0], TORN[1], TORN[3]])
+def test_a_last_line_that_is_no_json_is_refused_and_left_as_it_is(store_root, file, broken):
+    add_trial(open_storage("journal"))
+    file.write_bytes(file.read_bytes() + broken + b"\n")
+    before = file.read_bytes()
+    with pytest.raises(UserError, match="ae doctor --fix"):
+        open_storage("journal")
+    assert file.read_bytes() == before
+
+
 def test_a_journal_of_nothing_but_a_torn_line_is_begun_anew(store_root, file):
     file.parent.mkdir()
     file.write_bytes(TORN[1])
@@ -82,18 +95,18 @@ NO_SERVER = [
 ]
 
 
-@pytest.mark.parametrize(("url", "found"), NO_SERVER)
+@pytest.mark.parametrize(("url", "result"), NO_SERVER)
 def test_a_url_that_is_no_postgresql_servers_is_refused_with_an_example_and_without_its_password(
-    store_root, monkeypatch, url, found
+    store_root, monkeypatch, url, result
 ):
     monkeypatch.delenv(VARIABLE, raising=False)
     if url is not None:
         monkeypatch.setenv(VARIABLE, url)
     with pytest.raises(UserError) as caught:
         open_storage("environment")
-    told = f"{VARIABLE}: {found}, which tune.storage = environment needs; for example {EXAMPLE}"
-    assert str(caught.value) == told
-    assert PASSWORD not in told
+    message = f"{VARIABLE}: {result}, which tune.storage = environment needs; for example {EXAMPLE}"
+    assert str(caught.value) == message
+    assert PASSWORD not in message
 
 
 def closed_port() -> int:

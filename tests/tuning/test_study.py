@@ -1,4 +1,7 @@
-"""Studies: another one for each state of what its trials depend on, continued where that is the same."""
+"""Studies: another one for each state of what its trials depend on.
+
+Where that is the same, a study is continued.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,7 +22,7 @@ from autoencoders.tuning.storage import open_storage
 from autoencoders.tuning.study import described, join_study, open_study, trial_plan
 from autoencoders.tuning.trials import UNTUNED
 
-KIND = "variational"
+MODEL_TYPE = "variational"
 SPACE = [
     {"param": "network.code_size", "low": 4, "high": 24},
     {"param": "network.activation", "choices": ["silu", "relu"]},
@@ -44,13 +47,17 @@ def name(
     spaced: Params, data: Description, journal: object, capsys: pytest.CaptureFixture[str]
 ) -> str:
     """The name of the study of these parameters and data, which is there."""
-    opened = open_study(open_storage("journal"), spaced.plan(KIND, data.facts), spaced.tune, data)
+    opened = open_study(
+        open_storage("journal"), spaced.plan(MODEL_TYPE, data.facts), spaced.tune, data
+    )
     assert capsys.readouterr().out == f"new study {opened.study_name}\n"
     return opened.study_name
 
 
-def reopened(params: Params, data: Description, kind: str = KIND) -> Study:
-    return open_study(open_storage("journal"), params.plan(kind, data.facts), params.tune, data)
+def reopened(params: Params, data: Description, model_type: str = MODEL_TYPE) -> Study:
+    return open_study(
+        open_storage("journal"), params.plan(model_type, data.facts), params.tune, data
+    )
 
 
 def changed_line(place: int, **values: Any) -> dict[str, Any]:
@@ -142,10 +149,14 @@ def test_reconstruct_depends_on_the_pruner_and_full_trials_on_the_trainings_epoc
 def test_each_type_has_a_study_of_its_own_and_no_interest_in_the_others_lines(
     spaced, data, journal
 ):
-    names = {kind: reopened(spaced, data, kind).study_name for kind in spaced.kinds}
-    assert all(name.startswith(f"digits-{kind}-") for kind, name in names.items())
+    names = {
+        model_type: reopened(spaced, data, model_type).study_name for model_type in spaced.kinds
+    }
+    assert all(name.startswith(f"digits-{model_type}-") for model_type, name in names.items())
     less = spaced.override({"tune.space": SPACE[:-1]})
-    assert [k for k in spaced.kinds if reopened(less, data, k).study_name != names[k]] == [KIND]
+    assert [k for k in spaced.kinds if reopened(less, data, k).study_name != names[k]] == [
+        MODEL_TYPE
+    ]
 
 
 # the untuned parameters
@@ -164,7 +175,7 @@ def untuned(study: Study) -> list[bool]:
 def test_the_first_trial_has_the_untuned_parameters(spaced, data, journal):
     study = reopened(spaced, data)
     assert untuned(study) == [True]
-    flat = spaced.plan(KIND, data.facts).flat()
+    flat = spaced.plan(MODEL_TYPE, data.facts).flat()
     assert drawn(study, spaced) == {line["param"]: flat[line["param"]] for line in SPACE}
     assert drawn(study, spaced) != {line["param"]: flat[line["param"]] for line in SPACE}
 
@@ -210,7 +221,7 @@ def test_a_range_of_a_real_parameter_with_whole_ends_takes_the_untuned_value(spa
 
 def test_a_trial_trains_as_long_as_the_study_says_and_else_as_the_type_does(spaced, data):
     own = spaced.override({"models.variational.train": {"epochs": 9, "batch_size": 65}})
-    plan = own.plan(KIND, data.facts)
+    plan = own.plan(MODEL_TYPE, data.facts)
     assert trial_plan(plan, own.tune).train == plan.train.model_copy(update={"epochs": 2})
     assert trial_plan(plan, own.tune.model_copy(update={"epochs": "full"})).train.epochs == 9
 
@@ -218,15 +229,15 @@ def test_a_trial_trains_as_long_as_the_study_says_and_else_as_the_type_does(spac
 @pytest.mark.parametrize("epochs", [1, 2, 3, 1000])
 def test_a_trial_never_trains_longer_than_the_training_that_takes_its_values(spaced, data, epochs):
     short = spaced.override({"train.epochs": 2, "tune.epochs": epochs})
-    assert trial_plan(short.plan(KIND, data.facts), short.tune).train.epochs == min(2, epochs)
+    assert trial_plan(short.plan(MODEL_TYPE, data.facts), short.tune).train.epochs == min(2, epochs)
 
 
 def test_what_mlflow_is_told_of_a_study_stays_the_same_while_it_goes_on(spaced, data):
-    told = described(spaced.plan(KIND, data.facts), spaced.tune)
+    message = described(spaced.plan(MODEL_TYPE, data.facts), spaced.tune)
     more = spaced.override({"tune.n_trials": 500, "tune.workers": 3})
-    assert told == described(more.plan(KIND, data.facts), more.tune)
-    assert {f"space.{line['param']}" for line in SPACE} < set(told)
-    assert described(spaced.plan("sparse", data.facts), spaced.tune).keys() == told.keys() - {
+    assert message == described(more.plan(MODEL_TYPE, data.facts), more.tune)
+    assert {f"space.{line['param']}" for line in SPACE} < set(message)
+    assert described(spaced.plan("sparse", data.facts), spaced.tune).keys() == message.keys() - {
         "space.models.variational.warmup"
     }
 
@@ -253,7 +264,9 @@ def test_only_reconstruct_prunes_and_only_compress_has_two_goals(spaced, data, j
 
 
 def joined(params: Params, data: Description) -> Study:
-    return join_study(open_storage("journal"), params.plan(KIND, data.facts), params.tune, data)
+    return join_study(
+        open_storage("journal"), params.plan(MODEL_TYPE, data.facts), params.tune, data
+    )
 
 
 def test_a_study_that_is_not_there_can_not_be_joined(spaced, data, journal):

@@ -1,4 +1,7 @@
-"""The stage: nothing to tune costs nothing, and what a study left is read with the file's own strictness."""
+"""The stage: nothing to tune costs nothing.
+
+The results of a study are read with the strictness of params.yaml.
+"""
 
 import shutil
 import subprocess
@@ -35,7 +38,7 @@ print(*{"optuna", "torch", "mlflow", "matplotlib"} & set(sys.modules))
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the stage leaves what it found for `sparse`."""
+    """The folder of the stage's outputs for `sparse`."""
     monkeypatch.chdir(tmp_path)
     return TUNED / "sparse"
 

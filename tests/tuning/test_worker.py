@@ -1,4 +1,7 @@
-"""Workers: exactly `n_trials` count, whoever dies; a study that was stopped goes on as if it had not been."""
+"""Workers: exactly `n_trials` count, whoever dies.
+
+A study that was stopped goes on as if it had not been.
+"""
 
 import math
 import os
@@ -38,13 +41,19 @@ n_trials, held, stop = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 begun = 0
 
 def objective(trial):
-    # waits for a line in the first `held` trials; stops its process, in the fourth, before the parameter `stop`
+    # waits for a line in the first `held` trials; stops its process, in the fourth, before the
+    # parameter `stop`
     global begun
     begun += 1
     print("begun", flush=True)
     if begun <= held:
         sys.stdin.readline()
-    return squares(trial, lambda name: begun == 4 and name == stop and os.kill(os.getpid(), signal.SIGKILL))
+
+    def kill(name):
+        if begun == 4 and name == stop:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return squares(trial, kill)
 
 work(opened(open_storage("journal")), objective, n_trials, lambda: None)
 """
@@ -69,14 +78,14 @@ def squares(trial: Trial, before: Callable[[str], object] = lambda _: None) -> f
     return x**2 + abs(math.log(n) - 3) + (c == "b")
 
 
-def told(trials: list[FrozenTrial]) -> list[Any]:
-    """What must not depend on who worked when."""
+def outcomes(trials: list[FrozenTrial]) -> list[Any]:
+    """The results, which must not depend on who worked when."""
     return [(trial.state.name, trial.params, trial.values) for trial in trials]
 
 
 def worked(study: Study, n_trials: int, objective: Callable[[Trial], Any] = squares) -> list[Any]:
     work(study, objective, n_trials, lambda: None)
-    return told(finished(study, n_trials))
+    return outcomes(finished(study, n_trials))
 
 
 def failing(trial: Trial) -> float:
@@ -84,7 +93,7 @@ def failing(trial: Trial) -> float:
 
 
 def gone() -> list[Any]:
-    """What a worker says of itself whose process has ended."""
+    """The attribute of a worker whose process has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     created = psutil.Process(process.pid).create_time()
     process.wait()
@@ -248,9 +257,9 @@ def test_who_is_waited_for_on_another_machine_is_told_once_with_a_way_to_give_th
 
     monkeypatch.setattr(time, "sleep", given_up)
     work(study, squares, 1, lambda: None)
-    told = capsys.readouterr().out
-    assert told.count(f"waiting for process {pid} on elsewhere; if it is dead: `optuna tell") == 1
-    assert "--study-name s --trial-number 0 --state fail`" in told
+    output = capsys.readouterr().out
+    assert output.count(f"waiting for process {pid} on elsewhere; if it is dead: `optuna tell") == 1
+    assert "--study-name s --trial-number 0 --state fail`" in output
 
 
 def test_another_process_with_the_dead_ones_number_is_not_taken_for_it(study):
@@ -343,9 +352,9 @@ def release(worker: subprocess.Popen[str]) -> None:
 
 def ended(worker: subprocess.Popen[str]) -> tuple[int, int]:
     """A worker's exit code, and how many trials it began since it was last listened to."""
-    told, errors = worker.communicate()
+    output, errors = worker.communicate()
     assert worker.returncode in (0, -signal.SIGKILL), errors
-    return worker.returncode, told.count("begun\n")
+    return worker.returncode, output.count("begun\n")
 
 
 def test_several_workers_together_do_exactly_the_trials_that_were_asked_for(store_root):
@@ -358,7 +367,7 @@ def test_several_workers_together_do_exactly_the_trials_that_were_asked_for(stor
     codes, begun = zip(*map(ended, workers), strict=True)
     assert codes == (0, 0, 0)
     study = opened(open_storage("journal"))
-    assert [state for state, _, _ in told(attempts(study))] == ["COMPLETE"] * n_trials
+    assert [state for state, _, _ in outcomes(attempts(study))] == ["COMPLETE"] * n_trials
     assert len(workers) + sum(begun) == n_trials
 
 
@@ -379,7 +388,7 @@ def test_other_workers_take_over_the_trial_of_one_that_is_killed(store_root):
     release(other)
     assert ended(other)[0] == 0
     study = opened(open_storage("journal"))
-    assert [state for state, _, _ in told(attempts(study))] == ["COMPLETE"] * N_TRIALS
+    assert [state for state, _, _ in outcomes(attempts(study))] == ["COMPLETE"] * N_TRIALS
     (killed,) = [trial for trial in study.trials if trial.state == TrialState.FAIL and trial.params]
     (retried,) = [
         trial

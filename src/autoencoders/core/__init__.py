@@ -1,1 +1,1 @@
-"""What every stage stands on: errors, files, paths, processes, identity. No torch, no values."""
+"""Foundations of every stage: errors, files, paths, processes, identity. No torch, no values."""

@@ -29,7 +29,7 @@ FILE_KEYS = {
     "version_id": str,
 }
 CHECKSUMS = ("md5", "checksum", "etag")
-SHORTEST_CHECKSUM = 3  # characters, for DVC to take it
+SHORTEST_CHECKSUM = 3  # characters: DVC takes no shorter one
 HASHES = (  # DVC ends in a traceback with others
     "md5",
     "md5-dos2unix",
@@ -72,7 +72,7 @@ def _output_md5(stages: dict[str, Any], path: Path) -> str:
 
 
 def broken_lock() -> str | None:
-    """Why DVC can't read dvc.lock, after waiting for a `dvc` that may be writing it.
+    """The reason why DVC can't read dvc.lock, after waiting for a `dvc` that may be writing it.
 
     None where DVC can read it, or where there is no lock.
     """
@@ -97,7 +97,7 @@ def mend_lock() -> Path:
 
 
 def problem_of(text: str) -> str | None:
-    """Why DVC would refuse this text of a dvc.lock; None where it would take it."""
+    """The reason why DVC would refuse this text of a dvc.lock; None where it would take it."""
     try:
         parsed(text)
     except BrokenLockError as problem:

@@ -47,7 +47,7 @@ class Writing:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, error_type: object, error: BaseException | None, trace: object) -> None:
         if error is not None:
             error.add_note(f"{NOTE}{self.path}")
 

@@ -16,6 +16,7 @@ PID_NAMESPACE = Path("/proc/self/ns/pid")
 # psutil counts start times from the boot, which seems to move when the clock is set. A process
 # number comes back only after all others were used, so that a minute confuses no two processes.
 CLOCK_TOLERANCE = 60  # seconds
+MACHINE_DIGITS = 16  # hexadecimal: 64 bits tell machines apart
 
 
 def machine() -> str:
@@ -24,7 +25,7 @@ def machine() -> str:
         parts = [BOOT_ID.read_text(encoding="ascii").strip(), str(PID_NAMESPACE.readlink())]
     else:
         parts = [platform.node(), str(uuid.getnode()), str(round(psutil.boot_time()))]
-    return sha256("\0".join(parts).encode())[:16]
+    return sha256("\0".join(parts).encode())[:MACHINE_DIGITS]
 
 
 def has_ended(process: int, started: float) -> bool:

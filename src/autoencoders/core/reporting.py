@@ -1,4 +1,4 @@
-"""How a process ends: with one message on a mistake, a fault of the machine or an interruption.
+"""The end of a process: one message on a mistake, a fault of the machine or an interruption.
 
 Nothing slow is imported here: until a script is inside of `reporting`, Python itself answers a
 signal. Hence `_signal`, which is loaded when Python starts; importing `signal` takes ten times as
@@ -13,9 +13,9 @@ from autoencoders.core.errors import Interrupted, UserError
 
 ASKING = {_signal.SIGINT: "SIGINT", _signal.SIGTERM: "SIGTERM"}  # signals that ask for the end
 ANSWERED = (_signal.SIGALRM, *ASKING)  # SIGALRM is this module's own: it repeats another one
-REPEAT_AFTER = (
-    0.001  # seconds, so that a swallowed signal is not raised again where it was swallowed
-)
+# seconds: a swallowed signal is not raised again at once, where it was swallowed
+REPEAT_AFTER = 0.001
+INTERRUPTED_CODE = 130  # as shells have it: 128 and SIGINT's number
 SAME_REQUEST = 2.0  # seconds in which the terminal and the dvc above may send the same request
 
 
@@ -45,7 +45,7 @@ class Reporting:
         for number in ANSWERED:
             _signal.signal(number, self._interrupt)
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, error_type: object, error: BaseException | None, trace: object) -> None:
         self.over = True
         for number in ANSWERED:
             _signal.signal(number, _signal.SIG_IGN)  # the work is done, or about to be reported
@@ -54,7 +54,7 @@ class Reporting:
         if isinstance(error, KeyboardInterrupt):  # a library took the signal for itself
             self.reason = f"interrupted by {ASKING[_signal.SIGINT]}"
         if self.reason:  # also where another error was made of the signal on its way up
-            _end(f"{self.reason}; {self.command} goes on from here", 130)
+            _end(f"{self.reason}; {self.command} goes on from here", INTERRUPTED_CODE)
         if isinstance(error, Exception):
             _end_by_fault(error)
 

@@ -1,4 +1,4 @@
-"""What is known of the data of params.yaml before or after it is prepared."""
+"""Facts about the data of params.yaml, before or after it is prepared."""
 
 from autoencoders.core.paths import DATA, DESCRIPTION
 from autoencoders.data.prepared.prepared import load_description

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-LONGEST = 80  # characters of a list in a line: a terminal's width
+LONGEST_LIST = 80  # characters of a list in a line: a terminal's width
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Finding:
 def listed(names: list[str]) -> str:
     """Names in one line, shortened where they are many."""
     text = ", ".join(names)
-    if len(text) <= LONGEST:
+    if len(text) <= LONGEST_LIST:
         return text
-    return f"{text[:LONGEST]}... ({len(names)} in all)"
+    return f"{text[:LONGEST_LIST]}... ({len(names)} in all)"
 
 
 def moved(paths: list[Path]) -> str:

@@ -77,7 +77,7 @@ def environment() -> Finding:
 
 
 def _difference(name: str, version: str) -> str:
-    """How an installed package differs from the locked one; empty where it does not.
+    """The difference of an installed package from the locked one; empty where it does not.
 
     A build's suffix, such as +cpu, does not count.
     """

@@ -90,7 +90,7 @@ def registered() -> Finding:
 
 
 def registered_problem() -> str | None:
-    """Why `register` has to run again; None where it has not, or never ran."""
+    """The reason why `register` has to run again; None where it has not, or never ran."""
     path = repository() / REGISTERED
     if not path.exists():
         return None

@@ -18,7 +18,7 @@ REPRO_LOCK = Path(".dvc/tmp/rwlock")
 EXPERIMENT_LOCK = Path(".dvc/tmp/exps/rwlock")
 RUN_LOCKS = (REPRO_LOCK, EXPERIMENT_LOCK)
 ANOTHER_USERS = "a process of another user"
-LONGEST = 120  # characters of a command in a message
+LONGEST_COMMAND = 120  # characters of a command in a message
 FLOCK = "hhqqi"  # struct flock: type, whence, start, length, process
 
 
@@ -35,7 +35,7 @@ def command_of(process: int) -> str | None:
 def name_of(process: int) -> str:
     """A process as a message names it."""
     command = command_of(process) or "already gone"
-    return f"process {process} ({command[:LONGEST]})"
+    return f"process {process} ({command[:LONGEST_COMMAND]})"
 
 
 def dvc_at_work() -> str:

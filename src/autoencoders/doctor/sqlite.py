@@ -11,8 +11,8 @@ from typing import Any
 from autoencoders.doctor.processes import writer_of
 
 LOOKS = 5  # at a lock: a process that writes holds it for milliseconds, one that blocks for all
-SECONDS_BETWEEN = 0.2  # two looks
-TIMEOUT = 1  # seconds until a query gives up at a lock
+LOOK_SECONDS = 0.2  # from one look at a lock to the next
+QUERY_SECONDS = 1  # until a query gives up at a lock
 HEADER = b"SQLite format 3\0"
 # SQLite's locks, as first byte and number of bytes
 MAIN_LOCK = (0x40000000, 512)  # of the database
@@ -29,7 +29,7 @@ def holder(path: Path) -> int | None:
     process = None
     for look in range(LOOKS):
         if look:
-            time.sleep(SECONDS_BETWEEN)
+            time.sleep(LOOK_SECONDS)
         process = _writer(path)
         if process is None:
             return None
@@ -45,7 +45,7 @@ def _writer(path: Path) -> int | None:
 
 
 def problem(path: Path, table: str) -> str | None:
-    """Why a database is not whole or lacks a table; None where all is well.
+    """The reason why a database is not whole, or lacks a table; None where all is well.
 
     No file is created beside it.
     """
@@ -79,4 +79,4 @@ def _quick_check(path: Path, mode: str, table: str) -> str | None:
 def connect(path: Path, mode: str) -> Any:
     """A connection to a database. mode: of its URI, such as `mode=ro`. Raises sqlite3.Error."""
     uri = f"{path.absolute().as_uri()}?{mode}"
-    return sqlite3.connect(uri, uri=True, timeout=TIMEOUT)
+    return sqlite3.connect(uri, uri=True, timeout=QUERY_SECONDS)

@@ -1,4 +1,4 @@
-"""What studies and trainings go on from: Optuna's journal and the trainings' checkpoints."""
+"""Unfinished studies and trainings: Optuna's journal, and the checkpoints to go on from."""
 
 from pathlib import Path
 

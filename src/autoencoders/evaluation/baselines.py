@@ -6,6 +6,11 @@ from itertools import chain
 
 import numpy as np
 
+# names of the baselines' rows
+PCA = "pca"
+MEAN = "mean"
+ISOLATION_FOREST = "iforest"
+
 
 @dataclass(frozen=True)
 class Projection:

@@ -1,9 +1,20 @@
 """Bootstrap: 95 % intervals of means over test rows. Efron 1979, percentile method."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from autoencoders.evaluation.metrics import Values
+from autoencoders.evaluation.row import Interval
 from autoencoders.models.trained.fidelity import explained_variance
+
+INTERVAL_ENDS = (2.5, 97.5)  # percentiles of the resamples: the ends of a 95 % interval
+
+
+def percentile_interval(resampled: np.ndarray | Sequence[float]) -> Interval:
+    """The 95 % interval of a quantity from its values in the resamples."""
+    low, high = np.percentile(resampled, INTERVAL_ENDS)
+    return float(low), float(high)
 
 
 class Bootstrap:
@@ -25,9 +36,9 @@ class Bootstrap:
         return np.stack(sums) / self.rows
 
     def intervals(self, values: Values) -> dict[str, tuple[float, float, float]]:
-        """By name: the mean, and the 2.5 and 97.5 percentiles of the resampled means."""
+        """The mean and both ends of its 95 % interval, by name."""
         resampled = self.means(np.stack(list(values.values()), axis=1))
-        lows, highs = np.percentile(resampled, [2.5, 97.5], axis=0).tolist()
+        lows, highs = np.percentile(resampled, INTERVAL_ENDS, axis=0).tolist()
         means = [float(column.mean()) for column in values.values()]
         return dict(zip(values, zip(means, lows, highs, strict=True), strict=True))
 
@@ -40,5 +51,5 @@ class Bootstrap:
         """
         means = self.means(np.stack([error, deviation], axis=1))
         resampled = 1 - means[:, 0] / means[:, 1]
-        low, high = np.percentile(resampled, [2.5, 97.5])
-        return explained_variance(error, deviation), float(low), float(high)
+        low, high = percentile_interval(resampled)
+        return explained_variance(error, deviation), low, high

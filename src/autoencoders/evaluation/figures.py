@@ -13,6 +13,7 @@ from autoencoders.core.files import atomic_folder
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models.trained.fidelity import squared_error
 from autoencoders.models.trained.model import TrainedModel, interpolated, samples
+from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
 
 LINE_CODES = 9  # decoded codes between two images, and along a code unit
 SPREAD = 2.0  # standard deviations to either side in a traversal
@@ -21,8 +22,15 @@ PAIRS = 4  # pairs of images that are interpolated
 UNITS = 16  # code units in a traversal, those that vary most
 SAMPLE_ROWS = 6  # rows of images drawn from the prior
 BINS = 60  # edges of the scores' histogram
-DPI = 100
-FIGURE_VALUES = 2**23  # of the test rows that are drawn, a sample of them where there are more
+# nats: the histogram's axis is a logarithm, and a score may be 0
+LOWEST_EDGE = 1e-6
+LOWEST_LAST_EDGE = 1e-5  # so that there is room between the edges where all scores are 0
+IMAGE_INCHES = 0.6  # width of an image in a grid
+CURVES_SIZE = (6, 3.5)  # inches
+DPI = 100  # dots per inch of the PNG files
+FONT_SIZE = 9  # points
+COLOURS = 10  # of matplotlib's palette tab10, after which they come again
+FIGURE_VALUES = 2**23  # of the test rows that figures are drawn from, 32 MB; else of a sample
 
 
 def drawing(size: tuple[float, float], title: str, **settings: Any) -> tuple[Figure, Axes]:
@@ -62,7 +70,7 @@ class Figures:
         """Writes every figure that the model's type allows and gives their paths."""
         names = self._names()
         # the user's own settings of matplotlib change nothing
-        settings = {**mpl.rcParamsDefault, "font.size": 9}
+        settings = {**mpl.rcParamsDefault, "font.size": FONT_SIZE}
         with atomic_folder(folder) as new, mpl.rc_context(settings):
             for name in names:
                 figure = getattr(self, name)()
@@ -140,7 +148,8 @@ class Figures:
         """
         height, width = self.shape[:2]
         columns = len(images) // rows
-        size = (0.6 * columns + 0.2, 0.6 * rows * height / width + 0.5)
+        # inches: and a margin, and the title's line
+        size = (IMAGE_INCHES * columns + 0.2, IMAGE_INCHES * rows * height / width + 0.5)
         figure, axes = drawing(size, f"{self.model_type}: {title}")
         sheet = self._sheet(images, rows)
         if sheet.ndim == 3:  # matplotlib scales grey images alone
@@ -178,7 +187,7 @@ class Figures:
         figure, axes = drawing((6, 5), title, xlabel=f"{axis} 1", ylabel=f"{axis} 2")
         for label, name in enumerate(self.names):
             x, y = plane[labels == label].T
-            axes.scatter(x, y, s=6, label=name, color=mpl.colormaps["tab10"](label % 10))
+            axes.scatter(x, y, s=6, label=name, color=mpl.colormaps["tab10"](label % COLOURS))
         figure.legend(loc="outside right upper", markerscale=2)
         return figure
 
@@ -189,13 +198,15 @@ class Figures:
         if self.anomalous:
             groups = {"normal": scores[self.labels == 0], "anomaly": scores[self.labels == 1]}
         figure, axes = drawing(
-            (6, 3.5),
+            CURVES_SIZE,
             f"{self.model_type}: scores of test rows",
             xlabel="anomaly score, nats",
             ylabel="rows",
             xscale="log",
         )
-        edges = np.geomspace(max(1e-6, scores.min()), max(1e-5, scores.max()), BINS).tolist()
+        edges = np.geomspace(
+            max(LOWEST_EDGE, scores.min()), max(LOWEST_LAST_EDGE, scores.max()), BINS
+        ).tolist()
         for name, values in groups.items():
             axes.hist(values, bins=edges, alpha=0.6, label=name)
         axes.set_yscale("log")
@@ -206,14 +217,14 @@ class Figures:
         """Training and clean validation error by epoch."""
         description = self.model.description
         figure, axes = drawing(
-            (6, 3.5),
+            CURVES_SIZE,
             f"{self.model_type}: learning curves",
             xlabel="epoch",
             ylabel=f"{description.architecture.loss}, sum over features",
             yscale="log",
         )
         epochs = range(1, len(self.history) + 1)
-        for key in ("train/reconstruction_loss", "val/reconstruction_loss"):
+        for key in (TRAIN_LOSS, VALIDATION_LOSS):
             axes.plot(epochs, [means[key] for means in self.history], label=key)
         axes.axvline(
             description.best_epoch, color="grey", linewidth=0.8, linestyle=":", label="best"

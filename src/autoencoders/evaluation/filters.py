@@ -1,4 +1,4 @@
-"""How well corrupted test rows are cleaned: by the denoising model, and without a network."""
+"""Filters of corrupted test rows: the denoising model, and those without a network."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -9,7 +9,7 @@ from scipy.ndimage import median_filter
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.evaluation.baselines import Projection
 from autoencoders.evaluation.metrics import Values, psnr
-from autoencoders.models.trained.model import BATCH_ROWS, TrainedModel
+from autoencoders.models.trained.model import TrainedModel, batches
 
 # corrupted rows in, clean ones out: (rows, features), model scale
 Filter = Callable[[np.ndarray], np.ndarray]
@@ -71,7 +71,7 @@ def cleaned(model: TrainedModel, data: Prepared, pca: Projection, seed: int) -> 
             yield x, autoencoder.corrupt(torch.from_numpy(x), generator).numpy()
 
     # the test rows are corrupted first, with the same noise whatever the training rows are
-    test = list(pairs(_batches(data.sample("test"))))
+    test = list(pairs(batches(data.sample("test"))))
     filters: dict[str, Filter] = {
         model.description.model_type: lambda y: autoencoder(torch.from_numpy(y)).numpy(),
         "wiener": wiener(pairs(data.rows["train"])),
@@ -85,9 +85,3 @@ def cleaned(model: TrainedModel, data: Prepared, pca: Projection, seed: int) -> 
         denoised = [psnr(x, np.clip(clean(y), 0, 1)) for x, y in test]
         values[name] = {"noisy_psnr": noisy, "denoised_psnr": np.concatenate(denoised)}
     return values
-
-
-def _batches(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """The rows in parts that a model takes at once."""
-    for first in range(0, len(rows), BATCH_ROWS):
-        yield rows[first : first + BATCH_ROWS]

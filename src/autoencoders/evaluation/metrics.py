@@ -5,11 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from autoencoders.models.losses import PERFECT_ERROR
 from autoencoders.models.trained.fidelity import squared_error
 
 Values = Mapping[str, np.ndarray]  # per-row values by name, each (rows,)
-SMALLEST_ERROR = 1e-10  # mean squared error that counts as perfect: 100 dB
-SSIM_WINDOW = 7  # pixels
+# of a pixel: an output of float32 may be 0 or 1, where the cross-entropy would be infinite
+SMALLEST_PROBABILITY = 1e-7
+SSIM_WINDOW = 7  # pixels, scikit-image's default
 SSIM_C1 = 0.01**2  # K1 = 0.01, for a range of 1
 SSIM_C2 = 0.03**2  # K2 = 0.03
 
@@ -17,12 +19,12 @@ SSIM_C2 = 0.03**2  # K2 = 0.03
 def psnr(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio in dB, one value a row, for a peak of 1 (100 dB at most)."""
     per_feature = squared_error(x, x_hat) / x.shape[1]
-    return -10 * np.log10(np.maximum(per_feature, SMALLEST_ERROR))
+    return -10 * np.log10(np.maximum(per_feature, PERFECT_ERROR))
 
 
 def bernoulli_cross_entropy(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     """Cross-entropy in nats summed over features, one value a row; x and x_hat in [0, 1]."""
-    p = np.clip(x_hat.astype(np.float64), 1e-7, 1 - 1e-7)
+    p = np.clip(x_hat.astype(np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return -(x * np.log(p) + (1 - x) * np.log1p(-p)).sum(1)
 
 

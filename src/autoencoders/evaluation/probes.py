@@ -1,5 +1,6 @@
 """Probes: how much of the classes codes hold, by a linear classifier and by nearest neighbours."""
 
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
@@ -8,15 +9,63 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-NEIGHBOURS = 5
+from autoencoders.data.prepared.prepared import Prepared
+from autoencoders.evaluation.catalogue import PROBE_L2
+from autoencoders.evaluation.metrics import Values
+from autoencoders.evaluation.row import Estimate, Estimates
+from autoencoders.params.sections import Evaluate
+
+NEIGHBOURS = 5  # nearest training codes that vote on a row's class
+MOST_ITERATIONS = 2000  # of the linear probe's solver: enough for weak penalties to converge
 # of the linear probe's L2 penalty, among which `auto` chooses, from strong to weak
 STRENGTHS = (1e3, 1e2, 10.0, 1.0, 0.1, 1e-2, 1e-3)
-PATIENCE = (
-    2  # weaker penalties in a row that err more often than the best, after which none follows
-)
+# weaker penalties in a row that err more often than the best, after which none follows
+PATIENCE = 2
 # share of a code's values other than 0, below which probes take these values alone
 MOSTLY_ZERO = 0.2
+PROBE_VALUES = 2**26  # of codes that a probe may be fitted on: 256 MB of memory
+Encode = Callable[[np.ndarray], np.ndarray]  # raw rows in, codes out
 Labelled = tuple[np.ndarray, np.ndarray]  # codes (rows, code) and labels (rows,)
+
+
+def probe_metrics(
+    encode: Encode, data: Prepared, params: Evaluate, codes: np.ndarray | None = None
+) -> tuple[Values, Estimates]:
+    """Errors of the probes on the test rows, and the linear one's L2 penalty.
+
+    Both are empty where labels are missing, mean anomalies, or are all the same; and where test
+    rows are training rows. codes: of the sample of test rows, if they are computed already.
+    """
+    description = data.description
+    is_transductive = description.protocol == "transductive"
+    if description.anomaly_labels or not description.labels or is_transductive:
+        return {}, {}
+    if codes is None:
+        codes, _ = labelled_codes(encode, data, "test")
+    test = codes, data.sampled_labels("test")
+    room = PROBE_VALUES // codes.shape[1]
+    train = labelled_codes(encode, data, "train", room, params.probe_rows)
+    if len(np.unique(train[1])) < 2:
+        return {}, {}
+    probes = Probes(train, standardised=params.probe_standardised)
+    l2 = params.probe_l2
+    if l2 == "auto":
+        l2 = probes.best_l2(labelled_codes(encode, data, "validation", room))
+    return probes.errors(test, l2), {PROBE_L2.key: Estimate(l2)}
+
+
+def labelled_codes(
+    encode: Encode, data: Prepared, split: str, room: int = 0, most: int | None = None
+) -> Labelled:
+    """Codes and labels of rows of a split. Only the codes are all in memory at once.
+
+    room, most: see `Prepared.chosen`.
+    """
+    chosen = data.chosen(split, most, room)
+    codes = []
+    for part in data.rows[split].parts(chosen):
+        codes.append(encode(np.asarray(part, np.float32)))
+    return np.concatenate(codes), data.labels[split][chosen]
 
 
 class Probes:
@@ -49,7 +98,9 @@ class Probes:
         """
         linear = self.linear.get(l2)
         if linear is None:
-            linear = LogisticRegression(C=1 / l2, max_iter=2000).fit(self.codes, self.labels)
+            linear = LogisticRegression(C=1 / l2, max_iter=MOST_ITERATIONS).fit(
+                self.codes, self.labels
+            )
         neighbours = KNeighborsClassifier(NEIGHBOURS).fit(self.codes, self.labels)
         return {
             "linear_probe_error": self._errors(linear, rows),
@@ -62,7 +113,7 @@ class Probes:
         Weaker ones take longer and are left out after PATIENCE in a row that err more often.
         """
         # each strength starts near its end, from where the stronger one before it has ended
-        probe = LogisticRegression(max_iter=2000, warm_start=True)
+        probe = LogisticRegression(max_iter=MOST_ITERATIONS, warm_start=True)
         errors: dict[float, float] = {}
         for l2 in STRENGTHS:
             probe.set_params(C=1 / l2).fit(self.codes, self.labels)

@@ -28,7 +28,7 @@ ROUNDING = 1e-6  # share of a model's error below which PCA's is a rounding erro
 
 
 def below_pca(row: Row) -> str:
-    """How far the row's error lies below PCA's at the same code size, in percent.
+    """The percentage by which the row's error lies below PCA's at the same code size.
 
     Empty where PCA's error is mere rounding, as with a code unit for each feature.
     """
@@ -48,7 +48,7 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
 
 
 def purpose(row: Row) -> str:
-    """What the row's type is for, in numbers."""
+    """The metrics of the purpose of the row's type, as text."""
     metrics = [metric for metric in PURPOSES if row.has(metric)]
     return "; ".join(f"{metric.heading} {row.value(metric):.2f}" for metric in metrics)
 

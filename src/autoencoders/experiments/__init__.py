@@ -1,1 +1,1 @@
-"""Beside the pipeline: workspaces, rate-distortion curves."""
+"""Experiments beside the pipeline: workspaces, rate-distortion curves."""

@@ -21,15 +21,17 @@ from autoencoders.core.files import read_json, sha256, write_json, write_text
 from autoencoders.core.identity import FINGERPRINT_LENGTH, code_sha256
 from autoencoders.core.paths import DATA, REPORTS, RESUME, repository
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
-from autoencoders.evaluation.baselines import PrincipalComponents
+from autoencoders.evaluation.baselines import PCA, PrincipalComponents
 from autoencoders.models.trained.fidelity import fidelity, squared_error
 from autoencoders.params.params import Params
 from autoencoders.params.plan import Plan
 from autoencoders.training.fit import fit
 
-SPLITS = ("validation", "test")
+MEASURED_SPLITS = ("validation", "test")
 CURVE = REPORTS / "rate_distortion.csv"
 PICTURE = REPORTS / "rate_distortion.png"
+PICTURE_SIZE = (8, 5)  # inches
+DPI = 110  # dots per inch of the picture
 # model, code size, and by split the squared error: sum over features, mean over rows, model scale
 Point = dict[str, Any]
 # by model, a line for each code size: error on test, its range over the seeds, and on validation
@@ -112,7 +114,7 @@ def _point(params: Params, code: str, point: tuple[int, str, int]) -> Point:
     if not path.exists():
         model = fit(plan, data, trial=True).model
         errors: dict[str, float] = {}
-        for split in SPLITS:
+        for split in MEASURED_SPLITS:
             squared_errors, _ = fidelity(model.reconstruct, data, split)
             errors[split] = float(squared_errors.mean())
         write_json(path, errors)
@@ -128,11 +130,11 @@ def _point_file(identity: list[Any]) -> Path:
 
 def _pca(data: Prepared, sizes: Sequence[int]) -> list[Point]:
     fitted = PrincipalComponents(map(data.scaled, data.rows["train"]))
-    rows = {split: data.scaled(data.sample(split)) for split in SPLITS}
+    rows = {split: data.scaled(data.sample(split)) for split in MEASURED_SPLITS}
     points: list[Point] = []
     for size in sizes:
         pca = fitted.at(size)
-        point: Point = {"model": "pca", "code_size": size}
+        point: Point = {"model": PCA, "code_size": size}
         for split, x in rows.items():
             point[split] = squared_error(x, pca.reconstruct(x)).mean()
         points.append(point)
@@ -179,11 +181,15 @@ def _draw(by_model: Curves, data: Prepared) -> None:
 
     title = f"{data.description.name}: test error by code size (ring: knee, found on validation)"
     figure, axes = drawing(
-        (8, 5), title, xlabel="code size", ylabel="squared error, sum over features", yscale="log"
+        PICTURE_SIZE,
+        title,
+        xlabel="code size",
+        ylabel="squared error, sum over features",
+        yscale="log",
     )
     for name, curve in by_model.items():
         style: dict[str, Any] = {}
-        if name == "pca":
+        if name == PCA:
             style = {"color": "black", "linestyle": "--"}
         line = axes.plot(curve["test"], marker=".", label=name, **style)[0]
         color = line.get_color()
@@ -194,4 +200,4 @@ def _draw(by_model: Curves, data: Prepared) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(curve.index, curve.index.astype(str))
     axes.legend()
-    figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
+    figure.savefig(PICTURE, dpi=DPI, metadata={"Software": None})

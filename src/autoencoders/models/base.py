@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from autoencoders.models.jacobian import linear_layers, slope, squared_norm
-from autoencoders.models.losses import reconstruction_loss
+from autoencoders.models.losses import likelihood_mean, reconstruction_loss
 from autoencoders.models.networks import ACTIVATIONS, pair
 from autoencoders.params.architecture import Architecture
 
-JACOBIAN_VALUES = 2**24  # of Jacobians in memory at once, where only their norms are needed
+JACOBIAN_VALUES = 2**24  # of Jacobians in memory at once, 64 MB: only their norms are needed
 
 
 class Loss(NamedTuple):
@@ -49,9 +49,7 @@ class Autoencoder(nn.Module, ABC):
     def decode(self, z: Tensor) -> Tensor:
         """The reconstruction x_hat from a code; within (0, 1) where the loss is "bce"."""
         output = self.decoder(z).to(z.dtype)
-        if self.architecture.loss == "bce":
-            return torch.sigmoid(output)
-        return output
+        return likelihood_mean(self.architecture.loss, output)
 
     def forward(self, x: Tensor) -> Tensor:
         """The reconstruction of x."""
@@ -71,7 +69,7 @@ class Autoencoder(nn.Module, ABC):
         yield self.encode(x)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """n draws from the model: (n, features).
+        """Draws n rows from the model: (n, features).
 
         Raises NotImplementedError where the type does not generate.
         """

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 RECONSTRUCTION_LOSSES = ("mse", "bce", "l1")
+PERFECT_ERROR = 1e-10  # mean squared error, data in [0, 1], below which all counts as 100 dB
 
 
 def reconstruction_loss(loss: str, output: Tensor, x: Tensor) -> Tensor:
@@ -26,8 +27,18 @@ def reconstruction_loss(loss: str, output: Tensor, x: Tensor) -> Tensor:
     raise ValueError(f"loss = {loss!r}: must be one of {', '.join(RECONSTRUCTION_LOSSES)}")
 
 
+def likelihood_mean(loss: str, output: Tensor) -> Tensor:
+    """The mean of p(x | z), which is the reconstruction; within (0, 1) where loss is "bce".
+
+    output: (..., features), the decoder's output; the result has its shape.
+    """
+    if loss == "bce":
+        return torch.sigmoid(output)
+    return output
+
+
 def log_likelihood(loss: str, output: Tensor, x: Tensor) -> Tensor:
-    """log p(x | z) in nats, one value a sample: -(reconstruction loss + log normaliser).
+    """The likelihood log p(x | z) in nats, one value a sample: -(loss + log normaliser).
 
     "mse" is a Gaussian with variance 1/2, "l1" a Laplace with scale 1, "bce" a Bernoulli. Shapes as
     in `reconstruction_loss`.
@@ -48,7 +59,7 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
 
 
 def gaussian_log_density(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
-    """log N(z; mean, exp(log_var)) in nats, one value a sample. z: (..., code)."""
+    """The density log N(z; mean, exp(log_var)) in nats, one value a sample. z: (..., code)."""
     return -0.5 * (math.log(2 * math.pi) + log_var + (z - mean).square() / log_var.exp()).sum(-1)
 
 
@@ -66,7 +77,7 @@ def bernoulli_kl(target: float, activation: Tensor) -> Tensor:
 
 
 def importance_weighted_log_likelihood(log_weights: Tensor) -> Tensor:
-    """log of the mean importance weight in nats, one value a sample.
+    """The logarithm of the mean importance weight in nats, one value a sample.
 
     A lower bound on log p(x) that grows with the number of samples. log_weights: (samples, batch),
     log p(x | z) + log p(z) - log q(z | x). Burda et al. 2016, equation 8.

@@ -78,10 +78,7 @@ def conv_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Seq
     for i, (inputs, outputs) in enumerate(zip(channels, channels[1:], strict=False)):
         encoder += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), ACTIVATIONS[a.activation]()]
         rows, columns = sides[i]
-        padding = (
-            1 - rows % 2,
-            1 - columns % 2,
-        )  # an even side is one pixel longer than an odd one
+        padding = (1 - rows % 2, 1 - columns % 2)  # an even side is one pixel longer
         deconvolution = nn.ConvTranspose2d(
             outputs, inputs, 3, stride=2, padding=1, output_padding=padding
         )

@@ -56,5 +56,5 @@ class DataFacts(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """image or table."""
+        """Image or table."""
         return "image" if self.shape else "table"

@@ -1,1 +1,1 @@
-"""Who is champion, and why."""
+"""The registered models: the champion, and every decision about it."""

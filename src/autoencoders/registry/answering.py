@@ -8,7 +8,7 @@ from autoencoders.core.errors import UserError
 from autoencoders.core.paths import RESUME, repository
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.registry.registry import present
-from autoencoders.registry.versions import fetched, loaded, model_sha256
+from autoencoders.registry.versions import fetch, load_fetched, model_sha256
 from autoencoders.serving.ensemble import Ensemble
 from autoencoders.serving.onnx import accelerated
 from autoencoders.serving.served import ServedModel
@@ -29,23 +29,29 @@ def locate(uri: str | None = None) -> Located:
     """
     registry = present(writing=False)  # also names the store to mlflow
     uri = uri or f"models:/{registry.name}@champion"
-    folder = fetched(uri)
+    folder = fetch(uri)
     graph = repository() / RESUME / "onnx" / f"{model_sha256(folder)}.onnx"
     return Located(uri, folder, graph)
 
 
 def load_answering(located: Located) -> TrainedModel | ServedModel:
-    """The model, which answers by its graph where it has one. Raises UserError."""
-    return accelerated(loaded(located.uri, located.folder), located.graph)
+    """Returns the model, which answers by its graph where it has one. Raises UserError."""
+    return accelerated(load_fetched(located.uri, located.folder), located.graph)
 
 
 def load_for(op: str, uris: Sequence[str]) -> Ensemble:
-    """The model of an operation, and with it the others whose scores are averaged.
+    """Returns the model of an operation, and with it the others whose scores are averaged.
 
     Without a URI it is the champion. Raises UserError.
     """
-    first, *others = [load_answering(locate(uri)) for uri in uris or (None,)]
-    schema = first.description.schema
-    if others and (op != "score" or any(o.description.schema != schema for o in others)):
+    if not uris:
+        return Ensemble([load_answering(locate())])
+    models = [load_answering(locate(uri)) for uri in uris]
+    if len(models) > 1 and not (op == "score" and _have_the_same_columns(models)):
         raise UserError("--model: several models only score, and only rows of the same columns")
-    return Ensemble([first, *others])
+    return Ensemble(models)
+
+
+def _have_the_same_columns(models: Sequence[TrainedModel | ServedModel]) -> bool:
+    schemas = [model.description.schema for model in models]
+    return all(schema == schemas[0] for schema in schemas)

@@ -1,6 +1,7 @@
-"""Where a registered model comes from, how to make it again, and whether what it was made from is still the same."""
+"""Lineage: where a registered model comes from, how to make it again, and what changed since."""
 
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 
@@ -13,57 +14,98 @@ from autoencoders.evaluation.catalogue import (
     VALIDATION_SQUARED_ERROR,
     mlflow_name,
 )
-from autoencoders.registry.versions import fetched, model_sha256
+from autoencoders.registry.versions import fetch, model_sha256
 from autoencoders.tracking.store import version_of
 
-SHOWN = tuple(
-    mlflow_name(metric.key)
-    for metric in (SQUARED_ERROR, EXPLAINED_VARIANCE, VALIDATION_SQUARED_ERROR)
-)
+METRICS = (SQUARED_ERROR, EXPLAINED_VARIANCE, VALIDATION_SQUARED_ERROR)
 
 
 def lineage(client: MlflowClient, uri: str) -> dict[str, str]:
-    """What is known of a model's origin, by name, the commands that make it again last. Raises UserError."""
+    """Returns a model's origin by name, the commands that make it again last. Raises UserError."""
     version = version_of(client, uri)
-    tags, run = version.tags, client.get_run(version.run_id)
-    commit, experiment = tags.get("mlflow.source.git.commit"), tags.get("dvc_experiment")
-    dirty = " with changes that were not committed" if tags.get("git_dirty") == "true" else ""
-    above = f"tags.`mlflow.parentRunId` = '{run.data.tags.get('mlflow.parentRunId')}'"
-    query = f"{above} and tags.stage = 'tune' and tags.kind = '{tags['kind']}'"
-    studies = client.search_runs([run.info.experiment_id], query)
-    again = [f"git checkout {commit}"] if commit else ["# no git commit is known"]
-    again += [f"dvc exp apply {experiment}"] if experiment else []
+    tags = version.tags
+    run = client.get_run(version.run_id)
     aliases = "".join(f" @{alias}" for alias in version.aliases)
+    source = f"{tags['source']}, SHA-256 {tags['source_sha256']}"
     return {
         "model": f"models:/{version.name}/{version.version}{aliases}",
         "type": tags["kind"],
-        "git commit": f"{commit}{dirty}",
-        "experiment": experiment or "none: a plain `dvc repro`",
-        "data": f"{tags['data']}, {tags['source']}, SHA-256 {tags['source_sha256']}, DVC {tags['data_hash']}",
-        "parameters": ", ".join(
-            f"{name} = {value}" for name, value in sorted(run.data.params.items())
-        ),
-        "study": ", ".join(f"{study.info.run_name}, run {study.info.run_id}" for study in studies)
-        or "none",
-        "metrics": ", ".join(
-            f"{name} = {run.data.metrics[name]:.6g}" for name in SHOWN if name in run.data.metrics
-        ),
+        "git commit": _commit(tags),
+        "experiment": tags.get("dvc_experiment") or "none: a plain `dvc repro`",
+        "data": f"{tags['data']}, {source}, DVC {tags['data_hash']}",
+        "parameters": _parameters(run),
+        "study": _study(client, run, tags["kind"]),
+        "metrics": _metrics(run),
         "MLflow run": version.run_id,
-        "make it again": " && ".join([*again, "dvc repro"]),
+        "make it again": _commands(tags),
     }
 
 
+def _commit(tags: dict[str, str]) -> str:
+    """The git commit, and whether files differed from it."""
+    commit = tags.get("mlflow.source.git.commit")
+    if tags.get("git_dirty") == "true":
+        return f"{commit} with changes that were not committed"
+    return f"{commit}"
+
+
+def _parameters(run: Any) -> str:
+    """The run's parameters in one line, by name."""
+    params = sorted(run.data.params.items())
+    return ", ".join(f"{name} = {value}" for name, value in params)
+
+
+def _study(client: MlflowClient, run: Any, model_type: str) -> str:
+    """The studies of the same type under the same parent run, in one line."""
+    parent = run.data.tags.get("mlflow.parentRunId")
+    query = (
+        f"tags.`mlflow.parentRunId` = '{parent}' "
+        f"and tags.stage = 'tune' and tags.kind = '{model_type}'"
+    )
+    studies = client.search_runs([run.info.experiment_id], query)
+    if not studies:
+        return "none"
+    return ", ".join(f"{study.info.run_name}, run {study.info.run_id}" for study in studies)
+
+
+def _metrics(run: Any) -> str:
+    """The run's main metrics in one line."""
+    values = run.data.metrics
+    names = [mlflow_name(metric.key) for metric in METRICS]
+    return ", ".join(f"{name} = {values[name]:.6g}" for name in names if name in values)
+
+
+def _commands(tags: dict[str, str]) -> str:
+    """The shell commands that make the model again."""
+    commands = ["# no git commit is known"]
+    commit = tags.get("mlflow.source.git.commit")
+    if commit:
+        commands = [f"git checkout {commit}"]
+    experiment = tags.get("dvc_experiment")
+    if experiment:
+        commands.append(f"dvc exp apply {experiment}")
+    commands.append("dvc repro")
+    return " && ".join(commands)
+
+
 def verify(client: MlflowClient, uri: str) -> list[str]:
-    """What is no longer as the version's tags say: the model's files, the source, the prepared data."""
+    """Returns the differences from the version's tags: in the model's files, source or data."""
     tags = version_of(client, uri).tags
-    sources = [path for path in (Path(tags["source"]), RAW) if path.exists()]
     hashes = (
-        ("model", tags["model_sha256"], model_sha256(fetched(uri))),
-        ("source", tags["source_sha256"], tree_sha256(*sources[:1])),
+        ("model", tags["model_sha256"], model_sha256(fetch(uri))),
+        ("source", tags["source_sha256"], _source_sha256(Path(tags["source"]))),
         ("prepared data", tags["content_sha256"], content_sha256(DATA)),
     )
-    return [
-        f"{what}: {found}, but {before} when it was made"
-        for what, before, found in hashes
-        if found != before
-    ]
+    changes = []
+    for part, before, now in hashes:
+        if now != before:
+            changes.append(f"{part}: {now}, but {before} when it was made")
+    return changes
+
+
+def _source_sha256(source: Path) -> str:
+    """The hash of the source, else of the downloaded raw data; of nothing where both are gone."""
+    for path in (source, RAW):
+        if path.exists():
+            return tree_sha256(path)
+    return tree_sha256()

@@ -12,71 +12,82 @@ from autoencoders.evaluation.catalogue import (
 )
 from autoencoders.evaluation.row import Row, TrainedNetwork, read_rows
 from autoencoders.params.params import Params, load_params
-from autoencoders.registry.ledger import CHAMPION, Decision
+from autoencoders.registry.decision import CHAMPION, PROMOTED, Decision
 from autoencoders.registry.registry import CHALLENGER, Registry
 from autoencoders.tracking.runs import Runs
 
 
 def register(runs: Runs, rows: Sequence[Row], data: Prepared, params: Params) -> list[str]:
-    """Registers every trained model, lets the best one challenge the champion, and returns what was decided."""
+    """Registers every trained model, and lets the best one challenge the champion.
+
+    Returns lines on what was decided.
+    """
     registry = Registry(runs.client, data.description.name)
-    versions = registered(registry, runs, rows, params)
-    listed = ", ".join(f"{kind} is version {version}" for kind, version in versions.items())
+    versions = register_models(registry, runs, rows, params)
+    listed = ", ".join(f"{name} is version {version}" for name, version in versions.items())
     best = winner(rows, params)
     message = f"{best} is the best on validation"
     if registry.champion() is not None and not may_promote(params):
-        message += "; an experiment changes no champion (registry.promote); `ae registry promote --best` compares it"
-    else:
-        message += decided(
-            registry.decide(versions[best], MODELS / best, data, params), versions[best]
+        message += (
+            "; an experiment changes no champion (registry.promote); "
+            "`ae registry promote --best` compares it"
         )
+    else:
+        decision = registry.decide(versions[best], MODELS / best, data, params)
+        message += outcome(decision, versions[best])
     return [f"{registry.name}: {listed}", message]
 
 
-def registered(
+def register_models(
     registry: Registry, runs: Runs, rows: Sequence[Row], params: Params
 ) -> dict[str, str]:
-    """Returns each trained type's version, registered where it is not yet."""
+    """Returns the version of each trained type's model, registered where it is not yet."""
+    rate = params.evaluate.false_alarm_rate
     versions = {}
     for row in rows:
-        kind = row.model
-        if kind in params.kinds:
-            run_id = runs.trained(MODELS / kind)
-            rate = params.evaluate.false_alarm_rate
-            versions[kind] = registry.add(MODELS / kind, run_id, row, runs.lineage(), rate)
+        model_type = row.model
+        if model_type in params.kinds:
+            folder = MODELS / model_type
+            run_id = runs.trained(folder)
+            versions[model_type] = registry.add(folder, run_id, row, runs.lineage(), rate)
     return versions
 
 
-def decided(decision: Decision | None, version: str) -> str:
-    """Returns the end of a sentence about the best type: what was decided of its version."""
+def outcome(decision: Decision | None, version: str) -> str:
+    """Returns the end of a sentence about the best type: the decision about its version."""
     if decision is None:
         return f" and already @{CHAMPION}: version {version}"
-    alias = CHAMPION if decision.action == "promoted" else CHALLENGER
+    alias = CHALLENGER
+    if decision.action == PROMOTED:
+        alias = CHAMPION
     return f" and now @{alias}: version {version}: {decision.reason}"
 
 
 def promote_best() -> str:
-    """Compares the present state's best model with the champion, as a plain `dvc repro` does; returns what was decided.
+    """Compares the present state's best model with the champion, as a plain `dvc repro` does.
 
-    Raises UserError where the present state was not evaluated.
+    Returns a line on what was decided. Raises UserError where the present state was not evaluated.
     """
     if not LEADERBOARD.exists():
         raise UserError(f"{LEADERBOARD}: no such file; `dvc repro` makes it")
-    params, data, rows = load_params(), load_prepared(DATA), read_rows(LEADERBOARD)
+    params = load_params()
+    data = load_prepared(DATA)
+    rows = read_rows(LEADERBOARD)
     runs = Runs(data.description)
     registry = Registry(runs.client, data.description.name)
-    versions = registered(registry, runs, rows, params)
+    versions = register_models(registry, runs, rows, params)
     if not versions:
         raise UserError(
             f"{LEADERBOARD}: holds none of the types in params.yaml; `dvc repro` evaluates them"
         )
     best = winner(rows, params)
     decision = registry.decide(versions[best], MODELS / best, data, params)
-    return f"{registry.name}: {best} is the best on validation" + decided(decision, versions[best])
+    message = f"{best} is the best on validation" + outcome(decision, versions[best])
+    return f"{registry.name}: {message}"
 
 
 def winner(rows: Sequence[Row], params: Params) -> str:
-    """The type that is the best on validation, by `Tune.rank`; of equals, the first by name."""
+    """Returns the best type on validation by `Tune.rank`; of equals, the first by name."""
     ranks = {}
     for row in rows:
         if row.model in params.kinds and isinstance(row.network, TrainedNetwork):
@@ -87,6 +98,11 @@ def winner(rows: Sequence[Row], params: Params) -> str:
 
 
 def may_promote(params: Params) -> bool:
-    """Whether this run may change the champion: a plain `dvc repro` may, an experiment only where it is told to."""
+    """Whether this run may change the champion.
+
+    A plain `dvc repro` may, an experiment only where `registry.promote` says so.
+    """
     promote = params.registry.promote
-    return "DVC_EXP_NAME" not in os.environ if promote == "auto" else promote
+    if promote == "auto":
+        return "DVC_EXP_NAME" not in os.environ
+    return promote

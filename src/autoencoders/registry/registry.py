@@ -1,6 +1,7 @@
-"""The registered model: its versions and aliases (`ledger.py` holds every decision about the champion).
+"""The registered model: its versions and aliases (`ledger.py` holds every champion decision).
 
-Types are ranked on validation; the best of them is compared with the present champion on the same test rows.
+Types are ranked on validation; the best of them is compared with the present champion on the same
+test rows.
 """
 
 import json
@@ -10,32 +11,32 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from mlflow import MlflowException
 
 from autoencoders.core.errors import UserError
 from autoencoders.data.prepared.prepared import Prepared
-from autoencoders.evaluation.bootstrap import Bootstrap
-from autoencoders.evaluation.catalogue import PCA_SQUARED_ERROR
 from autoencoders.evaluation.row import Row
-from autoencoders.models.trained.fidelity import fidelity
 from autoencoders.models.trained.saved import load
 from autoencoders.params.params import Params, load_params
-from autoencoders.registry.ledger import Decision, Ledger, State
-from autoencoders.registry.versions import fetched, loaded, log_model, model_sha256
+from autoencoders.registry.comparison import compare
+from autoencoders.registry.decision import PROMOTED, Decision, State
+from autoencoders.registry.ledger import Ledger
+from autoencoders.registry.ledger_file import write_copy
+from autoencoders.registry.model_card import model_card
+from autoencoders.registry.versions import fetch, load_fetched, log_model, model_sha256
 from autoencoders.tracking import address
 from autoencoders.tracking.recorder import experiment_name
 from autoencoders.tracking.runs import connected
 
 CHALLENGER = "challenger"
-VERDICT = {True: "beats", False: "does not beat"}
 
 
 class Registry:
     """One registered model: the versions of all types trained on one data set."""
 
     def __init__(self, client: mlflow.MlflowClient, data: str) -> None:
-        self.client, self.name = client, experiment_name(data)
+        self.client = client
+        self.name = experiment_name(data)
         self.ledger = Ledger(client, self.name)
 
     def champion(self) -> str | None:
@@ -45,47 +46,59 @@ class Registry:
     def challenger(self) -> str | None:
         """The challenger's version, if there is one."""
         version = self.client.get_registered_model(self.name).aliases.get(CHALLENGER)
-        return None if version is None else str(version)
+        if version is None:
+            return None
+        return str(version)
 
     def versions(self) -> list[Any]:
         """All versions, the newest first."""
         return self._search(f"name = '{self.name}'")
 
+    def version_numbers(self) -> list[str]:
+        """The numbers of all versions, the oldest first."""
+        return [str(version.version) for version in reversed(self.versions())]
+
     def of_model(self, sha256: str) -> list[str]:
-        """The versions of the same bytes, the lowest number first."""
-        found = self._search(f"name = '{self.name}' and tags.model_sha256 = '{sha256}'")
-        return sorted((str(version.version) for version in found), key=int)
+        """The numbers of the versions with the same bytes, the lowest first."""
+        versions = self._search(f"name = '{self.name}' and tags.model_sha256 = '{sha256}'")
+        numbers = [str(version.version) for version in versions]
+        return sorted(numbers, key=int)
 
     def _search(self, query: str) -> list[Any]:
         order = ["version_number DESC"]
         return list(self.client.search_model_versions(query, max_results=10_000, order_by=order))
 
     def add(self, folder: Path, run_id: str, row: Row, tags: dict[str, str], rate: float) -> str:
-        """The version of the model in a folder: the one that there is, else a new one, logged to the training's run.
+        """Returns the version of the model in a folder.
 
-        row: its leaderboard row. rate: of false alarms, the default of its scores' verdict.
+        Where there is none yet, a new version is logged to the training's run. row: the model's
+        leaderboard row. rate: of false alarms, the default of its scores' verdict.
         """
         sha256 = model_sha256(folder)
-        same = self.of_model(sha256)
-        if same:
-            return same[0]
+        registered = self.of_model(sha256)
+        if registered:
+            return registered[0]
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         model = load(folder)
         description = model.description
-        tags = {**tags, "model_sha256": sha256, "split_sha256": description.split_sha256}
-        tags |= {"kind": description.model_type, "fingerprint": description.fingerprint}
-        loader = PackageLoader("autoencoders", "registry")
-        templates = Environment(loader=loader, undefined=StrictUndefined)  # noqa: S701  (Markdown)
-        card = templates.get_template("model_card.md.j2").render(
-            name=self.name, row=row, pca=PCA_SQUARED_ERROR, model=model, tags=tags
-        )
-        mlflow.set_experiment(
-            experiment_id=self.client.get_run(run_id).info.experiment_id
-        )  # where the model belongs
+        tags = {
+            **tags,
+            "model_sha256": sha256,
+            "split_sha256": description.split_sha256,
+            "kind": description.model_type,
+            "fingerprint": description.fingerprint,
+        }
+        card = model_card(self.name, row, model, tags)
+        experiment = self.client.get_run(run_id).info.experiment_id
+        mlflow.set_experiment(experiment_id=experiment)  # where the model belongs
         logged = log_model(folder, run_id, description.model_type, card, tags, rate)
-        with suppress(
-            MlflowException
-        ):  # it is there already; of any other reason the next call tells
+        version = self._create_version(logged, run_id, card, tags)
+        return self._lowest(sha256, version)
+
+    def _create_version(self, logged: Any, run_id: str, card: str, tags: dict[str, str]) -> str:
+        """Registers a logged model as a new version."""
+        # it is there already; a refusal for any other reason is repeated by the next call
+        with suppress(MlflowException):
             self.client.create_registered_model(self.name)
         created = self.client.create_model_version(
             self.name,
@@ -98,70 +111,49 @@ class Registry:
         if not address.is_server(address.uri()):  # a server does so itself
             versions = json.dumps([{"name": self.name, "version": int(created.version)}])
             self.client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": versions})
-        return self._one_of(sha256, str(created.version))
+        return str(created.version)
 
-    def _one_of(self, sha256: str, version: str) -> str:
-        """The lowest version of the same bytes: another clone may have made one at the same moment."""
+    def _lowest(self, sha256: str, version: str) -> str:
+        """The lowest version of the same bytes, the only one that stays.
+
+        Another clone may have made one at the same moment.
+        """
         lowest = self.of_model(sha256)[0]
         if lowest != version:
             self.client.delete_model_version(self.name, version)
         return lowest
 
     def decide(self, version: str, folder: Path, data: Prepared, params: Params) -> Decision | None:
-        """Makes the winner's version the champion or the challenger; None where it is the champion already."""
+        """Makes the winner's version the champion or the challenger.
+
+        Returns None where it is the champion already.
+        """
         state = self.ledger.read()
         champion = state.champion
         if champion == version:
             return None
         if champion is None:
-            return self._promoted(version, "the first champion", state) or self.decide(
-                version, folder, data, params
-            )
-        tags = self.client.get_model_version(self.name, champion).tags
-        if tags.get("split_sha256") != data.description.split_sha256:
-            reason = f"the champion, version {champion}, was trained on another split or other columns and may have "
-            reason += "seen these test rows, so it is not scored on them; "
-            return self.keep(
-                version,
-                f"{reason}`ae registry promote {version}` makes version {version} the champion",
-            )
-        better, reason = self._compare(champion, folder, data, params)
-        if not better:
-            return self.keep(version, reason)
-        # a comparison takes seconds: where someone else has decided meanwhile, there is another champion to beat
-        return self._promoted(version, reason, state) or self.decide(version, folder, data, params)
+            reason = "the first champion"
+        elif not self._has_seen_the_same_split(champion, data):
+            return self.keep(version, _other_split(champion, version))
+        else:
+            uri = f"models:/{self.name}/{champion}"
+            model = load(folder)
+            rival = load_fetched(uri, fetch(uri))
+            is_better, reason = compare(model, rival, champion, data, params)
+            if not is_better:
+                return self.keep(version, reason)
+        decision = self._promote(version, reason, state)
+        if decision is None:
+            # a comparison takes seconds: someone else has decided meanwhile, so that there is
+            # another champion to beat
+            return self.decide(version, folder, data, params)
+        return decision
 
-    def _compare(
-        self, champion: str, folder: Path, data: Prepared, params: Params
-    ) -> tuple[bool, str]:
-        """Whether the folder's model beats the champion, and why: by the code, as the goal ranks it, then by error.
-
-        Raises DataError where this code can't read the champion.
-        """
-        uri = f"models:/{self.name}/{champion}"
-        models = [load(folder), loaded(uri, fetched(uri))]
-        sizes = [model.description.architecture.code_size for model in models]
-        found = [
-            (n, fidelity(m.reconstruct, data, "validation")[1])
-            for n, m in zip(sizes, models, strict=True)
-        ]
-        ranks = [params.tune.rank(size, 0, kept)[0] for size, kept in found]
-        if ranks[0] != ranks[1]:
-            better, told = (
-                ranks[0] < ranks[1],
-                [f"code size {size}, which keeps {kept:.1%}" for size, kept in found],
-            )
-            asked = f"(of the validation variance; tune.explained_variance = {params.tune.explained_variance})"
-            return better, f"{told[0]}, {VERDICT[better]} version {champion}'s {told[1]} {asked}"
-        errors = [fidelity(model.reconstruct, data, "test")[0] for model in models]
-        bootstrap = Bootstrap(
-            len(errors[0]), params.evaluate.bootstrap_samples, params.evaluate.seed
-        )
-        mean, low, high = bootstrap.intervals({"difference": errors[0] - errors[1]})["difference"]
-        return high < 0, (
-            f"test squared error {errors[0].mean():.4f} {VERDICT[high < 0]} version {champion}'s {errors[1].mean():.4f}"
-            f": difference {mean:.4f}, paired 95 % interval {low:.4f} to {high:.4f}"
-        )
+    def _has_seen_the_same_split(self, version: str, data: Prepared) -> bool:
+        """Whether a version was trained on the same split and columns."""
+        tags = self.client.get_model_version(self.name, version).tags
+        return tags.get("split_sha256") == data.description.split_sha256
 
     def keep(self, version: str, reason: str) -> Decision:
         """Makes a version the challenger of the present champion."""
@@ -169,41 +161,57 @@ class Registry:
         return self.ledger.keep(version, reason)
 
     def promote_by_hand(self, version: str, reason: str) -> Decision:
-        """Makes a version the champion because someone said so. Raises UserError where there is no such version."""
-        known = self._known()
-        if version not in known:
-            raise UserError(
-                f"{self.name}: no version {version}; there are {', '.join(known) or 'none'}"
-            )
-        return self._no_challenger(self.ledger.promote(version, reason))
+        """Makes a version the champion because a user says so.
 
-    def _known(self) -> list[str]:
-        """The numbers of all versions, the oldest first."""
-        return [str(version.version) for version in reversed(self.versions())]
-
-    def _promoted(self, version: str, reason: str, state: State) -> Decision | None:
-        """Makes a version the champion; None where the champion is another one by now."""
-        decision = self.ledger.decide("promoted", version, version, reason, state)
-        return None if decision is None else self._no_challenger(decision)
-
-    def _no_challenger(self, decision: Decision) -> Decision:
-        """A champion challenges nobody any more."""
-        if self.challenger() == decision.version:
-            self.client.delete_registered_model_alias(self.name, CHALLENGER)
+        Raises UserError where there is no such version.
+        """
+        numbers = self.version_numbers()
+        if version not in numbers:
+            listed = ", ".join(numbers) or "none"
+            raise UserError(f"{self.name}: no version {version}; there are {listed}")
+        decision = self.ledger.promote(version, reason)
+        self._end_challenge(decision.version)
         return decision
 
+    def _promote(self, version: str, reason: str, state: State) -> Decision | None:
+        """Makes a version the champion; returns None where the champion is another one by now."""
+        decision = self.ledger.decide(PROMOTED, version, version, reason, state)
+        if decision is not None:
+            self._end_challenge(decision.version)
+        return decision
+
+    def _end_challenge(self, champion: str) -> None:
+        """Removes the challenger's alias from the champion, which challenges nobody any more."""
+        if self.challenger() == champion:
+            self.client.delete_registered_model_alias(self.name, CHALLENGER)
+
     def rollback(self) -> Decision:
-        """Undoes the last promotion that was not undone yet. Raises UserError where there is none."""
-        return self.ledger.rolled_back(self._known())
+        """Undoes the last promotion that was not undone yet.
+
+        Raises UserError where there is none.
+        """
+        return self.ledger.roll_back(self.version_numbers())
 
     def history(self) -> list[Decision]:
         """This model's decisions, the oldest first."""
-        state = self.ledger.read()
+        decisions = self.ledger.decisions()
         with suppress(OSError):  # in a folder that can only be read, the copy stays as it is
-            self.ledger.copy(state)
-        return state.decisions
+            write_copy(self.name, decisions)
+        return decisions
+
+
+def _other_split(champion: str, version: str) -> str:
+    """The reason for which a champion of another split is not compared with a version."""
+    return (
+        f"the champion, version {champion}, was trained on another split or other columns and "
+        "may have seen these test rows, so it is not scored on them; "
+        f"`ae registry promote {version}` makes version {version} the champion"
+    )
 
 
 def present(*, writing: bool = True) -> Registry:
-    """The registered model of the data set in params.yaml. writing: whether the caller may change anything there."""
+    """Returns the registered model of the data set in params.yaml.
+
+    writing: whether the caller may change anything there.
+    """
     return Registry(connected(writing=writing), load_params().data.title)

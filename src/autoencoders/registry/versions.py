@@ -3,7 +3,7 @@
 import tempfile
 import warnings
 from collections.abc import Mapping
-from importlib.metadata import version as installed
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
@@ -18,70 +18,90 @@ from autoencoders.core.paths import REGISTERED
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.models.trained.saved import DESCRIPTION, load
 from autoencoders.serving.inference import OPERATIONS, SETTINGS
-from autoencoders.tracking import address, store
+from autoencoders.tracking import address
+from autoencoders.tracking.failures import is_outage
+from autoencoders.tracking.scratch import scratch_folder
 
 REQUIREMENTS = ("mlflow", "numpy", "safetensors", "torch")
 model_sha256 = tree_sha256  # the identity of a saved model: the hash of its files
 
 
 def log_model(
-    folder: Path, run_id: str, kind: str, card: str, tags: Mapping[str, str], rate: float
+    folder: Path, run_id: str, model_type: str, card: str, tags: Mapping[str, str], rate: float
 ) -> Any:
     """Logs a model's folder to the run of its training, whose state and times stay as they are."""
-    quiet = warnings.catch_warnings(
-        record=True, action="ignore"
-    )  # mlflow wants hints, and warns of them
-    with tempfile.TemporaryDirectory() as scratch, quiet:
-        path = Path(scratch, "model_card.md")
-        path.write_text(card, encoding="utf-8")
+    package = Path(autoencoders.__file__).parent
+    # mlflow wants type hints, and warns where there are none
+    without_warnings = warnings.catch_warnings(record=True, action="ignore")
+    with tempfile.TemporaryDirectory() as scratch, without_warnings:
+        card_file = Path(scratch, "model_card.md")
+        card_file.write_text(card, encoding="utf-8")
+        code = copied(package, Path(scratch))
         return Model.log(
             artifact_path=None,
-            name=kind,
+            name=model_type,
             flavor=mlflow.pyfunc,
             run_id=run_id,
-            python_model=str(Path(autoencoders.__file__).with_name("serving") / "pyfunc.py"),
-            code_paths=[str(copied(Path(autoencoders.__file__).parent, Path(scratch)))],
-            artifacts={"model": str(folder.resolve()), "card": str(path)},
-            pip_requirements=[
-                f"{package}=={installed(package).split('+')[0]}" for package in REQUIREMENTS
-            ],
+            python_model=str(package / "serving" / "pyfunc.py"),
+            code_paths=[str(code)],
+            artifacts={"model": str(folder.resolve()), "card": str(card_file)},
+            pip_requirements=_requirements(),
             signature=signature(rate),
             metadata=dict(tags),
             flavor_name="pyfunc.ModelFromCode",
         )
 
 
-def fetched(uri: str) -> Path:
-    """The folder of the saved model behind a registered version or alias. Raises UserError where there is none."""
-    scratch = None
+def _requirements() -> list[str]:
+    """The packages that a served model needs, in the versions installed here."""
+    requirements = []
+    for package in REQUIREMENTS:
+        version = installed_version(package).split("+")[0]
+        requirements.append(f"{package}=={version}")
+    return requirements
+
+
+def fetch(uri: str) -> Path:
+    """Returns the folder of the saved model behind a registered version or alias.
+
+    Raises UserError where there is none.
+    """
+    destination = None
     if address.is_server(address.uri()):
-        scratch = store.scratch_folder()
+        destination = scratch_folder()
     try:
-        artifacts = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
+        artifacts = Path(mlflow.artifacts.download_artifacts(uri, dst_path=destination))
         return next(artifacts.glob(f"artifacts/*/{DESCRIPTION}")).parent
     except (MlflowException, OSError, StopIteration) as error:
-        if isinstance(error, MlflowException) and store.is_outage(error):
+        if isinstance(error, MlflowException) and is_outage(error):
             raise
         raise UserError(f"{uri}: {error}; `ae registry history` tells what there is") from error
 
 
-def loaded(uri: str, folder: Path) -> TrainedModel:
-    """A registered model, from the folder where `fetched` has put it. Raises UserError where its files are damaged."""
+def load_fetched(uri: str, folder: Path) -> TrainedModel:
+    """Loads a registered model from the folder that `fetch` returned.
+
+    Raises UserError where its files are damaged.
+    """
     try:
         return load(folder)
     except DataError as error:
-        found = str(error).partition("; ")[0]
+        problem = str(error).partition("; ")[0]
         raise UserError(
-            f"{uri} is damaged in the registry: {found}; take another version, or delete this one in MLflow and "
-            f"{REGISTERED} here, and `dvc repro` registers it anew"
+            f"{uri} is damaged in the registry: {problem}; take another version, or delete this "
+            f"one in MLflow and {REGISTERED} here, and `dvc repro` registers it anew"
         ) from error
 
 
 def signature(rate: float) -> ModelSignature:
-    """What `predict` may be told; of rows it says nothing, as they may be columns, features, images or codes."""
+    """Returns the parameters of `predict`.
+
+    Rows have no signature, as they may be columns, features, images or codes.
+    """
     specs = [
         types.ParamSpec("op", "string", OPERATIONS[0]),
         types.ParamSpec("false_alarm_rate", "double", rate),
     ]
-    specs += [types.ParamSpec(name, "long", default) for name, default in SETTINGS.items()]
+    for name, default in SETTINGS.items():
+        specs.append(types.ParamSpec(name, "long", default))
     return ModelSignature(params=types.ParamSchema(specs))

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from autoencoders.core.errors import DataError, UserError
 from autoencoders.core.files import atomic_file
-from autoencoders.data.prepared.schema import Rows, Schema, some
+from autoencoders.data.prepared.schema import Rows, Schema, abridged
 from autoencoders.data.readers.opening import open_reader
 from autoencoders.data.readers.reader import Reader
 from autoencoders.data.sources.archive import ARCHIVES, unpack
@@ -24,7 +24,9 @@ from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.inference import answer
 from autoencoders.serving.served import ServedModel, trained_model
 
-COLUMNS = 8  # images side by side in a picture
+PICTURE_COLUMNS = 8  # images side by side in a picture
+PICTURE_SIDE = 32  # pixels: lower images are enlarged by a whole factor up to that height
+BRIGHTEST = 255  # of a pixel with 8 bits
 
 
 def answer_file(
@@ -96,7 +98,7 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
         known = {column.name for column in schema.columns}
         unknown = [name for name in reader.names if name not in known]
         if unknown and known.intersection(reader.names):
-            reader.notes.append(f"left out, as the model does not know them: {some(unknown)}")
+            reader.notes.append(f"left out, as the model does not know them: {abridged(unknown)}")
         yield reader
 
 
@@ -146,7 +148,7 @@ def _as_table(answers: Any) -> pd.DataFrame:
 
 
 def picture(rows: np.ndarray, model: TrainedModel) -> Any:
-    """A PIL image of up to COLUMNS images side by side, in as many lines as they need.
+    """A PIL image of up to PICTURE_COLUMNS images side by side, in as many lines as they need.
 
     rows: (images, features), raw scale. Raises UserError for rows of another number of values.
     """
@@ -161,12 +163,12 @@ def picture(rows: np.ndarray, model: TrainedModel) -> Any:
         )
     black = float(model.shift.min())
     white = float((model.shift + model.scale).max())
-    brightness = (rows.reshape(len(rows), size) - black) / (white - black) * 255
-    pixels = np.clip(brightness, 0, 255).astype(np.uint8)
-    across = min(COLUMNS, len(rows))
+    brightness = (rows.reshape(len(rows), size) - black) / (white - black) * BRIGHTEST
+    pixels = np.clip(brightness, 0, BRIGHTEST).astype(np.uint8)
+    across = min(PICTURE_COLUMNS, len(rows))
     height, width, *colours = shape
     padded = np.pad(pixels, ((0, -len(rows) % across), (0, 0)))  # black images fill the last line
     images = padded.reshape(-1, across, height, width, *colours)
     sheet = images.swapaxes(1, 2).reshape(-1, across * width, *colours)
-    factor = max(1, 32 // height)
+    factor = max(1, PICTURE_SIDE // height)
     return ImageOps.scale(Image.fromarray(sheet), factor, Image.Resampling.NEAREST)

@@ -15,11 +15,11 @@ from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.answers import reading
 from autoencoders.serving.served import ServedModel, trained_model
 
-COLUMNS = ["what", "statistic", "p_value"]
-ROWS = 10_000  # of the training data, and at most of the new data, that are compared
+TABLE_COLUMNS = ["what", "statistic", "p_value"]
+SAMPLED_ROWS = 10_000  # of the training data, and at most of the new data, that are compared
 LEVEL = 0.01  # chance of reporting a difference where there is none
 SMALLEST = 0.1  # Kolmogorov-Smirnov distance from which on a difference matters
-SHOWN = 12  # lines of the summary
+SHOWN_LINES = 12  # lines of the summary
 
 
 class Drift(NamedTuple):
@@ -58,7 +58,7 @@ def drift(model: TrainedModel | ServedModel, source: Path, data: Prepared, rate:
             "`dvc repro preprocess` with its parameters"
         )
     new = _sampled(source, trained)
-    old = data.sample("train", ROWS)
+    old = data.sample("train", SAMPLED_ROWS)
     scores = model.score(new)
     pairs = {"score": (trained.calibration.numpy(), scores.score)}
     old_codes = model.encode(old)
@@ -69,17 +69,20 @@ def drift(model: TrainedModel | ServedModel, source: Path, data: Prepared, rate:
         for i, name in enumerate(description.schema.features):
             pairs[f"column {name}"] = (old[:, i], new[:, i])
     lines = []
-    for what, (before, after) in pairs.items():
+    for name, (before, after) in pairs.items():
         test = ks_2samp(before, after)
-        lines.append((what, test.statistic, test.pvalue))
-    table = pd.DataFrame(lines, columns=COLUMNS)
+        lines.append((name, test.statistic, test.pvalue))
+    table = pd.DataFrame(lines, columns=TABLE_COLUMNS)
     table["moved"] = (table["p_value"] < LEVEL / len(table)) & (table["statistic"] > SMALLEST)
     alarms = float((scores.p_value <= rate).mean())
     return Drift(table, len(new), alarms)
 
 
 def _sampled(source: Path, model: TrainedModel) -> np.ndarray:
-    """Features of at most ROWS rows, evenly spread over the file. Raises DataError without rows."""
+    """Features of at most SAMPLED_ROWS rows, evenly spread over the file.
+
+    Raises DataError without rows.
+    """
     schema = model.description.schema
     parts: list[np.ndarray] = []
     n = 0  # rows read
@@ -89,13 +92,13 @@ def _sampled(source: Path, model: TrainedModel) -> np.ndarray:
             features = encode(schema, batch, n)
             parts.append(every_nth(features, step, first=n))
             n += len(batch)
-            while sum(map(len, parts)) > 2 * ROWS:
+            while sum(map(len, parts)) > 2 * SAMPLED_ROWS:
                 parts = [every_nth(np.concatenate(parts), 2)]
                 step *= 2
     if not n:
         raise DataError(f"{source}: no rows")
     rows = np.concatenate(parts)
-    return every_nth(rows, math.ceil(len(rows) / ROWS))
+    return every_nth(rows, math.ceil(len(rows) / SAMPLED_ROWS))
 
 
 def every_nth(rows: np.ndarray, n: int, *, first: int = 0) -> np.ndarray:
@@ -105,7 +108,7 @@ def every_nth(rows: np.ndarray, n: int, *, first: int = 0) -> np.ndarray:
 
 def summary(drift: Drift) -> str:
     """A table for a terminal, the largest differences first."""
-    largest = drift.table.sort_values("statistic", ascending=False, kind="stable").head(SHOWN)
+    largest = drift.table.sort_values("statistic", ascending=False, kind="stable").head(SHOWN_LINES)
     formatters = {
         "statistic": "{:.3f}".format,
         "p_value": "{:.1e}".format,

@@ -13,6 +13,7 @@ from autoencoders.serving.served import ServedModel, trained_model
 
 OPERATIONS = ("reconstruct", "encode", "decode", "denoise", "score", "sample", "interpolate")
 REASONS = 3  # features that a score names
+FALSE_ALARMS = 0.05  # share of clean rows that count as anomalies, where no rate is asked for
 SETTINGS = {"n": 64, "steps": 9, "seed": 0}  # n, seed: of sample; steps: of interpolate
 
 
@@ -22,7 +23,7 @@ def answer(
     rows: Any,
     *,
     first: int = 0,
-    rate: float = 0.05,
+    rate: float = FALSE_ALARMS,
     **settings: int,
 ) -> Any:
     """The answer of one operation to raw rows: an array, or a table where rows are one.

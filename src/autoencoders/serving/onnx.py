@@ -17,7 +17,7 @@ from autoencoders.models.trained.scores import Scores, conformal_scores
 ONNX_VARIABLE = "AUTOENCODERS_ONNX"  # path of the graph by which a served model answers
 OUTPUTS = ("code", "reconstruction", "nats")  # of a graph; nats: TrainedModel.score_parts
 TOLERANCE = 1e-5  # of the graph's outputs, relative to the largest of torch's
-ROWS = 257  # of the export's example
+EXAMPLE_ROWS = 257  # of the export: a number that no layer is likely to have as its size
 
 
 class Graph(nn.Module):
@@ -79,7 +79,7 @@ def export(model: TrainedModel, path: Path) -> None:
     Raises UserError where the two differ, or the packages of the extra are missing.
     """
     graph = Graph(model).eval()
-    example = model.unscaled(torch.randn(ROWS, model.description.schema.n_features))
+    example = model.unscaled(torch.randn(EXAMPLE_ROWS, model.description.schema.n_features))
     other = example[1:]  # another number of rows than that of the export
     with atomic_file(path) as new, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch's use of its own functions
@@ -120,7 +120,7 @@ def _relative_difference(output: np.ndarray, expected: np.ndarray) -> float:
 
 
 def session(path: Path) -> Any:
-    """onnxruntime's session of a graph, with as many threads as torch uses. Raises ImportError."""
+    """A session of onnxruntime for a graph, with torch's number of threads. Raises ImportError."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -14,7 +14,7 @@ from mlflow.pyfunc import PythonModel
 
 from autoencoders.core.errors import DataError
 from autoencoders.models.trained.saved import load
-from autoencoders.serving.inference import OPERATIONS, SETTINGS, answer
+from autoencoders.serving.inference import FALSE_ALARMS, OPERATIONS, SETTINGS, answer
 from autoencoders.serving.onnx import ONNX_VARIABLE, accelerated
 
 
@@ -39,7 +39,7 @@ class ServedAutoencoder(PythonModel):  # type: ignore[misc]  # mlflow's class is
         """The operation's answer. Raises MlflowException for misuse, over HTTP status 400."""
         params = params or {}
         op = params.get("op", OPERATIONS[0])
-        rate = float(params.get("false_alarm_rate", 0.05))
+        rate = float(params.get("false_alarm_rate", FALSE_ALARMS))
         settings = {name: int(params.get(name, default)) for name, default in SETTINGS.items()}
         try:
             return answer(self.model, op, model_input, rate=rate, **settings)

@@ -1,4 +1,4 @@
-"""What serving asks of a model: a trained one, or what answers in its place."""
+"""The interface of a served model: a trained one, or another that answers in its place."""
 
 from typing import Protocol
 

@@ -1,1 +1,1 @@
-"""MLflow: the store, the runs, the registered models. Only this package imports mlflow."""
+"""MLflow's store and runs: recorded beside the work, sent, and found again."""

@@ -20,22 +20,30 @@ MARKER = "clone.json"  # in mlruns/
 
 
 def clone() -> str:
-    """This clone's random name, made at its first use. A moved clone keeps it; a copied one gets another."""
-    marker, root = folder() / MARKER, str(folder())
+    """This clone's random name, made at its first use.
+
+    A moved clone keeps its name; a copied one gets another.
+    """
+    marker = folder() / MARKER
+    root = str(folder())
     folder().mkdir(parents=True, exist_ok=True)
     with FileLock(folder() / f"{MARKER}.lock"):
-        known: dict[str, Any] = read_json(marker) if marker.exists() else {}
-        if known and known["root"] == root:
-            return str(known["clone"])
-        name = str(known["clone"]) if known and not _still_at(known) else uuid.uuid4().hex[:16]
+        written = {}
+        if marker.exists():
+            written = read_json(marker)
+        if written and written["root"] == root:
+            return str(written["clone"])
+        name = uuid.uuid4().hex[:16]
+        if written and not _is_copied(written):
+            name = str(written["clone"])
         write_json(marker, {"clone": name, "root": root})
         return name
 
 
-def _still_at(known: dict[str, Any]) -> bool:
-    """Whether the clone that wrote a marker is still at its place, so that this one is a copy of it."""
-    there = Path(known["root"]) / MARKER
-    return there.exists() and read_json(there) == known
+def _is_copied(written: dict[str, Any]) -> bool:
+    """Whether the clone that wrote a marker is still at its place, so that this is a copy of it."""
+    original = Path(written["root"]) / MARKER
+    return original.exists() and read_json(original) == written
 
 
 def process() -> dict[str, str]:

@@ -15,8 +15,8 @@ def store_errors() -> Iterator[None]:
     except Exception as error:
         if "mlflow" not in sys.modules:
             raise
-        from autoencoders.tracking import store
+        from autoencoders.tracking.failures import StoreError, explained
 
-        if not isinstance(error, (*store.StoreError, ImportError)):
+        if not isinstance(error, (*StoreError, ImportError)):
             raise
-        raise UserError(store.explained(error)) from error
+        raise UserError(explained(error)) from error

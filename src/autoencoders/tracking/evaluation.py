@@ -1,4 +1,7 @@
-"""The evaluation's metrics, figures and report in MLflow, read from the files that DVC has: the two can't differ."""
+"""The evaluation's metrics, figures and report in MLflow.
+
+They are read from the files that DVC has, so that the two can't differ.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,7 +18,7 @@ Metrics = dict[str, float]
 
 
 def evaluated() -> dict[str, Metrics]:
-    """Returns each model's metrics, by model, named as MLflow's UI groups them: test/x and val/x."""
+    """Returns the metrics by model, named as MLflow's UI groups them: test/x and val/x."""
     metrics = read_json(paths.METRICS / "metrics.json")
     return {model: _named(values) for model, values in metrics.items()}
 
@@ -31,16 +34,20 @@ def is_trained(model: str) -> bool:
 
 def baseline_metrics(metrics: Mapping[str, Metrics]) -> Metrics:
     """Returns the baselines' metrics, each under its model's name, for the run above all types."""
-    baselines = {model: values for model, values in metrics.items() if not is_trained(model)}
-    return {
-        f"{model}/{name}": value
-        for model, values in baselines.items()
-        for name, value in values.items()
-    }
+    named = {}
+    for model, values in metrics.items():
+        if is_trained(model):
+            continue
+        for name, value in values.items():
+            named[f"{model}/{name}"] = value
+    return named
 
 
 def record_training(recorder: Recorder, folder: Path) -> RunRecord:
-    """Records more of the run that trained the model in a folder, which is made again where the store has none."""
+    """Records more of the run that trained the model in a folder.
+
+    It is made again where the store has none.
+    """
     description = load_description(folder)
     return recorder.trained(description.params, description.fingerprint, load_history(folder))
 
@@ -48,12 +55,16 @@ def record_training(recorder: Recorder, folder: Path) -> RunRecord:
 def record_types(
     recorder: Recorder, model_types: Iterable[str], metrics: Mapping[str, Metrics]
 ) -> list[RunRecord]:
-    """Records each type's metrics and figures for the run that trained it. Returns the closed records."""
+    """Records each type's metrics and figures for the run that trained it.
+
+    Returns the closed records.
+    """
     records = []
     for model_type in model_types:
         with record_training(recorder, paths.MODELS / model_type) as run:
             run.metrics(metrics[model_type])
-            run.artifacts(sorted((paths.FIGURES / model_type).iterdir()), "figures")
+            figures = sorted((paths.FIGURES / model_type).iterdir())
+            run.artifacts(figures, "figures")
         records.append(run)
     return records
 

@@ -8,27 +8,30 @@ from autoencoders.core.dvclock import output_hash
 from autoencoders.data.prepared.prepared import Description
 
 VERSIONED = ("src", "pipeline", "params.yaml", "dvc.yaml", "requirements.lock", "pyproject.toml")
+EXPERIMENT_VARIABLES = {"dvc_experiment": "DVC_EXP_NAME", "experiment": paths.EXPERIMENT_VARIABLE}
 
 
 def lineage(data: Description) -> dict[str, str]:
-    """Returns tags: commit, whether files differ from it, DVC experiment, data."""
+    """Returns the tags of the present state: commit, uncommitted changes, experiment, data."""
     tags = {
         "mlflow.source.name": os.environ.get("DVC_STAGE", "by hand"),
         "mlflow.source.type": "LOCAL",
     }
     commit = _git("rev-parse", "HEAD")
     if commit:
+        changes = _git("status", "--porcelain", "--", *VERSIONED)
         tags["mlflow.source.git.commit"] = commit
-        tags["git_dirty"] = str(bool(_git("status", "--porcelain", "--", *VERSIONED))).lower()
-    for tag, variable in (
-        ("dvc_experiment", "DVC_EXP_NAME"),
-        ("experiment", paths.EXPERIMENT_VARIABLE),
-    ):
-        if os.environ.get(variable):
-            tags[tag] = os.environ[variable]
-    hashes = {name: getattr(data, name) for name in ("content_sha256", "source", "source_sha256")}
-    data_hash = output_hash(paths.DATA) or data.content_sha256
-    return {**tags, "data": data.name, "data_hash": data_hash, **hashes}
+        tags["git_dirty"] = str(bool(changes)).lower()
+    for tag, variable in EXPERIMENT_VARIABLES.items():
+        experiment = os.environ.get(variable)
+        if experiment:
+            tags[tag] = experiment
+    tags["data"] = data.name
+    tags["data_hash"] = output_hash(paths.DATA) or data.content_sha256
+    tags["content_sha256"] = data.content_sha256
+    tags["source"] = data.source
+    tags["source_sha256"] = data.source_sha256
+    return tags
 
 
 def _git(*arguments: str) -> str:

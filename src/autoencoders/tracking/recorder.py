@@ -1,6 +1,7 @@
-"""The recorder of a stage: which runs it writes, and the writer that sends them to MLflow beside its work.
+"""The recorder of a stage: the runs that it writes, and the writer that sends them to MLflow.
 
-No training, trial or evaluation waits for the store: a stage appends to records (`records.py`) and goes on.
+No training, trial or evaluation waits for the store: a stage appends to records (`records.py`) and
+goes on.
 """
 
 import csv
@@ -26,13 +27,14 @@ from autoencoders.tracking.clone import clone, process
 from autoencoders.tracking.origin import lineage
 from autoencoders.tracking.records import Begin, RunRecord, now
 
+SECTIONS = ("seed", "data", "network", "train", "models", "tune")  # of params.yaml, name a run
 TRIALS_SHA256 = "trials_sha256"
 RESTORED = {"restored": "from DVC's outputs"}  # tag of a run that was made again
 DIGEST_LENGTH = 36  # MLflow's limit for a data set's digest
 
 
 def experiment_name(data: str) -> str:
-    """Returns what the data set's experiment and its registered model are called."""
+    """Returns the name of the data set's experiment and of its registered model."""
     return f"autoencoder-{data}"
 
 
@@ -40,7 +42,10 @@ def experiment_name(data: str) -> str:
 def training_run(
     data: Description, params: Mapping[str, Any], fingerprint: str, *, resumed: bool
 ) -> Iterator[RunRecord | None]:
-    """The record of a training, with the writer beside it; for the processes of all devices but the first, none."""
+    """Yields the record of a training, with the writer beside it.
+
+    Only the first device's process has one; others get None.
+    """
     if not is_first():
         yield None
         return
@@ -77,75 +82,90 @@ class Recorder:
         key = uuid.uuid4().hex
         record = RunRecord(replace(begin, key=key, start=begin.start or now()))
         if self.writer is not None and self.writer.stdin is not None:
+            line = f"{record.path}\n"
             with suppress(BrokenPipeError):  # the writer is gone; the next one finds the record
-                self.writer.stdin.write(f"{record.path}\n".encode())
+                self.writer.stdin.write(line.encode())
         return record
 
     def _begin(self, name: str, tags: Mapping[str, str], **values: Any) -> Begin:
         """A run of this data set's experiment."""
-        tags = {name: str(value) for name, value in tags.items()}
-        return Begin(experiment_name(self.data.name), name, tags, store=destination(), **values)
+        experiment = experiment_name(self.data.name)
+        return Begin(experiment, name, _texts(tags), store=destination(), **values)
 
     def parent(self) -> Begin:
-        """The run that groups the trainings of one `dvc repro`: of the present parameters, data and code.
+        """The run above the trainings of one `dvc repro`: of present parameters, data and code.
 
-        Read from the file, not through `Params`: the parameters name a run, and no output of a stage depends on it.
+        Parameters are read from the file, not through `Params`: they name a run, and no output of a
+        stage depends on it.
         """
         tree = YAML(typ="safe", pure=True).load(PARAMS_FILE)
-        values = {
-            name: tree.get(name) for name in ("seed", "data", "network", "train", "models", "tune")
-        }
+        values = {section: tree.get(section) for section in SECTIONS}
         state = identity.fingerprint("train", values, self.data.content_sha256)
         tags = {"stage": "pipeline", **self.lineage}
         name = f"{self.data.name} {state[:6]}"
         return self._begin(
-            name, tags, fingerprint=state, found_in=(), shared=True, status="FINISHED", start=now()
+            name,
+            tags,
+            fingerprint=state,
+            found_in=(),
+            shared=True,
+            status="FINISHED",
+            start=now(),
         )
 
     def pipeline(self) -> RunRecord:
-        """Records what concerns all types, for the parent run."""
+        """Records metrics and files that concern all types, for the parent run."""
         return self._record(self.parent())
 
     def training(self, params: Mapping[str, Any], fingerprint: str, *, resumed: bool) -> RunRecord:
         """Records a training: for the killed run that it resumes, else for a new one."""
         begin = self._child(params, "train")
-        tags = {**begin.tags, **process()}
-        found_in = () if resumed else None
-        return self._record(
-            replace(begin, fingerprint=fingerprint, tags=tags, found_in=found_in, reopen=resumed)
-        )
+        begin = replace(begin, fingerprint=fingerprint, tags={**begin.tags, **process()})
+        if resumed:
+            begin = replace(begin, found_in=(), reopen=True)
+        return self._record(begin)
 
     def trained(
         self, params: Mapping[str, Any], fingerprint: str, history: Sequence[Mapping[str, float]]
     ) -> RunRecord:
-        """Records more of a training that is finished; where the store has no such run, it is made from this."""
+        """Records more of a training that is finished.
+
+        Where the store has no such run, it is made from this.
+        """
         begin = self._child(params, "train")
-        tags = {**begin.tags, **RESTORED}
-        finished = "FINISHED"
         begin = replace(
-            begin, found_in=(finished,), status=finished, start=now(), shared=True, visit=True
+            begin,
+            fingerprint=fingerprint,
+            tags={**begin.tags, **RESTORED},
+            found_in=("FINISHED",),
+            status="FINISHED",
+            start=now(),
+            shared=True,
+            visit=True,
         )
-        record = self._record(replace(begin, fingerprint=fingerprint, tags=tags))
+        record = self._record(begin)
         record.restore(history)
         return record
 
     def study(
         self, name: str, model_type: str, params: Mapping[str, Any], *, private: bool
     ) -> Begin:
-        """Describes a study's run, the parent of its trials: found again by the study's name while the study goes on.
+        """Describes a study's run, the parent of its trials.
 
-        private: the study is this clone's own, by a journal; another clone's of the same name has another run.
+        It is found again by the study's name while the study goes on. private: the study lives in
+        a journal of this clone; another clone's of the same name has another run.
         """
         begin = self._child({"kind": model_type, **params}, "tune")
-        fingerprint = f"{name}@{clone()}" if private else name
-        tags = {**begin.tags, **process()}
+        fingerprint = name
+        if private:
+            fingerprint = f"{name}@{clone()}"
         return replace(
             begin,
             fingerprint=fingerprint,
             found_in=(),
             shared=True,
             reopen=True,
-            tags=tags,
+            tags={**begin.tags, **process()},
             start=now(),
         )
 
@@ -159,31 +179,41 @@ class Recorder:
         return replace(study, tags={**study.tags, **RESTORED})
 
     def drift(self, source: str, model: str) -> RunRecord:
-        """Records how new data differs from what a registered model was trained on."""
+        """Records the differences of new data from a registered model's training data."""
         tags = {"stage": "drift", "model": model, "source": source}
         return self._record(self._begin(f"drift {Path(source).name}", tags))
 
     def trial(self, study: Begin, name: str, params: Mapping[str, Any]) -> RunRecord:
         """Records a trial, below its study."""
         tags = {"stage": "trial", **process()}
-        return self._record(self._begin(name, tags, params=_texts(params), parent=study))
+        begin = self._begin(name, tags, params=_texts(params), parent=study)
+        return self._record(begin)
 
     def restored_trial(self, study: Begin, number: str, params: Mapping[str, Any]) -> RunRecord:
-        """Records a trial that is made again from DVC's outputs, once, however often it is tried."""
+        """Records a trial that is made again from DVC's outputs, once however often it is tried."""
         begin = self._begin(
-            f"trial {number}", {"stage": "trial", **RESTORED}, params=_texts(params), parent=study
+            f"trial {number}",
+            {"stage": "trial", **RESTORED},
+            params=_texts(params),
+            parent=study,
+            fingerprint=f"{study.fingerprint}/{number}",
+            found_in=(),
+            shared=True,
         )
-        return self._record(
-            replace(begin, fingerprint=f"{study.fingerprint}/{number}", found_in=(), shared=True)
-        )
+        return self._record(begin)
 
     def _child(self, params: Mapping[str, Any], task: str) -> Begin:
         """A run of one type, below the parent."""
         model_type = str(params["kind"])
-        name = model_type if task == "train" else f"{task} {model_type}"
-        tags = {"stage": task, "kind": model_type, **self.lineage}
+        name = model_type
+        if task != "train":
+            name = f"{task} {model_type}"
         return self._begin(
-            name, tags, params=_texts(params), parent=self.parent(), dataset=self._dataset()
+            name,
+            {"stage": task, "kind": model_type, **self.lineage},
+            params=_texts(params),
+            parent=self.parent(),
+            dataset=self._dataset(),
         )
 
     def _dataset(self) -> dict[str, str]:
@@ -197,12 +227,12 @@ class Recorder:
         }
 
 
-def _texts(params: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in params.items()}
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items()}
 
 
 def finish_study(record: RunRecord, model_type: str) -> None:
-    """Records what a study wrote for DVC, and the hash by which it is found."""
+    """Records the files that a study wrote for DVC, and the hash by which it is found."""
     folder = paths.TUNED / model_type
     record.artifacts([folder])
     record.tag(**{TRIALS_SHA256: tree_sha256(folder / paths.TRIALS)})

@@ -1,8 +1,9 @@
-"""Records of runs: what a stage has to say of a run, a line each, in a file of `mlruns/pending/`.
+"""Records of runs: a file each in `mlruns/pending/`, to which a stage appends lines.
 
-A stage only appends lines, which takes microseconds and needs no server. The writer beside it (`writer.py`) sends them
-to MLflow, and whoever finds a record whose process has ended completes it. A record is gone once all of it was sent;
-sending it again changes nothing, so that whoever sends it may be killed at any time.
+Appending takes microseconds and needs no server. The writer beside the stage (`writer.py`) sends
+the lines to MLflow, and whoever finds a record whose process has ended completes it. A record is
+gone once all of it was sent; sending it again changes nothing, so that whoever sends it may be
+killed at any time.
 
 A line is a JSON object with one key:
     begin: a `Begin`, the first line
@@ -26,7 +27,8 @@ from autoencoders.core.errors import Interrupted
 from autoencoders.core.files import remove
 from autoencoders.tracking.address import destination, folder
 
-SUFFIX, LOCK = ".jsonl", ".lock"
+SUFFIX = ".jsonl"
+LOCK = ".lock"
 REFUSED = "refused"  # folder of records that the store does not take
 FIRST_LINE = 1_000_000  # bytes in which a record's first line ends
 
@@ -43,7 +45,7 @@ def now() -> int:
 
 @dataclass(frozen=True)
 class Begin:
-    """A run: how to find it again, and how to make it where there is none."""
+    """The description of a run, by which it is found again, or made where there is none."""
 
     experiment: str
     name: str
@@ -52,13 +54,11 @@ class Begin:
     parent: "Begin | None" = None
     dataset: dict[str, str] | None = None
     start: int = 0  # ms
-    key: str = (
-        ""  # of this run alone; a tag, by which a run is found whose making was never answered
-    )
+    # of this run alone; a tag, by which a run is found whose making was never answered
+    key: str = ""
     fingerprint: str = ""
-    found_in: tuple[str, ...] | None = (
-        None  # statuses in which it is found by its fingerprint; None: it is a new run
-    )
+    # statuses in which it is found by its fingerprint; None: it is a new run
+    found_in: tuple[str, ...] | None = None
     shared: bool = False  # several processes may make it at once: the oldest stays
     reopen: bool = False  # a found run is RUNNING again
     visit: bool = False  # a found run keeps its status and times
@@ -68,16 +68,20 @@ class Begin:
 
 def begin_from(values: Mapping[str, Any]) -> Begin:
     """A `Begin` from its JSON."""
-    parent = begin_from(values["parent"]) if values["parent"] else None
-    found_in = None if values["found_in"] is None else tuple(values["found_in"])
+    parent = values["parent"]
+    if parent:
+        parent = begin_from(parent)
+    found_in = values["found_in"]
+    if found_in is not None:
+        found_in = tuple(found_in)
     return Begin(**{**values, "parent": parent, "found_in": found_in})
 
 
 class RunRecord:
     """The record of one run that is being written.
 
-    As a context: closed as FINISHED, as KILLED by an interruption, or as FAILED. While it is open, its file is locked:
-    so others know that its process lives.
+    As a context: closed as FINISHED, as KILLED by an interruption, or as FAILED. While it is open,
+    its file is locked: so others know that its process lives.
     """
 
     def __init__(self, begin: Begin) -> None:
@@ -95,7 +99,7 @@ class RunRecord:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
         if error is None:
             self.end("FINISHED")
@@ -104,28 +108,32 @@ class RunRecord:
         else:
             self.end("FAILED", f"{type(error).__name__}: {error}")
 
-    def _write(self, what: str, value: Any) -> None:
-        line = json.dumps({what: value}, ensure_ascii=False) + "\n"
+    def _write(self, key: str, value: Any) -> None:
+        line = json.dumps({key: value}, ensure_ascii=False) + "\n"
         self.file.write(line.encode())
         self.file.flush()
 
     def epoch(self, epoch: int, means: Mapping[str, float]) -> None:
-        """Writes an epoch's means, by name. The writer leaves out the epochs that a resumed run already has."""
+        """Writes an epoch's means, by name.
+
+        The writer leaves out the epochs that a resumed run already has.
+        """
         self.metrics(means, epoch)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Writes figures, by name."""
         at = now()
-        self._write("metrics", [[name, float(value), at, step] for name, value in values.items()])
+        metrics = [[name, float(value), at, step] for name, value in values.items()]
+        self._write("metrics", metrics)
 
     def restore(self, history: Sequence[Mapping[str, float]]) -> None:
         """Writes the learning curves of a run that the store may lack, one mapping an epoch."""
         at = now()
-        epochs = enumerate(history, 1)
-        self._write(
-            "restore",
-            [[name, value, at, epoch] for epoch, means in epochs for name, value in means.items()],
-        )
+        metrics = []
+        for epoch, means in enumerate(history, 1):
+            for name, value in means.items():
+                metrics.append([name, value, at, epoch])
+        self._write("restore", metrics)
 
     def tag(self, **tags: str) -> None:
         """Writes tags, by name."""
@@ -133,33 +141,40 @@ class RunRecord:
 
     def artifacts(self, paths: Sequence[Path], folder: str | None = None) -> None:
         """Copies files, and folders with all in them, for a folder of the run's artifacts."""
-        copied = []
+        artifacts = []
         for path in paths:
-            for file, inside in _files(path):
-                kept = Path(str(self.n_files), file.name)
-                target = self.path.with_suffix("") / kept
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, target)
-                self.n_files += 1
-                parts = [part for part in (folder, inside) if part]
-                copied.append([kept.as_posix(), "/".join(parts) or None])
-        self._write("artifacts", copied)
+            for file, subfolder in _files(path):
+                copy = self._copy(file)
+                parts = [part for part in (folder, subfolder) if part]
+                artifacts.append([copy.as_posix(), "/".join(parts) or None])
+        self._write("artifacts", artifacts)
+
+    def _copy(self, file: Path) -> Path:
+        """Copies a file; returns the copy's path below the record's folder."""
+        copy = Path(str(self.n_files), file.name)
+        target = self.path.with_suffix("") / copy
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+        self.n_files += 1
+        return copy
 
     def end(self, status: str, reason: str = "") -> None:
-        """Writes how the run ended, and closes the record."""
+        """Writes the run's end, and closes the record."""
         self._write("end", {"status": status, "time": now(), "reason": reason[:4000]})
         self.file.close()
 
 
 def _files(path: Path) -> Iterator[tuple[Path, str]]:
-    """Every file of a path, and the folder below the path in which it lies."""
+    """Every file of a path, and the folder below the path in which it lies; directly in it, ""."""
     if path.is_file():
         yield path, ""
         return
     for file in sorted(path.rglob("*")):
         if file.is_file():
-            inside = file.parent.relative_to(path).as_posix()
-            yield file, "" if inside == "." else inside
+            subfolder = file.parent.relative_to(path).as_posix()
+            if subfolder == ".":
+                subfolder = ""
+            yield file, subfolder
 
 
 def waiting() -> list[Path]:
@@ -184,13 +199,16 @@ def belongs_here(begin: Begin) -> bool:
 def is_open(path: Path) -> bool:
     """Whether the process that writes a record lives and has not closed it."""
     with path.open("rb") as file:
-        return not _locked(file)
+        return not _lock(file)
 
 
 def sending(path: Path) -> IO[bytes] | None:
-    """The right to send a record, until it is closed; None where another process has it, or the record is gone."""
+    """Takes the right to send a record, until the returned file is closed.
+
+    Returns None where another process has it, or the record is gone.
+    """
     file = path.with_suffix(LOCK).open("ab")
-    if _locked(file) and path.exists():
+    if _lock(file) and path.exists():
         return file
     if not path.exists():  # sent and removed a moment ago
         path.with_suffix(LOCK).unlink(missing_ok=True)
@@ -198,8 +216,8 @@ def sending(path: Path) -> IO[bytes] | None:
     return None
 
 
-def _locked(file: IO[bytes]) -> bool:
-    """Locks a file, where no other process holds its lock, until it is closed."""
+def _lock(file: IO[bytes]) -> bool:
+    """Locks a file until it is closed; returns False where another process holds its lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -215,19 +233,19 @@ def forget(path: Path) -> None:
 
 
 def refuse(path: Path) -> Path:
-    """Moves a record that the store does not take aside, with its files, and gives its new path."""
+    """Moves a record that the store does not take aside, with its files; returns its new path."""
     aside = pending() / REFUSED
     aside.mkdir(exist_ok=True)
     files = path.with_suffix("")
     if files.exists():
         files.replace(aside / files.name)
-    moved = path.replace(aside / path.name)
+    new_path = path.replace(aside / path.name)
     path.with_suffix(LOCK).unlink(missing_ok=True)
-    return moved
+    return new_path
 
 
 def sweep() -> None:
-    """Removes what is left of records that were sent by processes that were killed then."""
+    """Removes the files of records that were sent by processes that were killed then."""
     for lock in pending().glob(f"*{LOCK}"):
         if not lock.with_suffix(SUFFIX).exists():
             forget(lock.with_suffix(SUFFIX))

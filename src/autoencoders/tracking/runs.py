@@ -1,6 +1,7 @@
-"""Runs as `register` and `ae` need them: found by fingerprint, completed, and made again from what DVC holds.
+"""Runs for `register` and `ae`: found by fingerprint, completed, and restored from DVC's outputs.
 
-These need the store, and say so where it does not answer. The other stages only record (`recorder.py`).
+These need the store, and say so where it does not answer. The other stages only record
+(`recorder.py`).
 """
 
 import os
@@ -38,9 +39,10 @@ from autoencoders.tracking.sending import Sender
 
 
 def connected(*, writing: bool = True) -> MlflowClient:
-    """Returns a client of the store, after what earlier processes have left was sent to it.
+    """Returns a client of the store, after the records of earlier processes were sent to it.
 
-    writing: a local store that can't be written is read from a copy where this is False. Raises UserError.
+    writing: a local store that can't be written is read from a copy where this is False. Raises
+    UserError.
     """
     client = store.open_store(writing=writing)
     if waiting() and os.access(pending(), os.W_OK):
@@ -52,56 +54,68 @@ class Runs:
     """The runs of one data set, in a store that answers."""
 
     def __init__(self, data: Description) -> None:
-        """Completes what earlier processes have left. Raises UserError where the store does not answer."""
+        """Completes the runs of earlier processes.
+
+        Raises UserError where the store does not answer.
+        """
         self.data = data
         self.client = store.open_store()
         self.recorder = Recorder(data)
         self.sender = Sender(self.client)
-        self.sender.finish_all(needed=experiment_name(data.name))
-        self.experiment = store.experiment(self.client, experiment_name(data.name))
-        self.sender.bury_the_dead(experiment_name(data.name))
+        self.stored = self.sender.stored
+        name = experiment_name(data.name)
+        self.sender.finish_all(needed=name)
+        self.experiment = store.experiment(self.client, name)
+        self.sender.close_abandoned(name)
 
     def lineage(self) -> dict[str, str]:
-        """Returns tags of where the present state comes from."""
+        """Returns the tags of the present state: commit, experiment, data."""
         return lineage(self.data)
 
     def find(self, fingerprint: str, *statuses: str) -> str | None:
         """Returns the id of the newest run with this fingerprint and one of these states."""
-        return self.sender.find(self.experiment, fingerprint, statuses)
+        return self.stored.find(self.experiment, fingerprint, statuses)
 
     @contextmanager
     def written(self, record: RunRecord) -> Iterator[RunRecord]:
-        """A record that is sent as soon as the block ends."""
+        """Sends a record as soon as the block ends."""
         with record:
             yield record
             self.sender.take(record.path)  # before it is closed: then others may take it
         self.sender.finish(record.path)
 
     def parent(self) -> str:
-        """Returns the id of the run above the trainings of the present parameters, data and code."""
-        return self.sender.run_of(self.recorder.parent())[0]
+        """Returns the id of the run above the trainings of present parameters, data and code."""
+        return self.stored.run_of(self.recorder.parent()).run_id
 
     def trained(self, folder: Path) -> str:
-        """Returns the id of the run that trained the model in a folder, made again where the store has none."""
+        """Returns the id of the run that trained the model in a folder.
+
+        It is made again where the store has none.
+        """
         fingerprint = load_description(folder).fingerprint
-        found = self.sender.finished(self.experiment, fingerprint)
-        if found is None:
+        run = self.stored.finished(self.experiment, fingerprint)
+        if run is None:
             with self.written(record_training(self.recorder, folder)):
                 pass
-            found = self.sender.finished(self.experiment, fingerprint)
-        if found is None:
+            run = self.stored.finished(self.experiment, fingerprint)
+        if run is None:
             raise UserError(
-                f"{folder}: MLflow has no run of its training yet, as another process sends it; run again"
+                f"{folder}: MLflow has no run of its training yet, as another process sends it; "
+                "run again"
             )
-        return str(found.info.run_id)
+        return str(run.info.run_id)
 
     def studied(self, model_type: str) -> None:
-        """Makes a study's run and its trials' again from what DVC holds, where the store has none: without curves."""
+        """Restores the runs of a study and its trials, where the store has none.
+
+        DVC's outputs hold no learning curves of trials, so that these runs have none.
+        """
         rows = trial_rows(model_type)
+        if not rows:
+            return
         fingerprint = tree_sha256(paths.TUNED / model_type / paths.TRIALS)
-        if not rows or self.sender.search(
-            self.experiment, f"tags.{TRIALS_SHA256} = '{fingerprint}'"
-        ):
+        if self.stored.search(self.experiment, f"tags.{TRIALS_SHA256} = '{fingerprint}'"):
             return
         study = self.recorder.restored_study(fingerprint, model_type)
         for row in rows:
@@ -112,33 +126,39 @@ class Runs:
     def _restore_trial(self, study: Begin, row: Mapping[str, str]) -> None:
         """Makes a trial's run from its line of the table."""
         params = {name: value for name, value in row.items() if "." in name and value}
-        results = {name: row[name] for name in ("squared_error", "explained_variance") if row[name]}
+        metrics = {}
+        for name in ("squared_error", "explained_variance"):
+            if row[name]:
+                metrics[f"val/{name}"] = float(row[name])
         with self.written(self.recorder.restored_trial(study, row["trial"], params)) as trial:
-            trial.metrics({f"val/{name}": float(value) for name, value in results.items()})
+            trial.metrics(metrics)
             trial.tag(state=row["state"], reason=row["reason"])
 
     def log_evaluation(self) -> None:
-        """Logs what evaluate wrote for DVC to the runs that have not the same, as DVC may have restored it."""
+        """Logs the evaluation's files to the runs that have other metrics, or none.
+
+        DVC may have restored these files, so that no evaluation has logged them.
+        """
         metrics = evaluated()
-        trained = filter(is_trained, metrics)
-        lacking = [
-            name for name in trained if not self._has(self._training_run(name), metrics[name])
-        ]
+        lacking = []
+        for model, values in metrics.items():
+            if is_trained(model) and not self._has(self.trained(paths.MODELS / model), values):
+                lacking.append(model)
         for record in record_types(self.recorder, lacking, metrics):
             self.sender.finish(record.path)
         if not self._has(self.parent(), baseline_metrics(metrics)):
             with self.written(self.recorder.pipeline()) as run:
                 record_baselines(run, metrics)
 
-    def _training_run(self, model_type: str) -> str:
-        return self.trained(paths.MODELS / model_type)
-
     def _has(self, run_id: str, metrics: Metrics) -> bool:
         """Whether a run's last metrics are these."""
         return metrics.items() <= self.client.get_run(run_id).data.metrics.items()
 
     def log_drift(self, uri: str, source: str, table: Path, metrics: Mapping[str, float]) -> str:
-        """Logs how new data differs as a run that names the model's version, and returns the run's id."""
+        """Logs the differences of new data as a run that names the model's version.
+
+        Returns the run's id.
+        """
         version = store.version_of(self.client, uri)
         model = f"models:/{version.name}/{version.version}"
         record = self.recorder.drift(source, model)

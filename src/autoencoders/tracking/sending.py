@@ -1,21 +1,21 @@
-"""Sending records of runs to MLflow: every step may be done again, so that whoever sends may be killed at any time."""
+"""Sending records of runs to MLflow.
+
+Every step may be done again, so that whoever sends may be killed at any time.
+"""
 
 import json
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any
 
-from filelock import FileLock
 from mlflow import MlflowClient, MlflowException
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Metric, RunTag
 
 from autoencoders.tracking import store
-from autoencoders.tracking.address import folder
-from autoencoders.tracking.clone import clone, is_gone
+from autoencoders.tracking.clone import is_gone
+from autoencoders.tracking.failures import explained, is_outage, is_silent
 from autoencoders.tracking.records import (
     Begin,
     belongs_here,
@@ -28,18 +28,14 @@ from autoencoders.tracking.records import (
     sweep,
     waiting,
 )
+from autoencoders.tracking.stored_runs import KEY, StoredRuns
+from autoencoders.tracking.time_limit import time_limit
 
-FINGERPRINT, KEY, PARENT = "fingerprint", "run_key", "mlflow.parentRunId"
-REASON, NOTE = "reason", "mlflow.note.content"  # tags of a run that did not end well
-PROCESS_TAGS = (
-    "host",
-    "pid",
-    "process_started",
-    "machine",
-    "clone",
-)  # which change where a run goes on
+REASON = "reason"  # tags of a run that did not end well
+NOTE = "mlflow.note.content"
+# tags that change where a run goes on
+PROCESS_TAGS = ("host", "pid", "process_started", "machine", "clone")
 BATCH = 1000  # metrics of one call, MLflow's limit
-PARAMS = 100  # parameters of one call, MLflow's limit
 FILE_SECONDS = 3  # times as long as a write of metrics may the upload of a file take
 GONE = "its process is gone"
 
@@ -49,264 +45,186 @@ class Postponed(Exception):  # noqa: N818  (no error)
 
 
 @dataclass
+class Batch:
+    """Metrics and tags that go in one call."""
+
+    metrics: list[Metric] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class Sent:
-    """How much of a record was sent."""
+    """The part of a record that was sent."""
 
     offset: int = 0  # bytes
     run_id: str = ""
-    made: bool = False  # whether the run was made from this record
+    is_new: bool = False  # whether the run was made from this record
     tried: bool = False  # whether its making may have been asked for before
     begin: Begin | None = None
-    logged: dict[str, set[int]] = field(
-        default_factory=dict
-    )  # by metric: steps that a found run has
+    # by metric: steps that a run has which goes on
+    logged: dict[str, set[int]] = field(default_factory=dict)
     ended: bool = False
 
 
 class Sender:
-    """Sends records, and keeps how far it came."""
+    """Sends records, and remembers how much of each was sent."""
 
     def __init__(self, client: MlflowClient, seconds: int | None = None) -> None:
-        """seconds: within which each call has to end, in a process's main thread; None: as MLflow's settings say."""
-        self.client, self.seconds = client, seconds
+        """Starts without records.
+
+        seconds: within which each call has to end, in a process's main thread; None: as MLflow's
+        settings say.
+        """
+        self.client = client
+        self.seconds = seconds
+        self.stored = StoredRuns(client)
         self.sent: dict[Path, Sent] = {}
         self.held: dict[Path, IO[bytes]] = {}  # locks of records that this process sends
-        self.shared: dict[str, tuple[str, str]] = {}  # run id and key by fingerprint
-        self.lock = FileLock(
-            folder() / "parent.lock"
-        )  # of this clone's processes, one at a time makes a shared run
 
     def send(self, path: Path, *, again: bool = False) -> bool:
-        """Sends what a record has to say so far, and returns whether that was its end.
+        """Sends the lines that a record has so far, and returns whether that was its end.
 
-        again: an earlier process may have sent parts of it. Raises what the store raises, and Postponed.
+        again: an earlier process may have sent parts of it. Raises what the store raises, and
+        Postponed.
         """
         sent = self.sent.setdefault(path, Sent(tried=again))
         content = path.read_bytes()[sent.offset :]
-        content = content[: content.rfind(b"\n") + 1]
+        last_line_end = content.rfind(b"\n") + 1
+        content = content[:last_line_end]
         batch = Batch()
         for line in content.splitlines():
-            ((what, value),) = json.loads(line).items()
-            if what in ("artifacts", "end"):
+            ((key, value),) = json.loads(line).items()
+            if key in ("artifacts", "end"):
                 self._write(sent, batch)
-            self._take(path, sent, batch, what, value)
+            self._take_line(path, sent, batch, key, value)
         self._write(sent, batch)
         sent.offset += len(content)
         return sent.ended
 
-    def _take(self, path: Path, sent: Sent, batch: "Batch", what: str, value: Any) -> None:
+    def _take_line(self, path: Path, sent: Sent, batch: Batch, key: str, value: Any) -> None:
         """Does what a line says, or adds it to the batch."""
-        if what == "begin":
+        if key == "begin":
             self._begin(path, sent)
-        elif what == "metrics":
+        elif key == "metrics":
             batch.metrics += [Metric(*metric) for metric in value if not self._has(sent, metric)]
-        elif what == "restore" and sent.made:
+        elif key == "restore" and sent.is_new:
             batch.metrics += [Metric(*metric) for metric in value]
-        elif what == "tags":
+        elif key == "tags":
             batch.tags |= value
-        elif what == "artifacts":
-            for file, into in value:
-                self._upload(sent.run_id, path.with_suffix("") / file, into)
-        elif what == "end":
+        elif key == "artifacts":
+            for file, subfolder in value:
+                self._upload(sent.run_id, path.with_suffix("") / file, subfolder)
+        elif key == "end":
             self.close(sent, value["status"], value["time"], value["reason"])
-
-    def _within(self, times: int = 1) -> AbstractContextManager[None]:
-        """The limit of a call, or of so many."""
-        return within(None if self.seconds is None else self.seconds * times)
 
     def _begin(self, path: Path, sent: Sent) -> None:
         """Finds or makes the record's run."""
         begin = first_line(path)
         if begin is None:
             raise ValueError(f"{path}: no record of a run")
-        if (begin.reopen or begin.visit) and self._earlier(path, begin):
+        if (begin.reopen or begin.visit) and self._has_earlier_record(path, begin):
             raise Postponed(begin.name)
-        again, sent.tried = sent.tried, True
+        again = sent.tried
+        sent.tried = True
         sent.begin = begin
-        with self._within(2):
-            sent.run_id, sent.made = self.run_of(begin, again=again)
-        if begin.reopen and not sent.made:
+        with time_limit(self.seconds, calls=2):
+            sent.run_id, sent.is_new = self.stored.run_of(begin, again=again)
+        if begin.reopen and not sent.is_new:
             tags = {name: value for name, value in begin.tags.items() if name in PROCESS_TAGS}
-            with self._within():
+            tags[KEY] = begin.key
+            with time_limit(self.seconds):
                 self.client.update_run(sent.run_id, status="RUNNING")
-                self.client.log_batch(sent.run_id, tags=_tags({**tags, KEY: begin.key}))
+                self.client.log_batch(sent.run_id, tags=_run_tags(tags))
 
-    def _earlier(self, path: Path, begin: Begin) -> bool:
+    def _has_earlier_record(self, path: Path, begin: Begin) -> bool:
         """Whether an earlier record of the same run is not sent yet."""
         for other in waiting():
             if other >= path:
                 return False
-            same = first_line(other)
-            if same is not None and same.fingerprint == begin.fingerprint and belongs_here(same):
+            earlier = first_line(other)
+            if earlier is None or earlier.fingerprint != begin.fingerprint:
+                continue
+            if belongs_here(earlier):
                 return True
         return False
-
-    def run_of(self, begin: Begin, *, again: bool = False) -> tuple[str, bool]:
-        """Returns the id of a run and whether it was made for this `Begin`. again: it may have been made before."""
-        experiment = store.experiment(self.client, begin.experiment)
-        if begin.visit:
-            found = self.finished(experiment, begin.fingerprint)
-            if found is not None and found.data.tags.get(KEY) != begin.key:
-                return str(found.info.run_id), False
-        if begin.shared:
-            return self._shared_run(begin)
-        if again and begin.key:
-            own = self.search(experiment, f"tags.{KEY} = '{begin.key}'")
-            if own:
-                self._complete(own[0].info.run_id, begin)
-                return str(own[0].info.run_id), True
-        if begin.found_in is not None:
-            run_id = self.find(experiment, begin.fingerprint, begin.found_in, own=True)
-            if run_id is not None:
-                return run_id, False
-        return self._made(experiment, begin), True
-
-    def find(
-        self, experiment: str, fingerprint: str, statuses: Sequence[str] = (), *, own: bool = False
-    ) -> str | None:
-        """Returns the id of the newest run with a fingerprint and one of these states, if there is one.
-
-        own: only of this clone's runs; those of another may be in use there.
-        """
-        query = f"tags.{FINGERPRINT} = '{fingerprint}'"
-        if own:
-            query += f" and tags.clone = '{clone()}'"
-        for run in self.search(experiment, query):
-            if not statuses or run.info.status in statuses:
-                return str(run.info.run_id)
-        return None
-
-    def finished(self, experiment: str, fingerprint: str) -> Any | None:
-        """Returns the run of a training that is finished: this clone's newest, else the newest of all."""
-        runs = self.search(experiment, f"tags.{FINGERPRINT} = '{fingerprint}'")
-        done = [run for run in runs if run.info.status == "FINISHED"]
-        own = [run for run in done if run.data.tags.get("clone") == clone()]
-        return next(iter(own or done), None)
-
-    def search(self, experiment: str, query: str, order: str = "DESC") -> list[Any]:
-        """An experiment's runs, by default the newest first."""
-        order_by = [f"attributes.start_time {order}", "attributes.run_id ASC"]
-        return list(self.client.search_runs([experiment], query, order_by=order_by))
-
-    def _shared_run(self, begin: Begin) -> tuple[str, bool]:
-        """A run that several processes may ask for at once: of several that were made at once, the oldest stays."""
-        if begin.fingerprint not in self.shared:
-            experiment = store.experiment(self.client, begin.experiment)
-            with self.lock:
-                self.shared[begin.fingerprint] = self._oldest(experiment, begin)
-        run_id, key = self.shared[begin.fingerprint]
-        made = bool(begin.key) and key == begin.key
-        if made:
-            self._complete(run_id, begin)
-        return run_id, made
-
-    def _oldest(self, experiment: str, begin: Begin) -> tuple[str, str]:
-        """Id and key of the oldest run with this fingerprint; where there is none, of a new one."""
-        found = self._all(experiment, begin)
-        if not found:
-            made = self._made(experiment, begin)
-            found = self._all(experiment, begin)
-            if found[0].info.run_id != made:  # another clone was faster
-                self.client.delete_run(made)
-        return str(found[0].info.run_id), found[0].data.tags.get(KEY, "")
-
-    def _all(self, experiment: str, begin: Begin) -> list[Any]:
-        """The runs that a shared `Begin` may mean, the oldest first."""
-        runs = self.search(experiment, f"tags.{FINGERPRINT} = '{begin.fingerprint}'", "ASC")
-        return [run for run in runs if not begin.found_in or run.info.status in begin.found_in]
-
-    def _made(self, experiment: str, begin: Begin) -> str:
-        """A new run."""
-        tags = dict(begin.tags)
-        if begin.fingerprint:
-            tags[FINGERPRINT] = begin.fingerprint
-        if begin.key:
-            tags[KEY] = begin.key
-        if begin.parent is not None:
-            tags[PARENT] = self.run_of(begin.parent)[0]
-        start = (
-            now() if begin.shared else begin.start
-        )  # of several that are made at once, the oldest stays
-        run = self.client.create_run(experiment, start_time=start, tags=tags, run_name=begin.name)
-        self._complete(run.info.run_id, begin)
-        return str(run.info.run_id)
-
-    def _complete(self, run_id: str, begin: Begin) -> None:
-        """Parameters, data set and state of a new run."""
-        params = [Param(name, value) for name, value in begin.params.items()]
-        for start in range(0, len(params), PARAMS):
-            self.client.log_batch(run_id, params=params[start : start + PARAMS])
-        if begin.dataset is not None:
-            about = begin.dataset
-            dataset = Dataset(
-                about["name"], about["digest"], "local", about["source"], profile=about["profile"]
-            )
-            self.client.log_inputs(
-                run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
-            )
-        if begin.status != "RUNNING":
-            self.client.set_terminated(run_id, begin.status, begin.start)
 
     def _has(self, sent: Sent, metric: Sequence[Any]) -> bool:
         """Whether a run that goes on has this epoch of a metric already."""
         name, _, _, step = metric
-        if sent.made or not step:
+        if sent.is_new or not step:
             return False
         if name not in sent.logged:
-            with self._within():
+            with time_limit(self.seconds):
                 history = self.client.get_metric_history(sent.run_id, name)
             sent.logged[name] = {point.step for point in history}
         return step in sent.logged[name]
 
-    def _write(self, sent: Sent, batch: "Batch") -> None:
+    def _write(self, sent: Sent, batch: Batch) -> None:
         """Writes metrics and tags, and empties the batch."""
-        tags = _tags(batch.tags)
+        tags = _run_tags(batch.tags)
         for start in range(0, max(len(batch.metrics), 1), BATCH):
             metrics = batch.metrics[start : start + BATCH]
             if metrics or tags:
-                with self._within():
+                with time_limit(self.seconds):
                     self.client.log_batch(sent.run_id, metrics=metrics, tags=tags)
-            tags = []
-        batch.metrics, batch.tags = [], {}
+            tags = []  # they went with the first call
+        batch.metrics = []
+        batch.tags = {}
 
-    def _upload(self, run_id: str, file: Path, into: str | None) -> None:
+    def _upload(self, run_id: str, file: Path, subfolder: str | None) -> None:
         """Uploads a file that was not uploaded yet."""
         if file.exists():
-            with self._within(FILE_SECONDS):
-                self.client.log_artifact(run_id, str(file), into)
+            with time_limit(self.seconds, calls=FILE_SECONDS):
+                self.client.log_artifact(run_id, str(file), subfolder)
 
-    def close(self, sent: Sent, status: str, at: int, reason: str) -> None:
+    def close(self, sent: Sent, status: str, time: int, reason: str) -> None:
         """Closes a run: a FINISHED one keeps nothing of an earlier interruption."""
         sent.ended = True
-        found = not sent.made
-        if found and sent.begin is not None and sent.begin.visit:
+        is_visit = sent.begin is not None and sent.begin.visit
+        if is_visit and not sent.is_new:
             return
-        with self._within(2):
+        with time_limit(self.seconds, calls=2):
             if reason:
                 tags = {REASON: reason, NOTE: f"{status}: {reason}"}
-                self.client.log_batch(sent.run_id, tags=_tags(tags))
-            elif found:
-                self._forget_reasons(sent.run_id)
-            self.client.set_terminated(sent.run_id, status, at)
+                self.client.log_batch(sent.run_id, tags=_run_tags(tags))
+            elif not sent.is_new:
+                self._remove_reasons(sent.run_id)
+            self.client.set_terminated(sent.run_id, status, time)
 
-    def _forget_reasons(self, run_id: str) -> None:
-        known = self.client.get_run(run_id).data.tags
+    def _remove_reasons(self, run_id: str) -> None:
+        tags = self.client.get_run(run_id).data.tags
         for tag in (REASON, NOTE):
-            if tag in known:
-                with suppress(MlflowException):  # another one has deleted it
+            if tag in tags:
+                with suppress(MlflowException):  # another process has deleted it
                     self.client.delete_tag(run_id, tag)
 
     # whole records
+
+    def take(self, path: Path) -> bool:
+        """Takes the right to send a record, also while its process still writes.
+
+        Returns whether it could.
+        """
+        lock = self.held.get(path) or sending(path)
+        if lock is None:
+            return False
+        self.held[path] = lock
+        return True
+
+    def release(self, path: Path) -> None:
+        """Leaves a record to other processes."""
+        self.sent.pop(path, None)
+        lock = self.held.pop(path, None)
+        if lock is not None:
+            lock.close()
 
     def finish(self, path: Path) -> bool:
         """Sends a record of which no process writes any more to its end, and removes it.
 
         Returns whether it is gone. Raises what the store raises.
         """
-        held = self.held.get(path) or sending(path)
-        if held is None:
+        if not self.take(path):
             return not path.exists()
-        self.held[path] = held
         if is_open(path):
             self.release(path)
             return False
@@ -322,16 +240,19 @@ class Sender:
         return not path.exists()
 
     def _finish(self, path: Path, name: str) -> None:
-        """Sends the rest of a record, and forgets it; one that the store refuses is moved aside."""
+        """Sends the rest of a record, and removes it; one that the store refuses is moved aside."""
+        again = path not in self.sent
         try:
-            if not self.send(path, again=path not in self.sent):
-                self.close(self.sent[path], "KILLED", int(path.stat().st_mtime * 1000), GONE)
+            has_ended = self.send(path, again=again)
+            if not has_ended:
+                last_write = int(path.stat().st_mtime * 1000)
+                self.close(self.sent[path], "KILLED", last_write, GONE)
         except Postponed:
             return
         except (MlflowException, ValueError) as error:
-            if isinstance(error, MlflowException) and store.is_outage(error):
+            if isinstance(error, MlflowException) and is_outage(error):
                 raise
-            self._refuse(path, f"the run {name}: {store.explained(error)}")
+            self._refuse(path, f"the run {name}: {explained(error)}")
             return
         forget(path)
 
@@ -339,25 +260,11 @@ class Sender:
         aside = refuse(path)
         print(f"MLflow does not take {reason}; it is kept in {aside}", flush=True)
 
-    def release(self, path: Path) -> None:
-        """Leaves a record to other processes."""
-        self.sent.pop(path, None)
-        held = self.held.pop(path, None)
-        if held is not None:
-            held.close()
-
-    def take(self, path: Path) -> bool:
-        """Takes the right to send a record while its process still writes; returns whether it could."""
-        held = self.held.get(path) or sending(path)
-        if held is None:
-            return False
-        self.held[path] = held
-        return True
-
     def finish_all(self, needed: str = "") -> None:
         """Completes the runs of which no process writes any more.
 
-        needed: an experiment of whose runs none may fail. Raises what the store raises of these, and its silence.
+        needed: an experiment of whose runs none may fail. Raises what the store raises of these,
+        and its silence.
         """
         for path in waiting():
             begin = first_line(path)
@@ -365,53 +272,25 @@ class Sender:
                 self.finish(path)
             except (MlflowException, OSError, ImportError) as error:
                 self.release(path)
-                if store.is_silent(error) or (begin is not None and begin.experiment == needed):
+                is_needed = begin is not None and begin.experiment == needed
+                if is_needed or is_silent(error):
                     raise
-                print(f"a run still waits in {path}: {store.explained(error)}", flush=True)
+                print(f"a run still waits in {path}: {explained(error)}", flush=True)
         sweep()
 
-    def bury_the_dead(self, experiment_name: str) -> None:
-        """Marks runs KILLED whose process was one of this machine and clone, and is gone; and leaves all others."""
+    def close_abandoned(self, experiment_name: str) -> None:
+        """Closes the runs of this machine and clone whose process is gone as KILLED.
+
+        All others stay as they are.
+        """
         experiment = store.experiment(self.client, experiment_name)
-        begun = {begin.key for begin in map(first_line, waiting()) if begin is not None}
-        for run in self.search(experiment, "attributes.status = 'RUNNING'"):
+        begins = [first_line(path) for path in waiting()]
+        waiting_keys = {begin.key for begin in begins if begin is not None}
+        for run in self.stored.search(experiment, "attributes.status = 'RUNNING'"):
             tags = run.data.tags
-            if tags.get(KEY) not in begun and is_gone(tags):
-                found = Sent(run_id=run.info.run_id)
-                self.close(found, "KILLED", now(), GONE)
+            if tags.get(KEY) not in waiting_keys and is_gone(tags):
+                self.close(Sent(run_id=run.info.run_id), "KILLED", now(), GONE)
 
 
-@dataclass
-class Batch:
-    """Metrics and tags that go in one call."""
-
-    metrics: list[Metric] = field(default_factory=list)
-    tags: dict[str, str] = field(default_factory=dict)
-
-
-def _tags(values: dict[str, str], names: Sequence[str] = ()) -> list[RunTag]:
-    """MLflow's tags; names: only these."""
-    return [
-        RunTag(name, str(value)) for name, value in values.items() if not names or name in names
-    ]
-
-
-@contextmanager
-def within(seconds: int | None) -> Iterator[None]:
-    """Ends a block that takes too long, whatever it waits for, in a process's main thread; None: without a limit.
-
-    Raises TimeoutError.
-    """
-    if seconds is None:
-        yield
-        return
-    signal.signal(signal.SIGALRM, _too_long)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _too_long(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    raise TimeoutError("no answer in time")
+def _run_tags(values: dict[str, str]) -> list[RunTag]:
+    return [RunTag(name, str(value)) for name, value in values.items()]

@@ -1,4 +1,4 @@
-"""What an MLflow server says before mlflow is imported: whether it answers, whom it refuses, which version it is."""
+"""An MLflow server's first answers, asked without mlflow: whether it is there, and its version."""
 
 import os
 
@@ -11,9 +11,13 @@ REFUSED = (401, 403)
 
 
 def ask(uri: str, page: str, seconds: float) -> requests.Response:
-    """Returns a server's answer to a GET, as MLflow's own client would ask. Raises requests.RequestException."""
+    """Returns a server's answer to a GET, as MLflow's own client would ask.
+
+    Raises requests.RequestException.
+    """
+    root = address.without_credentials(uri).rstrip("/")
     return requests.get(
-        f"{address.without_credentials(uri).rstrip('/')}/{page}",
+        f"{root}/{page}",
         timeout=seconds,
         auth=_user(),
         headers=_token(),
@@ -22,23 +26,30 @@ def ask(uri: str, page: str, seconds: float) -> requests.Response:
 
 
 def is_too_old(version: str) -> bool:
-    """Whether a server of this version lacks what a pipeline needs; of what is no version, nothing is known."""
+    """Whether a server of this version lacks what a pipeline needs; not where it is no version."""
     major = version.strip().partition(".")[0]
     return major.isdigit() and int(major) < OLDEST
 
 
 def _user() -> tuple[str, str] | None:
+    """User and password from MLflow's variables, if they name a user."""
     user = os.environ.get(address.USER)
-    return (user, os.environ.get(address.PASSWORD, "")) if user else None
+    if not user:
+        return None
+    return user, os.environ.get(address.PASSWORD, "")
 
 
 def _token() -> dict[str, str]:
-    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    """The header with the token from MLflow's variable, if it is set."""
+    token = os.environ.get(address.TOKEN)
+    if not token:
+        return {}
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _certificates() -> bool | str:
-    """How a server's certificate is verified, by MLflow's variables."""
-    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
+    """Whether a server's certificate is verified, or the file to verify it by."""
+    insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower()
+    if insecure in ("true", "1"):
         return False
     return os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True

@@ -1,8 +1,8 @@
-"""The writer beside a stage: `python -m autoencoders.tracking.writer` sends its records to MLflow while it works.
+"""The writer beside a stage: `python -m autoencoders.tracking.writer` sends its records to MLflow.
 
-The stage names its records on standard input, a path a line, and closes it when it ends. The writer is a process of its
-own, so that neither a server that hangs nor mlflow's imports hold up the work, and so that a stage that is killed has
-its last epochs in MLflow all the same.
+The stage names its records on standard input, a path a line, and closes it when it ends. The writer
+is a process of its own, so that neither a server that hangs nor mlflow's imports hold up the work,
+and so that a stage that is killed has its last epochs in MLflow all the same.
 """
 
 import os
@@ -14,8 +14,10 @@ from mlflow import MlflowException
 
 from autoencoders.core.errors import UserError
 from autoencoders.tracking import address, store
+from autoencoders.tracking.failures import StoreError, explained, is_outage
 from autoencoders.tracking.records import first_line, is_open
-from autoencoders.tracking.sending import Postponed, Sender, within
+from autoencoders.tracking.sending import Postponed, Sender
+from autoencoders.tracking.time_limit import time_limit
 
 PAUSE = 2.0  # seconds between two writes, or two attempts to reach a store that did not answer
 WRITE = 5  # seconds in which a write of metrics or tags has to be answered
@@ -41,7 +43,10 @@ class Names:
     def take(self) -> list[Path]:
         """Returns the names that have come since."""
         self.event.clear()
-        return [self.new.pop(0) for _ in range(len(self.new))]
+        names = []
+        for _ in range(len(self.new)):  # the thread may append to them meanwhile
+            names.append(self.new.pop(0))
+        return names
 
     def wait(self) -> None:
         """Waits for a name, for the end, or for PAUSE."""
@@ -49,16 +54,15 @@ class Names:
 
 
 class Writer:
-    """Sends the stage's records until it has ended, and all was sent or the store does not answer."""
+    """Sends the stage's records until it has ended, and all was sent or nothing answers."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
         self.sender: Sender | None = None
         self.open: list[Path] = []
-        self.patient = (
-            store.own_limit() is not None or store.RETRIES in os.environ
-        )  # the user's own limits hold
-        self.silent = False  # whether the store did not answer, and this was said
+        # whether the user's own limits hold
+        self.patient = store.users_limit() is not None or store.RETRIES in os.environ
+        self.silent = False  # whether the store did not answer, and this was reported
 
     def run(self) -> None:
         """Works as long as the stage does."""
@@ -75,22 +79,26 @@ class Writer:
         """Sends what there is, and returns whether the store took it."""
         try:
             self._send(ended=ended)
-        except (*store.StoreError, UserError, OSError, ImportError) as error:
-            if not self.silent:
-                self.silent = True
-                reason = str(error) if isinstance(error, UserError) else store.explained(error)
-                print(f"{reason}. The work goes on; {LATER}", file=sys.stderr, flush=True)
+        except (*StoreError, UserError, OSError, ImportError) as error:
+            self._report_silence(error)
             return False
         if self.silent:
             self.silent = False
-            print(
-                f"MLflow at {address.hidden(address.uri())} answers again",
-                file=sys.stderr,
-                flush=True,
-            )
+            _warn(f"MLflow at {address.hidden(address.uri())} answers again")
         return True
 
+    def _report_silence(self, error: Exception) -> None:
+        """Prints why the store did not answer, once until it answers again."""
+        if self.silent:
+            return
+        self.silent = True
+        reason = str(error)
+        if not isinstance(error, UserError):
+            reason = explained(error)
+        _warn(f"{reason}. The work goes on; {LATER}")
+
     def _send(self, *, ended: bool) -> None:
+        """Sends the records' new lines; at the stage's end also what other processes have left."""
         if self.sender is None:
             self.sender = self._connected()
         for path in list(self.open):
@@ -99,19 +107,21 @@ class Writer:
             self.sender.finish_all()
 
     def _connected(self) -> Sender:
-        """The way to the store; what earlier processes have left is sent first."""
-        local = address.uri() == address.local()
-        with within(None if local or self.patient else store.FIRST_CONTACT):
+        """Connects to the store, and first sends what earlier processes have left."""
+        is_local = address.uri() == address.local()
+        first_contact = None if is_local or self.patient else store.FIRST_CONTACT
+        with time_limit(first_contact):
             client = store.open_store(seconds=WRITE)
-        sender = Sender(client, None if self.patient else WRITE)
+        sender = Sender(client, seconds=None if self.patient else WRITE)
         sender.finish_all()
-        for begin in map(first_line, self.open[:1]):
+        if self.open:
+            begin = first_line(self.open[0])
             if begin is not None:
-                sender.bury_the_dead(begin.experiment)
+                sender.close_abandoned(begin.experiment)
         return sender
 
     def _send_record(self, sender: Sender, path: Path) -> None:
-        """Sends one record; one that the store refuses is left to the end, where it is moved aside."""
+        """Sends one record; one that the store refuses is left to the end and moved aside there."""
         if not sender.take(path):  # another process completes it, or has done so
             self.open.remove(path)
             return
@@ -120,12 +130,16 @@ class Writer:
         except Postponed:
             return
         except MlflowException as error:
-            if store.is_outage(error):
+            if is_outage(error):
                 raise
             self.open.remove(path)
             return
         if complete and not is_open(path) and sender.finish(path):
             self.open.remove(path)
+
+
+def _warn(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 def main() -> None:

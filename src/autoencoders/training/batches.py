@@ -10,12 +10,11 @@ from torch import Tensor
 
 from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.prepared import Prepared
-from autoencoders.models.trained.model import as_tensor
+from autoencoders.models.trained.model import BATCH_ROWS, as_tensor
 
-VALIDATION_ROWS = 4096  # of a chunk
 IN_MEMORY = 2**28  # bytes up to which a split is held as a whole; above, blocks are shuffled
-BLOCK_BYTES = 2**18  # of a block
-BUFFERED = 64  # blocks that are shuffled together
+BLOCK_BYTES = 2**18  # of a block: so large that reads take longer than a solid-state disk's seeks
+BUFFERED = 64  # blocks that are shuffled together, 16 MB: rows far apart meet in a batch
 
 
 def epoch_generator(
@@ -117,7 +116,7 @@ class RowsModule(pl.LightningDataModule):
     def val_dataloader(self) -> Batches:
         """Chunks in the rows' order."""
         device, devices = self._device()
-        return Batches(self.data.rows["validation"], VALIDATION_ROWS, None, device, devices)
+        return Batches(self.data.rows["validation"], BATCH_ROWS, None, device, devices)
 
     def _device(self) -> tuple[int, int]:
         """This device's number, from 0, and the number of devices."""

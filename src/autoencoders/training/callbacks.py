@@ -8,7 +8,9 @@ import pytorch_lightning as pl
 from torch import Tensor
 from tqdm import tqdm
 
-SELECTION_METRIC = "val/reconstruction_loss"  # on clean inputs: the same quantity for every type
+from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
+
+SELECTION_METRIC = VALIDATION_LOSS  # on clean inputs: the same quantity for every type
 LogEpoch = Callable[[int, dict[str, float]], None]
 
 
@@ -95,8 +97,8 @@ class Progress(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Shows the epoch's errors."""
-        train = pl_module.epoch_means["train/reconstruction_loss"]
-        val = pl_module.epoch_means["val/reconstruction_loss"]
+        train = pl_module.epoch_means[TRAIN_LOSS]
+        val = pl_module.epoch_means[VALIDATION_LOSS]
         errors = f"train {train:.4f} val {val:.4f}"
         if self.bar.disable:
             epoch = trainer.current_epoch + 1

@@ -21,7 +21,8 @@ from autoencoders.training.machine import use_threads
 from autoencoders.training.module import TrainingModule
 from autoencoders.training.resume import ResumePoint
 
-CALIBRATION_ROWS = 10_000  # behind the variance of errors and the p-values
+# rows at most behind the variance of errors and the p-values: these are then as fine as 0.0001
+CALIBRATION_ROWS = 10_000
 SWITCHED_OFF = (
     "logger",
     "enable_checkpointing",
@@ -57,41 +58,22 @@ def fit(
     devices, the processes of all but the first exit in here. Raises DivergedError and the errors
     of the callbacks and of `log`.
     """
-    train = plan.train
-    if trial:
-        train = train.model_copy(update={"devices": 1, "num_nodes": 1})
+    train = _trial_train(plan.train) if trial else plan.train
     torch.manual_seed(plan.seed)
     model = _untrained(plan, data, fingerprint)
-    n_rows = len(data.rows["train"])
-    binarise = data.description.binarise
-    module = TrainingModule(model, train, plan.seed, n_rows, resume, binarise=binarise)
-    model.description.params["train.precision"] = module.precision
+    module = _module(model, plan.seed, train, data, resume)
     rows = RowsModule(data, module.chunk, module.shuffling)
     history = History(train.patience, log if is_first() else None)
-    every_callback: list[pl.Callback] = [history]
-    if is_first():
-        every_callback += callbacks
-    if resume:
-        every_callback.append(resume)
-    checkpoint = resume.start if resume else None
-    widest = max((plan.architecture.n_features, *plan.architecture.widths))
-    with use_threads(train, widest), warnings.catch_warnings():
-        # Lightning's use of torch, which no user can mend
-        warnings.filterwarnings("ignore", message=".*LeafSpec")
-        trainer = _trainer(train, every_callback)
-        trainer.fit(module, rows, ckpt_path=checkpoint, weights_only=True)
-    if not is_first():
-        raise SystemExit(0)  # the first device's process has the same weights, and saves them
-    model.autoencoder.load_state_dict(history.weights)
-    model.description = replace(
-        model.description, epochs=len(history.epochs), best_epoch=history.best
-    )
-    model.eval()
+    _run(train, module, rows, _callbacks(history, callbacks, resume), resume)
+    _take_best(model, history)
     if not trial:
-        training = data.sample("train", CALIBRATION_ROWS)
-        clean = data.clean("validation", CALIBRATION_ROWS)
-        model.calibrate(training, clean)
+        _calibrate(model, data)
     return Fitted(model, history.epochs)
+
+
+def _trial_train(train: FixedTrain) -> FixedTrain:
+    """A trial's training parameters: those of the plan, on one device of one machine."""
+    return train.model_copy(update={"devices": 1, "num_nodes": 1})
 
 
 def _untrained(plan: Plan, data: Prepared, fingerprint: str) -> TrainedModel:
@@ -110,6 +92,56 @@ def _untrained(plan: Plan, data: Prepared, fingerprint: str) -> TrainedModel:
     return TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale))
 
 
+def _module(
+    model: TrainedModel,
+    seed: int,
+    train: FixedTrain,
+    data: Prepared,
+    resume: ResumePoint | None,
+) -> TrainingModule:
+    """Lightning's module of the model, which notes the precision that was chosen."""
+    n_rows = len(data.rows["train"])
+    binarise = data.description.binarise
+    module = TrainingModule(model, train, seed, n_rows, resume, binarise=binarise)
+    model.description.params["train.precision"] = module.precision
+    return module
+
+
+def _callbacks(
+    history: History, others: Sequence[pl.Callback], resume: ResumePoint | None
+) -> list[pl.Callback]:
+    """The callbacks of this process: of several devices, only the first shows and logs."""
+    callbacks: list[pl.Callback] = [history]
+    if is_first():
+        callbacks += others
+    if resume:
+        callbacks.append(resume)
+    return callbacks
+
+
+def _run(
+    train: FixedTrain,
+    module: TrainingModule,
+    rows: RowsModule,
+    callbacks: list[pl.Callback],
+    resume: ResumePoint | None,
+) -> None:
+    """Trains the module's model, from its checkpoint on if there is one.
+
+    Ends the processes of all devices but the first, which has the same weights and saves them.
+    """
+    checkpoint = resume.start if resume else None
+    architecture = module.model.description.architecture
+    widest = max((architecture.n_features, *architecture.widths))
+    with use_threads(train, widest), warnings.catch_warnings():
+        # Lightning's use of torch, which no user can mend
+        warnings.filterwarnings("ignore", message=".*LeafSpec")
+        trainer = _trainer(train, callbacks)
+        trainer.fit(module, rows, ckpt_path=checkpoint, weights_only=True)
+    if not is_first():
+        raise SystemExit(0)
+
+
 def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
     """Lightning's loop alone: it neither logs nor saves."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -121,3 +153,19 @@ def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
     # filling memory takes 3 % of a training
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return trainer
+
+
+def _take_best(model: TrainedModel, history: History) -> None:
+    """Gives the model its best epoch's weights, ready for inference."""
+    model.autoencoder.load_state_dict(history.weights)
+    model.description = replace(
+        model.description, epochs=len(history.epochs), best_epoch=history.best
+    )
+    model.eval()
+
+
+def _calibrate(model: TrainedModel, data: Prepared) -> None:
+    """Prepares the model to score rows, which a trial's model never does."""
+    training = data.sample("train", CALIBRATION_ROWS)
+    clean = data.clean("validation", CALIBRATION_ROWS)
+    model.calibrate(training, clean)

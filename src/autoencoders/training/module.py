@@ -13,6 +13,7 @@ from torch import Tensor
 from autoencoders.core.errors import DivergedError
 from autoencoders.models.base import Loss
 from autoencoders.models.trained.model import TrainedModel
+from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
 from autoencoders.params.sections import FixedTrain
 from autoencoders.training.augment import random_affine
 from autoencoders.training.batches import epoch_generator
@@ -21,6 +22,8 @@ from autoencoders.training.optimizer import LeanAdamW
 from autoencoders.training.resume import ResumePoint
 
 TRIM_AFTER = 0.2  # share of the training: before it, errors do not show yet which rows are unusual
+TRAIN_MEANS = (TRAIN_LOSS, "train/penalty")
+VALIDATION_MEANS = (VALIDATION_LOSS, "val/penalty")
 SHUFFLE = 0  # number of the random stream of an epoch's order
 NOISE = 1  # number of the random stream of an epoch's noise
 
@@ -28,9 +31,9 @@ NOISE = 1  # number of the random stream of an epoch's noise
 class Sums:
     """Sums over an epoch's rows of the reconstruction loss and the penalty, on the device."""
 
-    def __init__(self, prefix: str, device: torch.device) -> None:
-        """prefix: "train" or "val"."""
-        self.prefix = prefix
+    def __init__(self, names: tuple[str, str], device: torch.device) -> None:
+        """names: of the two means, the reconstruction loss's and the penalty's."""
+        self.names = names
         # number of rows, sum of reconstruction losses, sum of penalties
         self.values = torch.zeros(3, dtype=torch.float64, device=device)
 
@@ -43,12 +46,9 @@ class Sums:
         self.values += torch.stack(sums)
 
     def means(self, strategy: Strategy) -> dict[str, float]:
-        """The means over the rows of all devices, by `prefix/name`."""
-        rows, reconstruction, penalty = strategy.reduce(self.values, reduce_op="sum").tolist()
-        return {
-            f"{self.prefix}/reconstruction_loss": reconstruction / rows,
-            f"{self.prefix}/penalty": penalty / rows,
-        }
+        """The means over the rows of all devices, by name."""
+        rows, *sums = strategy.reduce(self.values, reduce_op="sum").tolist()
+        return {name: total / rows for name, total in zip(self.names, sums, strict=True)}
 
 
 class TrainingModule(pl.LightningModule):
@@ -109,8 +109,8 @@ class TrainingModule(pl.LightningModule):
         self.trims = train.trim > 0 and self.progress >= TRIM_AFTER
         self.augments = train.augment > 0 and self.progress < train.augment_until
         self.noise = self._noise(self.current_epoch)
-        self.train_sums = Sums("train", self.device)
-        self.val_sums = Sums("val", self.device)
+        self.train_sums = Sums(TRAIN_MEANS, self.device)
+        self.val_sums = Sums(VALIDATION_MEANS, self.device)
 
     def training_step(self, rows: Tensor, batch_idx: int) -> None:
         """One optimizer step a batch. rows: (rows of several batches, features), raw.

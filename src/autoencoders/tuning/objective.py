@@ -8,6 +8,7 @@ from optuna import Trial, TrialPruned
 
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models.trained.fidelity import fidelity
+from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
 from autoencoders.params.dimension import Dimension
 from autoencoders.params.plan import Plan
 from autoencoders.params.sections import Tune
@@ -18,7 +19,7 @@ from autoencoders.training.callbacks import SELECTION_METRIC
 from autoencoders.training.fit import fit
 from autoencoders.tuning.trials import RESULT, rank
 
-CURVES = ("train/reconstruction_loss", SELECTION_METRIC)
+CURVES = (TRAIN_LOSS, VALIDATION_LOSS)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from autoencoders.params.tuned import write_tuned
 from autoencoders.tuning.trials import REASON, RESULT, UNTUNED, pruned_and_failed
 
 ENOUGH_FOR_IMPORTANCES = 20  # complete trials: importances of fewer are noise
+# inches, dots per inch, points
+FIGURE_STYLE: dict[str, Any] = {"figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}
 RANKED = ("code_size", "squared_error", "explained_variance")  # as `Tune.rank` takes them
 RESULTS = ("squared_error", "explained_variance", "code_size", "epochs")
 
@@ -119,7 +121,7 @@ def _draw(
     study = optuna.create_study(directions=["minimize"] * len(best.values))
     study.add_trials(_complete(trials))
     plt.switch_backend("agg")
-    style = {**mpl.rcParamsDefault, "figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}
+    style: dict[Any, Any] = {**mpl.rcParamsDefault, **FIGURE_STYLE}
     with mpl.rc_context(style), warnings.catch_warnings():
         # where all trials have the same value
         warnings.filterwarnings("ignore", message="Attempting to set identical low and high")

@@ -1,4 +1,4 @@
-"""Where studies are kept: a journal file or a PostgreSQL database."""
+"""The storage of studies: a journal file or a PostgreSQL database."""
 
 import copy
 import json

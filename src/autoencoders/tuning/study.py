@@ -20,7 +20,11 @@ from autoencoders.tuning.sampler import Repeatable
 from autoencoders.tuning.trials import MADE_OF, UNTUNED
 
 NAME_DIGITS = 8  # hexadecimal, at the end of a study's name: enough for the studies of one data set
-HASH_DIGITS = 16
+HASH_DIGITS = 16  # hexadecimal, of each part that a study depends on
+MEDIAN_STARTUP = 5  # trials before the median pruner stops one: a median of fewer says little
+MEDIAN_SHARE = 10  # one tenth of a trial's epochs is over before the median pruner stops it
+# one ninth of a trial's epochs is hyperband's smallest budget: three brackets, as its factor is 3
+HYPERBAND_SHARE = 9
 
 
 def trial_plan(plan: Plan, tune: Tune) -> Plan:
@@ -89,7 +93,7 @@ def _earlier(storage: BaseStorage, name: str) -> dict[str, optuna.study.StudySum
 
 
 def _changes(earlier: Mapping[str, optuna.study.StudySummary], hashes: Mapping[str, str]) -> str:
-    """What a new study has changed since the last one, for the message; empty for the first."""
+    """The parts of a new study that changed since the last one; empty for the first."""
     if not earlier:
         return ""
     last = max(earlier.values(), key=lambda study: study.datetime_start or datetime.min)
@@ -110,17 +114,17 @@ def join_study(storage: BaseStorage, plan: Plan, tune: Tune, data: Description) 
 
 
 def _equipped(study: Study, plan: Plan, tune: Tune) -> Study:
-    """The study with its sampler and pruner.
-
-    Median lets the first tenth of a trial's epochs pass; hyperband's smallest budget is a ninth of
-    them, which makes three brackets with its reduction factor of 3.
-    """
+    """The study with its sampler and pruner."""
     epochs = trial_plan(plan, tune).train.epochs
     study.sampler = Repeatable(tune.sampler, tune.seed, study)
     choices = {
         "none": pruners.NopPruner(),
-        "median": pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=epochs // 10),
-        "hyperband": pruners.HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=epochs),
+        "median": pruners.MedianPruner(
+            n_startup_trials=MEDIAN_STARTUP, n_warmup_steps=epochs // MEDIAN_SHARE
+        ),
+        "hyperband": pruners.HyperbandPruner(
+            min_resource=max(1, epochs // HYPERBAND_SHARE), max_resource=epochs
+        ),
     }
     study.pruner = choices[tune.pruner if tune.goal == "reconstruct" else "none"]
     return study

@@ -30,11 +30,11 @@ def attempts(study: Study) -> list[FrozenTrial]:
 
 
 def rank(study: Study, number: int) -> int:
-    """How many of the trials that count come before the one with this number."""
+    """The number of trials that count and come before the one with this number."""
     return sum(trial.number < number for trial in attempts(study))
 
 
 def pruned_and_failed(trials: Sequence[FrozenTrial]) -> str:
-    """How many of the trials have no result, for a message."""
+    """The numbers of trials that were pruned and that failed, for a message."""
     states = [trial.state for trial in trials]
     return f"{states.count(TrialState.PRUNED)} pruned, {states.count(TrialState.FAIL)} failed"

@@ -1,4 +1,4 @@
-"""From a source to data/prepared: the same bytes again, a scaling fitted to training rows."""
+"""Preparation of a source: the same bytes again, a scaling fitted to training rows."""
 
 import json
 import os

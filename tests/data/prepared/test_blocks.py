@@ -135,9 +135,11 @@ def batches(
             monkeypatch.setattr(batching, name, value)
 
     def made(size: int, epoch: int | None = 0) -> Batches:
-        found = Batches(rows, size, None if epoch is None else lambda: epoch_generator(1, epoch, 0))
-        assert (found.in_memory is None) == (request.param in streamed)
-        return found
+        result = Batches(
+            rows, size, None if epoch is None else lambda: epoch_generator(1, epoch, 0)
+        )
+        assert (result.in_memory is None) == (request.param in streamed)
+        return result
 
     return made
 

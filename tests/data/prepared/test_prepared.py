@@ -99,7 +99,7 @@ def npz(array: np.ndarray) -> bytes:
 
 
 def go_off() -> None:
-    """What a pickle of `Payload` does when it is opened."""
+    """The effect of a pickle of `Payload` when it is opened."""
     raise AssertionError("a pickle was opened")
 
 
@@ -255,7 +255,7 @@ def test_a_description_that_is_no_json_is_refused(folder: Path, content: bytes):
 
 
 def problem(path: Path) -> str | None:
-    """What is said against a file of rows."""
+    """The message against a file of rows."""
     try:
         Blocks(path)
     except DataError as error:

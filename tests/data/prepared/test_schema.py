@@ -1,4 +1,4 @@
-"""What a row is: features by name, raw rows to features in closed form, and back to raw rows."""
+"""The schema of a row: features by name, raw rows to features in closed form, and back."""
 
 import json
 import re
@@ -16,9 +16,9 @@ from autoencoders.data.prepared.schema import (
     OTHER,
     Column,
     Schema,
+    abridged,
     encode,
     schema_from,
-    some,
 )
 
 NUMBER, FILLED = Column("length"), Column("width", fill=2.5)
@@ -78,10 +78,10 @@ def test_a_schema_comes_back_from_its_json(schema: Schema):
 
 
 def test_some_names_are_the_first_and_how_many_more():
-    assert some(["a"]) == "a"
-    assert some(list("abcde")) == "a, b, c, d, e"
-    assert some(list("abcdefg")) == "a, b, c, d, e and 2 more"
-    assert some([]) == ""
+    assert abridged(["a"]) == "a"
+    assert abridged(list("abcde")) == "a, b, c, d, e"
+    assert abridged(list("abcdefg")) == "a, b, c, d, e and 2 more"
+    assert abridged([]) == ""
 
 
 COLOUR = Column("colour", ("blue", "red"))

@@ -75,15 +75,15 @@ def pickled(way: str, array: np.ndarray) -> bytes:
     "way", ["a.npy", "a.npz", "y.npz", "a.csv", "a.parquet", "a.zip", "a.tar", "a.png", "plain.npy"]
 )
 def test_no_code_in_a_file_is_ever_run(intake: Intake, tabular: TrainedModel, way: str):
-    mark = intake.folder / "the payload went off"
-    content = pickled(way, np.array([Payload(mark)] * 60))
+    proof = intake.folder / "the payload went off"
+    content = pickled(way, np.array([Payload(proof)] * 60))
     path = intake.file(way, content)
     intake.refusal(path)
     with pytest.raises(UserError):
         answer_file(tabular, "score", path, intake.folder / "answers.csv", 0.05)
-    assert not mark.exists()
-    pickle.loads(pickle.dumps(Payload(mark)))
-    assert mark.exists()  # so it would have been seen
+    assert not proof.exists()
+    pickle.loads(pickle.dumps(Payload(proof)))
+    assert proof.exists()  # so it would have been seen
 
 
 # --- new data ---
@@ -303,11 +303,11 @@ def test_a_number_of_samples_out_of_bounds_is_refused(tabular: TrainedModel, n: 
 
 
 def test_only_a_variational_model_gives_samples(untrained: dict[str, TrainedModel]):
-    for kind, model in untrained.items():
-        if kind != "variational":
+    for model_type, model in untrained.items():
+        if model_type != "variational":
             assert (
                 refusal(model, "sample", None)
-                == f"op = sample: needs the variational type, but this model is {kind}"
+                == f"op = sample: needs the variational type, but this model is {model_type}"
             )
 
 

@@ -1,4 +1,4 @@
-"""Which reader a file or folder gets; links, hidden files, and what no reader takes."""
+"""The reader of a file or folder; links, hidden files, and files that no reader takes."""
 
 from pathlib import Path
 

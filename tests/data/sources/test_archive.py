@@ -34,7 +34,7 @@ def test_an_archive_may_unpack_to_what_there_is_room_for_and_not_a_byte_more(
     intake: Intake, monkeypatch: pytest.MonkeyPatch, too_much: int
 ):
     size, overhead, path = 100_000, 512, intake.source / "a.zip"
-    monkeypatch.setattr("autoencoders.data.sources.archive.ROOM", 2 * (size + overhead))
+    monkeypatch.setattr("autoencoders.data.sources.archive.UNPACKED_BYTES", 2 * (size + overhead))
     monkeypatch.setattr("autoencoders.data.sources.archive.LARGEST_RATIO", 1)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a", bytes(size))
@@ -52,7 +52,7 @@ def test_an_archive_may_unpack_to_what_there_is_room_for_and_not_a_byte_more(
 def test_an_archive_of_countless_empty_files_is_refused(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("autoencoders.data.sources.archive.ROOM", 10_000)
+    monkeypatch.setattr("autoencoders.data.sources.archive.UNPACKED_BYTES", 10_000)
     monkeypatch.setattr("autoencoders.data.sources.archive.LARGEST_RATIO", 0)
     path = intake.source / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -217,7 +217,7 @@ BOMB = zipped({"a.csv": bytes(3_000_000)})
 def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(
     intake: Intake, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
 ):
-    monkeypatch.setattr(archive, "ROOM", 1_000_000)
+    monkeypatch.setattr(archive, "UNPACKED_BYTES", 1_000_000)
     assert len(content) * archive.LARGEST_RATIO < 3_000_000
     message = intake.refusal(intake.file(name, content))
     assert message.endswith(

@@ -32,7 +32,7 @@ PAGE = b"<!DOCTYPE html><html><body>Please log in to this network</body></html>"
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server says to one request."""
+    """The server's answer to one request."""
 
     body: bytes = b""
     status: int = 200
@@ -368,7 +368,7 @@ def test_a_server_that_goes_on_failing_is_given_up(
 ):
     site = serve(lambda name: Answer(status=503))
     assert "503" in refused(raw, mnist, site.url, monkeypatch)
-    assert site.asked == [IMAGES] * (1 + fetch.RETRIES)
+    assert site.asked == [IMAGES] * (1 + fetch.MORE_ATTEMPTS)
 
 
 def test_a_connection_cut_in_mid_transfer_is_distinguished_from_a_whole_file(

@@ -30,7 +30,7 @@ from autoencoders.models.trained.saved import (
     save,
 )
 
-KINDS = sorted(AUTOENCODERS)
+TYPES = sorted(AUTOENCODERS)
 CURVES = [
     {"train/reconstruction_loss": 30.25, "val/reconstruction_loss": 1 / 3},
     {"train/reconstruction_loss": 1e-12, "val/reconstruction_loss": 2e300},
@@ -64,18 +64,18 @@ def answers(model: TrainedModel, rows: np.ndarray) -> dict[str, np.ndarray]:
 # --- saving and loading ---
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("model_type", TYPES)
 def test_a_loaded_model_answers_bit_for_bit_like_the_saved_one(
-    untrained: dict[str, TrainedModel], tmp_path: Path, rows: np.ndarray, kind: str
+    untrained: dict[str, TrainedModel], tmp_path: Path, rows: np.ndarray, model_type: str
 ):
-    save(untrained[kind], CURVES, tmp_path / kind)
-    loaded = load(tmp_path / kind)
-    expected = answers(untrained[kind], rows)
+    save(untrained[model_type], CURVES, tmp_path / model_type)
+    loaded = load(tmp_path / model_type)
+    expected = answers(untrained[model_type], rows)
     for name, answer in answers(loaded, rows).items():
         np.testing.assert_array_equal(answer, expected[name], strict=True)
     files = {"weights_sha256": WEIGHTS, "history_sha256": HISTORY}
-    digests = {name: sha256_of(tmp_path / kind / file) for name, file in files.items()}
-    assert loaded.description == replace(untrained[kind].description, **digests)
+    digests = {name: sha256_of(tmp_path / model_type / file) for name, file in files.items()}
+    assert loaded.description == replace(untrained[model_type].description, **digests)
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
@@ -153,16 +153,16 @@ def test_a_save_that_fails_leaves_the_old_model(
 # --- raw in, raw out ---
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("model_type", TYPES)
 def test_raw_rows_are_scaled_on_the_way_in_and_answers_on_the_way_out(
-    untrained: dict[str, TrainedModel], rows: np.ndarray, kind: str
+    untrained: dict[str, TrainedModel], rows: np.ndarray, model_type: str
 ):
-    autoencoder, generator = untrained[kind].autoencoder, torch.Generator().manual_seed(0)
+    autoencoder, generator = untrained[model_type].autoencoder, torch.Generator().manual_seed(0)
     shift, scale = (
         5 * torch.randn(64, generator=generator),
         0.5 + torch.rand(64, generator=generator),
     )
-    model = TrainedModel(untrained[kind].description, autoencoder, shift, scale)
+    model = TrainedModel(untrained[model_type].description, autoencoder, shift, scale)
     x = torch.from_numpy((rows.astype(np.float32) - shift.numpy()) / scale.numpy())
     with torch.no_grad():
         codes, x_hat = autoencoder.encode(x), autoencoder(x).numpy()
@@ -194,11 +194,11 @@ def test_the_type_of_the_numbers_does_not_matter(
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("model_type", TYPES)
 def test_a_rows_answer_does_not_depend_on_the_rows_beside_it(
-    untrained: dict[str, TrainedModel], rows: np.ndarray, kind: str
+    untrained: dict[str, TrainedModel], rows: np.ndarray, model_type: str
 ):
-    model = untrained[kind]
+    model = untrained[model_type]
     many = np.resize(rows, (BATCH_ROWS + 100, 64))
     together = answers(model, many)
     for i in (0, 7, BATCH_ROWS - 1, BATCH_ROWS, len(many) - 1):
@@ -209,8 +209,8 @@ def test_a_rows_answer_does_not_depend_on_the_rows_beside_it(
 
 
 def test_no_rows_give_no_rows(untrained: dict[str, TrainedModel], rows: np.ndarray):
-    found = answers(untrained["sparse"], rows[:0])
-    assert {name: answer.shape for name, answer in found.items()} == {
+    result = answers(untrained["sparse"], rows[:0])
+    assert {name: answer.shape for name, answer in result.items()} == {
         "encode": (0, 8),
         "decode": (0, 64),
         "reconstruct": (0, 64),
@@ -271,7 +271,7 @@ def refused(folder: Path, name: str, reason: str) -> None:
 
 
 def go_off() -> None:
-    """What a pickle of `Payload` does when it is opened."""
+    """The effect of a pickle of `Payload` when it is opened."""
     raise AssertionError("a pickle was opened")
 
 

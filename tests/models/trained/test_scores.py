@@ -27,7 +27,7 @@ from autoencoders.serving.inference import answer
 FEATURES = 3
 DIRECTION = np.array([2.0, 1.0, 2.0], np.float32) / 3  # of the hand-made model's one code unit
 SHIFT, SCALE = np.array([5.0, -1.0, 0.5], np.float32), np.array([2.0, 0.5, 4.0], np.float32)
-every_kind = pytest.mark.parametrize("kind", AUTOENCODERS)
+every_type = pytest.mark.parametrize("model_type", AUTOENCODERS)
 
 
 @pytest.fixture(scope="module")
@@ -121,31 +121,31 @@ def test_the_score_is_the_negative_log_density_of_the_errors_under_students_t(li
     deviations = np.sqrt(squared_errors(raw) / linear.variance.numpy().astype(np.float64))
     density = stats.t(df=DEGREES_OF_FREEDOM).logpdf
     expected = density(0.0) - density(deviations)
-    found = linear.score(raw)
-    np.testing.assert_allclose(found.contributions, expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found.score, expected.sum(1), rtol=1e-4)
+    result = linear.score(raw)
+    np.testing.assert_allclose(result.contributions, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(result.score, expected.sum(1), rtol=1e-4)
 
 
-@every_kind
-def test_contributions_and_divergence_add_up_to_the_score(kind, untrained, data):
-    model, raw = untrained[kind], data.sample("test", 100)
-    found, divergence = model.score(raw), np.zeros(100)
-    if kind == "variational":
+@every_type
+def test_contributions_and_divergence_add_up_to_the_score(model_type, untrained, data):
+    model, raw = untrained[model_type], data.sample("test", 100)
+    result, divergence = model.score(raw), np.zeros(100)
+    if model_type == "variational":
         with torch.no_grad():
             divergence = gaussian_kl(
                 *model.autoencoder.posterior(model.scaled(torch.from_numpy(raw)))
             ).numpy()
         assert (divergence > 0).all()
-    np.testing.assert_allclose(found.contributions.sum(1) + divergence, found.score, rtol=1e-5)
-    assert (found.contributions >= 0).all()
+    np.testing.assert_allclose(result.contributions.sum(1) + divergence, result.score, rtol=1e-5)
+    assert (result.contributions >= 0).all()
 
 
-@every_kind
+@every_type
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_the_score_depends_neither_on_the_batch_nor_on_the_order_of_rows(
-    kind, size, untrained, data, monkeypatch
+    model_type, size, untrained, data, monkeypatch
 ):
-    model, raw = untrained[kind], data.sample("test", 100)
+    model, raw = untrained[model_type], data.sample("test", 100)
     order = np.random.default_rng(0).permutation(len(raw))
     whole = model.score(raw)
     monkeypatch.setattr(trained_model, "BATCH_ROWS", size)
@@ -177,12 +177,14 @@ def test_draws_leave_the_global_random_stream_alone(untrained, data):
 # --- percentile and p-value
 
 
-@every_kind
-def test_percentile_and_p_value_are_shares_of_the_clean_validation_rows(kind, untrained, data):
-    model, clean = untrained[kind], untrained[kind].calibration.tolist()
-    found = model.score(data.sample("test", 200))
+@every_type
+def test_percentile_and_p_value_are_shares_of_the_clean_validation_rows(
+    model_type, untrained, data
+):
+    model, clean = untrained[model_type], untrained[model_type].calibration.tolist()
+    result = model.score(data.sample("test", 200))
     for score, percentile, p_value in zip(
-        found.score.tolist(), found.percentile, found.p_value, strict=True
+        result.score.tolist(), result.percentile, result.p_value, strict=True
     ):
         assert percentile == pytest.approx(100 * sum(other < score for other in clean) / len(clean))
         assert p_value == pytest.approx(
@@ -199,9 +201,9 @@ def test_the_clean_scores_are_those_of_the_clean_rows(linear):
 
 def test_the_smallest_p_value_is_one_over_one_more_than_the_clean_rows_and_the_largest_is_1(linear):
     linear.calibrate(raw_rows(200, seed=1), raw_rows(49, seed=2))
-    found = linear.score(np.stack([SHIFT + 1e6 * SCALE * np.array([1, -1, 1], np.float32), SHIFT]))
-    assert found.p_value.tolist() == [1 / 50, 1.0]
-    assert found.percentile.tolist() == [100.0, 0.0]
+    result = linear.score(np.stack([SHIFT + 1e6 * SCALE * np.array([1, -1, 1], np.float32), SHIFT]))
+    assert result.p_value.tolist() == [1 / 50, 1.0]
+    assert result.percentile.tolist() == [100.0, 0.0]
 
 
 def test_p_values_of_rows_like_the_clean_ones_are_uniform(linear):
@@ -238,21 +240,21 @@ def test_a_score_is_compared_with_the_clean_scores():
 
 def test_an_ensembles_score_is_the_mean_and_its_p_value_twice_the_mean():
     """Vovk & Wang 2020: the mean of p-values alone would not be one."""
-    found = [
+    result = [
         Scores(
             np.array([score]), np.full((1, 2), score), np.array([percentile]), np.array([p_value])
         )
         for score, percentile, p_value in ((2.0, 50.0, 0.1), (4.0, 90.0, 0.3))
     ]
-    score, contributions, percentile, p_value = mean_scores(found)
+    score, contributions, percentile, p_value = mean_scores(result)
     assert (score[0], contributions.tolist(), percentile[0], p_value[0]) == (
         3.0,
         [[3.0, 3.0]],
         70.0,
         0.4,
     )
-    assert mean_scores([found[0], found[0]._replace(p_value=np.array([0.9]))]).p_value[0] == 1.0
-    assert mean_scores(found[:1]) is found[0]
+    assert mean_scores([result[0], result[0]._replace(p_value=np.array([0.9]))]).p_value[0] == 1.0
+    assert mean_scores(result[:1]) is result[0]
 
 
 # --- one scaling

@@ -49,7 +49,7 @@ def autograd_squared_norm(model: Contractive, x: Tensor) -> Tensor:
     return torch.stack([(jacobian**2).sum() for jacobian in jacobians])
 
 
-def found(model: Contractive, x: Tensor, generator: torch.Generator = NOISE) -> Tensor:
+def computed_norm(model: Contractive, x: Tensor, generator: torch.Generator = NOISE) -> Tensor:
     x = x.clone().requires_grad_()
     a = model.encoder(x)
     return model.jacobian_squared_norm(x, a, model.code_activation(a), generator)
@@ -63,7 +63,7 @@ def found(model: Contractive, x: Tensor, generator: torch.Generator = NOISE) -> 
 def test_the_exact_norm_is_that_of_torchs_jacobian(n_features, widths, code_size, activation):
     model = contractive(n_features, widths, code_size, activation, "tanh")
     x = rows(4, n_features)
-    torch.testing.assert_close(found(model, x), autograd_squared_norm(model, x))
+    torch.testing.assert_close(computed_norm(model, x), autograd_squared_norm(model, x))
 
 
 @pytest.mark.parametrize("widths", [(), (4,), (9, 5)])
@@ -71,7 +71,7 @@ def test_the_exact_norm_is_that_of_torchs_jacobian(n_features, widths, code_size
 def test_the_exact_norm_knows_every_code_activation(widths, code_activation):
     model = contractive(6, widths, 5, "gelu", code_activation)
     x = rows(4, 6)
-    torch.testing.assert_close(found(model, x), autograd_squared_norm(model, x))
+    torch.testing.assert_close(computed_norm(model, x), autograd_squared_norm(model, x))
 
 
 def convolutional(
@@ -92,7 +92,7 @@ def test_the_exact_norm_of_convolutions_and_its_gradient_are_those_of_torchs_jac
 ):
     model = convolutional(shape, code_size, activation)
     x = rows(4, math.prod(shape))
-    norm, expected = found(model, x), autograd_squared_norm(model, x)
+    norm, expected = computed_norm(model, x), autograd_squared_norm(model, x)
     torch.testing.assert_close(norm, expected)
     torch.testing.assert_close(gradients(model, norm), gradients(model, expected))
 
@@ -100,7 +100,7 @@ def test_the_exact_norm_of_convolutions_and_its_gradient_are_those_of_torchs_jac
 def test_one_random_projection_estimates_the_norm_of_convolutions_without_bias():
     draws, model = 20_000, convolutional((4, 4), 3, "silu", "estimate")
     row = rows(1, 16)
-    estimates = found(model, row.expand(draws, 16), torch.Generator().manual_seed(0))
+    estimates = computed_norm(model, row.expand(draws, 16), torch.Generator().manual_seed(0))
     four_errors = 4 * estimates.std().item() / math.sqrt(draws)
     expected = autograd_squared_norm(model, row).item()
     assert four_errors < expected / 10
@@ -112,7 +112,7 @@ def test_one_random_projection_estimates_the_norm_of_convolutions_without_bias()
 def test_the_closed_form_is_the_norm_of_torchs_jacobian(code_activation, code_size):
     model = contractive(6, (), code_size, code_activation=code_activation, jacobian="closed_form")
     x = rows(4, 6)
-    torch.testing.assert_close(found(model, x), autograd_squared_norm(model, x))
+    torch.testing.assert_close(computed_norm(model, x), autograd_squared_norm(model, x))
 
 
 def test_the_closed_form_of_sigmoid_codes_is_equation_5_of_rifai_et_al():
@@ -123,13 +123,13 @@ def test_the_closed_form_of_sigmoid_codes_is_equation_5_of_rifai_et_al():
         sum((h * (1 - h)) ** 2 * sum(w * w for w in weights[j]) for j, h in enumerate(code))
         for code in model.encode(x).tolist()
     ]
-    torch.testing.assert_close(found(model, x), torch.tensor(expected, dtype=torch.float64))
+    torch.testing.assert_close(computed_norm(model, x), torch.tensor(expected, dtype=torch.float64))
 
 
 def test_the_norm_of_a_linear_encoder_is_that_of_its_weights_for_every_x():
     model = contractive(6, (), 3, jacobian="closed_form")
     torch.testing.assert_close(
-        found(model, rows(4, 6)), model.encoder[0].weight.square().sum().expand(4)
+        computed_norm(model, rows(4, 6)), model.encoder[0].weight.square().sum().expand(4)
     )
 
 
@@ -140,7 +140,9 @@ def test_one_random_projection_estimates_the_norm_without_bias(n_features, width
     draws = 20_000
     model = contractive(n_features, widths, code_size, "silu", "sigmoid", jacobian="estimate")
     for seed, row in enumerate(rows(3, n_features)):
-        estimates = found(model, row.expand(draws, n_features), torch.Generator().manual_seed(seed))
+        estimates = computed_norm(
+            model, row.expand(draws, n_features), torch.Generator().manual_seed(seed)
+        )
         expected = autograd_squared_norm(model, row[None]).item()
         four_errors = 4 * estimates.std().item() / math.sqrt(draws)
         assert four_errors < expected / 10
@@ -164,7 +166,7 @@ def test_the_gradient_of_the_exact_norm_is_that_of_torchs_jacobian(
     model = contractive(n_features, widths, code_size, activation, "sigmoid")
     x = rows(4, n_features)
     expected = gradients(model, autograd_squared_norm(model, x))
-    torch.testing.assert_close(gradients(model, found(model, x)), expected)
+    torch.testing.assert_close(gradients(model, computed_norm(model, x)), expected)
     assert any(gradient.any() for gradient in expected)
 
 
@@ -173,7 +175,7 @@ def test_the_gradient_of_the_closed_form_is_that_of_torchs_jacobian(code_activat
     model = contractive(6, (), 4, code_activation=code_activation, jacobian="closed_form")
     x = rows(4, 6)
     expected = gradients(model, autograd_squared_norm(model, x))
-    torch.testing.assert_close(gradients(model, found(model, x)), expected)
+    torch.testing.assert_close(gradients(model, computed_norm(model, x)), expected)
 
 
 def test_the_gradient_of_the_estimate_is_without_bias():
@@ -183,7 +185,7 @@ def test_the_gradient_of_the_estimate_is_without_bias():
     expected = gradients(model, autograd_squared_norm(model, row))[0]
     generator = torch.Generator().manual_seed(0)
     means = [
-        gradients(model, found(model, row.expand(draws, 5), generator))[0] / draws
+        gradients(model, computed_norm(model, row.expand(draws, 5), generator))[0] / draws
         for _ in range(repeats)
     ]
     estimates = torch.stack(means)

@@ -16,11 +16,15 @@ every_share = pytest.mark.parametrize("level", [0.05, 0.25, 0.9])
 
 
 def denoising(
-    corruption: str, level: float, n_features: int = FEATURES, code_size: int = 3, **own: bool
+    corruption: str,
+    level: float,
+    n_features: int = FEATURES,
+    code_size: int = 3,
+    **type_values: bool,
 ) -> Denoising:
     torch.manual_seed(0)
     shape = Architecture(n_features, code_size, (), "silu", "identity", "mse")
-    return Denoising(shape, corruption=corruption, level=level, **own)
+    return Denoising(shape, corruption=corruption, level=level, **type_values)
 
 
 def scaling(factor: float, corruption: str = "gaussian", level: float = 0.3) -> Denoising:

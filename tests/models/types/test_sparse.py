@@ -15,10 +15,12 @@ X = torch.rand(9, FEATURES, generator=torch.Generator().manual_seed(0))
 NOISE = torch.Generator()  # which no penalty draws from
 
 
-def sparse(*, code_activation: str = "identity", code_size: int = CODE, **own: Any) -> Sparse:
+def sparse(
+    *, code_activation: str = "identity", code_size: int = CODE, **type_values: Any
+) -> Sparse:
     torch.manual_seed(0)
     shape = Architecture(FEATURES, code_size, (8,), "silu", code_activation, "mse")
-    return Sparse(shape, **{"penalty": "l1", "weight": 0.1, "sparsity": 0.2, "k": 2, **own})
+    return Sparse(shape, **{"penalty": "l1", "weight": 0.1, "sparsity": 0.2, "k": 2, **type_values})
 
 
 def identity(code_size: int) -> Sparse:
@@ -157,10 +159,10 @@ def test_a_larger_kl_weight_brings_mean_activations_nearer_to_the_target(sparsit
 def test_a_unit_is_active_above_a_tenth_of_the_rows_largest_size_whatever_the_scale(
     code, active, scale
 ):
-    found = identity(4).diagnostics(
+    result = identity(4).diagnostics(
         scale * torch.tensor([code, [1.0, 1.0, 1.0, 0.0]]), NOISE, n_samples=1
     )
-    assert found["mean_active_units"].tolist() == [active, 3]
+    assert result["mean_active_units"].tolist() == [active, 3]
 
 
 @pytest.mark.parametrize("k", [1, 3, CODE])

@@ -118,17 +118,17 @@ def test_more_importance_samples_lower_the_nll_on_average_towards_the_exact_one(
 
 @pytest.mark.parametrize(("shift", "widening"), [(0.0, 0.0), (0.5, 0.0), (0.3, 0.5), (0.0, -1.0)])
 def test_the_elbo_lacks_the_posteriors_divergence_from_the_exact_one(shift, widening):
-    found, x = LinearGaussian(shift=shift, widening=widening), rows(1)[0]
-    expected = found.evidence.log_prob(x).item() - found.gap(x[None])
-    single = found.model.diagnostics(x.expand(20_000, -1), noise(), n_samples=1)
+    result, x = LinearGaussian(shift=shift, widening=widening), rows(1)[0]
+    expected = result.evidence.log_prob(x).item() - result.gap(x[None])
+    single = result.model.diagnostics(x.expand(20_000, -1), noise(), n_samples=1)
     for bound in (single["elbo"], -single["nll"]):  # one importance sample is the bound once more
         assert bound.mean().item() == pytest.approx(expected, abs=four_errors(bound) + 1e-9)
 
 
 def test_the_elbo_is_below_the_importance_sampled_log_likelihood():
     wrong, x = LinearGaussian(shift=0.5, widening=0.5), rows(1)[0]
-    found = wrong.model.diagnostics(x.expand(500, -1), noise(), n_samples=50)
-    gain = -found["nll"] - found["elbo"]
+    result = wrong.model.diagnostics(x.expand(500, -1), noise(), n_samples=50)
+    gain = -result["nll"] - result["elbo"]
     assert gain.mean().item() > four_errors(gain)
 
 
@@ -260,13 +260,13 @@ def test_samples_are_a_function_of_the_generators_seed_and_stay_in_the_unit_inte
 
 
 def weighted(samples: int, start: float = 0.0) -> LinearGaussian:
-    found = LinearGaussian(shift=0.5, widening=0.5)
-    found.model.importance_samples, found.model.importance_from = samples, start
-    return found
+    result = LinearGaussian(shift=0.5, widening=0.5)
+    result.model.importance_samples, result.model.importance_from = samples, start
+    return result
 
 
-def bound(found: LinearGaussian, x: Tensor) -> float:
-    terms = found.model.loss(x, noise(1))
+def bound(result: LinearGaussian, x: Tensor) -> float:
+    terms = result.model.loss(x, noise(1))
     return -(terms.reconstruction + terms.penalty).item() - FEATURES * LOG_NORMALISERS["mse"]
 
 
@@ -280,10 +280,10 @@ def test_the_bound_rises_with_its_samples_towards_the_exact_log_likelihood():
 
 
 def test_the_bound_is_minus_the_importance_sampled_nll_of_as_many_draws():
-    found = weighted(5)
-    x = found.evidence.sample((20_000,))
-    nll = found.model.diagnostics(x, noise(2), n_samples=5)["nll"]
-    assert bound(found, x) == pytest.approx(-nll.mean().item(), abs=four_errors(nll))
+    result = weighted(5)
+    x = result.evidence.sample((20_000,))
+    nll = result.model.diagnostics(x, noise(2), n_samples=5)["nll"]
+    assert bound(result, x) == pytest.approx(-nll.mean().item(), abs=four_errors(nll))
 
 
 def test_before_its_share_of_the_training_the_bound_has_one_sample():
@@ -309,20 +309,20 @@ def test_the_bound_of_a_network_of_several_layers_sends_gradients_everywhere(los
 
 
 def test_the_nlls_variance_is_that_of_repeated_estimates():
-    found = LinearGaussian(shift=0.3, widening=0.3)
-    x = found.evidence.sample((1,)).expand(2000, -1)
-    once = found.model.diagnostics(x, noise(), n_samples=50)
+    result = LinearGaussian(shift=0.3, widening=0.3)
+    x = result.evidence.sample((1,)).expand(2000, -1)
+    once = result.model.diagnostics(x, noise(), n_samples=50)
     assert once["nll_variance"].mean().item() == pytest.approx(once["nll"].var().item(), rel=0.25)
-    assert found.model.diagnostics(x, noise(), n_samples=1)["nll_variance"].max() == 0
+    assert result.model.diagnostics(x, noise(), n_samples=1)["nll_variance"].max() == 0
 
 
 def test_the_nll_does_not_depend_on_how_rows_are_split(monkeypatch):
     from autoencoders.models.types import variational as module
 
-    found = LinearGaussian(shift=0.3, widening=0.3)
-    x = found.evidence.sample((64,))
-    whole = found.model.diagnostics(x, noise(), n_samples=400)["nll"]
+    result = LinearGaussian(shift=0.3, widening=0.3)
+    x = result.evidence.sample((64,))
+    whole = result.model.diagnostics(x, noise(), n_samples=400)["nll"]
     monkeypatch.setattr(module, "LIKELIHOOD_ROWS", 16)
-    parts = found.model.diagnostics(x, noise(), n_samples=400)["nll"]
+    parts = result.model.diagnostics(x, noise(), n_samples=400)["nll"]
     assert (whole - parts).abs().max() < 0.5
     assert whole.mean().item() == pytest.approx(parts.mean().item(), abs=0.05)

@@ -1,1 +1,1 @@
-"""From raw rows to prepared splits."""
+"""Preparation: from raw rows to prepared splits."""

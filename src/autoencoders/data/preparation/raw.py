@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.splits import split_masks
-from autoencoders.data.prepared.schema import Rows, some
+from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged
 from autoencoders.data.readers.reader import Reader
 from autoencoders.data.sources.origin import Origin
 from autoencoders.params.sections import Data
 
-MOST_CLASSES = 1000
+MOST_CLASSES = 1000  # of a label column: one with more values is hardly a class
 
 
 class RawRows:
@@ -73,7 +73,7 @@ class RawRows:
             if not is_binary:
                 raise DataError(
                     "data.label_means = anomaly: needs labels 0 and 1, "
-                    f"found {some(self.classes) or 'none'}"
+                    f"found {abridged(self.classes) or 'none'}"
                 )
             return True
         return self.data.label_means == "auto" and is_binary and bool(self.origin.npz)
@@ -104,7 +104,7 @@ class RawRows:
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         notes = list(self.reader.notes)
         if self.unused_dates:
-            notes.append(f"left out, as dates: {some(self.unused_dates)}")
+            notes.append(f"left out, as dates: {abridged(self.unused_dates)}")
         return {
             "rows": self.n,
             "shape": list(self.reader.shape),
@@ -130,8 +130,8 @@ def _check_columns(used: list[str], reader: Reader) -> None:
     unknown = [name for name in used if name not in columns]
     if unknown:
         raise DataError(
-            f"data.label, data.split or data.ignore: no column {some(unknown)}; "
-            f"the source has {some(columns, 50) or 'none with names'}"
+            f"data.label, data.split or data.ignore: no column {abridged(unknown)}; "
+            f"the source has {abridged(columns, SHOWN_EXPECTED) or 'none with names'}"
         )
 
 

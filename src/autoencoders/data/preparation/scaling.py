@@ -6,6 +6,8 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.schema import Schema
 
+BRIGHTEST = 255.0  # of a pixel with 8 bits
+
 
 class Binarised:
     """Draws black or white for each pixel, white with its model-scale value as probability."""
@@ -62,7 +64,7 @@ def _centre_and_spread(
         black = float(survey.minimum.min(initial=0))
         if not white:
             brightest = float(survey.maximum.max(initial=0))
-            white = 1.0 if brightest <= 1 else max(255.0, brightest)
+            white = 1.0 if brightest <= 1 else max(BRIGHTEST, brightest)
         return np.full_like(survey.minimum, black), np.full_like(survey.minimum, white - black)
     if scaling == "minmax":
         return survey.minimum, survey.maximum - survey.minimum

@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import LARGEST, Column, Rows, is_number, some, typed
+from autoencoders.data.prepared.schema import LARGEST, Column, Rows, abridged, is_number, typed
 
-SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many
-MOST_CATEGORIES = 100
+SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many: 128 MB
+SAMPLE_ROWS = 1000  # rows that the sample may have however many columns there are
+MOST_CATEGORIES = 100  # of a text column: each becomes a feature
 RESOLUTION = 2.0**-19  # of 32-bit numbers: 16 steps, as a share of a value
 # interquartile ranges beyond the quartiles from which on a value counts as an outlier. Tukey 1977
 FENCE = 1.5
@@ -61,8 +62,8 @@ class Survey:
         if len(counts) > MOST_CATEGORIES:
             raise DataError(
                 f"column {name}: text with more than {MOST_CATEGORIES} different values can't be a "
-                f"category ({some(sorted(counts, key=is_number))}); add it to data.ignore, or name "
-                "it in data.label"
+                f"category ({abridged(sorted(counts, key=is_number))}); add it to data.ignore, "
+                "or name it in data.label"
             )
 
     def _add_numbers(self, values: np.ndarray) -> None:
@@ -90,7 +91,7 @@ class Survey:
             sampled = values[self.rng.random(len(values)) < self.rate]
         if self.n:
             sampled = np.concatenate([self.sample, sampled])
-        while sampled.size > max(SAMPLE, 1000 * values.shape[1]):
+        while sampled.size > max(SAMPLE, SAMPLE_ROWS * values.shape[1]):
             sampled = sampled[self.rng.random(len(sampled)) < 0.5]
             self.rate /= 2
         self.sample = sampled
@@ -188,7 +189,7 @@ def _category_column(row: dict[str, Any], *, impute: bool) -> Column:
     text = [value for value in values if not is_number(value)]
     if 0 < 2 * len(text) < len(values):
         raise DataError(
-            f"column {name}: {some(text)} among numbers; mend it, or add it to data.ignore"
+            f"column {name}: {abridged(text)} among numbers; mend it, or add it to data.ignore"
         )
     most_common = max(values, key=values.__getitem__)
     return Column(

@@ -12,7 +12,7 @@ import numpy as np
 
 from autoencoders.core.errors import DataError
 
-BLOCK_BYTES = 2**23
+BLOCK_BYTES = 2**23  # read at a time: 8 MB, which take far longer to read than to ask for
 NOT_READABLE = (  # the errors of numpy's parser
     ValueError,
     OSError,

@@ -17,7 +17,7 @@ from autoencoders.params.architecture import DataFacts
 
 SPLITS = ("train", "validation", "test")
 REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
-SAMPLE_VALUES = 2**24  # of a split, that may be in memory at once
+SAMPLE_VALUES = 2**24  # of a split, that may be in memory at once: 64 MB as float32
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Description:
 
     @property
     def facts(self) -> DataFacts:
-        """What a network must fit."""
+        """The facts that a network must fit."""
         return DataFacts(
             self.schema.n_features, self.unit_interval, self.schema.shape, self.rows["train"]
         )
@@ -86,8 +86,11 @@ class Prepared:
         rows = self.sample(split, most)
         if not self.description.anomaly_labels:
             return rows
-        labels = self.labels[split][self.chosen(split, most)]
-        return rows[labels == 0]
+        return rows[self.sampled_labels(split, most) == 0]
+
+    def sampled_labels(self, split: str, most: int | None = None) -> np.ndarray:
+        """Labels of the rows that `sample` gives."""
+        return self.labels[split][self.chosen(split, most)]
 
 
 def content_sha256(folder: Path) -> str:

@@ -16,7 +16,8 @@ from pydantic import ConfigDict, TypeAdapter
 from autoencoders.core.errors import DataError
 
 OTHER = "other"  # the place of categories that the training rows don't hold
-SHOWN = 5  # rows or columns that a message names
+SHOWN_NAMES = 5  # rows or columns that a message names
+SHOWN_EXPECTED = 50  # columns that a message names where one of them is to be chosen
 # of a value: squares of larger ones, and their sums, leave the range of 32-bit numbers
 LARGEST = 2.0**60
 NUMERIC_KINDS = "buif"  # numpy's: logical values, whole numbers without and with sign, fractions
@@ -106,7 +107,7 @@ class Schema:
         return [column.name for column in columns], np.add.reduceat(values, starts, axis=1)
 
 
-def some(names: Sequence[str], shown: int = SHOWN) -> str:
+def abridged(names: Sequence[str], shown: int = SHOWN_NAMES) -> str:
     """The first of the names, and how many more there are."""
     listed = ", ".join(names[:shown])
     if len(names) > shown:
@@ -134,8 +135,8 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
     columns = [column for column in schema.columns if column.constant is None]
     absent = [column.name for column in columns if column.name not in rows.column_names]
     if absent:
-        expected = some([column.name for column in columns], 50)
-        raise DataError(f"missing columns: {some(absent)}; expected {expected}")
+        expected = abridged([column.name for column in columns], SHOWN_EXPECTED)
+        raise DataError(f"missing columns: {abridged(absent)}; expected {expected}")
     values = []
     without_values = []
     for column in columns:
@@ -146,7 +147,7 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
             without_values.append(f"{column.name} ({column_values.null_count}: {empty_rows})")
     if without_values:
         raise DataError(
-            f"missing values in columns {some(without_values)}; fill them in, or train with "
+            f"missing values in columns {abridged(without_values)}; fill them in, or train with "
             "data.missing: impute"
         )
     parts = []
@@ -232,4 +233,4 @@ def _empty_rows(values: pa.Array, first: int) -> str:
     """The rows without a value, counted from 1. first: number of the first row."""
     is_empty = values.is_null().to_numpy(zero_copy_only=False)
     numbers = [str(first + i + 1) for i in np.flatnonzero(is_empty)]
-    return f"row {some(numbers)}"
+    return f"row {abridged(numbers)}"

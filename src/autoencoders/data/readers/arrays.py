@@ -11,6 +11,7 @@ from autoencoders.data.prepared.schema import NUMERIC_KINDS, Rows
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.reader import Reader
 
+MOST_AXES = 4  # of images: rows, height, width, channels
 CHANNELS = (1, 3, 4)  # that a picture can show
 
 
@@ -45,11 +46,11 @@ def array_reader(path: Path, labels_path: Path | None = None) -> Reader:
 
 def _check_rows(rows: Blocks) -> None:
     """Raises DataError where an array holds no numbers, or images that no picture shows."""
-    if len(rows.shape) > 4 or rows.dtype.kind not in NUMERIC_KINDS:
+    if len(rows.shape) > MOST_AXES or rows.dtype.kind not in NUMERIC_KINDS:
         raise DataError(
             f"{rows.path}: {rows.dtype} of shape {rows.shape}, expected numbers, a row first"
         )
-    if len(rows.shape) == 4 and rows.shape[3] not in CHANNELS:
+    if len(rows.shape) == MOST_AXES and rows.shape[3] not in CHANNELS:
         advice = "other rows can be given flat, as (rows, values)"
         if rows.shape[1] in CHANNELS:
             advice = "move the channels to the end: numpy.moveaxis(rows, 1, -1)"

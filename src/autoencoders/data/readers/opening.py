@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import Schema
+from autoencoders.data.prepared.schema import SHOWN_NAMES, Schema
 from autoencoders.data.readers.arrays import array_reader
 from autoencoders.data.readers.images import image_reader, image_suffixes
 from autoencoders.data.readers.reader import Reader
@@ -62,7 +62,7 @@ def _folder_reader(folder: Path, image_side: int | str, like: Schema) -> Reader:
     reader = image_reader(images, image_side, like.shape, innermost)
     others = [file.name for file in files if file.suffix.lower() not in suffixes]
     if others:
-        shown = ", ".join(others[:5])
+        shown = ", ".join(others[:SHOWN_NAMES])
         reader.notes.append(f"left out, as no images: {shown} ({len(others)} files)")
     return reader
 

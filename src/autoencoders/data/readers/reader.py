@@ -11,7 +11,7 @@ import pyarrow as pa
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows
 
-BATCH_BYTES = 2**23
+BATCH_BYTES = 2**23  # of a batch of raw rows: 8 MB, whatever the size of the file
 
 
 @dataclass(frozen=True)

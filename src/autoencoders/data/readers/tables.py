@@ -10,10 +10,12 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import Rows, Schema, is_number, some
+from autoencoders.data.prepared.schema import Rows, Schema, abridged, is_number
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.reader import Reader, arrow_errors
 
+FIRST_LINE_BYTES = 2**16  # of a CSV file, in which its first line is looked for
+VALUE_BYTES = 8  # of a float64
 PANDAS_INDEX = "__index_level_"  # how pandas' columns of row numbers begin in Parquet
 
 
@@ -34,7 +36,7 @@ def table_reader(path: Path, like: Schema) -> Reader:
     row_numbers = [name for name in listed if not name or name.startswith(PANDAS_INDEX)]
     names = [name for name in listed if name not in row_numbers]
     column_types = {column.name: _read_type(column.type) for column in schema}
-    rows_per_batch = 1 + reader.BATCH_BYTES // (8 + 8 * len(names))
+    rows_per_batch = 1 + reader.BATCH_BYTES // (VALUE_BYTES * (1 + len(names)))
 
     def batches() -> Iterator[tuple[Rows, Any]]:
         with arrow_errors(path):
@@ -48,7 +50,7 @@ def table_reader(path: Path, like: Schema) -> Reader:
 
     notes = []
     if row_numbers:
-        shown = some([name or "the one without a name" for name in row_numbers])
+        shown = abridged([name or "the one without a name" for name in row_numbers])
         notes.append(f"left out, as a column of row numbers: {shown}")
     return Reader(
         batches,
@@ -78,7 +80,7 @@ def _check(path: Path, schema: pa.Schema) -> None:
     has_fraction = "." in "".join(names)
     if has_fraction and all(map(is_number, names)):
         raise DataError(
-            f"{path}: its first line holds numbers, {some(names)}; "
+            f"{path}: its first line holds numbers, {abridged(names)}; "
             "write the columns' names above it"
         )
     nested = []
@@ -98,7 +100,7 @@ def _check(path: Path, schema: pa.Schema) -> None:
 def _open_csv(path: Path, column_types: dict[str, pa.DataType]) -> Any:
     """A stream of batches. The delimiter is the one that the first line has most of."""
     with pa.input_stream(str(path)) as stream:
-        first_line = stream.read(2**16).split(b"\n")[0].decode("utf-8", "replace")
+        first_line = stream.read(FIRST_LINE_BYTES).split(b"\n")[0].decode("utf-8", "replace")
     delimiter = max(",;\t", key=first_line.count)
     return pa.csv.open_csv(
         path,

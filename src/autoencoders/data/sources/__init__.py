@@ -1,1 +1,1 @@
-"""Where raw data comes from."""
+"""Sources of raw data."""

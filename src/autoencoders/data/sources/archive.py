@@ -13,8 +13,8 @@ from autoencoders.core.errors import DataError
 
 ZIPS = (".zip", ".npz")
 ARCHIVES = (*ZIPS, ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-ROOM = 2**28  # bytes that any archive may unpack to; a larger one to
-LARGEST_RATIO = 100  # times its own size
+UNPACKED_BYTES = 2**28  # that any archive may unpack to, however small it is
+LARGEST_RATIO = 100  # of an archive's unpacked bytes to its own: text rarely packs better
 DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -36,7 +36,8 @@ def unpack(archive: Path, folder: Path) -> None:
     """Unpacks a zip or tar into a new folder.
 
     Raises DataError, and writes nothing, where a name leads out of the folder, where a tar holds
-    links or devices, and where it unpacks to more than ROOM bytes and LARGEST_RATIO times its size.
+    links or devices, and where it unpacks to more than UNPACKED_BYTES and LARGEST_RATIO times its
+    size.
     """
     is_zip = archive.name.lower().endswith(ZIPS)
     try:
@@ -51,7 +52,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 def _check_members(archive: Path, *, is_zip: bool) -> None:
     """Raises DataError where a member leads out of the folder, or all take too much room."""
-    room = max(ROOM, LARGEST_RATIO * archive.stat().st_size)
+    room = max(UNPACKED_BYTES, LARGEST_RATIO * archive.stat().st_size)
     for name, size in _members(archive, is_zip=is_zip):
         if ".." in re.split(r"[/\\]", name) or name.startswith(("/", "\\")):
             raise DataError(

@@ -21,8 +21,8 @@ from autoencoders.core.paths import repository
 from autoencoders.data.sources.catalogue import ARRAYS, DIGESTS, MIRRORS, File
 
 MIRROR_VARIABLE = "AUTOENCODERS_MIRROR"
-RETRIES = 2
-TIMEOUT = 30  # seconds without an answer
+MORE_ATTEMPTS = 2  # after a failed download, before the next mirror is asked
+ANSWER_SECONDS = 30  # without an answer, after which a download has failed
 
 
 def built_in(name: str, files: Path) -> int:
@@ -119,12 +119,12 @@ def _read(mirror: str, name: str) -> bytes:
 def over_http(url: str, folder: Path) -> Path:
     """Fetches a URL's file into a folder, by its own name. Raises DataError."""
     pooch.get_logger().setLevel("WARNING")
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=ANSWER_SECONDS)
     name = re.split("[?#]", url)[0].rpartition("/")[2]
     if not name.strip("."):
         name = "data"
     files = pooch.create(
-        folder, "", registry={name: None}, urls={name: url}, retry_if_failed=RETRIES
+        folder, "", registry={name: None}, urls={name: url}, retry_if_failed=MORE_ATTEMPTS
     )
     try:
         return Path(files.fetch(name, downloader=downloader))

@@ -15,7 +15,7 @@ FILES = "files"  # the folder of what was fetched or unpacked
 
 @dataclass(frozen=True)
 class Origin:
-    """Where raw data comes from and how it is to be read.
+    """The origin of raw data, and how it is to be read.
 
     None: unknown of this source, and not in source.json.
     """

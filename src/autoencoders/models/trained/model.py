@@ -20,7 +20,8 @@ from autoencoders.models.trained.scores import (
 from autoencoders.params.architecture import Architecture
 
 FORMAT = 2  # of model.json
-BATCH_ROWS = 4096  # rows in one pass of inference
+BATCH_ROWS = 4096  # in one pass of inference: more take memory and gain no speed
+MOST_SAMPLES = 1_000_000  # that are drawn at once: they are all in memory
 
 
 @dataclass(frozen=True)
@@ -165,9 +166,9 @@ def as_tensor(rows: np.ndarray) -> Tensor:
 
 
 def samples(model: TrainedModel, n: int, seed: int) -> np.ndarray:
-    """n draws from the prior, decoded: (n, features), raw scale.
+    """Draws n rows from the prior, decoded: (n, features), raw scale.
 
-    Raises DataError for a type that does not generate, and for another n than 1 to 1,000,000.
+    Raises DataError for a type that does not generate, and for another n than 1 to MOST_SAMPLES.
     """
     if not model.autoencoder.generates:
         generating = [name for name, type_ in AUTOENCODERS.items() if type_.generates]
@@ -175,8 +176,8 @@ def samples(model: TrainedModel, n: int, seed: int) -> np.ndarray:
             f"op = sample: needs the {' or '.join(generating)} type, but this model is "
             f"{model.description.model_type}"
         )
-    if not 1 <= n <= 1_000_000:
-        raise DataError(f"op = sample: n = {n}: must lie in 1 to 1,000,000")
+    if not 1 <= n <= MOST_SAMPLES:
+        raise DataError(f"op = sample: n = {n}: must lie in 1 to {MOST_SAMPLES:,}")
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         return model.unscaled(model.autoencoder.sample(n, generator)).numpy()

@@ -32,6 +32,9 @@ JSON_KEYS = {
     "model_type": "kind",
     "type_values": "own",
 }  # of fields that model.json names otherwise
+# learning curves in history.csv: means of the reconstruction loss, by epoch
+TRAIN_LOSS = "train/reconstruction_loss"
+VALIDATION_LOSS = "val/reconstruction_loss"
 
 
 def save(model: TrainedModel, history: list[dict[str, float]], folder: Path) -> None:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-DEGREES_OF_FREEDOM = 4  # of the Student-t distribution of the errors
+DEGREES_OF_FREEDOM = 4  # of the Student-t distribution of the errors: heavy tails, yet a variance
 BEST_SHARE = 0.8  # of the training rows, whose errors give the variance: others may be anomalies
 SMALLEST_VARIANCE = 1e-6  # of a feature's errors over all rows, in model scale
+TRIMMINGS = 2  # times that the best rows are chosen by the variance of the best rows before
 VARIANCE_FLOOR = 0.01  # of a feature's errors over the best rows, as a share of that over all rows
 
 
@@ -32,7 +33,7 @@ def robust_variance(error: np.ndarray) -> np.ndarray:
     mean = error.mean(0, dtype=np.float64).clip(SMALLEST_VARIANCE)
     n_best = math.ceil(BEST_SHARE * len(error))
     variance = mean
-    for _ in range(2):
+    for _ in range(TRIMMINGS):
         distance = (error / variance).sum(1)
         best = np.argsort(distance, kind="stable")[:n_best]
         variance = np.maximum(error[best].mean(0, dtype=np.float64), VARIANCE_FLOOR * mean)

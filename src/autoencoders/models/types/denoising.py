@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from autoencoders.models.base import Autoencoder, Loss
+from autoencoders.models.losses import PERFECT_ERROR
 from autoencoders.params.architecture import Architecture
-
-SMALLEST_ERROR = 1e-10  # 100 dB: of a row that the corruption left as it was
 
 
 @final
@@ -43,7 +42,7 @@ class Denoising(Autoencoder):
         return torch.where(corrupted, salt, x)
 
     def _with_noise(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """x with Gaussian noise, which alone of the corruptions can leave [0, 1]."""
+        """Adds Gaussian noise to x: the only corruption after which values can leave [0, 1]."""
         noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         noisy = x + self.level * noise
         if self.clip:
@@ -68,6 +67,6 @@ class Denoising(Autoencoder):
     ) -> dict[str, Tensor]:
         """psnr_gain: decibels by which denoising brings a corrupted row closer to the clean one."""
         noisy = self.corrupt(x, generator)
-        before = (noisy - x).square().mean(-1).clamp_min(SMALLEST_ERROR)
-        after = (self(noisy) - x).square().mean(-1).clamp_min(SMALLEST_ERROR)
+        before = (noisy - x).square().mean(-1).clamp_min(PERFECT_ERROR)
+        after = (self(noisy) - x).square().mean(-1).clamp_min(PERFECT_ERROR)
         return {"psnr_gain": 10 * (before.log10() - after.log10())}

@@ -51,7 +51,7 @@ class Sparse(Autoencoder):
         self.threshold = threshold
 
     def scheduled_k(self, progress: float) -> int:
-        """k at this progress: it falls linearly from the code size while progress < anneal."""
+        """The k at this progress: it falls linearly from the code size while progress < anneal."""
         if self.settled(progress):
             return self.k
         remaining = 1 - progress / self.anneal
@@ -114,6 +114,6 @@ class Sparse(Autoencoder):
 
 
 def keep_top_k(z: Tensor, k: int) -> Tensor:
-    """z with all but the k largest values of each row set to zero. z: (batch, code)."""
+    """Sets all but the k largest values of each row to zero. z: (batch, code)."""
     indices = z.topk(k, dim=-1).indices
     return torch.zeros_like(z).scatter(-1, indices, z.gather(-1, indices))

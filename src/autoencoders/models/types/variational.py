@@ -48,7 +48,7 @@ class Variational(Autoencoder):
         self.noise = nn.Buffer(noise, persistent=False)  # of `posterior_codes`
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """mean and log_var of q(z | x), each (batch, code)."""
+        """The posterior q(z | x): its mean and log_var, each (batch, code)."""
         mean, log_var = self.encoder(x).to(x.dtype).chunk(2, dim=-1)
         return mean, log_var
 
@@ -99,13 +99,13 @@ class Variational(Autoencoder):
         return last_bound and super().settled(progress)
 
     def penalty_weight(self, progress: float) -> float:
-        """beta, rising linearly from 0 during the warm-up."""
+        """The weight beta, rising linearly from 0 during the warm-up."""
         if not self.warmup:
             return self.beta
         return self.beta * min(1.0, progress / self.warmup)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """n draws from the model: (n, features), on the generator's device.
+        """Draws n rows from the model: (n, features), on the generator's device.
 
         They are the means of p(x | z) for z from the prior.
         """
@@ -116,7 +116,7 @@ class Variational(Autoencoder):
     def diagnostics(
         self, x: Tensor, generator: torch.Generator, n_samples: int
     ) -> dict[str, Tensor]:
-        """elbo (beta = 1) and nll (importance-sampled), both in nats, and the nll's variance.
+        """The elbo (beta = 1) and nll (importance-sampled) in nats, and the nll's variance.
 
         n_samples: draws of each row; only their sums are stored. The variance is the Monte-Carlo
         one: (E[w^2] / E[w]^2 - 1) / n_samples (delta method).
@@ -132,7 +132,7 @@ class Variational(Autoencoder):
     def _bounds(
         self, x: Tensor, generator: torch.Generator, n_samples: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """elbo, nll and nll_variance of few rows, each (batch,), float64."""
+        """The elbo, nll and nll_variance of few rows, each (batch,), float64."""
         mean, log_var = self.posterior(x)
         log_p_sum = torch.zeros(len(x), dtype=torch.float64, device=x.device)
         log_w_sum = log_p_sum - math.inf  # log of the sum of the weights w = p(x, z) / q(z | x)
@@ -151,7 +151,7 @@ class Variational(Autoencoder):
 
 
 def log_prior(z: Tensor) -> Tensor:
-    """log p(z) in nats, one value a sample. z: (..., code)."""
+    """The prior's density log p(z) in nats, one value a sample. z: (..., code)."""
     return losses.gaussian_log_density(z, torch.zeros_like(z), torch.zeros_like(z))
 
 

@@ -1,0 +1,1 @@
+"""The commands of `ae`: each imports what it needs, calls it, and prints."""

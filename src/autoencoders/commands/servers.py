@@ -1,0 +1,32 @@
+"""Commands that become one of MLflow's servers on this machine: its UI, or a model over HTTP."""
+
+import click
+
+from autoencoders.commands.options import HOST, MODEL
+
+
+@click.command()
+@click.option("--port", default=5000, show_default=True)
+@HOST
+def ui(port: int, host: str) -> None:
+    """Start the MLflow UI on this machine."""
+    from autoencoders.serving import servers
+
+    servers.prepare_ui()
+    print(f"MLflow UI on http://{host}:{port}, Ctrl-C ends it", flush=True)
+    servers.become("server", host, port)
+
+
+@click.command()
+@click.option("--port", default=5001, show_default=True)
+@HOST
+@MODEL
+def serve(port: int, host: str, model: str | None) -> None:
+    """Serve a model over HTTP on this machine."""
+    from autoencoders.registry.answering import locate
+    from autoencoders.serving import servers
+
+    located = locate(model)
+    servers.prepare_model_server(located.graph)
+    print(f"{located.uri} on http://{host}:{port}/invocations, Ctrl-C ends it", flush=True)
+    servers.become("models serve", host, port, "--env-manager", "local", "-m", located.uri)
