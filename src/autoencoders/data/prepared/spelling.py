@@ -36,7 +36,7 @@ class Spelling:
         if self.decimal == ",":
             parts.append("a decimal comma")
         if self.groups:
-            parts.append(f"groups of digits separated by {GROUP_NAMES.get(self.groups, self.groups)}")
+            parts.append(f"groups of digits separated by {GROUP_NAMES[self.groups]}")
         if self.unit:
             parts.append(f"{self.unit} beside each number")
         return " and ".join(parts) or "plain numbers"
@@ -61,7 +61,7 @@ def numbers(texts: pa.Array, spelling: Spelling = PLAIN_SPELLING) -> pa.Array:
 
 
 def _plain(texts: pa.Array, spelling: Spelling) -> pa.Array:
-    """The texts in the plain spelling; those in another spelling stay what they are, or not plain."""
+    """The texts in the plain spelling; those in another one are no plain numbers after it."""
     texts = pc.replace_substring_regex(texts, f"[{MINUS}]", "-")
     texts = pc.replace_substring_regex(texts, r"^\((.*)\)$", r"-\1")  # of accountants
     if spelling.unit:
@@ -93,30 +93,3 @@ def _without_groups(texts: pa.Array, spelling: Spelling) -> pa.Array:
     grouped = rf"^[-+]?\d{{1,3}}({separator}\d{{3}})+({decimal}\d*)?$"
     ungrouped = pc.replace_substring_regex(texts, separator, "")
     return pc.if_else(pc.match_substring_regex(texts, grouped), ungrouped, texts)
-
-
-# --- which spelling a column has ---
-
-SIGN = rf"[-+{MINUS}]?"
-CURRENCIES = "$€£¥"
-BODY = rf"(?P<body>\d[\d.,'{BLANKS}]*|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?"
-NUMBER_TEXT = re.compile(
-    rf"\(?{SIGN}\s*(?P<before>[{CURRENCIES}])?\s*{SIGN}{BODY}\s*(?P<behind>[%‰°{CURRENCIES}]|[^\W\d_]{{1,4}}[²³]?(/[^\W\d_]{{1,4}}[²³]?)?)?\)?"
-)
-# of the digits: separators of groups, a decimal sign
-SHAPES = (
-    ("whole", re.compile(r"\d+")),
-    ("point or groups", re.compile(r"[1-9]\d{0,2}\.\d{3}")),
-    ("comma or groups", re.compile(r"[1-9]\d{0,2},\d{3}")),
-    ("point", re.compile(r"\d*\.\d*")),
-    ("comma", re.compile(r"\d*,\d*")),
-    ("comma groups", re.compile(r"\d{1,3}(,\d{3})+")),
-    ("comma groups, point", re.compile(r"\d{1,3}(,\d{3})+\.\d*")),
-    ("point groups", re.compile(r"\d{1,3}(\.\d{3})+")),
-    ("point groups, comma", re.compile(r"\d{1,3}(\.\d{3})+,\d*")),
-    ("blank groups", re.compile(rf"\d{{1,3}}([{BLANKS}]\d{{3}})+")),
-    ("blank groups, point", re.compile(rf"\d{{1,3}}([{BLANKS}]\d{{3}})+\.\d*")),
-    ("blank groups, comma", re.compile(rf"\d{{1,3}}([{BLANKS}]\d{{3}})+,\d*")),
-    ("apostrophe groups", re.compile(r"\d{1,3}('\d{3})+")),
-    ("apostrophe groups, point", re.compile(r"\d{1,3}('\d{3})+\.\d*")),
-)
