@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import some
+from autoencoders.data.prepared.schema import abridged
 
 SAMPLE_BYTES = 2**20  # from which delimiter and names are decided
 BLOCK_BYTES = 2**24  # read at once where the whole file is looked at
@@ -89,6 +89,17 @@ def read_dialect(path: Path, *, encoding: str = "auto", header: str = "auto") ->
         has_names=heading.in_first_row or heading.is_comment,
         notes=notes + name_notes,
     )
+
+
+def first_fields(path: Path, encoding: str) -> list[str]:
+    """The fields of the first line that is no comment. Raises DataError."""
+    if encoding == "auto":
+        encoding = file_encoding(path)
+    lines = _sample_lines(path, encoding)
+    preamble = _preamble(lines)
+    body = lines[preamble.n_lines :]
+    rows = _rows(body, preamble.delimiter or _delimiter(body) or ",")
+    return rows[0] if rows else []
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -275,8 +286,8 @@ def _heading(
             return _Heading(commented[0], in_first_row=False, is_comment=True)
         if _are_values(first, rest):
             raise DataError(
-                f"{path}: its first line looks like a row ({some(first)}), and no line holds the "
-                "columns' names; write them above it, or set data.header: none where there are "
+                f"{path}: its first line looks like a row ({abridged(first)}), and no line holds "
+                "the columns' names; write them above it, or set data.header: none where there are "
                 "none, data.header: first where these are the names"
             )
     if 2 <= len(first) == width - 1:
@@ -346,7 +357,8 @@ def _cleaned_names(
         if values and position >= len(names):
             raise DataError(
                 f"{path}: its first line has {len(names)} fields, others have {width} "
-                f"({some(values)}); write a name above each, or quote values that hold a delimiter"
+                f"({abridged(values)}); write a name above each, or quote values that hold a "
+                "delimiter"
             )
     empty = tuple(i for i in unnamed if not _column(rows[1:], i))
     cleaned: list[str] = []
