@@ -28,7 +28,7 @@ from autoencoders.experiments.workspace import STAGES, WORKSPACES, run
 from autoencoders.models.trained.saved import load_description
 from autoencoders.params.params import load_tree
 from autoencoders.params.reading import likely, validated
-from autoencoders.params.sections import Section
+from autoencoders.params.section import Section
 from autoencoders.tracking import store
 from autoencoders.tracking.recorder import experiment_name
 from autoencoders.tracking.stored_runs import FINGERPRINT
@@ -247,9 +247,8 @@ def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
         }
     )
     plain = curve[curve.group == "without"].sort_values("x")
-    share = curve.y / np.exp(
-        np.interp(*map(np.log, (curve.x, plain.x, plain.y)), left=np.nan, right=np.nan)
-    )
+    x, plain_x, plain_y = map(np.log, (curve.x, plain.x, plain.y))
+    share: pd.Series = curve.y / np.exp(np.interp(x, plain_x, plain_y, left=np.nan, right=np.nan))
     beside = {
         f"penalty {variant[key]}": float(share[i])
         for i, variant in enumerate(anchor.variants)
@@ -266,7 +265,7 @@ def _matched_jacobian(anchor: Anchor, folders: Sequence[Path]) -> Measured:
 def _least_below_pca(anchor: Anchor, folders: Sequence[Path]) -> Measured:
     """The percentage by which the worst type at the worst code size lies below PCA."""
     from autoencoders.experiments.rate_distortion import CURVE
-    from autoencoders.params.params import Models
+    from autoencoders.params.types import Models
 
     errors = pd.read_csv(folders[0] / CURVE, index_col="code_size")
     below = {

@@ -117,7 +117,8 @@ def _peers(folder: Path) -> dict[str, dict[str, list[np.ndarray]]]:
     """PyOD's scores by table and detector."""
     if not PEERS_PYTHON.exists():
         sys.exit(f"{PEERS_PYTHON}: no such file; `make bench-anomalies` makes it")
-    command = [PEERS_PYTHON, ROOT / "benchmarks/pyod_peers.py", folder, *map(str, SEEDS)]
+    script = ROOT / "benchmarks/pyod_peers.py"
+    command: list[str | Path] = [PEERS_PYTHON, script, folder, *map(str, SEEDS)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return json.loads(
         subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout

@@ -199,10 +199,9 @@ class Bench:
 
     def peers(self, rounds: int) -> list[dict[str, Any]]:
         """Our speed beside the libraries of .venv-peers."""
-        np.savez(
-            self.folder / "rows.npz",
-            **{s: self.data.scaled(self.data.sample(s)) for s in ("train", "validation", "test")},
-        )
+        splits = ("train", "validation", "test")
+        rows: dict[str, Any] = {s: self.data.scaled(self.data.sample(s)) for s in splits}
+        np.savez(self.folder / "rows.npz", **rows)
         with ExitStack() as running:
             others = {name: running.enter_context(self._peer(name)) for name in PEERS}
             trainings = interleaved(
@@ -226,7 +225,8 @@ class Bench:
             "learning_rate": LEARNING_RATE,
             "rows": str(self.folder / "rows.npz"),
         }
-        command = [PEERS_PYTHON, ROOT / "benchmarks/fit_peers.py", library, json.dumps(settings)]
+        script = ROOT / "benchmarks/fit_peers.py"
+        command: list[str | Path] = [PEERS_PYTHON, script, library, json.dumps(settings)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "KERAS_BACKEND": "jax"}
         environment |= {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
         with subprocess.Popen(
@@ -258,7 +258,7 @@ class Bench:
         params = self.params.override(
             {**HOW[how], "models.sparse.network.code_activation": "sigmoid"}
         )
-        params = params.tuned(model_type, values or {})
+        params = params.with_tuned(model_type, values or {})
 
         def recipe() -> Trained:
             began = time.perf_counter()

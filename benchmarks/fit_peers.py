@@ -34,7 +34,7 @@ def pythae(case: dict[str, Any], rows: dict[str, np.ndarray]) -> Training:
     torch.set_num_threads(1)
     features = rows["train"].shape[1]
 
-    class Encoder(BaseEncoder):
+    class Encoder(BaseEncoder):  # type: ignore[misc]  # Pythae has no types
         def __init__(self) -> None:
             super().__init__()
             self.layers = layers([features, *case["widths"], case["code"]])
@@ -42,7 +42,7 @@ def pythae(case: dict[str, Any], rows: dict[str, np.ndarray]) -> Training:
         def forward(self, x: Any) -> Any:
             return ModelOutput(embedding=self.layers(x))
 
-    class Decoder(BaseDecoder):
+    class Decoder(BaseDecoder):  # type: ignore[misc]  # Pythae has no types
         def __init__(self) -> None:
             super().__init__()
             self.layers = layers([case["code"], *reversed(case["widths"]), features])

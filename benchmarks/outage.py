@@ -126,6 +126,7 @@ def _check_complete(repository: Repository, url: str) -> None:
     repository.run("ae", "registry", "history", MLFLOW_TRACKING_URI=url, check=False)
     client = mlflow.MlflowClient(url)
     experiment = client.get_experiment_by_name(experiment_name("digits"))
+    assert experiment is not None
     run = client.search_runs([experiment.experiment_id], "tags.stage = 'train'", max_results=1)[0]
     steps = [point.step for point in client.get_metric_history(run.info.run_id, VALIDATION_LOSS)]
     assert run.info.status == "FINISHED", run.info.status

@@ -35,7 +35,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench("middle", CASES["middle"], Path(scratch, "middle"))
-        for model_type in bench.params.kinds:
+        for model_type in bench.params.model_types:
             errors = np.array(
                 [
                     _errors(bench, model_type, seed)

@@ -128,8 +128,9 @@ def _study(job: tuple[str, int]) -> dict[str, Any]:
         data = digits(params, Path(scratch))
         plan = params.plan(MODEL_TYPE, data.description.facts)
         study = open_study(open_storage("journal"), plan, params.tune, data.description)
+        unlogged: Any = Unlogged()  # in the place of a recorder, and of the run above the trials
         objective = Objective(
-            trial_plan(plan, params.tune), params.tune, data, Unlogged(), "", lambda: None
+            trial_plan(plan, params.tune), params.tune, data, unlogged, unlogged, lambda: None
         )
         work(study, objective, TRIALS, lambda: None)
         trials = finished(study, TRIALS)
@@ -151,7 +152,7 @@ def _trained(values: dict[str, Any]) -> list[float]:
     from autoencoders.models.trained.fidelity import squared_error
     from autoencoders.training.fit import fit
 
-    params = _params().tuned(MODEL_TYPE, values)
+    params = _params().with_tuned(MODEL_TYPE, values)
     with tempfile.TemporaryDirectory() as scratch:
         data = digits(params, Path(scratch))
         raw, errors = data.sample("test"), []

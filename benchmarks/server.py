@@ -58,7 +58,7 @@ def _seconds(folder: Path, url: str) -> float:
     environment = {"MLFLOW_TRACKING_URI": url} if url else {}
     began = time.perf_counter()
     done: subprocess.CompletedProcess[str] = repository.run(
-        "make", "-o", ".venv/.ready", "repro", **environment
+        "make", "-o", ".venv/.ready", "repro", check=True, **environment
     )
     assert "champion" in done.stdout, done.stdout
     return time.perf_counter() - began

@@ -93,8 +93,9 @@ def _opened(seed: int) -> Any:
     from autoencoders.tuning.sampler import Repeatable
     from autoencoders.tuning.storage import open_storage
 
-    directions = ["minimize", "minimize"]
-    study = optuna.create_study(storage=open_storage("journal"), directions=directions)
+    study = optuna.create_study(
+        storage=open_storage("journal"), directions=["minimize", "minimize"]
+    )
     study.sampler = Repeatable("random", seed, study)
     return study
 

@@ -18,7 +18,7 @@ if __name__ == "__main__":
         params = load_params()
         data = load_prepared(DATA)
         with Recorder(data.description) as recorder, recorder.pipeline() as pipeline:
-            models = {model_type: load(MODELS / model_type) for model_type in params.kinds}
+            models = {model_type: load(MODELS / model_type) for model_type in params.model_types}
             rows = Evaluation(data, params.evaluate).rows(list(models.values()))
             figures = {}
             for model_type, model in models.items():
@@ -33,6 +33,6 @@ if __name__ == "__main__":
                 html(rows, figures, data.description, read_json(DATA / REPORT)),
             )
             write_json(METRICS / "metrics.json", {row.model: row.numbers() for row in rows})
-            record_types(recorder, params.kinds, evaluated())
+            record_types(recorder, params.model_types, evaluated())
             record_baselines(pipeline, evaluated())
         print(f"leaderboard: `ae leaderboard`; figures: {REPORT_PAGE}")

@@ -21,8 +21,10 @@ if __name__ == "__main__":
         with store.reporting():
             runs = Runs(data.description)
             runs.log_evaluation()  # where DVC restored the stages before this one
-            for model_type in params.kinds:
+            for model_type in params.model_types:
                 runs.studied(model_type)
             print(*register(runs, rows, data, params), sep="\n")
-        models = {model_type: model_sha256(MODELS / model_type) for model_type in params.kinds}
+        models = {
+            model_type: model_sha256(MODELS / model_type) for model_type in params.model_types
+        }
         write_json(REGISTERED, {"store": destination(), "models": models})

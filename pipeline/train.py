@@ -11,7 +11,7 @@ if __name__ == "__main__":
         from autoencoders.data.prepared.prepared import load_prepared
         from autoencoders.models.trained.saved import save
         from autoencoders.params.params import load_params
-        from autoencoders.params.tuned import tuned
+        from autoencoders.params.tuned import load_tuned
         from autoencoders.tracking.recorder import training_run
         from autoencoders.training.callbacks import Progress
         from autoencoders.training.fit import fit
@@ -19,7 +19,7 @@ if __name__ == "__main__":
 
         model_type = sys.argv[1]
         data = load_prepared(DATA)
-        plan = tuned(load_params(), model_type).plan(model_type, data.description.facts)
+        plan = load_tuned(load_params(), model_type).plan(model_type, data.description.facts)
         values = plan.flat()
         fingerprint = identity.fingerprint("train", values, data.description.content_sha256)
         with (

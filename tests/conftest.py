@@ -115,7 +115,7 @@ def untrained(
 ) -> dict[str, TrainedModel]:
     """A freshly initialised model of every type in params.yaml, fit for the digits."""
     data = load_prepared(digits)
-    return {kind: untrained_on(kind, data) for kind in params.kinds}
+    return {kind: untrained_on(kind, data) for kind in params.model_types}
 
 
 @pytest.fixture(scope="session")

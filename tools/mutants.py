@@ -1,9 +1,10 @@
 """Tests the tests: `python tools/mutants.py SCRATCH SEED NUMBER`.
 
 A mutant is the source with one small change. The script draws a random sample of the mutants of
-FOLDERS, applies one at a time in SCRATCH/repository, a copy of the working tree, and runs the test file that
-mirrors the changed module, and for a module of models/ the contract tests. A mutant that survives makes no
-difference (it is equivalent), is killed by another module's tests, or shows what no test claims.
+FOLDERS, applies one at a time in SCRATCH/repository, a copy of the working tree, and runs the test
+file that mirrors the changed module, and for a module of models/ the contract tests. A mutant that
+survives makes no difference (it is equivalent), is killed by another module's tests, or shows what
+no test claims.
 
 SCRATCH/results.json holds the results: an interrupted run of the same code goes on from there.
 """
@@ -23,6 +24,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -36,7 +38,8 @@ LIBRARIES = (  # imported once: a process that starts anew needs several seconds
     "hypothesis", "matplotlib.pyplot", "optuna", "pandas", "pytorch_lightning", "scipy.stats",
     "sklearn.ensemble", "sklearn.linear_model", "torch",
 )  # fmt: skip
-PAIRS = (  # of operators, each of which is exchanged for the other
+# of operators, each of which is exchanged for the other
+PAIRS: tuple[tuple[type[ast.AST], type[ast.AST]], ...] = (
     (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot),
     (ast.In, ast.NotIn), (ast.And, ast.Or), (ast.Add, ast.Sub), (ast.Mult, ast.Div),
 )  # fmt: skip
@@ -66,7 +69,10 @@ def mutants_of(path: Path, source: bytes) -> Iterator[Mutant]:
     for node in _nodes(ast.parse(source)):
         for changed, replacement in _changes(node):
             start = line_starts[changed.lineno - 1] + changed.col_offset
-            stop = line_starts[changed.end_lineno - 1] + changed.end_col_offset
+            end_line, end_column = changed.end_lineno, changed.end_col_offset
+            if end_line is None or end_column is None:  # of trees that no parser has made
+                continue
+            stop = line_starts[end_line - 1] + end_column
             old = " ".join(source[start:stop].decode().split())
             yield Mutant(path, changed.lineno, start, stop, old, replacement)
 
@@ -80,10 +86,10 @@ def _nodes(node: ast.AST) -> Iterator[ast.AST]:
             yield from _nodes(child)
 
 
-def _changes(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+def _changes(node: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
     """The part of a node that is replaced, and the source that replaces it."""
     if isinstance(node, ast.Compare | ast.BinOp | ast.BoolOp):
-        operator = node.ops[0] if isinstance(node, ast.Compare) else node.op
+        operator: ast.AST = node.ops[0] if isinstance(node, ast.Compare) else node.op
         if type(operator) in EXCHANGED:
             yield node, _with_operator(node, EXCHANGED[type(operator)]())
     elif isinstance(node, ast.Constant):
@@ -97,8 +103,11 @@ def _changes(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
         yield node, "pass"
 
 
-def _with_operator(node: ast.AST, operator: ast.AST) -> str:
-    """The source of a comparison or operation with another operator, the first one of several."""
+def _with_operator(node: ast.Compare | ast.BinOp | ast.BoolOp, operator: Any) -> str:
+    """The source of a comparison or operation with another operator, the first one of several.
+
+    operator: of the class that such a node has.
+    """
     changed = copy.deepcopy(node)
     if isinstance(changed, ast.Compare):
         changed.ops[0] = operator
@@ -107,7 +116,7 @@ def _with_operator(node: ast.AST, operator: ast.AST) -> str:
     return f"({ast.unparse(changed)})"
 
 
-def _is_removable(node: ast.AST) -> bool:
+def _is_removable(node: ast.AST) -> TypeGuard[ast.stmt]:
     """Whether a file without this statement still has all of its names."""
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Constant)  # a docstring
@@ -117,7 +126,7 @@ def _is_removable(node: ast.AST) -> bool:
 
 
 def tests_of(module: Path, root: Path) -> list[str]:
-    """The test file that mirrors a module, or else its folder of tests; for models/ the contract."""
+    """The test file that mirrors a module, or its folder of tests; for models/ the contract too."""
     inside = module.relative_to(PACKAGE)
     mirror = "tests" / inside.with_name(f"test_{inside.name}")
     if not (root / mirror).exists():

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ from rich.console import Console
 
 from anchors import MEASURES, Anchor, _draw, result, table
 from autoencoders.core.errors import UserError
-from autoencoders.params.params import load_tree, validated
+from autoencoders.params.params import load_tree
+from autoencoders.params.reading import validated
 from repository import ROOT
 
-ENTRY = {
+ENTRY: dict[str, Any] = {
     "about": "a",
     "published": 3.0,
     "target": 2.2,
@@ -23,7 +25,7 @@ ENTRY = {
 }
 
 
-def anchor(better: str = "lower", **values: object) -> Anchor:
+def anchor(better: str = "lower", **values: Any) -> Anchor:
     return Anchor(**{**ENTRY, "better": better, **values})
 
 

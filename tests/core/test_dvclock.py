@@ -110,6 +110,11 @@ def test_other_texts_are_broken_where_dvc_says_so(text):
     assert (problem_of(text) is None) == dvc_takes(text)
 
 
+def write_late(text: str) -> None:
+    time.sleep(0.15)
+    LOCK.write_text(text)
+
+
 def test_an_outputs_hash_is_read_from_a_lock_that_is_being_written(folder):
     assert output_hash(Path("data/prepared")) is None
     whole = WHOLE
@@ -117,7 +122,7 @@ def test_an_outputs_hash_is_read_from_a_lock_that_is_being_written(folder):
         LOCK.write_text(
             whole[: whole.rindex(end, 0, whole.index("check:")) + len(end)] if end else ""
         )
-        writer = threading.Thread(target=lambda: (time.sleep(0.15), LOCK.write_text(whole)))
+        writer = threading.Thread(target=write_late, args=(whole,))
         writer.start()
         assert output_hash(Path("data/prepared")) == MD5
         writer.join()

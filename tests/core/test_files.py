@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_replacing_never_empties_the_old_folder_in_place(
     deleted = []
     delete = shutil.rmtree
 
-    def record(path: str | Path, *args: object, **kwargs: object) -> None:
+    def record(path: str | Path, *args: Any, **kwargs: Any) -> None:
         deleted.append(Path(path))
         delete(path, *args, **kwargs)
 

@@ -54,13 +54,17 @@ class Conversation:
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.input = self.process.stdin
+        self.output = self.process.stdout
 
     def hear(self) -> str:
-        return self.process.stdout.readline().rstrip("\n")
+        return self.output.readline().rstrip("\n")
 
     def say(self, text: str = "") -> None:
-        self.process.stdin.write(f"{text}\n")
-        self.process.stdin.flush()
+        self.input.write(f"{text}\n")
+        self.input.flush()
 
     def kill(self) -> None:
         self.process.kill()
@@ -71,8 +75,8 @@ class Conversation:
 
     def __exit__(self, *error: object) -> None:
         self.kill()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        self.input.close()
+        self.output.close()
 
 
 @pytest.fixture

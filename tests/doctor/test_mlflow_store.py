@@ -102,6 +102,7 @@ def test_a_broken_database_is_named_and_moved_aside_with_what_keeps_register_fro
     result = mlflow_store.store()
     assert "no whole database" in result.problem
     assert tree_sha256(folder / "mlruns") == before
+    assert result.fix is not None
     assert "moved aside" in result.fix()
     names = sorted(path.name.partition(".broken-")[0] for path in (folder / "mlruns").iterdir())
     assert names == ["mlflow.db", "mlflow.db-wal", "registered.json"]
@@ -145,6 +146,8 @@ sys.stdin.read()"""
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
         result = mlflow_store.store()
         assert f"locked by process {holder.pid} (" in result.problem
@@ -229,6 +232,7 @@ def test_a_deleted_store_is_seen_and_register_runs_again(folder):
     path = register(store="local", models={"sparse": "0" * 64})
     result = mlflow_store.registered()
     assert "was deleted, which plain `dvc repro` can't see" in result.problem
+    assert result.fix is not None
     result.fix()
     assert not path.exists()
     assert len(list(Path("mlruns").glob("registered.json.broken-*"))) == 1
@@ -255,6 +259,7 @@ def test_a_broken_registered_json_is_moved_aside(folder, database, text):
     Path("mlruns/registered.json").write_text(text)
     result = mlflow_store.registered()
     assert result.problem
+    assert result.fix is not None
     result.fix()
     assert mlflow_store.registered().problem == ""
 
@@ -361,6 +366,8 @@ sys.stdin.read()"""
     with subprocess.Popen(
         [sys.executable, "-c", silent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         port, started = process.stdout.readline().strip(), time.monotonic()
         assert "does not answer within 5 s" in asked(monkeypatch, f"http://127.0.0.1:{port}")[0]
         assert time.monotonic() - started < 2 * mlflow_store.SECONDS

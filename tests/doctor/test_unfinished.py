@@ -35,6 +35,7 @@ def test_a_journal_with_garbage_is_named_and_keeps_its_whole_lines(garbage):
     path.write_bytes(f"{LINES[0]}\n".encode() + garbage + f"{LINES[1]}\n".encode())
     result = unfinished.journal()
     assert "optuna.journal" in result.problem
+    assert result.fix is not None
     result.fix()
     assert unfinished.journal().problem == ""
     assert path.read_text().splitlines() == LINES[:2]
@@ -65,6 +66,7 @@ def test_a_broken_checkpoint_is_named_and_moved_aside_and_a_whole_one_stays(faul
     result = unfinished.checkpoints()
     assert "broken/last.ckpt" in result.problem
     assert "whole/last.ckpt" not in result.problem
+    assert result.fix is not None
     result.fix()
     assert unfinished.checkpoints().problem == ""
     assert paths[0].exists()

@@ -184,6 +184,8 @@ def test_the_lock_of_a_dvc_that_reads_the_repository_is_seen(project):
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         assert f"process {holder.pid} (" in project.doctor()[1]["dvc"]
         holder.stdin.close()

@@ -68,8 +68,7 @@ def test_half_a_lock_stops_make_repro_in_one_message_and_is_mended_without_a_tra
     assert "Running stage" not in shown.stdout
     assert "dvc.lock" in broken(whole)
     mended(whole)
-    shown = whole.repro()
-    assert_nothing_is_trained(shown)
+    assert_nothing_is_trained(whole.repro())
     whole.git("checkout", "dvc.lock")
     assert "up to date" in whole.repro()
 

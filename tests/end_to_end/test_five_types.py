@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,12 +20,12 @@ from repository import PATIENCE, Repository, stages_that_ran
 BASELINES = ("pca", "mean", "wiener", "median", "pca denoised")
 
 
-def runs(repository: Repository) -> list:
+def runs(repository: Repository) -> list[Any]:
     client = repository.client()
     return client.search_runs([client.get_experiment_by_name("autoencoder-digits").experiment_id])
 
 
-def trainings(repository: Repository) -> dict:
+def trainings(repository: Repository) -> dict[str, Any]:
     return {
         run.data.tags["kind"]: run
         for run in runs(repository)
@@ -194,7 +196,7 @@ def test_the_mlflow_ui_compares_the_five_types(five_types, ui, tmp_path):
     client = five_types.client()
     experiment = client.get_experiment_by_name("autoencoder-digits").experiment_id
     ids = [run.info.run_id for run in trainings(five_types).values()]
-    quoted = urllib.request.quote(json.dumps(ids))
+    quoted = urllib.parse.quote(json.dumps(ids))
     with sync_playwright() as playwright:
         options = [
             "--no-sandbox",
@@ -206,7 +208,7 @@ def test_the_mlflow_ui_compares_the_five_types(five_types, ui, tmp_path):
             viewport={"width": 1600, "height": 1400}
         )
         page.goto(
-            f"{ui}/#/compare-runs?runs={quoted}&experiments={urllib.request.quote(json.dumps([experiment]))}"
+            f"{ui}/#/compare-runs?runs={quoted}&experiments={urllib.parse.quote(json.dumps([experiment]))}"
         )
         for kind in AUTOENCODERS:
             expect(page.get_by_text(kind, exact=True).first).to_be_visible(timeout=60_000)

@@ -6,6 +6,7 @@ One message, code 130, nothing half there.
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,7 @@ def run(repository: Repository, stage: str, name: str, at: str) -> subprocess.Co
     for left in (".checkpoints", "studies"):
         shutil.rmtree(repository.folder / left, ignore_errors=True)
     kind = ["undercomplete"] if stage in ("tune", "train") else []
-    script = [
+    script: list[str | Path] = [
         sys.executable,
         ROOT / "tests/support/signalled.py",
         name,

@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 import psutil
 import pytest
+from optuna.storages import RDBStorage
 
 from autoencoders.tuning.storage import VARIABLE, open_storage
 from autoencoders.tuning.trials import REASON, WORKER, attempts
@@ -87,7 +88,7 @@ def test_three_workers_one_killed_and_one_late_give_exactly_n_trials(
     assert again.params == everything[killed.number].params
     assert len({t.user_attrs[WORKER][1] for t in counted}) > 1
     assert "Traceback" not in "".join(told)
-    if storage == "environment":
+    if isinstance(opened, RDBStorage):
         opened.remove_session()
         opened.engine.dispose()
         files = [

@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,13 +29,13 @@ LEFTOVERS = [
 ]
 
 
-def trainings(repository: Repository) -> list:
+def trainings(repository: Repository) -> list[Any]:
     client = repository.client()
     experiment = client.get_experiment_by_name(NAME).experiment_id
     return client.search_runs([experiment], "tags.stage = 'train'")
 
 
-def ledger(repository: Repository) -> list[dict]:
+def ledger(repository: Repository) -> list[dict[str, Any]]:
     return [
         json.loads(line)
         for line in (repository.folder / "mlruns/registry.jsonl").read_text().splitlines()

@@ -50,6 +50,7 @@ def test_metrics_are_scikit_learns_and_lie_in_their_intervals(n, apart):
     for name, value in expected.items():
         estimate = row[f"anomaly_{name}"]
         assert estimate.value == pytest.approx(value)
+        assert estimate.interval is not None
         low, high = estimate.interval
         # scikit-learn's sum of shares may round a perfect precision to just below 1
         assert 0 <= low <= value + 1e-12
@@ -66,9 +67,10 @@ def test_the_auroc_is_the_chance_that_an_anomaly_scores_above_a_normal_row():
 
 def test_more_rows_make_the_interval_narrower():
     def width(n: int) -> float:
-        low, high = anomaly_metrics(*scores_and_labels(n, 2, 1.0), samples=200, seed=1)[
-            "anomaly_auroc"
-        ].interval
+        row = anomaly_metrics(*scores_and_labels(n, 2, 1.0), samples=200, seed=1)
+        interval = row["anomaly_auroc"].interval
+        assert interval is not None
+        low, high = interval
         return high - low
 
     assert width(2000) < width(100) / 2

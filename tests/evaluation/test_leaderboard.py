@@ -14,7 +14,7 @@ from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.evaluation.baselines import Projection
 from autoencoders.evaluation.leaderboard import Evaluation
-from autoencoders.evaluation.row import Row, row_of
+from autoencoders.evaluation.row import Row, TrainedNetwork, row_of
 from autoencoders.models import AUTOENCODERS, build
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.architecture import Architecture
@@ -264,7 +264,9 @@ def test_pcas_error_at_the_same_code_size_stands_in_every_row(
         left = (x["test"] - mean) @ (np.eye(64) - kept.T @ kept)
         assert row["pca_test_squared_error"] == pytest.approx((left**2).sum(1).mean(), rel=1e-5)
     assert rows["pca"]["test_squared_error"] == rows["pca"]["pca_test_squared_error"]
-    assert rows["pca"]["code_size"] == rebuilding[0].network.code_size
+    network = rebuilding[0].network
+    assert network is not None
+    assert rows["pca"]["code_size"] == network.code_size
 
 
 def test_codes_are_not_probed_where_test_rows_are_training_rows(
@@ -370,6 +372,7 @@ def test_a_code_unit_that_never_changes_is_not_active(
     row = evaluation.model_row(
         linear(untrained["undercomplete"], weights, np.zeros(64, np.float32))
     )
+    assert isinstance(row.network, TrainedNetwork)
     assert row.network.active_code_units == 2
 
 

@@ -74,16 +74,19 @@ def test_the_scale_of_a_code_unit_does_not_matter_and_the_probes_repeat():
     scale, shift = 2.0 ** rng.integers(-9, 10, CLASSES), rng.normal(size=CLASSES)
     first = probe_errors(train, test)
     assert 0 < first["linear_probe_error"].mean() < 0.9
-    scaled = probe_errors(*((codes * scale + shift, labels) for codes, labels in (train, test)))
+    scaled_train, scaled_test = ((codes * scale + shift, labels) for codes, labels in (train, test))
+    scaled = probe_errors(scaled_train, scaled_test)
     for name, values in first.items():
         np.testing.assert_array_equal(values, scaled[name])
         np.testing.assert_array_equal(values, probe_errors(train, test)[name])
 
 
 def test_a_code_unit_that_never_changes_is_no_trouble():
-    (codes, labels), test = separable(200, 0), separable(100, 1)
-    dead = [(np.hstack([c, np.full((len(c), 1), 5.0)]), y) for c, y in ((codes, labels), test)]
-    for values in probe_errors(*dead).values():
+    train, test = (
+        (np.hstack([codes, np.full((len(codes), 1), 5.0)]), labels)
+        for codes, labels in (separable(200, 0), separable(100, 1))
+    )
+    for values in probe_errors(train, test).values():
         np.testing.assert_array_equal(values, np.zeros(100))
 
 

@@ -68,6 +68,7 @@ def test_a_worker_ends_with_its_parent_that_was_killed():
     with subprocess.Popen(
         [sys.executable, "-c", WORKERS], stdout=subprocess.PIPE, text=True
     ) as parent:
+        assert parent.stdout is not None
         worker = psutil.Process(int(parent.stdout.readline()))
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()

@@ -71,7 +71,7 @@ def test_an_experiments_values_stand_over_params_yaml_and_its_models_are_the_typ
 
 def test_an_experiment_without_models_trains_those_of_params_yaml(repository):
     write("other", "seed: 3\n")
-    assert list(merged("other")["models"]) == load_params().kinds
+    assert list(merged("other")["models"]) == load_params().model_types
 
 
 def test_a_wrong_value_is_told_with_its_file_and_key(repository):
@@ -103,8 +103,10 @@ def test_two_runs_of_one_experiment_come_one_after_the_other(repository):
     Path("slow").write_text(f"{look}; echo looked; read go; {look}\n")
     Path("slow").chmod(0o755)
     first = started(3)
+    assert first.stdout is not None
     assert first.stdout.readline() == "looked\n"
     second = started(4)
+    assert second.stdout is not None
     assert second.stdout.readline().startswith("waiting: an earlier process still runs tiny")
     for process in (first, second):
         process.communicate("go\n")
@@ -130,7 +132,7 @@ def test_a_workspace_holds_the_files_the_experiments_params_and_the_shared_cache
     assert folder == repository / ".experiments/tiny"
     assert (folder / "src/code.py").read_text() == "1"
     assert not (folder / "data").exists()
-    assert load_params(folder / "params.yaml").kinds == ["sparse"]
+    assert load_params(folder / "params.yaml").model_types == ["sparse"]
     assert Path("params.yaml").read_bytes() == before
     config = ConfigParser()
     config.read(folder / ".dvc/config.local")

@@ -6,16 +6,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autoencoders.data.sources.source import facts
 from autoencoders.models import AUTOENCODERS, build
 from autoencoders.models.base import Autoencoder, Loss
 from autoencoders.models.losses import RECONSTRUCTION_LOSSES
 from autoencoders.params.architecture import Architecture
-from autoencoders.params.params import Models, load_params
+from autoencoders.params.params import load_params
+from autoencoders.params.types import Models
+from gradients import gradient_of
+from known_facts import known_facts
 from repository import ROOT
 
 PARAMS = load_params(ROOT / "params.yaml").override({"data.name": "digits"})
-FACTS = facts(PARAMS.data)
+FACTS = known_facts(PARAMS.data)
 NOISY = ("denoising", "variational")
 every_type = pytest.mark.parametrize("model_type", AUTOENCODERS)
 every_network = pytest.mark.parametrize("net", ["mlp", "conv"])
@@ -52,7 +54,7 @@ def gradients(model: Autoencoder, x: Tensor) -> list[Tensor]:
     """Gradients of the quantity that training minimises, in the order of the parameters."""
     model.zero_grad()
     total(model, model.loss(x, noise())).backward()
-    return [parameter.grad for parameter in model.parameters() if parameter.requires_grad]
+    return [gradient_of(parameter) for parameter in model.parameters() if parameter.requires_grad]
 
 
 def linear_sizes(network: nn.Module) -> list[int]:

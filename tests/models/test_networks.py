@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from autoencoders.models.jacobian import linear_layers
 from autoencoders.models.networks import ACTIVATIONS, ChannelsFirst, ChannelsLast, mlp, pair
 from autoencoders.params.architecture import Architecture, layer_widths
 from autoencoders.params.sections import Network
+from gradients import gradient_of
 
 FORMULAS = {
     "silu": lambda a: a / (1 + math.exp(-a)),
@@ -81,7 +83,7 @@ def conv(shape: tuple[int, ...], widths: tuple[int, ...], code_size: int = 3) ->
 
 def sizes_between(network: nn.Sequential, x: Tensor) -> list[tuple[int, ...]]:
     """Shapes of the inputs and outputs of each (transposed) convolution, without the batch."""
-    shapes = []
+    shapes: list[tuple[int, ...]] = []
     for layer in network:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             shapes += [tuple(x.shape[1:])] if not shapes else []
@@ -139,7 +141,7 @@ def test_a_convolution_sees_an_images_neighbouring_pixels_and_no_others():
     encoder, _ = pair(conv((9, 9), (1,)), code_outputs=1)
     x = torch.zeros(1, 81, requires_grad=True)
     encoder[1](encoder[0](x))[0, 0, 2, 3].backward()  # its field is centred on row 4, column 6
-    seen = {(i // 9, i % 9) for i in x.grad[0].nonzero().flatten().tolist()}
+    seen = {(i // 9, i % 9) for i in gradient_of(x)[0].nonzero().flatten().tolist()}
     assert seen == {(row, column) for row in (3, 4, 5) for column in (5, 6, 7)}
 
 
@@ -163,7 +165,7 @@ def test_tied_decoders_multiply_by_the_encoders_transposed_weights():
 def test_tied_weights_are_trained_by_both_their_uses():
     encoder, decoder = tied(())
     x = torch.rand(6, 7)
-    weight = encoder[0].weight
+    weight = linear_layers(encoder)[0].weight
     (both,) = torch.autograd.grad(decoder(encoder(x)).sum(), weight)
     (alone,) = torch.autograd.grad(decoder(encoder(x).detach()).sum(), weight)
     assert (both - alone).abs().max() > 0.1

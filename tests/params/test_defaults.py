@@ -1,4 +1,4 @@
-"""What `auto` stands for: rules over kind, size and range of the data."""
+"""The values of `auto`: rules over kind, size and range of the data."""
 
 import math
 
@@ -10,8 +10,9 @@ from autoencoders.data.sources.catalogue import SOURCES
 from autoencoders.data.sources.source import facts
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.defaults import FEWEST, MOST_EPOCHS, STEPS, network, resolved, train
-from autoencoders.params.params import Models, Params
+from autoencoders.params.params import Params
 from autoencoders.params.sections import FixedNetwork, FixedTrain, Network, Train
+from autoencoders.params.types import Models
 from autoencoders.params.types.variational import Variational
 
 anything = settings(deadline=None, derandomize=True, database=None)

@@ -8,6 +8,7 @@ from autoencoders.core.errors import ParameterError
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.listing import Line, full_text, listed
 from autoencoders.params.params import load_params, parse_params
+from autoencoders.params.section import Section
 from repository import ROOT
 
 IMAGES = DataFacts(64, unit_interval=True, shape=(8, 8), rows=1221)
@@ -68,7 +69,10 @@ def test_the_full_text_holds_every_value_with_its_meaning_and_whether_it_is_the_
     assert "\n  patience: 50 # default\n" in text
     assert "\n  learning_rate: 0.003\n" in text
     written = parse_params(text)
-    for section in (written, written.data, written.train, written.tune, written.models.sparse):
+    sparse = written.models.sparse
+    assert sparse is not None
+    sections: list[Section] = [written, written.data, written.train, written.tune, sparse]
+    for section in sections:
         values = set(type(section).model_fields) - {"network", "train"}
         assert values <= section.model_fields_set
 
@@ -93,4 +97,6 @@ def test_a_type_that_is_not_trained_stands_in_comments(params):
     text = full_text(params.model_copy(update={"models": models}))
     assert "\n  # not trained:\n  # sparse:\n" in text
     assert "\n  #   k: 4 # default\n" in text
-    assert parse_params(text).kinds == [kind for kind in params.kinds if kind != "sparse"]
+    assert parse_params(text).model_types == [
+        kind for kind in params.model_types if kind != "sparse"
+    ]

@@ -4,7 +4,6 @@ import copy
 import io
 import json
 import math
-from collections.abc import Mapping
 from typing import Any, get_args
 
 import pytest
@@ -16,8 +15,10 @@ from autoencoders.data.sources.source import facts
 from autoencoders.models.losses import RECONSTRUCTION_LOSSES
 from autoencoders.params.architecture import DataFacts, layer_widths
 from autoencoders.params.dimension import Dimension
-from autoencoders.params.params import Models, Params, load_params, parse_params
+from autoencoders.params.params import Params, load_params, parse_params
 from autoencoders.params.sections import BUILT_IN, NO_FILE, Data, Network, Train, Tune
+from autoencoders.params.types import Models
+from known_facts import known_facts
 from repository import ROOT
 
 
@@ -44,7 +45,7 @@ NEEDED = [*NEEDED_BY_DVC, "tune.space", "models.undercomplete", SPARSE_OVERRIDE]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-def edited(values: Mapping[str, Any]) -> dict[str, Any]:
+def edited(values: dict[str, Any]) -> dict[str, Any]:
     """The file's tree with other values, by dotted key."""
     tree = copy.deepcopy(TREE)
     for key, value in values.items():
@@ -59,7 +60,7 @@ def edited(values: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def parsed(values: Mapping[str, Any]) -> Params:
+def parsed(values: dict[str, Any]) -> Params:
     """The file with other values."""
     stream = io.StringIO()
     YAML(typ="safe", pure=True).dump(edited(values), stream)
@@ -74,7 +75,7 @@ def value_in_file(key: str) -> Any:
     return value
 
 
-def dotted(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
+def dotted(tree: dict[str, Any], prefix: str = "") -> list[str]:
     """The dotted keys of a tree's values."""
     keys = []
     for name, value in tree.items():
@@ -83,7 +84,7 @@ def dotted(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
     return keys
 
 
-def checked(values: Mapping[str, Any]) -> Params:
+def checked(values: dict[str, Any]) -> Params:
     """The file with other values, found to fit its data."""
     params = parsed(values)
     params.check(facts(params.data))
@@ -103,7 +104,7 @@ UNKNOWN = {"data.path": "own.csv"}  # data that no stage has read yet
         {"models.sparse.penalty": "top_k", "models.sparse.k": 9, "network.code_size": 8},
     ],
 )
-def test_rules_that_need_no_data_hold_before_it_is_read(values: Mapping[str, Any]):
+def test_rules_that_need_no_data_hold_before_it_is_read(values: dict[str, Any]):
     assert refusal(values | UNKNOWN) == refusal(values)
 
 
@@ -118,11 +119,11 @@ def test_rules_that_need_no_data_hold_before_it_is_read(values: Mapping[str, Any
         {"network.nodes_per_layer": [9, 8]},  # two for images
     ],
 )
-def test_what_the_data_may_allow_is_not_refused_before_it_is_read(values: Mapping[str, Any]):
+def test_what_the_data_may_allow_is_not_refused_before_it_is_read(values: dict[str, Any]):
     checked(values | UNKNOWN)
 
 
-def refusal(values: Mapping[str, Any]) -> str:
+def refusal(values: dict[str, Any]) -> str:
     """The message that refuses the file with other values, as it is read or checked."""
     with pytest.raises(ParameterError) as caught:
         checked(values)
@@ -135,7 +136,7 @@ def refusal(values: Mapping[str, Any]) -> str:
 def test_the_repositorys_file_fits_its_data():
     params = load_params(FILE)
     params.check(facts(params.data))
-    assert params.kinds == [kind for kind in KINDS if kind in TREE["models"]]
+    assert params.model_types == [kind for kind in KINDS if kind in TREE["models"]]
 
 
 def test_every_value_of_the_file_arrives_unchanged_and_nothing_is_added():
@@ -179,7 +180,7 @@ def test_the_readers_are_strict_about_yaml_1_2():
 def test_the_title_is_the_users_name_for_the_data_else_its_files(values, title):
     data = parsed(values).data
     assert data.title == title
-    assert data.own == (data.path != NO_FILE or data.openml > 0)
+    assert data.is_own == (data.path != NO_FILE or data.openml > 0)
 
 
 # single values
@@ -343,7 +344,14 @@ NOT_A_SECTION = [
 
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
-    OUT_OF_RANGE + WRONG_TYPE + UNKNOWN_CHOICE + NOT_FINITE + IN_AN_OVERRIDE + NOT_A_SECTION,
+    [
+        *OUT_OF_RANGE,
+        *WRONG_TYPE,
+        *UNKNOWN_CHOICE,
+        *NOT_FINITE,
+        *IN_AN_OVERRIDE,
+        *NOT_A_SECTION,
+    ],
 )
 def test_a_bad_value_is_refused_with_its_key_the_value_and_what_is_allowed(key, value, allowed):
     (line,) = refusal({key: value}).splitlines()
@@ -935,23 +943,23 @@ def test_a_studys_values_win_over_the_types_own_and_leave_the_other_types(kind):
         {f"models.{kind}.network.activation": "gelu", f"models.{kind}.train.warmup": 0.5}
     )
     values = {"network.activation": "tanh", "network.code_size": 5, "train.learning_rate": 0.01}
-    tuned = params.tuned(kind, values)
+    tuned = params.with_tuned(kind, values)
     assert tuned.network_of(kind) == params.network_of(kind).model_copy(
         update={"activation": "tanh", "code_size": 5}
     )
     assert tuned.train_of(kind) == params.train_of(kind).model_copy(update={"learning_rate": 0.01})
     for other in set(KINDS) - {kind}:
-        assert tuned.kind(other) == params.kind(other)
+        assert tuned.type_section(other) == params.type_section(other)
     assert tuned.model_copy(update={"models": params.models}) == params
 
 
 def test_a_studys_values_of_the_type_itself_are_taken_and_none_change_nothing():
     params = load_params(FILE)
-    tuned = params.tuned("variational", {"models.variational.warmup": 0.25})
-    assert tuned.models.variational == params.kind("variational").model_copy(
+    tuned = params.with_tuned("variational", {"models.variational.warmup": 0.25})
+    assert tuned.models.variational == params.type_section("variational").model_copy(
         update={"warmup": 0.25}
     )
-    assert params.tuned("variational", {}) == params
+    assert params.with_tuned("variational", {}) == params
 
 
 @pytest.mark.parametrize(
@@ -969,7 +977,7 @@ def test_a_studys_values_of_the_type_itself_are_taken_and_none_change_nothing():
 )
 def test_a_studys_values_are_validated_like_the_file(values, message):
     with pytest.raises(ParameterError) as caught:
-        load_params(FILE).tuned("sparse", values)
+        load_params(FILE).with_tuned("sparse", values)
     assert str(caught.value).startswith(message)
 
 
@@ -991,11 +999,11 @@ def test_a_types_sections_replace_the_common_values_for_that_type_alone(kind):
 def test_a_type_without_a_section_is_not_trained_and_is_refused_by_name():
     params = parsed({"models.sparse": MISSING})
     rest = [kind for kind in KINDS if kind != "sparse"]
-    assert params.kinds == rest
+    assert params.model_types == rest
     with pytest.raises(
         ParameterError, match=f"^models.sparse: not in params.yaml; it has {', '.join(rest)}$"
     ):
-        params.kind("sparse")
+        params.type_section("sparse")
 
 
 # resolving and flattening
@@ -1021,7 +1029,7 @@ def test_every_auto_that_has_a_rule_is_resolved_and_every_other_value_is_kept(ki
 def test_the_automatic_code_size_is_the_root_of_the_data_sets_features(name):
     params = parsed({"data.name": name, "network.code_size": "auto"})
     rows, columns = SOURCES[name].shape
-    code_size = params.plan("variational", facts(params.data)).architecture.code_size
+    code_size = params.plan("variational", known_facts(params.data)).architecture.code_size
     assert code_size == rows == columns
 
 
@@ -1035,7 +1043,7 @@ def test_the_automatic_loss_is_cross_entropy_for_data_in_the_unit_interval_alone
 
 @pytest.mark.parametrize("scaling", get_args(Data.model_fields["scaling"].annotation))
 def test_only_pixels_scaling_promises_data_in_the_unit_interval(scaling):
-    assert facts(parsed({"data.scaling": scaling}).data).unit_interval == (
+    assert known_facts(parsed({"data.scaling": scaling}).data).unit_interval == (
         scaling in ("auto", "pixels")
     )
 
@@ -1062,12 +1070,12 @@ def test_the_architecture_is_the_types_network(kind):
 @every_kind
 def test_flattened_parameters_hold_each_value_of_the_type_once_by_its_dotted_name(kind):
     params = load_params(FILE)
-    fields = set(type(params.kind(kind)).model_fields) - {"network", "train"}
+    fields = set(type(params.type_section(kind)).model_fields) - {"network", "train"}
     own = {f"models.{kind}.{name}" for name in fields}
     common = {f"network.{name}" for name in Network.model_fields}
     common |= {f"train.{name}" for name in Train.model_fields}
     assert (
-        set(params.plan(kind, facts(params.data)).flat())
+        set(params.plan(kind, known_facts(params.data)).flat())
         == {"kind", "seed", "widths"} | common | own
     )
 
@@ -1083,8 +1091,8 @@ def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
     params = load_params(FILE).override(
         {f"models.{kind}.{key}": value for key, value in overrides.items()}
     )
-    flat = params.plan(kind, facts(params.data)).flat()
-    architecture = params.plan(kind, facts(params.data)).architecture
+    flat = params.plan(kind, known_facts(params.data)).flat()
+    architecture = params.plan(kind, known_facts(params.data)).architecture
     assert (flat["kind"], flat["seed"]) == (kind, params.seed)
     assert (flat["train.batch_size"], flat["network.n_layers"], len(architecture.widths)) == (
         17,
@@ -1097,7 +1105,7 @@ def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
     )
     assert flat["widths"] == list(architecture.widths)
     assert flat["network.activation"] == architecture.activation
-    own = params.plan(kind, facts(params.data)).type_values
+    own = params.plan(kind, known_facts(params.data)).type_values
     assert {name: flat[f"models.{kind}.{name}"] for name in own} == own
     machine = {
         f"train.{name}" for name in ("precision", "threads", "strategy")
@@ -1113,7 +1121,7 @@ def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
 def test_flattened_parameters_of_a_type_do_not_change_with_another_types(kind):
     params = load_params(FILE)
     others = {f"models.{other}.train.epochs": 3 for other in KINDS if other != kind}
-    fit = facts(params.data)
+    fit = known_facts(params.data)
     assert params.override(others).plan(kind, fit).flat() == params.plan(kind, fit).flat()
     assert (
         params.override({f"models.{kind}.train.epochs": 3}).plan(kind, fit).flat()

@@ -8,8 +8,9 @@ import pytest
 from autoencoders.core.errors import ParameterError
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.dimension import Dimension
-from autoencoders.params.params import Models, Params
+from autoencoders.params.params import Params
 from autoencoders.params.space import TUNABLE, WHOLE, check_space, dimensions
+from autoencoders.params.types import Models
 
 DIGITS = DataFacts(n_features=64, unit_interval=True)
 CODE = {"param": "network.code_size", "low": 4, "high": 24}
@@ -88,14 +89,14 @@ def test_without_trials_nothing_is_checked(params):
 
 def own_parameters(params: Params) -> list[str]:
     names = []
-    for kind in params.kinds:
-        names += [f"models.{kind}.{name}" for name in params.kind(kind).type_values()]
+    for kind in params.model_types:
+        names += [f"models.{kind}.{name}" for name in params.type_section(kind).type_values()]
     return names
 
 
 def test_every_parameter_of_a_type_that_weakens_its_constraint_is_refused_by_name(params):
     refused = [name for name in own_parameters(params) if name not in TUNABLE]
-    constrained = {f"models.{kind}" for kind in params.kinds if kind != "undercomplete"}
+    constrained = {f"models.{kind}" for kind in params.model_types if kind != "undercomplete"}
     assert {name.rsplit(".", 1)[0] for name in refused} == constrained
     for name in refused:
         told = refusal(with_space(params, CODE, {"param": name, "choices": [1]}))
@@ -245,7 +246,7 @@ def test_a_types_own_line_concerns_that_type_alone(params):
     assert [d.param for d in dimensions(space.tune, "variational")] == [
         line["param"] for line in lines
     ]
-    for kind in set(params.kinds) - {"variational"}:
+    for kind in set(params.model_types) - {"variational"}:
         assert [d.param for d in dimensions(space.tune, kind)] == [CODE["param"]]
 
 

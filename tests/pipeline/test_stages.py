@@ -144,7 +144,7 @@ def test_the_tracer_takes_a_copy_for_the_original(tmp_path, line, read):
 
 def test_the_tracer_sees_what_is_read_beside_a_studys_values(tmp_path):
     read = reads(
-        tmp_path, "p.tuned('denoising', {'train.epochs': 5}).train_of('denoising').patience"
+        tmp_path, "p.with_tuned('denoising', {'train.epochs': 5}).train_of('denoising').patience"
     )
     assert {"train.patience", "models.denoising.train", "models.denoising.level"} <= read
     assert {name.split(".")[0] for name in read} == {"train", "models"}

@@ -65,11 +65,13 @@ def instrument() -> None:
         register(loaded, "")
         return loaded
 
-    Section.__getattribute__ = getattribute  # type: ignore[method-assign]
-    Section.__iter__ = iterated  # type: ignore[method-assign]
-    Section.model_dump = model_dump  # type: ignore[method-assign]
-    Section.model_copy = model_copy  # type: ignore[method-assign]
-    params.load_params = load_params  # type: ignore[assignment]
+    section: Any = Section
+    section.__getattribute__ = getattribute
+    section.__iter__ = iterated
+    section.model_dump = model_dump
+    section.model_copy = model_copy
+    module: Any = params
+    module.load_params = load_params
 
 
 if __name__ == "__main__":
@@ -77,7 +79,8 @@ if __name__ == "__main__":
     instrument()
     runpy.run_path(script, run_name="__main__")
     here = Path.cwd()
-    loaded = [Path(m.__file__) for m in list(sys.modules.values()) if getattr(m, "__file__", None)]
+    files_of_modules = [getattr(m, "__file__", None) for m in list(sys.modules.values())]
+    loaded = [Path(path) for path in files_of_modules if path]
     files = sorted(
         {p.relative_to(here).as_posix() for p in loaded if p.is_relative_to(here / "src")}
     )

@@ -1,6 +1,7 @@
 """The comparison with the champion: by the code where the goal ranks it, else by the test error."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from autoencoders.params.params import Params
 from autoencoders.registry.comparison import compare, compare_codes, compare_errors
 
 
-def identity(code_size: int) -> SimpleNamespace:
+def identity(code_size: int) -> Any:
     """A model that rebuilds every row without error, from a code of a size."""
     architecture = SimpleNamespace(code_size=code_size)
     return SimpleNamespace(
@@ -18,7 +19,7 @@ def identity(code_size: int) -> SimpleNamespace:
     )
 
 
-def mean(code_size: int, data: Prepared) -> SimpleNamespace:
+def mean(code_size: int, data: Prepared) -> Any:
     """A model that rebuilds every row as the training mean, which explains no variance."""
     model = identity(code_size)
     model.reconstruct = lambda raw: np.broadcast_to(data.mean, raw.shape)

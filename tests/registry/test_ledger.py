@@ -4,8 +4,10 @@ Also where a process is killed, or several decide at the same moment.
 """
 
 import json
+from typing import Any, cast
 
 import pytest
+from mlflow import MlflowClient
 
 from autoencoders.core.errors import UserError
 from autoencoders.registry.decision import CHAMPION, DONE, PENDING
@@ -66,13 +68,16 @@ def test_a_decision_of_one_clone_is_seen_and_undone_by_another(client, ledger, c
 def test_all_of_it_is_one_request(ledger, client, monkeypatch):
     promoted(ledger, "1")
     calls = []
+
+    def recorded(name, request):
+        def send(*arguments, **options):
+            calls.append(name)
+            return request(*arguments, **options)
+
+        return send
+
     for name in ("get_registered_model", "search_registered_models", "search_model_versions"):
-        real = getattr(client, name)
-        monkeypatch.setattr(
-            client,
-            name,
-            lambda *a, real=real, name=name, **k: (calls.append(name), real(*a, **k))[1],
-        )
+        monkeypatch.setattr(client, name, recorded(name, getattr(client, name)))
     state = ledger.read()
     assert (state.champion, len(state.decisions)) == ("1", 1)
     assert calls == ["get_registered_model"]
@@ -107,7 +112,7 @@ def test_a_decision_of_a_killed_process_is_completed_by_the_next_command(
     client, ledger, calls, after
 ):
     promoted(ledger, "1")
-    doomed = Ledger(Mortal(client, calls), NAME)
+    doomed = Ledger(cast(MlflowClient, Mortal(client, calls)), NAME)
     if calls < 3:  # pending tag, alias, done tag
         with pytest.raises(Killed):
             promoted(doomed, "2")
@@ -152,7 +157,9 @@ def interleaved(client, first, second, order):
             return call
 
     threads = [
-        threading.Thread(target=promoted, args=(Ledger(Taking(name), NAME), version))
+        threading.Thread(
+            target=promoted, args=(Ledger(cast(MlflowClient, Taking(name)), NAME), version)
+        )
         for name, version in (("a", first), ("b", second))
     ]
     for thread in threads:
@@ -270,13 +277,13 @@ def test_two_rollbacks_at_the_same_moment_undo_one_promotion_and_the_next_one_an
 def test_a_killed_decision_for_a_version_that_was_deleted_since_counts_no_more(client, ledger):
     promoted(ledger, "1")
     with pytest.raises(Killed):
-        promoted(Ledger(Mortal(client, 1), NAME), "2")
+        promoted(Ledger(cast(MlflowClient, Mortal(client, 1)), NAME), "2")
     client.delete_model_version(NAME, "2")
     assert ledger.read().champion == "1"
     assert promoted(ledger, "3").before == "1"
 
 
-OLD = [
+OLD: list[dict[str, Any]] = [
     {
         "time": "2026-01-01",
         "user": "u",

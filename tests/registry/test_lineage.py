@@ -115,3 +115,11 @@ def test_a_version_that_is_not_there_is_refused(workshop, uri, wrong):
     for ask in (lineage, verify):
         with pytest.raises(UserError, match="`ae registry history` tells what there is"):
             ask(workshop.runs.client, wrong)
+
+
+def test_a_version_that_another_tool_registered_without_a_run_is_refused(workshop, uri, tmp_path):
+    client = workshop.runs.client
+    other = client.create_model_version(workshop.registry.name, str(tmp_path))
+    with pytest.raises(UserError, match="registered without a run"):
+        lineage(client, f"models:/{other.name}/{other.version}")
+    client.delete_model_version(other.name, other.version)

@@ -16,7 +16,7 @@ def one_type(params: Params) -> Params:
 
 def only(params: Params, *model_types: str) -> Params:
     """Parameters in which no other types are trained."""
-    others = [name for name in params.kinds if name not in model_types]
+    others = [name for name in params.model_types if name not in model_types]
     models = params.models.model_copy(update=dict.fromkeys(others))
     return params.model_copy(update={"models": models})
 

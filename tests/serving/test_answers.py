@@ -16,6 +16,7 @@ from autoencoders.data.readers import opening, reader
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.answers import PICTURE_COLUMNS, answer_file, picture, write
 from autoencoders.serving.inference import answer
+from tables import table_of
 
 RATE = 0.05
 
@@ -83,14 +84,16 @@ def test_a_table_goes_in_and_answers_come_out(model, frame, tmp_path, op, source
         assert list(result.pop("row")) == list(range(1, n + 1))
     if op == "encode":
         expected = pd.DataFrame(expected, columns=["value_0", "value_1"])
-    pd.testing.assert_frame_equal(result, expected, check_dtype=False, rtol=1e-5, atol=1e-5)
+    pd.testing.assert_frame_equal(
+        result, table_of(expected), check_dtype=False, rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("codes", ["codes.npy", "codes.csv", "codes.parquet"])
 def test_codes_go_through_files_back_to_rows(model, frame, tmp_path, codes):
     answer_file(model, "encode", saved(frame, tmp_path / "in.csv"), tmp_path / codes, RATE)
     answer_file(model, "decode", tmp_path / codes, tmp_path / "rows.csv", RATE)
-    expected = answer(model, "reconstruct", frame)
+    expected = table_of(answer(model, "reconstruct", frame))
     pd.testing.assert_frame_equal(
         read(tmp_path / "rows.csv"), expected, check_dtype=False, rtol=1e-5, atol=1e-5
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def test_of_the_same_data_nothing_moved(model, table, frame, tmp_path):
     assert names <= set(result.table["what"])
 
 
-CHANGES = {
+CHANGES: dict[str, dict[str, Any]] = {
     "column length": {"length": lambda frame: frame["length"] + 5},
     "column width": {"width": lambda frame: frame["width"] * 2},
     "column colour=red": {"colour": "red"},

@@ -15,6 +15,7 @@ from autoencoders.data.prepared.schema import OTHER, encode
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.inference import OPERATIONS, REASONS, answer
+from tables import table_of
 
 every_type = pytest.mark.parametrize("model_type", AUTOENCODERS)
 NUMBERS = ["length", "width"]
@@ -91,7 +92,7 @@ def test_the_order_of_columns_and_columns_beside_them_do_not_matter(model, frame
 def test_a_reconstruction_has_the_raw_columns_with_categories_and_constants(
     model, frame, features, op
 ):
-    result = answer(model, op, frame)
+    result = table_of(answer(model, op, frame))
     assert list(result.columns) == list(frame.columns)
     assert len(result) == len(frame)
     assert set(result["site"]) == {"A"}
@@ -112,9 +113,8 @@ def test_a_reconstruction_is_near_the_row(model, frame):
 
 
 def test_decode_gives_the_reconstruction_of_the_codes(model, frame):
-    pd.testing.assert_frame_equal(
-        answer(model, "decode", answer(model, "encode", frame)), answer(model, "reconstruct", frame)
-    )
+    decoded = table_of(answer(model, "decode", answer(model, "encode", frame)))
+    pd.testing.assert_frame_equal(decoded, table_of(answer(model, "reconstruct", frame)))
 
 
 def test_an_unknown_category_is_the_place_of_the_others(model, frame, features):
@@ -135,7 +135,7 @@ def test_constant_columns_may_be_missing_in_new_rows(model, frame):
 def test_scores_are_the_models_and_the_verdict_is_the_rates(model, frame, features):
     expected = model.score(features)
     for rate in (0.01, 0.05, 0.5):
-        result = answer(model, "score", frame, rate=rate)
+        result = table_of(answer(model, "score", frame, rate=rate))
         assert list(result.columns) == ["score", "percentile", "p_value", "anomaly", "reasons"]
         for name in ("score", "percentile", "p_value"):
             np.testing.assert_array_equal(result[name], getattr(expected, name))
@@ -154,7 +154,7 @@ def test_reasons_are_the_columns_shares_of_the_score_of_a_category_all_its_place
     model, frame, features
 ):
     scores, names = model.score(features), model.description.schema.features
-    for i, reasons in enumerate(answer(model, "score", frame)["reasons"].head(50)):
+    for i, reasons in enumerate(table_of(answer(model, "score", frame))["reasons"].head(50)):
         parts = dict(reason.rsplit(" ", 1) for reason in reasons.split("; "))
         for column, share in parts.items():
             own = [j for j, name in enumerate(names) if name.split("=")[0] == column]
@@ -179,7 +179,9 @@ def test_reasons_are_shares_of_the_score_the_largest_first(model, frame):
 
 def test_samples_are_repeatable_draws_of_raw_rows(table_models, frame):
     model = table_models["variational"]
-    first, again, other = (answer(model, "sample", None, n=50, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (
+        table_of(answer(model, "sample", None, n=50, seed=seed)) for seed in (1, 1, 2)
+    )
     pd.testing.assert_frame_equal(first, again)
     assert not first.equals(other)
     assert list(first.columns) == list(frame.columns)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from autoencoders.data.prepared.schema import encode
 from autoencoders.models.trained.model import BATCH_ROWS, TrainedModel
 from autoencoders.models.trained.saved import save
 from autoencoders.registry.answering import load_answering, locate
-from autoencoders.serving.inference import OPERATIONS, answer
+from autoencoders.serving.inference import OPERATIONS, Answer, answer
 from autoencoders.serving.onnx import (
     EXAMPLE_ROWS,
     ONNX_VARIABLE,
@@ -34,6 +33,7 @@ from autoencoders.serving.onnx import (
     accelerated,
     export,
 )
+from tables import table_of
 from workshop import Workshop
 
 IMAGE_TYPES = ("undercomplete", "sparse", "contractive", "denoising")
@@ -67,7 +67,7 @@ def features(model: TrainedModel, frame: pd.DataFrame) -> np.ndarray:
     return encode(model.description.schema, pa.Table.from_pandas(frame))
 
 
-def assert_near(result: np.ndarray, expected: np.ndarray) -> None:
+def assert_near(result: Answer, expected: Answer) -> None:
     """Asserts that values differ by at most TOLERANCE of the largest one."""
     assert result.shape == expected.shape
     np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
@@ -101,6 +101,7 @@ def test_every_operation_answers_by_the_graph_as_by_the_model(op, n_rows, graphs
     if op == "encode":
         assert_near(result, expected)
         return
+    result, expected = table_of(result), table_of(expected)
     numbers = expected.select_dtypes("number").columns
     for name in numbers:
         assert_near(result[name].to_numpy(float), expected[name].to_numpy(float))
@@ -194,6 +195,7 @@ def test_with_a_graph_codes_reconstructions_and_scores_come_from_it(graphs, mode
 def test_with_a_graph_the_decoder_and_its_codes_are_the_models(graphs, model, features):
     fast, plain = accelerated(erased(model), graphs["table"]), erased(model)
     codes = model.encode(features)
+    assert isinstance(fast, GraphModel)
     decoder = fast.trained
     np.testing.assert_array_equal(decoder.decode(codes), plain.decode(codes))
     np.testing.assert_array_equal(decoder.decoder_codes(features), plain.decoder_codes(features))
@@ -216,10 +218,13 @@ def test_with_a_graph_but_without_onnxruntime_the_model_answers_and_a_message_sa
 def served(model: TrainedModel, folder: Path) -> Any:
     """The model as MLflow's server loads it."""
     with warnings.catch_warnings(record=True, action="ignore"):  # mlflow's, of its type hints
+        from mlflow.pyfunc.model import PythonModelContext
+
         from autoencoders.serving.pyfunc import ServedAutoencoder
+
     save(model, [{"val/reconstruction_loss": 1.0}], folder)
     server = ServedAutoencoder()
-    server.load_context(SimpleNamespace(artifacts={"model": str(folder)}))
+    server.load_context(PythonModelContext({"model": str(folder)}, None))
     return server
 
 

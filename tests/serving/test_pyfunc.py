@@ -15,6 +15,7 @@ import pytest
 
 from autoencoders.serving.inference import answer
 from model_server import Ask, environment, post, serving
+from tables import table_of
 
 SECONDS, CLIENTS = 20 if os.environ.get("CI") else 8, 8
 
@@ -68,7 +69,7 @@ def test_every_operation_answers_as_in_python(ask, workshop, frame, form, op):
 
 def test_codes_samples_and_settings_answer_as_in_python(ask, workshop, frame):
     model = workshop.models["variational"]
-    codes = answer(model, "encode", frame.head(5))
+    codes = np.asarray(answer(model, "encode", frame.head(5)))
     assert_same(
         ask({"inputs": codes.tolist(), "params": {"op": "decode"}})[1]["predictions"],
         answer(model, "decode", codes),
@@ -145,7 +146,7 @@ def test_many_clients_at_once_get_the_right_answers_and_no_error(ask, workshop, 
     model, until = workshop.models["variational"], time.monotonic() + SECONDS
     # a calibration row's own rank is a tie, which rounding decides; of the others, all processes
     # say the same
-    scores = answer(model, "score", frame)["score"].to_numpy()
+    scores = table_of(answer(model, "score", frame))["score"].to_numpy()
     distance = np.abs(scores[:, None] - model.calibration.numpy()).min(1)
     clear = frame[distance > 1e-3]
     assert len(clear) > 300

@@ -5,7 +5,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -96,7 +96,9 @@ def zipped(members: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def tarred(*members: tuple[tarfile.TarInfo, bytes], mode: str = "w") -> bytes:
+def tarred(
+    *members: tuple[tarfile.TarInfo, bytes], mode: Literal["w", "w:gz", "w:bz2", "w:xz"] = "w"
+) -> bytes:
     """A tar archive."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode=mode) as archive:

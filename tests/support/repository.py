@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ruamel.yaml import YAML
 
@@ -76,7 +76,7 @@ class Repository:
         self.commit("copy")
 
     @classmethod
-    def at(cls, folder: Path) -> "Repository":
+    def at(cls, folder: Path) -> Self:
         """A copy that is there already."""
         repository = cls.__new__(cls)
         repository.folder = folder
@@ -148,7 +148,7 @@ class Repository:
 
     def repro(self, *arguments: str, **environment: str) -> str:
         """`dvc repro`'s output."""
-        return self.run("dvc", "repro", *arguments, **environment).stdout
+        return self.run("dvc", "repro", *arguments, check=True, **environment).stdout
 
     def hashes(self) -> dict[str, str]:
         """Every output's hash in dvc.lock, by path."""

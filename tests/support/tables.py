@@ -1,4 +1,4 @@
-"""A user's tables, prepared as the stages do it."""
+"""A user's tables, prepared as the stages do it, and answers that are tables."""
 
 from pathlib import Path
 
@@ -17,3 +17,9 @@ def prepared_table(params: Params, frame: pd.DataFrame, folder: Path) -> tuple[P
     download(changed.data, folder / "raw")
     prepare(folder / "raw", folder / "prepared", changed.data)
     return changed, load_prepared(folder / "prepared")
+
+
+def table_of(answer: object) -> pd.DataFrame:
+    """An answer that has columns."""
+    assert isinstance(answer, pd.DataFrame)
+    return answer

@@ -216,10 +216,10 @@ def test_the_parent_is_one_for_each_state_of_the_data(runs, description):
 def test_of_two_parents_that_were_made_at_once_the_oldest_stays(runs, description, monkeypatch):
     begin = runs.recorder.parent()
     search = type(runs.stored).search
-    rival = []
+    rival: list[str] = []
 
     def blind(self, experiment, query, order="DESC"):
-        """What a clone sees that asks a moment before another one has made its run."""
+        """The answer to a clone that asks a moment before another one has made its run."""
         result = search(self, experiment, query, order)
         if not rival:
             tags = {**begin.tags, "fingerprint": begin.fingerprint}

@@ -104,6 +104,7 @@ def stage(tracked_root) -> Iterator[subprocess.Popen[str]]:
         text=True,
         start_new_session=True,
     )
+    assert process.stdout is not None
     assert process.stdout.readline() == "recorded\n"
     yield process
     if process.poll() is None:
@@ -122,6 +123,7 @@ def test_a_killed_writer_takes_nothing_with_it(tracked_root, description):
     with Recorder(description) as recorder:
         with recorder.training(PARAMS, "f", resumed=False) as run:
             run.epoch(1, {CURVE: 1.0})
+            assert recorder.writer is not None
             recorder.writer.kill()
             recorder.writer.wait()
             run.epoch(2, {CURVE: 2.0})

@@ -7,7 +7,6 @@ import torch
 from autoencoders.models import build
 from autoencoders.training.fit import fit
 from autoencoders.training.machine import chosen_precision
-from autoencoders.training.module import TrainingModule
 from trainings import QUICK
 
 
@@ -34,7 +33,7 @@ def test_bf16_is_taken_where_it_is_asked_for_or_the_network_is_wide(
 class Threads(pl.Callback):
     """The number of threads of a training."""
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.found = torch.get_num_threads()
 
 

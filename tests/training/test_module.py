@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -228,7 +229,7 @@ class Trims(pl.Callback):
     def __init__(self) -> None:
         self.trims: list[bool] = []
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: TrainingModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self.trims.append(pl_module.trims)
 
 
@@ -286,9 +287,12 @@ def test_the_learning_rate_rises_linearly_and_falls_to_0_along_a_cosine():
 def test_every_step_takes_its_own_place_in_the_schedule(batches_a_step, params, data, monkeypatch):
     rates = []
     update = LeanAdamW.update
-    monkeypatch.setattr(
-        LeanAdamW, "update", lambda self, rate, clip: (rates.append(rate), update(self, rate, clip))
-    )
+
+    def recorded(optimizer: LeanAdamW, rate: float, clip: float) -> None:
+        rates.append(rate)
+        update(optimizer, rate, clip)
+
+    monkeypatch.setattr(LeanAdamW, "update", recorded)
     monkeypatch.setattr(machine, "BATCHES_A_STEP", batches_a_step)
     fit(params.override(QUICK).plan("undercomplete", data.description.facts), data)
     train = params.plan("undercomplete", data.description.facts).train

@@ -1,11 +1,14 @@
 """Trained models keep to the theory: PCA's subspace, sparser codes, flatter encoders."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from scipy.linalg import subspace_angles
 
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.evaluation.baselines import PrincipalComponents
+from autoencoders.models.jacobian import linear_layers
 from autoencoders.models.trained.fidelity import squared_error
 from autoencoders.params.params import Params
 from autoencoders.training.fit import fit
@@ -27,9 +30,8 @@ def test_a_linear_undercomplete_model_finds_pcas_subspace_and_error(params: Para
     model = fit(params.override(LINEAR).plan("undercomplete", data.description.facts), data).model
     x = data.scaled(data.sample("train"))
     pca = PrincipalComponents([x]).at(3)
-    weights = (
-        model.autoencoder.decoder[0].weight.detach().numpy()
-    )  # its columns span the reconstructions
+    (layer,) = linear_layers(model.autoencoder.decoder)
+    weights = layer.weight.detach().numpy()  # its columns span the reconstructions
     assert np.rad2deg(subspace_angles(weights, pca.components.T)).max() < 5
     error = squared_error(x, data.scaled(model.reconstruct(data.sample("train")))).mean()
     least = squared_error(x, pca.reconstruct(x)).mean()
@@ -46,7 +48,7 @@ def test_a_larger_penalty_makes_flatter_encoders(params: Params, data: Prepared)
 
 
 def test_sparse_codes_are_sparser_than_others(params: Params, data: Prepared):
-    values = {
+    values: dict[str, Any] = {
         **QUICK,
         "network.code_size": 16,
         "models.sparse.sparsity": 0.05,

@@ -3,8 +3,10 @@
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 from filelock import FileLock, Timeout
 
 from autoencoders.models import AUTOENCODERS
@@ -28,10 +30,10 @@ def test_a_training_that_was_stopped_in_any_epoch_ends_with_the_same_weights_and
 
 
 def test_a_log_says_at_once_from_which_epoch_a_training_goes_on(tmp_path, monkeypatch):
-    trainer = SimpleNamespace(current_epoch=3, is_global_zero=True)
+    trainer: Any = SimpleNamespace(current_epoch=3, is_global_zero=True)
     with (tmp_path / "log").open("w") as log:  # a file's lines wait in a buffer
         monkeypatch.setattr(sys, "stdout", log)
-        ResumePoint(tmp_path).on_train_start(trainer, None)
+        ResumePoint(tmp_path).on_train_start(trainer, pl.LightningModule())
         assert (tmp_path / "log").read_text() == "resuming from epoch 3\n"
 
 
@@ -61,6 +63,8 @@ def test_the_first_devices_process_holds_the_lock_of_a_training_until_its_end(
 def test_the_process_of_another_device_leaves_the_new_checkpoint_to_the_first(tmp_path):
     new = tmp_path / "last.new"
     new.write_bytes(b"written by the first device's process")
-    trainer = SimpleNamespace(world_size=2, is_global_zero=False, save_checkpoint=lambda path: None)
-    ResumePoint(tmp_path).on_train_epoch_end(trainer, None)
+    trainer: Any = SimpleNamespace(
+        world_size=2, is_global_zero=False, save_checkpoint=lambda path: None
+    )
+    ResumePoint(tmp_path).on_train_epoch_end(trainer, pl.LightningModule())
     assert new.exists()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage
 
 from autoencoders.tuning.storage import open_storage
 
@@ -24,6 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def journal(store_root: Path) -> JournalStorage:
+def journal(store_root: Path) -> BaseStorage:
     """The journal of a repository of its own."""
     return open_storage("journal")

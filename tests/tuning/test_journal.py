@@ -33,7 +33,7 @@ def add_trials(storage: BaseStorage, n: int = 1) -> None:
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=n)
 
 
-def values(state: TrialState = TrialState.COMPLETE) -> list[float]:
+def values(state: TrialState = TrialState.COMPLETE) -> list[float | None]:
     """States of the trials in the journal, read anew."""
     study = optuna.load_study(study_name="s", storage=open_storage("journal"))
     return [trial.value for trial in study.get_trials(states=(state,))]
@@ -75,7 +75,7 @@ def test_the_first_broken_line_is_named_with_its_place_and_the_way_out(path, gar
     content = lines(path)
     at = at if at >= 0 else len(content)
     write(path, [*content[:at], garbage, *content[at:], garbage])
-    message = broken_journal(path)
+    message = broken_journal(path) or ""
     offset = sum(len(line) + 1 for line in content[:at])
     assert message.startswith(
         f"{path}: line {at + 1} (from byte {offset} on) can't be read: {garbage[:40]!r}; "

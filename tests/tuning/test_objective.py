@@ -14,6 +14,7 @@ import optuna
 import pytest
 from mlflow.entities import Run as MlflowRun
 from optuna import Study
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autoencoders.core.errors import DivergedError, Interrupted
@@ -98,7 +99,7 @@ def tried(
 
 
 def study_of(params: Params, pruner: optuna.pruners.BasePruner | None = None) -> Study:
-    directions = ["minimize"] * (2 if params.tune.goal == "compress" else 1)
+    directions = [StudyDirection.MINIMIZE] * (2 if params.tune.goal == "compress" else 1)
     pruner = pruner or optuna.pruners.NopPruner()
     study = optuna.create_study(directions=directions, pruner=pruner)
     study.sampler = Repeatable("tpe", 1, study)
@@ -239,5 +240,5 @@ def test_drawn_values_are_of_the_parameters_own_kind_and_inside_of_the_space(spa
         assert all(dimension.holds(values[dimension.param]) for dimension in spaced.tune.space)
         assert values["network.nodes_per_layer"] in (8, 12, 16)
         assert values["models.variational.warmup"] in (0.0, 0.25, 0.5)
-        spaced.tuned("variational", values)  # a whole number where the schema wants one
+        spaced.with_tuned("variational", values)  # a whole number where the schema wants one
         study.tell(trial, [0.0, 0.0])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from matplotlib import pyplot as plt
@@ -87,7 +88,7 @@ def ended(state: TrialState, *, epochs: int = 0, **attributes: Any) -> FrozenTri
     )
 
 
-FAILED = {REASON: 'DivergedError: it said "no", twice\nand again'}
+FAILED: dict[str, Any] = {REASON: 'DivergedError: it said "no", twice\nand again'}
 
 
 def study(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -187,7 +188,7 @@ def test_the_table_has_a_line_a_trial_with_state_values_results_and_reason():
 
 def test_the_table_tells_neither_time_nor_worker_nor_how_often_a_trial_was_begun():
     trials = [complete(4, 2.0, 0.95), complete(5, 1.0, 0.97), ended(TrialState.FAIL, **FAILED)]
-    retried = complete(5, 1.0, 0.97, **{WORKER: ["elsewhere", 3, 4.0]})
+    retried = complete(5, 1.0, 0.97, "compress", **{WORKER: ["elsewhere", 3, 4.0]})
     retried.system_attrs = {RETRIES: [1]}
     killed = create_trial(state=TrialState.FAIL, params=values(5), distributions=SPACE)
     made = optuna.create_study(directions=["minimize"] * 2)
@@ -253,8 +254,10 @@ def test_the_pareto_front_shows_the_trial_that_is_taken_and_names_it(tune, tmp_p
     best = write_study(tmp_path / "sparse", "s", many("compress"), tune("compress"))
     axes = drawn["pareto"]
     (taken,) = [points for points in axes.collections if points.get_label() == "taken"]
-    assert taken.get_offsets().tolist() == [best.values]
-    assert "taken" in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert np.asarray(taken.get_offsets()).tolist() == [best.values]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert "taken" in [text.get_text() for text in legend.get_texts()]
 
 
 def test_no_figure_stays_open(tune, tmp_path):
@@ -294,7 +297,7 @@ def test_a_study_of_a_type_that_no_line_of_the_space_concerns_is_written_too(
 
 
 def test_the_summary_compares_with_the_untuned_parameters(tune):
-    untuned = complete(8, 2.0, 0.95, **{UNTUNED: True})
+    untuned = complete(8, 2.0, 0.95, "compress", **{UNTUNED: True})
     made = study(
         [
             untuned,

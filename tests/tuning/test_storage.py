@@ -29,7 +29,7 @@ def file(store_root: Path) -> Path:
     return store_root / "studies" / "optuna.journal"
 
 
-def add_trial(storage: BaseStorage) -> list[float]:
+def add_trial(storage: BaseStorage) -> list[float | None]:
     """The values of a study's trials after one more."""
     study = optuna.create_study(storage=storage, study_name="s", load_if_exists=True)
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)

@@ -23,7 +23,7 @@ from autoencoders.tuning.study import described, join_study, open_study, trial_p
 from autoencoders.tuning.trials import UNTUNED
 
 MODEL_TYPE = "variational"
-SPACE = [
+SPACE: list[dict[str, Any]] = [
     {"param": "network.code_size", "low": 4, "high": 24},
     {"param": "network.activation", "choices": ["silu", "relu"]},
     {"param": "train.learning_rate", "low": 1e-3, "high": 1e-2, "log": True},
@@ -150,11 +150,12 @@ def test_each_type_has_a_study_of_its_own_and_no_interest_in_the_others_lines(
     spaced, data, journal
 ):
     names = {
-        model_type: reopened(spaced, data, model_type).study_name for model_type in spaced.kinds
+        model_type: reopened(spaced, data, model_type).study_name
+        for model_type in spaced.model_types
     }
     assert all(name.startswith(f"digits-{model_type}-") for model_type, name in names.items())
     less = spaced.override({"tune.space": SPACE[:-1]})
-    assert [k for k in spaced.kinds if reopened(less, data, k).study_name != names[k]] == [
+    assert [k for k in spaced.model_types if reopened(less, data, k).study_name != names[k]] == [
         MODEL_TYPE
     ]
 

@@ -17,7 +17,7 @@ from autoencoders.core.files import AGAIN, tree_sha256
 from autoencoders.core.paths import DATA, TRIALS, TUNED, TUNED_VALUES
 from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.params.architecture import DataFacts
-from autoencoders.params.tuned import tuned, write_tuned
+from autoencoders.params.tuned import load_tuned, write_tuned
 from autoencoders.tracking.recorder import TRIALS_SHA256
 from autoencoders.tracking.runs import Runs
 from autoencoders.tuning.tune import tune
@@ -27,11 +27,11 @@ UNTUNED = """
 import sys
 from pathlib import Path
 from autoencoders.params.params import load_params
-from autoencoders.params.tuned import tuned
+from autoencoders.params.tuned import load_tuned
 from autoencoders.tuning.tune import tune
 params = load_params(Path(sys.argv[1])).override({"tune.n_trials": 0})
 tune("sparse", params)
-assert tuned(params, "sparse") == params
+assert load_tuned(params, "sparse") == params
 print(*{"optuna", "torch", "mlflow", "matplotlib"} & set(sys.modules))
 """
 
@@ -89,8 +89,8 @@ def test_what_a_study_found_reaches_the_training_unchanged(folder, params):
         "train.learning_rate": 0.1 + 0.2,
     }
     write_tuned(folder, values)
-    assert tuned(params, "sparse") == params.tuned("sparse", values)
-    flat = tuned(params, "sparse").plan("sparse", DataFacts(64, unit_interval=True)).flat()
+    assert load_tuned(params, "sparse") == params.with_tuned("sparse", values)
+    flat = load_tuned(params, "sparse").plan("sparse", DataFacts(64, unit_interval=True)).flat()
     assert {name: flat[name] for name in values} == values
 
 
@@ -99,7 +99,7 @@ def test_a_missing_file_is_refused_with_the_stage_that_makes_it(folder, params):
         DataError,
         match=r"^tuned/sparse/tuned.yaml: no such file; `dvc repro tune@sparse` makes it$",
     ):
-        tuned(params, "sparse")
+        load_tuned(params, "sparse")
 
 
 DAMAGED = [
@@ -118,7 +118,7 @@ def test_a_damaged_file_is_refused_with_its_name_and_what_to_do(folder, params, 
     folder.mkdir(parents=True)
     (folder / TUNED_VALUES).write_bytes(content)
     with pytest.raises(DataError) as caught:
-        tuned(params, "sparse")
+        load_tuned(params, "sparse")
     assert str(caught.value).startswith(f"{folder / TUNED_VALUES}: {message}")
     assert str(caught.value).endswith(f"; {AGAIN}")
 
@@ -140,5 +140,5 @@ def test_a_value_that_no_study_can_have_written_is_refused_like_one_of_the_file(
     folder.mkdir(parents=True)
     (folder / TUNED_VALUES).write_text(text)
     with pytest.raises(ParameterError) as caught:
-        tuned(params, "sparse")
+        load_tuned(params, "sparse")
     assert str(caught.value).startswith(message)

@@ -342,10 +342,13 @@ def start(
 
 def wait_until_it_holds(worker: subprocess.Popen[str]) -> None:
     """Until the worker is in its first trial, in which it stays until it is released."""
+    assert worker.stdout is not None
+    assert worker.stderr is not None
     assert worker.stdout.readline() == "begun\n", worker.stderr.read()
 
 
 def release(worker: subprocess.Popen[str]) -> None:
+    assert worker.stdin is not None
     worker.stdin.write("\n")
     worker.stdin.flush()
 

@@ -45,7 +45,7 @@ def show_params(model_type: str | None, everything: bool) -> None:
     if everything:
         print(full_text(params), end="")
         return
-    model_types = params.kinds
+    model_types = params.model_types
     if model_type:
         model_types = [model_type]
     facts = known_facts(params.data)

@@ -163,13 +163,13 @@ def _keep_copy(text: str) -> None:
             write_text(LOCK_COPY, text)
 
 
-def _has_first_lines(tree: Any) -> bool:
+def _has_first_lines(tree: object) -> bool:
     if not isinstance(tree, dict) or tree.get("schema") != "2.0":
         return False
     return tree.keys() <= {"schema", "stages", "datasets"}
 
 
-def _is_stage(stage: Any) -> bool:
+def _is_stage(stage: object) -> bool:
     """Whether this is a stage as DVC writes it."""
     if not isinstance(stage, dict) or stage.keys() - {"cmd", "deps", "params", "outs"}:
         return False
@@ -183,11 +183,11 @@ def _is_stage(stage: Any) -> bool:
     return _are_files(stage.get("deps", [])) and _are_files(stage.get("outs", []))
 
 
-def _are_files(files: Any) -> bool:
+def _are_files(files: object) -> bool:
     return isinstance(files, list) and all(map(_is_file, files))
 
 
-def _is_file(file: Any) -> bool:
+def _is_file(file: object) -> bool:
     """Whether this is a dependency or an output as DVC writes it."""
     if not isinstance(file, dict) or "path" not in file:
         return False
@@ -201,7 +201,7 @@ def _is_file(file: Any) -> bool:
     return file.get("hash", "md5") in HASHES
 
 
-def _is_checksum(value: Any) -> bool:
+def _is_checksum(value: object) -> bool:
     """Whether DVC takes this as a checksum: nothing, or text of some length.
 
     A checksum that was cut may be a number to YAML, of which DVC then dies.

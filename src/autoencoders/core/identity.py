@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -19,7 +18,7 @@ ONE_AT_A_TIME = Lock()  # Python 3.11's parser fails where a second thread enter
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def fingerprint(stage: str, values: Mapping[str, Any], data_sha256: str) -> str:
+def fingerprint(stage: str, values: Mapping[str, object], data_sha256: str) -> str:
     """Hash of a stage's parameters, data and code: equal for equal executions on any machine."""
     identity = [values, data_sha256, code_sha256(stage)]
     return sha256(json.dumps(identity, sort_keys=True).encode())[:FINGERPRINT_LENGTH]
@@ -68,7 +67,7 @@ def _is_text(statement: ast.stmt) -> bool:
     return isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     """A node with its fields that are not empty, a list of nodes, or a constant."""
     if isinstance(value, ast.AST):
         fields: list[str] = []

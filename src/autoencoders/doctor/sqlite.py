@@ -6,7 +6,6 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from autoencoders.doctor.processes import writer_of
 
@@ -76,7 +75,7 @@ def _quick_check(path: Path, mode: str, table: str) -> str | None:
     return None if tables else "it has no table of MLflow's"
 
 
-def connect(path: Path, mode: str) -> Any:
+def connect(path: Path, mode: str) -> sqlite3.Connection:
     """A connection to a database. mode: of its URI, such as `mode=ro`. Raises sqlite3.Error."""
     uri = f"{path.absolute().as_uri()}?{mode}"
     return sqlite3.connect(uri, uri=True, timeout=QUERY_SECONDS)

@@ -129,7 +129,7 @@ class Probes:
         wrong = probe.predict(self._scaled(codes)) != labels
         return wrong.astype(float)
 
-    def _scaled(self, codes: np.ndarray) -> Any:
+    def _scaled(self, codes: np.ndarray) -> np.ndarray | csr_array:
         """The codes in the probes' scale; as a sparse array where they are mostly 0."""
         scaled = (codes - self.mean) / self.deviation
         if self.sparse:

@@ -52,7 +52,7 @@ def rate_distortion(params: Params) -> None:
 
     data = load_prepared(DATA)
     sizes = sorted(set(params.rate_distortion.code_sizes))
-    for model_type, size in product(params.kinds, sizes):
+    for model_type, size in product(params.model_types, sizes):
         _plan(params, data, model_type, size)
     by_model = curves([*_trained(params, sizes), *_pca(data, sizes)])
     write_text(CURVE, table(by_model))
@@ -70,14 +70,14 @@ def rate_distortion(params: Params) -> None:
 
 def _plan(params: Params, data: Prepared, model_type: str, code_size: int) -> Plan:
     """The plan of one training. Raises ParameterError."""
-    changed = params.tuned(model_type, {"network.code_size": code_size})
+    changed = params.with_tuned(model_type, {"network.code_size": code_size})
     return changed.plan(model_type, data.description.facts)
 
 
 def _trained(params: Params, sizes: Sequence[int]) -> list[Point]:
     """The types' points, trained by worker processes of one thread each."""
     seeds = sorted(set(params.rate_distortion.seeds))
-    points = list(product(seeds, params.kinds, sizes))
+    points = list(product(seeds, params.model_types, sizes))
     workers = params.rate_distortion.workers
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, _begin_worker) as pool:
@@ -122,7 +122,7 @@ def _point(params: Params, code: str, point: tuple[int, str, int]) -> Point:
     return {"model": model_type, "code_size": code_size, **read_json(path)}
 
 
-def _point_file(identity: list[Any]) -> Path:
+def _point_file(identity: list[object]) -> Path:
     """The file of a point, named by a hash of the values, the data and the code of its training."""
     digits = sha256(json.dumps(identity).encode())[:FINGERPRINT_LENGTH]
     return repository() / RESUME / "rate_distortion" / f"{digits}.json"

@@ -37,7 +37,7 @@ def listed(
     facts: of the data, where it is known; tuned: the values that the type's study has chosen, by
     dotted name. Raises ParameterError.
     """
-    changed = params.tuned(model_type, tuned)
+    changed = params.with_tuned(model_type, tuned)
     resolved = changed.plan(model_type, facts).flat() if facts else {}
     lines = [Line("seed", str(params.seed), str(PARAMS_FILE))]
     for key, value in _values(changed, model_type):
@@ -65,13 +65,13 @@ def _values(params: Params, model_type: str) -> Iterator[tuple[str, Any]]:
         yield f"network.{name}", value
     for name, value in params.train_of(model_type):
         yield f"train.{name}", value
-    for name, value in params.kind(model_type).type_values().items():
+    for name, value in params.type_section(model_type).type_values().items():
         yield f"models.{model_type}.{name}", value
 
 
 def _source(params: Params, model_type: str, key: str) -> str:
     """The place of a value: params.yaml, the type's section there, or the default."""
-    section: TypeSection = params.kind(model_type)
+    section: TypeSection = params.type_section(model_type)
     group, _, name = key.partition(".")
     if group == "models":
         name = name.rpartition(".")[2]

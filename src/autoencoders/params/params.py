@@ -41,27 +41,27 @@ class Params(Section):
     registry: Registry
 
     @property
-    def kinds(self) -> list[str]:
+    def model_types(self) -> list[str]:
         """The types to train, in the order of params.yaml's schema."""
         return [name for name in Models.model_fields if getattr(self.models, name) is not None]
 
-    def kind(self, model_type: str) -> TypeSection:
+    def type_section(self, model_type: str) -> TypeSection:
         """A type's section. Raises ParameterError where params.yaml has none."""
         section: TypeSection | None = getattr(self.models, model_type, None)
         if section is None:
             raise ParameterError(
-                f"models.{model_type}: not in params.yaml; it has {', '.join(self.kinds)}"
+                f"models.{model_type}: not in params.yaml; it has {', '.join(self.model_types)}"
             )
         return section
 
     def network_of(self, model_type: str) -> Network:
         """`network` with the type's overrides."""
-        overrides = self.kind(model_type).network.model_dump(exclude_unset=True)
+        overrides = self.type_section(model_type).network.model_dump(exclude_unset=True)
         return self.network.model_copy(update=overrides)
 
     def train_of(self, model_type: str) -> Train:
         """`train` with the type's overrides."""
-        overrides = self.kind(model_type).train.model_dump(exclude_unset=True)
+        overrides = self.type_section(model_type).train.model_dump(exclude_unset=True)
         return self.train.model_copy(update=overrides)
 
     def plan(self, model_type: str, facts: DataFacts) -> Plan:
@@ -78,20 +78,20 @@ class Params(Section):
         """
         return _replaced(self, values, str(PARAMS_FILE))
 
-    def tuned(self, model_type: str, values: Mapping[str, object]) -> Self:
+    def with_tuned(self, model_type: str, values: Mapping[str, object]) -> Self:
         """A copy with a study's values for one type.
 
         `network.x` and `train.x` win over the type's own overrides.
         """
         prefix = f"models.{model_type}."
         in_section = {key.removeprefix(prefix): value for key, value in values.items()}
-        section = _replaced(self.kind(model_type), in_section, f"models.{model_type}")
+        section = _replaced(self.type_section(model_type), in_section, f"models.{model_type}")
         models = self.models.model_copy(update={model_type: section})
         return self.model_copy(update={"models": models})
 
     def key_of(self, model_type: str, name: str) -> str:
         """The dotted key that a value of the type itself or of its network comes from."""
-        section = self.kind(model_type)
+        section = self.type_section(model_type)
         if name in section.type_values():
             return f"models.{model_type}.{name}"
         if name in section.network.model_fields_set:
@@ -103,14 +103,14 @@ class Params(Section):
 
         Raises ParameterError.
         """
-        if not self.kinds:
+        if not self.model_types:
             raise ParameterError(
                 f"models: no type to train; name some of {', '.join(Models.model_fields)}"
             )
         check_data(facts, self._check_types)
 
     def _check_types(self, facts: DataFacts) -> None:
-        for model_type in self.kinds:
+        for model_type in self.model_types:
             self.plan(model_type, facts)
 
 

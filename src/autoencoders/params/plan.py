@@ -33,7 +33,7 @@ class Plan:
 
         Raises ParameterError where the values fit neither each other, nor the type, nor the data.
         """
-        section = params.kind(model_type)
+        section = params.type_section(model_type)
         network_values = params.network_of(model_type).model_dump()
         network = FixedNetwork(**defaults.resolved(network_values, defaults.network(facts)))
         _refuse_misfits(params, model_type, network, facts)
@@ -53,7 +53,7 @@ class Plan:
 
         Each `auto` is resolved anew.
         """
-        return self.params.tuned(self.model_type, values).plan(self.model_type, self.facts)
+        return self.params.with_tuned(self.model_type, values).plan(self.model_type, self.facts)
 
     def flat(self) -> dict[str, object]:
         """The values by dotted name."""
@@ -93,7 +93,7 @@ def _refuse_misfits(
     params: "Params", model_type: str, network: FixedNetwork, facts: DataFacts
 ) -> None:
     """Raises ParameterError for the first value that breaks a rule which joins several."""
-    section = params.kind(model_type)
+    section = params.type_section(model_type)
 
     def key(name: str) -> str:
         return params.key_of(model_type, name)

@@ -53,14 +53,14 @@ class Data(Section):
     held-out rows once."""
 
     @property
-    def own(self) -> bool:
+    def is_own(self) -> bool:
         """Whether the data is the user's own, and none of those that come by name."""
         return self.path != NO_FILE or self.openml > 0
 
     @property
     def title(self) -> str:
         """The data set's name in MLflow: where `name` speaks of another one, the file's own."""
-        if not self.own or self.name not in BUILT_IN:
+        if not self.is_own or self.name not in BUILT_IN:
             return self.name
         if self.openml:
             return f"openml-{self.openml}"
@@ -168,7 +168,7 @@ class Tune(Section):
     storage: Literal["journal", "environment"] = "journal"
     """journal: studies/optuna.journal; environment: the URL in AUTOENCODERS_STUDY_URL."""
     space: Annotated[list[Dimension], Field(min_length=1)]
-    """What a study may change: low and high, log or step; or choices."""
+    """The values that a study may change: low and high, with log or step; or choices."""
 
     def keeps(self, explained_variance: float) -> bool:
         """Whether the goal is `compress` and a code keeps enough of the validation variance."""

@@ -104,15 +104,15 @@ def _reason(params: Params, name: str) -> str:
 def _strengths(params: Params) -> set[str]:
     """The dotted names of the types' own parameters."""
     names = set()
-    for model_type in params.kinds:
-        for name in params.kind(model_type).type_values():
+    for model_type in params.model_types:
+        for name in params.type_section(model_type).type_values():
             names.add(f"models.{model_type}.{name}")
     return names
 
 
 def _try_ends(params: Params, facts: DataFacts) -> None:
     """For each type, plans each end and choice alone, and all first and all last ones together."""
-    for model_type in params.kinds:
+    for model_type in params.model_types:
         space = dimensions(params.tune, model_type, facts)
         for dimension in space:
             for value in dimension.ends:
@@ -124,7 +124,7 @@ def _try_ends(params: Params, facts: DataFacts) -> None:
 def _try(params: Params, model_type: str, facts: DataFacts, values: dict[str, object]) -> None:
     """Raises ParameterError where a type's training can't have these values."""
     try:
-        params.tuned(model_type, values).plan(model_type, facts)
+        params.with_tuned(model_type, values).plan(model_type, facts)
     except ParameterError as error:
         tried = ", ".join(f"{name} = {value}" for name, value in values.items())
         raise ParameterError(f"tune.space: {tried} does not fit {model_type}: {error}") from None

@@ -19,18 +19,18 @@ def write_tuned(folder: Path, values: Mapping[str, Any]) -> None:
     YAML(typ="safe", pure=True).dump(dict(values), folder / TUNED_VALUES)
 
 
-def tuned(params: Params, kind: str) -> Params:
-    """The parameters with what the type's study found. Raises DataError, ParameterError."""
-    return params.tuned(kind, tuned_values(kind))
+def load_tuned(params: Params, model_type: str) -> Params:
+    """The parameters with the values that the type's study chose. Raises DataError."""
+    return params.with_tuned(model_type, tuned_values(model_type))
 
 
-def tuned_values(kind: str) -> dict[str, Any]:
-    """What the type's study found, by dotted name. Raises DataError."""
-    path = TUNED / kind / TUNED_VALUES
+def tuned_values(model_type: str) -> dict[str, Any]:
+    """The values that the type's study chose, by dotted name. Raises DataError."""
+    path = TUNED / model_type / TUNED_VALUES
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; `dvc repro tune@{kind}` makes it") from error
+        raise DataError(f"{path}: no such file; `dvc repro tune@{model_type}` makes it") from error
     except (ValueError, YAMLError) as error:
         raise DataError(f"{path}: not YAML ({error}); {AGAIN}") from error
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):

@@ -36,7 +36,7 @@ class Misfit(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """What the parameters of a type have to fit: the network and the data."""
+    """The network and the data that the parameters of a type have to fit."""
 
     network: FixedNetwork
     facts: DataFacts

@@ -5,6 +5,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+from autoencoders.core.errors import UserError
 from autoencoders.core.files import tree_sha256
 from autoencoders.core.paths import DATA, RAW
 from autoencoders.data.prepared.prepared import content_sha256
@@ -23,6 +24,8 @@ METRICS = (SQUARED_ERROR, EXPLAINED_VARIANCE, VALIDATION_SQUARED_ERROR)
 def lineage(client: MlflowClient, uri: str) -> dict[str, str]:
     """Returns a model's origin by name, the commands that make it again last. Raises UserError."""
     version = version_of(client, uri)
+    if not version.run_id:
+        raise UserError(f"{uri}: was registered without a run, so its origin is not known")
     tags = version.tags
     run = client.get_run(version.run_id)
     aliases = "".join(f" @{alias}" for alias in version.aliases)

@@ -46,7 +46,7 @@ def register_models(
     versions = {}
     for row in rows:
         model_type = row.model
-        if model_type in params.kinds:
+        if model_type in params.model_types:
             folder = MODELS / model_type
             run_id = runs.trained(folder)
             versions[model_type] = registry.add(folder, run_id, row, runs.lineage(), rate)
@@ -90,7 +90,7 @@ def winner(rows: Sequence[Row], params: Params) -> str:
     """Returns the best type on validation by `Tune.rank`; of equals, the first by name."""
     ranks = {}
     for row in rows:
-        if row.model in params.kinds and isinstance(row.network, TrainedNetwork):
+        if row.model in params.model_types and isinstance(row.network, TrainedNetwork):
             error = row.value(VALIDATION_SQUARED_ERROR)
             variance = row.value(VALIDATION_EXPLAINED_VARIANCE)
             ranks[row.model] = params.tune.rank(row.network.code_size, error, variance)

@@ -8,10 +8,11 @@ import json
 import logging
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow import MlflowException
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.models.model import ModelInfo
 
 from autoencoders.core.errors import UserError
 from autoencoders.data.prepared.prepared import Prepared
@@ -50,7 +51,7 @@ class Registry:
             return None
         return str(version)
 
-    def versions(self) -> list[Any]:
+    def versions(self) -> list[ModelVersion]:
         """All versions, the newest first."""
         return self._search(f"name = '{self.name}'")
 
@@ -64,7 +65,7 @@ class Registry:
         numbers = [str(version.version) for version in versions]
         return sorted(numbers, key=int)
 
-    def _search(self, query: str) -> list[Any]:
+    def _search(self, query: str) -> list[ModelVersion]:
         order = ["version_number DESC"]
         return list(self.client.search_model_versions(query, max_results=10_000, order_by=order))
 
@@ -95,7 +96,9 @@ class Registry:
         version = self._create_version(logged, run_id, card, tags)
         return self._lowest(sha256, version)
 
-    def _create_version(self, logged: Any, run_id: str, card: str, tags: dict[str, str]) -> str:
+    def _create_version(
+        self, logged: ModelInfo, run_id: str, card: str, tags: dict[str, str]
+    ) -> str:
         """Registers a logged model as a new version."""
         # it is there already; a refusal for any other reason is repeated by the next call
         with suppress(MlflowException):

@@ -5,11 +5,11 @@ import warnings
 from collections.abc import Mapping
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow import MlflowException, types
 from mlflow.models import Model, ModelSignature
+from mlflow.models.model import ModelInfo
 
 import autoencoders
 from autoencoders.core.errors import DataError, UserError
@@ -28,7 +28,7 @@ model_sha256 = tree_sha256  # the identity of a saved model: the hash of its fil
 
 def log_model(
     folder: Path, run_id: str, model_type: str, card: str, tags: Mapping[str, str], rate: float
-) -> Any:
+) -> ModelInfo:
     """Logs a model's folder to the run of its training, whose state and times stay as they are."""
     package = Path(autoencoders.__file__).parent
     # mlflow wants type hints, and warns where there are none

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,11 @@ from autoencoders.data.readers.reader import Reader
 from autoencoders.data.sources.archive import ARCHIVES, unpack
 from autoencoders.data.sources.source import ANSWERS
 from autoencoders.models.trained.model import TrainedModel
-from autoencoders.serving.inference import answer
+from autoencoders.serving.inference import Answer, answer
 from autoencoders.serving.served import ServedModel, trained_model
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PICTURE_COLUMNS = 8  # images side by side in a picture
 PICTURE_SIDE = 32  # pixels: lower images are enlarged by a whole factor up to that height
@@ -38,7 +41,7 @@ def answer_file(
     """
     n = 0
 
-    def answers() -> Iterator[Any]:
+    def answers() -> Iterator[Answer]:
         nonlocal n
         reading_bar = tqdm(reader.batches(), desc=op, unit="batch", disable=None)
         batches: Iterator[Rows] = (batch for batch, _ in reading_bar)
@@ -46,7 +49,7 @@ def answer_file(
             batches = _in_pairs(batches)
         for batch in batches:
             result = answer(model, op, batch, first=n, rate=rate)
-            if op == "score":
+            if op == "score" and isinstance(result, pd.DataFrame):
                 result.insert(0, "row", np.arange(n + 1, n + 1 + len(result)))
             yield result
             n += len(batch)
@@ -63,7 +66,7 @@ def answer_file(
 
 def _in_pairs(batches: Iterable[Rows]) -> Iterator[Rows]:
     """The rows in batches of even length; the last one may be odd."""
-    odd_row: Any = None  # of the batches before, whose partner is in the next one
+    odd_row: Rows | None = None  # of the batches before, whose partner is in the next one
     for batch in batches:
         rows = batch if odd_row is None else _joined(odd_row, batch)
         even = len(rows) // 2 * 2
@@ -74,11 +77,11 @@ def _in_pairs(batches: Iterable[Rows]) -> Iterator[Rows]:
         yield odd_row
 
 
-def _joined(first: Any, second: Any) -> Rows:
+def _joined(first: Rows, second: Rows) -> Rows:
     """The rows of two tables or two arrays."""
     if isinstance(second, pa.Table):
-        return pa.concat_tables([first, second])
-    return np.concatenate([first, second])
+        return pa.concat_tables([cast(pa.Table, first), second])
+    return np.concatenate([cast(np.ndarray, first), second])
 
 
 @contextmanager
@@ -102,7 +105,7 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
         yield reader
 
 
-def write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
+def write(answers: Iterable[Answer], out: Path, model: TrainedModel) -> None:
     """Writes answers as they come; arrays and pictures at their end.
 
     answers: tables or arrays of some rows each. Raises UserError where a file can't hold them.
@@ -127,12 +130,12 @@ def write(answers: Iterable[Any], out: Path, model: TrainedModel) -> None:
                 np.save(new, rows, allow_pickle=False)
 
 
-def _write_csv(answers: Iterable[Any], path: Path) -> None:
+def _write_csv(answers: Iterable[Answer], path: Path) -> None:
     for part in answers:
         _as_table(part).to_csv(path, mode="a", index=False, header=not path.exists())
 
 
-def _write_parquet(answers: Iterable[Any], path: Path) -> None:
+def _write_parquet(answers: Iterable[Answer], path: Path) -> None:
     tables = (pa.Table.from_pandas(_as_table(part), preserve_index=False) for part in answers)
     first = next(tables)
     with pa.parquet.ParquetWriter(path, first.schema) as writer:
@@ -140,14 +143,14 @@ def _write_parquet(answers: Iterable[Any], path: Path) -> None:
             writer.write_table(table)
 
 
-def _as_table(answers: Any) -> pd.DataFrame:
+def _as_table(answers: Answer) -> pd.DataFrame:
     """A table as it is; an array with a column for each of a row's values."""
     if isinstance(answers, pd.DataFrame):
         return answers
     return pd.DataFrame(answers.reshape(len(answers), -1)).add_prefix("value_")
 
 
-def picture(rows: np.ndarray, model: TrainedModel) -> Any:
+def picture(rows: np.ndarray, model: TrainedModel) -> "Image.Image":
     """A PIL image of up to PICTURE_COLUMNS images side by side, in as many lines as they need.
 
     rows: (images, features), raw scale. Raises UserError for rows of another number of values.

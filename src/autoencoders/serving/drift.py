@@ -1,6 +1,7 @@
 """Whether new data still looks like the training data: columns, code units and anomaly scores."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,7 +110,7 @@ def every_nth(rows: np.ndarray, n: int, *, first: int = 0) -> np.ndarray:
 def summary(drift: Drift) -> str:
     """A table for a terminal, the largest differences first."""
     largest = drift.table.sort_values("statistic", ascending=False, kind="stable").head(SHOWN_LINES)
-    formatters = {
+    formatters: dict[str, Callable[..., str | None]] = {
         "statistic": "{:.3f}".format,
         "p_value": "{:.1e}".format,
         "moved": {True: "yes", False: ""}.get,

@@ -1,6 +1,6 @@
 """A model's answers: codes, reconstructions, denoised rows, scores with reasons, samples."""
 
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,17 +15,18 @@ OPERATIONS = ("reconstruct", "encode", "decode", "denoise", "score", "sample", "
 REASONS = 3  # features that a score names
 FALSE_ALARMS = 0.05  # share of clean rows that count as anomalies, where no rate is asked for
 SETTINGS = {"n": 64, "steps": 9, "seed": 0}  # n, seed: of sample; steps: of interpolate
+Answer: TypeAlias = np.ndarray | pd.DataFrame
 
 
 def answer(
     model: TrainedModel | ServedModel,
     op: str,
-    rows: Any,
+    rows: object,
     *,
     first: int = 0,
     rate: float = FALSE_ALARMS,
     **settings: int,
-) -> Any:
+) -> Answer:
     """The answer of one operation to raw rows: an array, or a table where rows are one.
 
     op score: a table of score (nats), percentile among clean validation rows, conformal p-value,
@@ -56,7 +57,7 @@ def answer(
     return _raw_scale(trained, model.reconstruct(features), rows)
 
 
-def as_rows(rows: Any) -> Rows:
+def as_rows(rows: object) -> Rows:
     """Columns by name, or an array of rows. Raises DataError."""
     try:
         if isinstance(rows, pd.DataFrame):
@@ -72,7 +73,7 @@ def as_rows(rows: Any) -> Rows:
         raise DataError(f"rows: {problem}; give columns by name, or an array") from error
 
 
-def _codes(model: TrainedModel, values: Any) -> np.ndarray:
+def _codes(model: TrainedModel, values: object) -> np.ndarray:
     """Codes (rows, code), float32. Raises DataError for another shape and what is not finite."""
     width = model.description.architecture.code_size
     try:
@@ -119,12 +120,12 @@ def _reasons(names: list[str], parts: np.ndarray, score: np.ndarray) -> list[str
     return reasons
 
 
-def _raw_scale(model: TrainedModel, features: np.ndarray, rows: Any = None) -> Any:
+def _raw_scale(model: TrainedModel, features: np.ndarray, rows: Rows | None = None) -> Answer:
     """Answers in the form of the rows that were asked: a table, images or flat rows."""
     schema = model.description.schema
     decoded = schema.decode(features)
-    if schema.is_image:
-        if getattr(rows, "ndim", 1) > 2:
+    if isinstance(decoded, np.ndarray):  # of images
+        if isinstance(rows, np.ndarray) and rows.ndim > 2:
             return decoded.reshape(len(decoded), *rows.shape[1:])
         return decoded
     has_categories = any(column.categories is not None for column in schema.columns)

@@ -5,12 +5,11 @@ MLflow loads it from this file (models-from-code) and the weights from safetenso
 
 import os
 from pathlib import Path
-from typing import Any
 
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from autoencoders.core.errors import DataError
 from autoencoders.models.trained.saved import load
@@ -18,13 +17,13 @@ from autoencoders.serving.inference import FALSE_ALARMS, OPERATIONS, SETTINGS, a
 from autoencoders.serving.onnx import ONNX_VARIABLE, accelerated
 
 
-class ServedAutoencoder(PythonModel):  # type: ignore[misc]  # mlflow's class is untyped
+class ServedAutoencoder(PythonModel):
     """predict(rows, params={"op": ...}), see `inference.answer`.
 
     rows: an array, or a DataFrame of raw columns.
     """
 
-    def load_context(self, context: Any) -> None:
+    def load_context(self, context: PythonModelContext) -> None:
         """Reads the weights, and the exported graph where ONNX_VARIABLE names one."""
         graph = Path(os.environ.get(ONNX_VARIABLE, "none"))
         self.model = accelerated(load(Path(context.artifacts["model"])), graph)

@@ -2,13 +2,16 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytorch_lightning as pl
 from torch import Tensor
 from tqdm import tqdm
 
 from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
+
+if TYPE_CHECKING:
+    from autoencoders.training.module import TrainingModule
 
 SELECTION_METRIC = VALIDATION_LOSS  # on clean inputs: the same quantity for every type
 LogEpoch = Callable[[int, dict[str, float]], None]
@@ -42,14 +45,15 @@ class History(pl.Callback):
             for epoch, means in enumerate(self.epochs, 1):
                 self.report(epoch, means)
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Records this epoch, and its weights if they are the best."""
-        self.epochs.append(dict(pl_module.epoch_means))
+        module = cast("TrainingModule", pl_module)
+        self.epochs.append(dict(module.epoch_means))
         epoch = len(self.epochs)
         if self.report is not None:
             self.report(epoch, self.epochs[-1])
-        autoencoder = pl_module.model.autoencoder
-        counts = autoencoder.settled(pl_module.progress) or epoch == trainer.max_epochs
+        autoencoder = module.model.autoencoder
+        counts = autoencoder.settled(module.progress) or epoch == trainer.max_epochs
         if counts and self._is_better(self.epochs[-1]):
             self.best = epoch
             self.weights = {
@@ -95,10 +99,11 @@ class Progress(pl.Callback):
             disable=not sys.stderr.isatty(),
         )
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Shows the epoch's errors."""
-        train = pl_module.epoch_means[TRAIN_LOSS]
-        val = pl_module.epoch_means[VALIDATION_LOSS]
+        means = cast("TrainingModule", pl_module).epoch_means
+        train = means[TRAIN_LOSS]
+        val = means[VALIDATION_LOSS]
         errors = f"train {train:.4f} val {val:.4f}"
         if self.bar.disable:
             epoch = trainer.current_epoch + 1

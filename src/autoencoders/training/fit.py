@@ -150,7 +150,8 @@ def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
     trainer = pl.Trainer(
         max_epochs=train.epochs, callbacks=callbacks, deterministic=True, **devices, **switched_off
     )
-    # filling memory takes 3 % of a training
+    # filling memory takes 3 % of a training; torch makes the module's class, which has this
+    # property, at run time
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return trainer
 

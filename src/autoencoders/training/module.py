@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import cast
 
 import pytorch_lightning as pl
 import torch
@@ -126,7 +126,7 @@ class TrainingModule(pl.LightningModule):
         steps = train.epochs * steps_per_epoch
         first_step = self.current_epoch * steps_per_epoch + rows_before // train.batch_size
         batches = self.model.scaled(rows).split(math.ceil(train.batch_size / devices))
-        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        optimizer = cast(LeanAdamW, self.optimizers(use_pl_optimizer=False))
         losses = []
         with self.weights_in_bf16(optimizer):
             for step, x in enumerate(batches, first_step):

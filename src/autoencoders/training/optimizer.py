@@ -5,7 +5,7 @@ That takes as long as a small network's backward pass.
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ class LeanAdamW(torch.optim.AdamW):
 
     def __init__(self, parameters: Iterable[nn.Parameter], weight_decay: float) -> None:
         super().__init__(parameters, weight_decay=weight_decay, fused=True)
-        self.weights: Any = self.param_groups[0]["params"]
+        self.weights: list[Tensor] = self.param_groups[0]["params"]
         self.moments: tuple[list[Tensor], list[Tensor], list[Tensor]] | None = None
         self.full: list[Tensor] = []  # within `in_bf16`, the weights in full precision
         self.gradients: list[Tensor] = []  # within `in_bf16`, buffers for their gradients
@@ -82,7 +82,7 @@ class LeanAdamW(torch.optim.AdamW):
         """
         group = self.param_groups[0]
         weights = self.full or self.weights
-        gradients: Any = [weight.grad for weight in self.weights]
+        gradients = cast(list[Tensor], [weight.grad for weight in self.weights])
         if self.full:
             torch._foreach_copy_(self.gradients, gradients)
             gradients = self.gradients

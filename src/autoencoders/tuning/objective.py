@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from optuna import Trial, TrialPruned
+from optuna.distributions import CategoricalChoiceType
 
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models.trained.fidelity import fidelity
@@ -79,7 +79,7 @@ class Objective:
         return {**result, "code_size": code_size, "epochs": len(fitted.history)}
 
 
-def suggest(trial: Trial, dimension: Dimension) -> Any:
+def suggest(trial: Trial, dimension: Dimension) -> CategoricalChoiceType:
     """The trial's value of one dimension of the search space."""
     if dimension.choices is not None:
         return trial.suggest_categorical(dimension.param, dimension.choices)

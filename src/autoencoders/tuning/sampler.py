@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from optuna import Study
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial
 
@@ -34,18 +35,20 @@ class Repeatable(BaseSampler):
             return TPESampler(seed=seed, n_startup_trials=STARTUP)
         return RandomSampler(seed=seed)
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
         """Delegates to the trial's sampler."""
         return self._sampler(trial, "").infer_relative_search_space(study, trial)
 
     def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, Any]
-    ) -> Any:
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
         """Delegates to the trial's sampler."""
         return self._sampler(trial, "").sample_relative(study, trial, search_space)
 
     def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, dist: Any
+        self, study: Study, trial: FrozenTrial, param_name: str, dist: BaseDistribution
     ) -> Any:
         """Delegates to the value's sampler."""
         return self._sampler(trial, param_name).sample_independent(study, trial, param_name, dist)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import optuna
 from optuna import Study, pruners
@@ -42,7 +41,7 @@ def _identity(plan: Plan, tune: Tune, data: Description) -> tuple[str, dict[str,
     pruner = tune.pruner if tune.goal == "reconstruct" else ""
     settings = [tune.goal, tune.epochs, tune.sampler, tune.seed, pruner]
     space = dimensions(tune, plan.model_type, plan.facts)
-    parts: dict[str, Any] = {
+    parts: dict[str, object] = {
         "the search space": [dimension.model_dump(mode="json") for dimension in space],
         "the parameters": [settings, trial_plan(plan, tune).flat()],
         "the data": data.content_sha256,

@@ -6,10 +6,10 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import psutil
@@ -37,6 +37,7 @@ from autoencoders.tuning.trials import REASON, WORKER, attempts, pruned_and_fail
 HOPELESS_AFTER = 10  # failed trials, if they are the first: by then the cause lies in the study
 POLL_SECONDS = 0.5  # between two looks at other workers' trials: a trial takes seconds
 REASON_LENGTH = 1000  # characters: an error may hold a whole tensor
+TrialValues: TypeAlias = float | Sequence[float]  # that a study minimises
 
 
 def search(
@@ -59,7 +60,10 @@ def _finished(trials: list[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def work(
-    study: Study, objective: Callable[[Trial], Any], n_trials: int, after: Callable[[], None]
+    study: Study,
+    objective: Callable[[Trial], TrialValues],
+    n_trials: int,
+    after: Callable[[], None],
 ) -> None:
     """Takes trial after trial until `n_trials` are finished.
 
@@ -82,7 +86,7 @@ def work(
         after()
 
 
-def _identity() -> list[Any]:
+def _identity() -> list[str | int | float]:
     """This worker: host, process, when that began, and machine, as host names may be shared."""
     return [socket.gethostname(), os.getpid(), psutil.Process().create_time(), machine()]
 
@@ -136,10 +140,10 @@ class Failed(Exception):  # noqa: N818  (Optuna's word)
     """
 
 
-def _run_trial(study: Study, objective: Callable[[Trial], Any], n_trials: int) -> None:
+def _run_trial(study: Study, objective: Callable[[Trial], TrialValues], n_trials: int) -> None:
     """Runs one trial, which notes its worker and why it failed, and fails where it is surplus."""
 
-    def run(trial: Trial) -> Any:
+    def run(trial: Trial) -> TrialValues:
         trial.set_user_attr(WORKER, _identity())
         if rank(study, trial.number) >= n_trials:
             raise Surplus
@@ -158,7 +162,7 @@ def _run_trial(study: Study, objective: Callable[[Trial], Any], n_trials: int) -
         )
 
 
-def _value(objective: Callable[[Trial], Any], trial: Trial) -> Any:
+def _value(objective: Callable[[Trial], TrialValues], trial: Trial) -> TrialValues:
     """The objective of a trial, which notes why it failed.
 
     Raises Failed, TrialPruned, and faults of the machine.

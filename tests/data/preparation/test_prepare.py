@@ -214,7 +214,10 @@ def test_categories_stay_0_and_1_and_constants_come_back(intake: Intake):
 
 
 def test_a_number_named_like_a_category_keeps_its_own_scaling(intake: Intake):
-    values = {"colour": ["red", "blue"] * 30, "colour=red": [float(i) for i in range(60)]}
+    values: dict[str, list[Any]] = {
+        "colour": ["red", "blue"] * 30,
+        "colour=red": [float(i) for i in range(60)],
+    }
     prepared = intake.load(intake.file("a.csv", csv(values)), scaling="minmax")
     train = prepared.sample("train")
     np.testing.assert_array_equal(prepared.shift, [0, 0, 0, train[:, 3].min()])
@@ -229,7 +232,7 @@ def test_a_table_of_categories_alone_is_prepared(intake: Intake, scaling: str):
 
 
 def test_a_category_of_test_rows_alone_takes_the_place_of_others(intake: Intake):
-    values = {"n": list(range(60)), "kind": ["a", "b"] * 25 + ["c"] * 10}
+    values: dict[str, list[Any]] = {"n": list(range(60)), "kind": ["a", "b"] * 25 + ["c"] * 10}
     values["part"] = ["train"] * 40 + ["validation"] * 10 + ["test"] * 10
     prepared = intake.load(intake.file("a.csv", csv(values)), split="column:part")
     assert prepared.description.schema.features == ["n", "kind=a", "kind=b", "kind=other"]
@@ -390,7 +393,7 @@ def test_held_out_rows_are_drawn_once_with_their_pixels_as_probabilities(
     intake: Intake, dtype: type
 ):
     white = 255 if dtype is np.uint8 else 1
-    images = np.full((4000, 2, 3), 0.25 * white).astype(dtype)
+    images: np.ndarray = np.full((4000, 2, 3), 0.25 * white).astype(dtype)
     images[:, 0, 0], images[:, 1, 2] = 0, white
     path = intake.array("images.npy", images)
     prepared = intake.load(path, binarise=True)

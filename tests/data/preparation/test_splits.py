@@ -133,8 +133,11 @@ def test_other_rows_or_columns_of_the_same_number_are_another_split(intake: Inta
     rows = pd.DataFrame(numbered(100)).add_prefix("x")
     loads = [(rows, {}), (rows[::-1], {}), (rows, {"ignore": ["x1"]}), (rows + 1, {})]
     hashes = set()
-    for i, (values, settings) in enumerate(loads):
-        path = intake.file(f"{i}.csv", csv(values.to_dict("list")))
+    for i, (frame, settings) in enumerate(loads):
+        values: dict[str, list[Any]] = {
+            str(name): column.tolist() for name, column in frame.items()
+        }
+        path = intake.file(f"{i}.csv", csv(values))
         hashes.add(intake.load(path, **settings).description.split_sha256)
     assert len(hashes) == len(loads)
 
@@ -206,7 +209,7 @@ def test_validation_rows_that_are_all_anomalies_are_refused(intake: Intake):
 
 @pytest.mark.parametrize("split", ["random", "column:part"])
 def test_transductive_fits_on_all_rows_and_judges_on_them(intake: Intake, split: str):
-    values = {"n": list(range(60)), "part": ["train", "validation", "test"] * 20}
+    values: dict[str, list[Any]] = {"n": list(range(60)), "part": [*SPLITS] * 20}
     path = intake.file("a.csv", csv(values))
     ignore = ["part"] if split == "random" else []
     prepared = intake.load(path, protocol="transductive", split=split, ignore=ignore)

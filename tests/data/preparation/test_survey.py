@@ -1,5 +1,7 @@
 """Surveys of training rows: moments and quartiles by closed form, however the rows come."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -93,7 +95,7 @@ def test_columns_are_numbers_and_categories_in_the_sources_order_and_fills_are_m
     for impute in (False, True):
         survey = Survey(table.column_names, 1)
         survey.add(table, 0)
-        fills = (
+        fills: dict[str, Any] = (
             {"colour": "red", "size": 2.0, "unit": "cm", "year": 1999.0, "flag": 1.0}
             if impute
             else {}
@@ -130,7 +132,7 @@ def test_so_many_categories_are_taken_and_no_more(n: int, refused: bool):
 @pytest.mark.parametrize("column_type", [pa.float64(), pa.string(), pa.null()])
 def test_a_column_without_values_is_refused_by_name(column_type: pa.DataType):
     survey = Survey(["a", "b"], 1)
-    survey.add(pa.table({"a": [1.0, 2.0], "b": pa.nulls(2, column_type)}), 0)
+    survey.add(pa.table({"a": [1.0, 2.0], "b": pa.array([None, None], column_type)}), 0)
     with pytest.raises(
         DataError, match=r"^column b: the training rows have no value in it; add it to data.ignore"
     ):

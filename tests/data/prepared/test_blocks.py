@@ -73,7 +73,12 @@ def test_rows_that_are_taken_are_read_in_one_pass_without_the_blocks_in_between(
     rows = Blocks(tmp_path / "a.npy")
     starts = []
     read = rows.read
-    monkeypatch.setattr(rows, "read", lambda start, stop: starts.append(start) or read(start, stop))
+
+    def recorded(start: int, stop: int) -> np.ndarray:
+        starts.append(start)
+        return read(start, stop)
+
+    monkeypatch.setattr(rows, "read", recorded)
     assert [len(part) for part in rows.parts(np.array([0, 3, 9, 31, 49]))] == [3, 1, 1]
     assert starts == [0, 30, 40]
 

@@ -7,6 +7,7 @@ import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,11 +196,11 @@ def test_a_scaling_that_fits_no_row_is_refused(folder: Path, name: str, value: f
     refused(lambda: load_prepared(folder), folder, "shift or scale can't be used")
 
 
-def without(key: str) -> Callable[[dict], object]:
+def without(key: str) -> Callable[[dict[str, Any]], object]:
     return lambda values: {name: value for name, value in values.items() if name != key}
 
 
-DESCRIPTIONS: dict[str, Callable[[dict], object]] = {
+DESCRIPTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a missing key": without("split_sha256"),
     "a missing name": without("name"),
     "a missing schema": without("schema"),
@@ -219,7 +220,7 @@ DESCRIPTIONS: dict[str, Callable[[dict], object]] = {
 }
 
 
-def rewrite(folder: Path, change: Callable[[dict], object]) -> Path:
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     """Changes prepared.json."""
     path = folder / "prepared.json"
     path.write_text(json.dumps(change(json.loads(path.read_text()))))

@@ -85,7 +85,7 @@ def test_some_names_are_the_first_and_how_many_more():
 
 
 COLOUR = Column("colour", ("blue", "red"))
-FILLED = Schema((), (Column("a", fill=2.5), Column("colour", ("blue", "red"), fill="red")))
+IMPUTED = Schema((), (Column("a", fill=2.5), Column("colour", ("blue", "red"), fill="red")))
 anything = settings(deadline=None, derandomize=True, database=None)
 finite = st.floats(-LARGEST, LARGEST, width=32)
 
@@ -126,7 +126,7 @@ def test_logical_values_are_0_and_1():
 @pytest.mark.parametrize("missing", [None, float("nan")])
 def test_missing_values_are_filled_where_the_schema_says_with_what(missing: float | None):
     rows = pa.table({"a": pa.array([1, missing], pa.float64()), "colour": [None, ""]})
-    np.testing.assert_array_equal(encode(FILLED, rows), [[1, 0, 1, 0], [2.5, 0, 1, 0]])
+    np.testing.assert_array_equal(encode(IMPUTED, rows), [[1, 0, 1, 0], [2.5, 0, 1, 0]])
 
 
 def test_missing_values_are_refused_with_every_column_and_the_rows_counted_from_the_first():
@@ -157,7 +157,7 @@ def test_constants_have_no_feature_and_may_be_missing():
 )
 def test_an_array_gives_what_the_table_of_its_columns_gives(columns: tuple[Column, ...]):
     rows = np.random.default_rng(0).normal(size=(9, 2))
-    table = pa.table({"a": rows[:, 0], "b": rows[:, 1]})
+    table = pa.table({"a": pa.array(rows[:, 0]), "b": pa.array(rows[:, 1])})
     np.testing.assert_array_equal(
         encode(Schema((), columns), rows), encode(Schema((), columns), table)
     )
@@ -200,7 +200,7 @@ def test_no_rows_give_no_features():
     assert encode(Schema((4, 3)), np.zeros((0, 4, 3))).shape == (0, 12)
     assert encode(Schema((4, 3)), np.zeros((0, 4, 3), np.uint8)).shape == (0, 12)
     assert encode(
-        FILLED, pa.table({"a": pa.array([], pa.float64()), "colour": pa.array([], pa.string())})
+        IMPUTED, pa.table({"a": pa.array([], pa.float64()), "colour": pa.array([], pa.string())})
     ).shape == (
         0,
         4,

@@ -32,6 +32,7 @@ def test_labels_come_with_their_rows(intake: Intake, monkeypatch: pytest.MonkeyP
     intake.array("X.npy", np.arange(60)[:, None])
     intake.array("y.npy", np.arange(60) % 7)
     for rows, labels in open_reader(intake.source).batches():
+        assert isinstance(rows, np.ndarray)
         np.testing.assert_array_equal(rows[:, 0] % 7, labels)
 
 

@@ -1,6 +1,7 @@
 """Images in folders: one shape for all, labels from sub-folders; files that can't be used."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,15 +18,15 @@ from intake import Intake
 def test_images_of_one_small_size_keep_it_and_their_pixels(intake: Intake, extension: str):
     for i in range(4):
         file = intake.source / f"{i}.{extension}"
-        Image.fromarray(grey(9, 7, i)).save(
-            file, **({"lossless": True} if extension == "webp" else {})
-        )
+        options: dict[str, Any] = {"lossless": True} if extension == "webp" else {}
+        Image.fromarray(grey(9, 7, i)).save(file, **options)
     reader = open_reader(intake.source)
     ((rows, labels),) = reader.batches()
     assert reader.shape == (
         (9, 7) if extension not in ("gif", "webp") else (9, 7, 3)
     )  # which know no grey
     expected = np.stack([grey(9, 7, i) for i in range(4)])
+    assert isinstance(rows, np.ndarray)
     np.testing.assert_array_equal(rows if rows.ndim == 3 else rows[..., 0], expected)
     assert (labels, reader.notes) == (None, [])
 
@@ -89,7 +90,7 @@ def test_a_white_image_is_white_in_every_mode(intake: Intake, mode: str, grey_to
     reader = open_reader(path)
     ((rows, _),) = reader.batches()
     assert (reader.shape == (8, 8)) == grey_too
-    assert (rows == 255).all()
+    np.testing.assert_array_equal(rows, 255)
 
 
 def test_an_image_of_floating_point_numbers_is_refused(intake: Intake):

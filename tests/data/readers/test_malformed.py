@@ -42,6 +42,7 @@ from contents import (
     zipped,
 )
 from intake import Intake, columns, csv, everything
+from tables import table_of
 
 # --- code in files ---
 
@@ -352,7 +353,7 @@ def test_rows_that_are_no_rows_are_refused(tabular: TrainedModel, rows: Any, par
 
 
 def scores(model: TrainedModel, values: Any) -> pd.DataFrame:
-    return answer(model, "score", values)
+    return table_of(answer(model, "score", values))
 
 
 def test_columns_in_another_order_give_the_same_answers(intake: Intake, tabular: TrainedModel):
@@ -527,7 +528,5 @@ def test_every_file_is_taken_as_long_as_nothing_happens_to_it(intake: Intake):
 
 
 def test_a_column_that_was_constant_may_be_missing(tabular: TrainedModel):
-    with_it, without = (
-        answer(tabular, "score", pd.DataFrame(table)) for table in (GOOD, lacking("unit"))
-    )
+    with_it, without = (scores(tabular, pd.DataFrame(table)) for table in (GOOD, lacking("unit")))
     pd.testing.assert_frame_equal(with_it, without)

@@ -27,7 +27,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+class Server(ThreadingHTTPServer):
+    """OpenML's."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
 class Handler(BaseHTTPRequestHandler):
+    server: Server
+
     def do_GET(self) -> None:
         name = ANSWERS.get(
             self.path.rstrip("/"), "data-v1-dl-61.arff.gz" if "download" in self.path else None
@@ -54,8 +64,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def openml(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.url = f"http://127.0.0.1:{server.server_port}"
+    server = Server(("127.0.0.1", 0), Handler)
     for name in ("_SEARCH_NAME", "_DATA_INFO", "_DATA_FEATURES", "_DATA_QUALITIES"):
         monkeypatch.setattr(
             _openml, name, getattr(_openml, name).replace("https://www.openml.org", server.url)

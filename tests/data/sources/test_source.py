@@ -15,9 +15,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from autoencoders.core.errors import ParameterError
-from autoencoders.core.files import read_json
+from autoencoders.core.files import read_json, sha256_of
 from autoencoders.data.preparation.prepare import prepare
-from autoencoders.data.sources import source
 from autoencoders.data.sources.catalogue import SOURCES
 from autoencoders.data.sources.source import check, download, facts
 from autoencoders.params.architecture import DataFacts
@@ -188,8 +187,7 @@ def test_a_url_that_gives_something_else_is_refused_with_both_digests(intake: In
     path = intake.file("a.csv", csv(GOOD))
     message = intake.refusal(f"{site}/a.csv", sha256="0" * 64)
     assert (
-        message
-        == f"{site}/a.csv: its SHA-256 is {source.sha256_of(path)}, but data.sha256 = {'0' * 64}"
+        message == f"{site}/a.csv: its SHA-256 is {sha256_of(path)}, but data.sha256 = {'0' * 64}"
     )
 
 
@@ -213,7 +211,7 @@ def test_a_url_of_another_protocol_is_refused_by_its_address(intake: Intake, add
 @pytest.mark.parametrize("query", ["", "?version=2", "?name=b.csv#part"])
 def test_a_url_with_the_digest_of_its_content_is_taken(intake: Intake, site: str, query: str):
     path = intake.file("a.csv", csv(GOOD))
-    prepared = intake.load(f"{site}/a.csv{query}", sha256=source.sha256_of(path))
+    prepared = intake.load(f"{site}/a.csv{query}", sha256=sha256_of(path))
     assert sum(prepared.description.rows.values()) == N
     assert prepared.description.source == "a"
 
@@ -226,5 +224,5 @@ def test_a_url_is_fetched_where_temporary_files_lie_on_another_file_system(
         pytest.skip("needs a second file system")
     path = intake.file("a.csv", csv(GOOD))
     monkeypatch.setattr(tempfile, "tempdir", str(other))
-    prepared = intake.load(f"{site}/a.csv", sha256=source.sha256_of(path))
+    prepared = intake.load(f"{site}/a.csv", sha256=sha256_of(path))
     assert sum(prepared.description.rows.values()) == N

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,7 +75,9 @@ def test_a_loaded_model_answers_bit_for_bit_like_the_saved_one(
     for name, answer in answers(loaded, rows).items():
         np.testing.assert_array_equal(answer, expected[name], strict=True)
     files = {"weights_sha256": WEIGHTS, "history_sha256": HISTORY}
-    digests = {name: sha256_of(tmp_path / model_type / file) for name, file in files.items()}
+    digests: dict[str, Any] = {
+        name: sha256_of(tmp_path / model_type / file) for name, file in files.items()
+    }
     assert loaded.description == replace(untrained[model_type].description, **digests)
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
@@ -347,15 +350,15 @@ def test_weights_of_another_type_are_refused(
     refused(without_digests, WEIGHTS, "size mismatch for autoencoder.encoder")
 
 
-def with_shape(**changes: object) -> Callable[[dict], dict]:
+def with_shape(**changes: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda values: {**values, "architecture": {**values["architecture"], **changes}}
 
 
-def without(key: str) -> Callable[[dict], dict]:
+def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda values: {name: value for name, value in values.items() if name != key}
 
 
-DESCRIPTIONS: dict[str, tuple[Callable[[dict], object], str]] = {
+DESCRIPTIONS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an unknown kind": (
         lambda v: {**v, "kind": "quantum"},
         "kind quantum; this code reads .* kinds undercomplete, ",
@@ -434,7 +437,7 @@ def test_damaged_learning_curves_are_refused(without_digests: Path, line: str):
 
 def test_the_description_comes_back_from_its_json(saved: Path, untrained: dict[str, TrainedModel]):
     files = {"weights_sha256": WEIGHTS, "history_sha256": HISTORY}
-    digests = {name: sha256_of(saved / file) for name, file in files.items()}
+    digests: dict[str, Any] = {name: sha256_of(saved / file) for name, file in files.items()}
     description = replace(untrained["undercomplete"].description, **digests)
     assert load_description(saved) == description
     values = asdict(description)

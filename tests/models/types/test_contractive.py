@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autoencoders.models.jacobian import linear_layers
 from autoencoders.models.types.contractive import EXACT_UP_TO, Contractive
 from autoencoders.params.architecture import Architecture
 
@@ -118,7 +119,7 @@ def test_the_closed_form_is_the_norm_of_torchs_jacobian(code_activation, code_si
 def test_the_closed_form_of_sigmoid_codes_is_equation_5_of_rifai_et_al():
     model = contractive(6, (), 3, code_activation="sigmoid", jacobian="closed_form")
     x = rows(4, 6)
-    weights = model.encoder[0].weight.tolist()
+    weights = linear_layers(model.encoder)[0].weight.tolist()
     expected = [
         sum((h * (1 - h)) ** 2 * sum(w * w for w in weights[j]) for j, h in enumerate(code))
         for code in model.encode(x).tolist()
@@ -128,9 +129,9 @@ def test_the_closed_form_of_sigmoid_codes_is_equation_5_of_rifai_et_al():
 
 def test_the_norm_of_a_linear_encoder_is_that_of_its_weights_for_every_x():
     model = contractive(6, (), 3, jacobian="closed_form")
-    torch.testing.assert_close(
-        computed_norm(model, rows(4, 6)), model.encoder[0].weight.square().sum().expand(4)
-    )
+    (layer,) = linear_layers(model.encoder)
+    expected = layer.weight.square().sum().expand(4)
+    torch.testing.assert_close(computed_norm(model, rows(4, 6)), expected)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autoencoders.models.jacobian import linear_layers
 from autoencoders.models.types.denoising import Denoising
 from autoencoders.params.architecture import Architecture
 
@@ -31,7 +32,9 @@ def scaling(factor: float, corruption: str = "gaussian", level: float = 0.3) -> 
     """A model that gives back its input times a factor."""
     model = denoising(corruption, level, code_size=FEATURES)
     with torch.no_grad():
-        for layer, size in ((model.encoder[0], 1.0), (model.decoder[0], factor)):
+        (encoder,) = linear_layers(model.encoder)
+        (decoder,) = linear_layers(model.decoder)
+        for layer, size in ((encoder, 1.0), (decoder, factor)):
             layer.weight.copy_(size * torch.eye(FEATURES))
             layer.bias.zero_()
     return model
@@ -41,8 +44,9 @@ def constant(value: Tensor, corruption: str, level: float) -> Denoising:
     """A model that gives the same answer to every input."""
     model = denoising(corruption, level)
     with torch.no_grad():
-        model.decoder[0].weight.zero_()
-        model.decoder[0].bias.copy_(value)
+        (layer,) = linear_layers(model.decoder)
+        layer.weight.zero_()
+        layer.bias.copy_(value)
     return model
 
 

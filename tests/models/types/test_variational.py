@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
+from autoencoders.models.jacobian import linear_layers
 from autoencoders.models.types.variational import Variational, draw
 from autoencoders.params.architecture import Architecture
+from gradients import gradient_of
 
 FEATURES, CODE = 6, 3
 LOG_NORMALISERS = {
@@ -42,8 +44,9 @@ def with_posterior(mean: list[float], log_var: list[float]) -> Variational:
     """A model whose posterior is the same for every x."""
     model = variational()
     with torch.no_grad():
-        model.encoder[-1].weight.zero_()
-        model.encoder[-1].bias.copy_(torch.tensor(mean + log_var))
+        layer = linear_layers(model.encoder)[-1]
+        layer.weight.zero_()
+        layer.bias.copy_(torch.tensor(mean + log_var))
     return model
 
 
@@ -68,12 +71,12 @@ class LinearGaussian:
         self.mean_and_std = lambda x: ((x - bias) @ to_mean.T, precision.rsqrt())
         self.model = variational().double()
         with torch.no_grad():
-            self.model.decoder[0].weight.copy_(weight)
-            self.model.decoder[0].bias.copy_(bias)
-            self.model.encoder[0].weight.copy_(torch.cat([to_mean, torch.zeros_like(to_mean)]))
-            self.model.encoder[0].bias.copy_(
-                torch.cat([shift - to_mean @ bias, widening - precision.log()])
-            )
+            (decoder,) = linear_layers(self.model.decoder)
+            decoder.weight.copy_(weight)
+            decoder.bias.copy_(bias)
+            (encoder,) = linear_layers(self.model.encoder)
+            encoder.weight.copy_(torch.cat([to_mean, torch.zeros_like(to_mean)]))
+            encoder.bias.copy_(torch.cat([shift - to_mean @ bias, widening - precision.log()]))
 
     def gap(self, x: Tensor) -> float:
         """KL(q(z | x) || p(z | x)) of one row: what the bound lacks."""
@@ -222,8 +225,8 @@ def test_a_draw_passes_gradients_to_mean_and_log_var():
     )
     z = draw(mean, log_var, noise())
     z.sum().backward()
-    assert torch.equal(mean.grad, torch.ones(4, CODE))
-    torch.testing.assert_close(log_var.grad, z.detach() / 2)  # of exp(log_var / 2) * noise
+    assert torch.equal(gradient_of(mean), torch.ones(4, CODE))
+    torch.testing.assert_close(gradient_of(log_var), z.detach() / 2)  # of exp(log_var / 2) * noise
 
 
 def test_the_loss_decodes_a_draw_and_not_the_mean():
@@ -305,7 +308,7 @@ def test_the_bound_of_a_network_of_several_layers_sends_gradients_everywhere(los
     model.importance_samples = 3
     terms = model.loss(rows(8).float(), noise())
     (terms.reconstruction + terms.penalty).backward()
-    assert all(parameter.grad.abs().sum() > 0 for parameter in model.parameters())
+    assert all(gradient_of(parameter).abs().sum() > 0 for parameter in model.parameters())
 
 
 def test_the_nlls_variance_is_that_of_repeated_estimates():

@@ -1,7 +1,6 @@
 """Splits: which rows are training, validation and test rows."""
 
 from contextlib import suppress
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -107,9 +106,10 @@ def order_in_time(setting: str, values: pd.Series) -> pd.Series:
     """
     if pd.api.types.infer_dtype(values.astype(object)) != "string":
         return values
-    for parse in (partial(pd.to_datetime, format="ISO8601", utc=True), pd.to_numeric):
-        with suppress(ValueError):
-            return parse(values)
+    with suppress(ValueError):
+        return pd.to_datetime(values, format="ISO8601", utc=True)
+    with suppress(ValueError):
+        return pd.to_numeric(values)
     raise DataError(
         f"data.split = {setting}: holds text such as {values[0]!r}, "
         "whose order in time is unknown; write ISO dates (2026-12-31) or numbers"

@@ -1,14 +1,23 @@
 """A survey of the training rows: moments, range and a sample of numbers, the values of text."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import LARGEST, Column, Rows, abridged, is_number, typed
+from autoencoders.data.prepared.schema import (
+    LARGEST,
+    Column,
+    ColumnValues,
+    Rows,
+    abridged,
+    is_number,
+    typed,
+)
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many: 128 MB
 SAMPLE_ROWS = 1000  # rows that the sample may have however many columns there are
@@ -54,10 +63,12 @@ class Survey:
             numbers[:, i] = typed(rows, name, first, text=False).to_numpy(zero_copy_only=False)
         self._add_numbers(numbers)
 
-    def _add_text(self, name: str, values: pa.Array) -> None:
+    def _add_text(self, name: str, values: ColumnValues) -> None:
         """Counts values. Raises DataError where they are too many to be categories."""
         counts = self.texts.setdefault(name, Counter())
-        for pair in values.drop_null().value_counts().to_pylist():
+        counted: ColumnValues = pc.value_counts(values.drop_null())
+        pairs: list[Any] = counted.to_pylist()
+        for pair in pairs:
             counts[pair["values"]] += pair["counts"]
         if len(counts) > MOST_CATEGORIES:
             raise DataError(
@@ -146,7 +157,7 @@ class Survey:
                 "constant": self.minimum == self.maximum,
             }
         )
-        rows = list(numbers.to_dict("records"))
+        rows = cast(list[dict[str, Any]], numbers.to_dict("records"))
         for name, counts in self.texts.items():
             rows.append(
                 {

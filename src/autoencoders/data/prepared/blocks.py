@@ -6,9 +6,9 @@ A memory map would end up in RAM entirely once every page has been touched.
 from collections.abc import Iterator
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from autoencoders.core.errors import DataError
 
@@ -99,7 +99,7 @@ class Blocks:
 class Writer:
     """A .npy file that grows by rows."""
 
-    def __init__(self, path: Path, dtype: Any, shape: tuple[int, ...]) -> None:
+    def __init__(self, path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
         """shape: of the whole array, known beforehand."""
         self.file = path.open("wb")
         self.dtype = np.dtype(dtype)

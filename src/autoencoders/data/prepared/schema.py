@@ -23,6 +23,8 @@ LARGEST = 2.0**60
 NUMERIC_KINDS = "buif"  # numpy's: logical values, whole numbers without and with sign, fractions
 # raw rows: columns by name, or (rows, ...) in the columns' order
 Rows: TypeAlias = pa.Table | np.ndarray
+# one column's values, whose type Arrow knows only at run time
+ColumnValues: TypeAlias = "pa.Array[Any]"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Schema:
             return int(np.prod(self.shape))
         return sum(len(column.features) for column in self.columns)
 
-    def decode(self, features: np.ndarray) -> Any:
+    def decode(self, features: np.ndarray) -> np.ndarray | dict[str, np.ndarray]:
         """Raw-scale rows of features (rows, features): of columns, a mapping by name.
 
         Images stay (rows, features).
@@ -176,34 +178,35 @@ def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> np.ndarray:
     return _float32(schema, rows[:, is_feature], first)
 
 
-def _encoded(column: Column, values: pa.Array, first: int) -> np.ndarray:
+def _encoded(column: Column, values: ColumnValues, first: int) -> np.ndarray:
     """Features (rows, width) of one column, missing values filled.
 
     Raises DataError where a number is out of range.
     """
     if values.null_count:
-        values = pc.fill_null(values, column.fill)
+        values = values.fill_null(column.fill)
     if column.categories is None:
         numbers = values.to_numpy(zero_copy_only=False)
         return _float32(Schema((), (column,)), numbers, first)
     n = len(column.categories)
     positions = pc.index_in(values, pa.array(column.categories, pa.string()))
-    positions = pc.fill_null(positions, n).to_numpy(zero_copy_only=False)
-    return np.eye(n + 1, dtype=np.float32)[positions]
+    places = positions.fill_null(n).to_numpy(zero_copy_only=False)
+    return np.eye(n + 1, dtype=np.float32)[places]
 
 
-def typed(rows: pa.Table, name: str, first: int, *, text: bool) -> pa.Array:
+def typed(rows: pa.Table, name: str, first: int, *, text: bool) -> ColumnValues:
     """A column as float64, where NaN counts as missing, or as text, where an empty one does.
 
     first: number of the first row. Raises DataError, which names the rows that hold something else.
     """
-    column = rows[name].combine_chunks()
-    if pa.types.is_dictionary(column.type):
+    column: ColumnValues = rows[name].combine_chunks()
+    if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
+    values: ColumnValues
     try:
         if text:
             values = pc.cast(column, pa.string())
-            is_missing = pc.equal(values, "")
+            is_missing = pc.equal(values, pa.scalar(""))
         else:
             values = pc.cast(column, pa.float64(), safe=False)
             is_missing = pc.is_nan(values)
@@ -229,7 +232,7 @@ def _float32(schema: Schema, values: np.ndarray, first: int) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def _empty_rows(values: pa.Array, first: int) -> str:
+def _empty_rows(values: ColumnValues, first: int) -> str:
     """The rows without a value, counted from 1. first: number of the first row."""
     is_empty = values.is_null().to_numpy(zero_copy_only=False)
     numbers = [str(first + i + 1) for i in np.flatnonzero(is_empty)]

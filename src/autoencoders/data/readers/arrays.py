@@ -3,13 +3,12 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.schema import NUMERIC_KINDS, Rows
 from autoencoders.data.readers import reader
-from autoencoders.data.readers.reader import Reader
+from autoencoders.data.readers.reader import Labels, Reader
 
 MOST_AXES = 4  # of images: rows, height, width, channels
 CHANNELS = (1, 3, 4)  # that a picture can show
@@ -30,7 +29,7 @@ def array_reader(path: Path, labels_path: Path | None = None) -> Reader:
     row_shape = image_shape or (n_columns,)
     rows_per_batch = max(1, reader.BATCH_BYTES // rows.row_bytes)
 
-    def batches() -> Iterator[tuple[Rows, Any]]:
+    def batches() -> Iterator[tuple[Rows, Labels]]:
         for start in range(0, len(rows), rows_per_batch):
             stop = start + rows_per_batch
             part = rows.read(start, stop)

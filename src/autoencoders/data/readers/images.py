@@ -5,14 +5,17 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows
 from autoencoders.data.readers import reader
-from autoencoders.data.readers.reader import Reader
+from autoencoders.data.readers.reader import Labels, Reader
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 OWN_SIDE = 64  # pixels: sides up to which images that are all of one size keep it
 RESIZED_SIDE = 32  # pixels: the sides of the others
@@ -33,7 +36,7 @@ def image_reader(files: list[Path], side: int | str, like: tuple[int, ...], fold
     files_per_batch = max(1, reader.BATCH_BYTES // math.prod(shape))
     has_labels = all(file.parent != folder for file in files)
 
-    def batches() -> Iterator[tuple[Rows, Any]]:
+    def batches() -> Iterator[tuple[Rows, Labels]]:
         for start in range(0, len(files), files_per_batch):
             part = files[start : start + files_per_batch]
             images = np.stack([_decoded(file, shape) for file in part])
@@ -129,7 +132,7 @@ def _is_deep(mode: str) -> bool:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Any]:
+def _opened(file: Path) -> Iterator["Image.Image"]:
     """The image in a file. Raises DataError where it is none, damaged, or too large to decode."""
     from PIL import Image
 

@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows
 
 BATCH_BYTES = 2**23  # of a batch of raw rows: 8 MB, whatever the size of the file
+Labels: TypeAlias = np.ndarray | list[str] | None  # (rows,), of a batch
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Reader:
     DataError.
     """
 
-    batches: Callable[[], Iterator[tuple[Rows, Any]]]
+    batches: Callable[[], Iterator[tuple[Rows, Labels]]]
     shape: tuple[int, ...] = ()  # of one image; empty for columns
     names: list[str] = field(default_factory=list)  # of the columns
     has_names: bool = False  # whether the source itself names its columns

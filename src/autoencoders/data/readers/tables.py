@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -12,7 +11,7 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows, Schema, abridged
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.delimited import DelimitedFile
-from autoencoders.data.readers.reader import Reader, arrow_errors
+from autoencoders.data.readers.reader import Labels, Reader, arrow_errors
 
 VALUE_BYTES = 8  # of a float64
 PANDAS_INDEX = "__index_level_"  # how pandas' columns of row numbers begin in Parquet
@@ -26,8 +25,8 @@ def table_reader(
     like: the schema of a model that waits for the rows; its categories are read as text. encoding,
     header: as in `read_dialect`.
     """
-    table = _opened(path, like, encoding, header)
     with arrow_errors(path):
+        table = _opened(path, like, encoding, header)
         schema = table.schema()
     _check(path, schema)
     names = [name for name in schema.names if not _is_row_number(name)]
@@ -38,9 +37,9 @@ def table_reader(
         shown = abridged([name or "the one without a name" for name in row_numbers])
         notes.append(f"left out, as a column of row numbers: {shown}")
     column_types = {column.name: _read_type(column.type) for column in schema}
-    rows_per_batch = 1 + reader.BATCH_BYTES // (8 + 8 * len(names))
+    rows_per_batch = 1 + reader.BATCH_BYTES // (VALUE_BYTES * (1 + len(names)))
 
-    def batches() -> Iterator[tuple[Rows, Any]]:
+    def batches() -> Iterator[tuple[Rows, Labels]]:
         with arrow_errors(path):
             for part in table.batches(column_types, rows_per_batch):
                 if len(part):

@@ -21,7 +21,7 @@ def facts(data: Data) -> DataFacts | None:
 
     They are enough to refuse a network that can't fit the data.
     """
-    if data.own or data.name not in SOURCES:
+    if data.is_own or data.name not in SOURCES:
         return None
     source = SOURCES[data.name]
     height, width = source.shape
@@ -38,7 +38,7 @@ def check(data: Data) -> None:
 
     Links a file that DVC's temporary copy of the repository lacks.
     """
-    if not data.own and data.name not in SOURCES:
+    if not data.is_own and data.name not in SOURCES:
         names = ", ".join(SOURCES)
         raise DataError(
             f"data.name = {data.name}: no such data set: {names}, or set data.path to your own"
@@ -82,7 +82,7 @@ def _fetch(data: Data, files: Path) -> Origin:
 
     if data.openml:
         return Origin(label=fetch.openml(data.openml, files))
-    if not data.own:
+    if not data.is_own:
         source = SOURCES[data.name]
         test_rows = fetch.built_in(data.name, files)
         return Origin(labels=tuple(source.labels), white=source.white, test_rows=test_rows)
