@@ -31,6 +31,12 @@ class Data(Section):
     """anomaly: 1 is an anomaly, 0 is normal; auto: so where an .npz has such a y, else class."""
     ignore: list[str] = Field(default_factory=list)
     """Columns that are left out."""
+    encoding: Annotated[str, Field(min_length=1)] = "auto"
+    """The encoding of a delimited text file, by Python's name; auto: UTF-8, UTF-16 with its mark,
+    else cp1252."""
+    header: Literal["auto", "first", "none"] = "auto"
+    """Of a delimited text file: first: its first line holds the columns' names; none: there are
+    none; auto: names are told from values, or refused."""
     missing: Literal["refuse", "impute"] = "refuse"
     """impute: the training rows' median or most frequent category."""
     image_side: Literal["auto"] | Annotated[int, Field(ge=2, le=4096)] = "auto"

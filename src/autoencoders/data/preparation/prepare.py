@@ -32,7 +32,10 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     """
     origin = read_origin(raw)
     path = origin.files(raw)
-    rows = RawRows(open_reader(path, image_side=data.image_side), data, origin)
+    reader = open_reader(
+        path, image_side=data.image_side, encoding=data.encoding, header=data.header
+    )
+    rows = RawRows(reader, data, origin)
     masks = rows.masks()
     survey = _surveyed(rows, masks["train"], data.split_seed)
     schema = _schema(rows, survey, data)

@@ -12,12 +12,12 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import (
     LARGEST,
     Column,
-    ColumnValues,
     Rows,
     abridged,
     is_number,
     typed,
 )
+from autoencoders.data.prepared.spelling import ColumnValues
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many: 128 MB
 SAMPLE_ROWS = 1000  # rows that the sample may have however many columns there are

@@ -6,7 +6,7 @@ Arrow's work.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pydantic import ConfigDict, TypeAdapter
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.prepared.spelling import ColumnValues
 
 OTHER = "other"  # the place of categories that the training rows don't hold
 SHOWN_NAMES = 5  # rows or columns that a message names
@@ -24,7 +25,6 @@ NUMERIC_KINDS = "buif"  # numpy's: logical values, whole numbers without and wit
 # raw rows: columns by name, or (rows, ...) in the columns' order
 Rows: TypeAlias = pa.Table | np.ndarray
 # one column's values, whose type Arrow knows only at run time
-ColumnValues: TypeAlias = "pa.Array[Any]"
 
 
 @dataclass(frozen=True)

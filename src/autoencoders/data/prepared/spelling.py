@@ -6,11 +6,13 @@ as the training rows were.
 
 import re
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 BLANKS = " \u00a0\u202f\u2009"  # that separate groups of digits: no-break, narrow and thin ones
+ColumnValues: TypeAlias = "pa.Array[Any]"
 MINUS = "−–"  # signs that stand for a minus: U+2212 and the dash
 # of a number in the plain spelling
 PLAIN = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
@@ -46,7 +48,7 @@ PLAIN_SPELLING = Spelling()
 GROUP_NAMES = {",": "commas", ".": "points", "'": "apostrophes", " ": "blanks"}
 
 
-def numbers(texts: pa.Array, spelling: Spelling = PLAIN_SPELLING) -> pa.Array:
+def numbers(texts: ColumnValues, spelling: Spelling = PLAIN_SPELLING) -> ColumnValues:
     """The numbers (float64) that texts spell; null where a text is null or no such number."""
     texts = pc.utf8_trim_whitespace(texts)
     try:
@@ -60,7 +62,7 @@ def numbers(texts: pa.Array, spelling: Spelling = PLAIN_SPELLING) -> pa.Array:
     return pc.cast(pc.replace_substring_regex(plain, r"^\+", ""), pa.float64())
 
 
-def _plain(texts: pa.Array, spelling: Spelling) -> pa.Array:
+def _plain(texts: ColumnValues, spelling: Spelling) -> ColumnValues:
     """The texts in the plain spelling; those in another one are no plain numbers after it."""
     texts = pc.replace_substring_regex(texts, f"[{MINUS}]", "-")
     texts = pc.replace_substring_regex(texts, r"^\((.*)\)$", r"-\1")  # of accountants
@@ -75,7 +77,7 @@ def _plain(texts: pa.Array, spelling: Spelling) -> pa.Array:
     return texts
 
 
-def _without_unit(texts: pa.Array, unit: str) -> pa.Array:
+def _without_unit(texts: ColumnValues, unit: str) -> ColumnValues:
     """The texts without the unit behind or before them; one without it is no number."""
     escaped = re.escape(unit)
     is_behind = pc.ends_with(texts, pattern=unit)
@@ -85,7 +87,7 @@ def _without_unit(texts: pa.Array, unit: str) -> pa.Array:
     return pc.if_else(has_unit, pc.if_else(is_behind, behind, before), pa.scalar("no unit"))
 
 
-def _without_groups(texts: pa.Array, spelling: Spelling) -> pa.Array:
+def _without_groups(texts: ColumnValues, spelling: Spelling) -> ColumnValues:
     """The texts without what separates groups of three digits; other groups are no number."""
     blank = spelling.groups == " "
     separator = f"[{BLANKS}]" if blank else re.escape(spelling.groups)

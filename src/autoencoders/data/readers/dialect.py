@@ -12,15 +12,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import abridged
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 SAMPLE_BYTES = 2**20  # from which delimiter and names are decided
 BLOCK_BYTES = 2**24  # read at once where the whole file is looked at
 MOST_ROWS = 2000  # of the sample that every delimiter is tried on
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
+NO_DELIMITER = "\x1f"  # of a file of one column: a character that no text holds
 MOSTLY = 0.9  # share of the rows that have to agree on the number of fields
 MISSING_MARKERS = frozenset(("", "?", "-", "NA", "N/A", "n/a", "na", "NaN", "nan", "null", "NULL"))
 BYTE_ORDER_MARKS = (
@@ -70,19 +74,19 @@ def read_dialect(path: Path, *, encoding: str = "auto", header: str = "auto") ->
     if not any(line.strip() for line in body):
         raise DataError(f"{path}: holds no rows")
     delimiter = preamble.delimiter or _delimiter(body)
-    if delimiter not in ("", ","):
+    if delimiter not in (",", NO_DELIMITER):
         notes.append(f"read with {DELIMITERS.get(delimiter, repr(delimiter))} between fields")
-    rows = _rows(body, delimiter or ",")
-    heading = _heading(path, rows, header, preamble.comment, delimiter or ",")
+    rows = _rows(body, delimiter)
+    heading = _heading(path, rows, header, preamble.comment, delimiter)
     if preamble.n_comments and not heading.is_comment:
         notes.append(f"left out, as comments: lines before the names ({preamble.n_comments})")
     names, unnamed, name_notes = _cleaned_names(path, heading.names, rows)
     n_skipped = preamble.n_lines
     if heading.in_first_row:
-        n_skipped += _n_lines_of_first_row(body, delimiter or ",")
+        n_skipped += _n_lines_of_first_row(body, delimiter)
     return Dialect(
         encoding=encoding,
-        delimiter=delimiter or ",",
+        delimiter=delimiter,
         skipped_lines=n_skipped,
         names=names,
         unnamed=unnamed,
@@ -120,6 +124,8 @@ def file_encoding(path: Path) -> str:
             if start.startswith(mark):
                 return encoding
         stream.seek(0)
+        _refuse_nul(path, stream)
+        stream.seek(0)
         if _decodes(stream, "utf-8"):
             return "utf-8"
         stream.seek(0)
@@ -131,15 +137,25 @@ def file_encoding(path: Path) -> str:
     )
 
 
+def _refuse_nul(path: Path, stream: IO[bytes]) -> None:
+    """Raises DataError where a byte is 0: no text holds one, but UTF-16 without its mark does."""
+    n = 0
+    while block := stream.read(BLOCK_BYTES):
+        if b"\0" in block:
+            raise DataError(
+                f"{path}: byte {n + block.index(0) + 1} is 0, so that this is no text in UTF-8 or "
+                "cp1252; save it as UTF-8, or name its encoding in data.encoding"
+            )
+        n += len(block)
+
+
 def _decodes(stream: IO[bytes], encoding: str) -> bool:
-    """Whether all that a stream holds is text of this encoding, and no byte of it is 0."""
+    """Whether all that a stream holds is text of this encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
     while block := stream.read(BLOCK_BYTES):
         try:
             decoder.decode(block)
         except UnicodeDecodeError:
-            return False
-        if b"\0" in block:
             return False
     try:
         decoder.decode(b"", final=True)
@@ -203,7 +219,7 @@ def _rows(lines: Iterable[str], delimiter: str) -> list[list[str]]:
     return rows
 
 
-def _csv_reader(lines: Iterable[str], delimiter: str) -> "csv._reader":
+def _csv_reader(lines: Iterable[str], delimiter: str) -> "Reader":
     texts = (f"{line.strip() if delimiter == ' ' else line}\n" for line in lines)
     return csv.reader(texts, delimiter=delimiter, skipinitialspace=True)
 
@@ -218,12 +234,13 @@ def _n_lines_of_first_row(lines: Sequence[str], delimiter: str) -> int:
 def _delimiter(lines: Sequence[str]) -> str:
     """The delimiter that gives every row the same number of fields, of values that look whole.
 
-    Nothing where each row is one field.
+    NO_DELIMITER where each row is one field.
     """
     best = 0.0
-    chosen = ""
+    chosen = NO_DELIMITER
     for delimiter in DELIMITERS:
-        score = _score(_rows(lines, delimiter))
+        rows = _rows(lines, delimiter)
+        score = _score(rows) if rows else 0.0
         if score > best:
             best = score
             chosen = delimiter
@@ -235,7 +252,8 @@ def _score(rows: list[list[str]]) -> float:
     lengths = Counter(map(len, rows[1:] or rows))
     n_fields, n_agreeing = lengths.most_common(1)[0]
     share = n_agreeing / lengths.total()
-    if n_fields < 2 or share < MOSTLY or not _fits(rows[0], n_fields):
+    is_decimal_comma = len(rows[0]) == 1 and n_fields == 2  # of a single column with a name
+    if n_fields < 2 or share < MOSTLY or is_decimal_comma:
         return 0.0
     n_whole = 0
     n_values = 0
@@ -243,14 +261,6 @@ def _score(rows: list[list[str]]) -> float:
         n_values += len(row)
         n_whole += sum(map(_looks_whole, row))
     return share * n_whole / n_values
-
-
-def _fits(first: list[str], n_fields: int) -> bool:
-    """Whether a first row can stand above rows of so many fields.
-
-    As R writes tables, it may lack a name for the column of row names.
-    """
-    return len(first) == n_fields or 2 <= len(first) == n_fields - 1 or len(first) > n_fields
 
 
 def _looks_whole(value: str) -> bool:
@@ -290,7 +300,7 @@ def _heading(
                 "the columns' names; write them above it, or set data.header: none where there are "
                 "none, data.header: first where these are the names"
             )
-    if 2 <= len(first) == width - 1:
+    if 2 <= len(first) == width - 1 and delimiter in " \t":
         first = ["", *first]  # R's tables lack a name above the row names
     return _Heading(first, in_first_row=True)
 

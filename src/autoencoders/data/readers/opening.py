@@ -19,18 +19,25 @@ EXPECTED = (
 )
 
 
-def open_reader(path: Path, *, image_side: int | str = "auto", like: Schema = ANY_SCHEMA) -> Reader:
+def open_reader(
+    path: Path,
+    *,
+    image_side: int | str = "auto",
+    like: Schema = ANY_SCHEMA,
+    encoding: str = "auto",
+    header: str = "auto",
+) -> Reader:
     """The reader of a file or folder. Raises DataError.
 
     image_side: pixels that image files are resized to, or auto. like: the schema of a model that
-    waits for the rows.
+    waits for the rows. encoding, header: of delimited text, as in `read_dialect`.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     if path.is_dir():
-        return _folder_reader(path, image_side, like)
+        return _folder_reader(path, image_side, like, encoding, header)
     if path.name.lower().endswith(TABLE_SUFFIXES):
-        return table_reader(path, like)
+        return table_reader(path, like, encoding=encoding, header=header)
     if path.suffix.lower() == ARRAY_SUFFIX:
         return array_reader(path)
     if like.shape or path.suffix.lower() in image_suffixes():
@@ -38,7 +45,9 @@ def open_reader(path: Path, *, image_side: int | str = "auto", like: Schema = AN
     raise DataError(f"{path}: unknown kind of file; {EXPECTED}")
 
 
-def _folder_reader(folder: Path, image_side: int | str, like: Schema) -> Reader:
+def _folder_reader(
+    folder: Path, image_side: int | str, like: Schema, encoding: str, header: str
+) -> Reader:
     """The reader of X.npy and y.npy, of the one table or array in a folder, or of its images.
 
     Raises DataError.
@@ -52,7 +61,7 @@ def _folder_reader(folder: Path, image_side: int | str, like: Schema) -> Reader:
     images = [file for file in files if file.suffix.lower() in suffixes]
     tables = [file for file in files if file.name.lower().endswith((*TABLE_SUFFIXES, ARRAY_SUFFIX))]
     if len(tables) == 1 and not images:
-        return open_reader(tables[0], like=like)
+        return open_reader(tables[0], like=like, encoding=encoding, header=header)
     if tables or not images:
         raise DataError(
             f"{folder}: {len(tables)} tables or arrays and {len(images)} images; {EXPECTED}"

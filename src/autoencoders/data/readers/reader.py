@@ -1,5 +1,6 @@
 """A reader: rows of a file in batches."""
 
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,9 +35,9 @@ class Reader:
 
 @contextmanager
 def arrow_errors(path: Path) -> Iterator[None]:
-    """Turns Arrow's errors about a file into a DataError."""
+    """Turns errors of Arrow and gzip about a file into a DataError."""
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         first_line = str(error).splitlines()[0]
         raise DataError(f"{path}: {first_line}") from error
