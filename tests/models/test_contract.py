@@ -100,6 +100,21 @@ def test_decode_stays_within_the_unit_interval_for_bce_alone(model_type, net, lo
 
 
 @every_type
+def test_a_type_draws_or_corrupts_rows_where_it_says_so_and_else_refuses(model_type):
+    model, x = built(model_type), rows()
+    operations = [
+        (model.generates, lambda: model.sample(len(x), noise())),
+        (model.corrupts, lambda: model.corrupt(x, noise())),
+    ]
+    for is_able, operation in operations:
+        if is_able:
+            assert operation().shape == x.shape
+        else:
+            with pytest.raises(NotImplementedError):
+                operation()
+
+
+@every_type
 @pytest.mark.parametrize("n_layers", [0, 1, 3])
 def test_the_decoder_mirrors_the_encoder(model_type, n_layers):
     model = built(model_type, n_layers=n_layers, nodes_per_layer=40, code_size=6)

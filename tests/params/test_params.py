@@ -38,11 +38,11 @@ TEXT = FILE.read_text(encoding="utf-8")
 TREE: dict[str, Any] = YAML(typ="safe", pure=True).load(TEXT)
 SPARSE_OVERRIDE = "models.sparse.network.code_activation"
 MISSING = object()  # in place of a value: the key is left out
-KINDS = list(Models.model_fields)
+MODEL_TYPES = list(Models.model_fields)
 NEEDED_BY_DVC = named_by_dvc()
 # besides them: the search space, a type's section, and its overrides
 NEEDED = [*NEEDED_BY_DVC, "tune.space", "models.undercomplete", SPARSE_OVERRIDE]
-every_kind = pytest.mark.parametrize("kind", KINDS)
+every_type = pytest.mark.parametrize("kind", MODEL_TYPES)
 
 
 def edited(values: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def refusal(values: dict[str, Any]) -> str:
 def test_the_repositorys_file_fits_its_data():
     params = load_params(FILE)
     params.check(facts(params.data))
-    assert params.model_types == [kind for kind in KINDS if kind in TREE["models"]]
+    assert params.model_types == [kind for kind in MODEL_TYPES if kind in TREE["models"]]
 
 
 def test_every_value_of_the_file_arrives_unchanged_and_nothing_is_added():
@@ -530,7 +530,7 @@ def test_the_bounds_themselves_are_allowed(key, value):
         ("data.shuffle", list(Data.model_fields)),
         ("network.dropout", list(Network.model_fields)),
         ("train.momentum", list(Train.model_fields)),
-        ("models.adversarial", KINDS),
+        ("models.adversarial", MODEL_TYPES),
         ("models.undercomplete.weight", ["network", "train"]),
         ("models.sparse.beta", ["network", "train", "penalty", "weight", "sparsity", "k"]),
         ("models.sparse.network.dropout", list(Network.model_fields)),
@@ -768,7 +768,7 @@ MISFITS = [
             "but models.variational.beta = auto",
         ],
     ),
-    ({"models": {}}, [f"models: no type to train; name some of {', '.join(KINDS)}"]),
+    ({"models": {}}, [f"models: no type to train; name some of {', '.join(MODEL_TYPES)}"]),
 ]
 
 
@@ -937,7 +937,7 @@ def test_override_is_validated_like_the_file(key, value, parts):
     assert all(part in str(caught.value) for part in parts)
 
 
-@every_kind
+@every_type
 def test_a_studys_values_win_over_the_types_own_and_leave_the_other_types(kind):
     params = load_params(FILE).override(
         {f"models.{kind}.network.activation": "gelu", f"models.{kind}.train.warmup": 0.5}
@@ -948,7 +948,7 @@ def test_a_studys_values_win_over_the_types_own_and_leave_the_other_types(kind):
         update={"activation": "tanh", "code_size": 5}
     )
     assert tuned.train_of(kind) == params.train_of(kind).model_copy(update={"learning_rate": 0.01})
-    for other in set(KINDS) - {kind}:
+    for other in set(MODEL_TYPES) - {kind}:
         assert tuned.type_section(other) == params.type_section(other)
     assert tuned.model_copy(update={"models": params.models}) == params
 
@@ -981,7 +981,7 @@ def test_a_studys_values_are_validated_like_the_file(values, message):
     assert str(caught.value).startswith(message)
 
 
-@every_kind
+@every_type
 def test_a_types_sections_replace_the_common_values_for_that_type_alone(kind):
     params = load_params(FILE)
     changed = params.override(
@@ -991,14 +991,14 @@ def test_a_types_sections_replace_the_common_values_for_that_type_alone(kind):
         update={"activation": "gelu"}
     )
     assert changed.train_of(kind) == params.train_of(kind).model_copy(update={"epochs": 7})
-    for other in set(KINDS) - {kind}:
+    for other in set(MODEL_TYPES) - {kind}:
         assert changed.network_of(other) == params.network_of(other)
         assert changed.train_of(other) == params.train_of(other)
 
 
 def test_a_type_without_a_section_is_not_trained_and_is_refused_by_name():
     params = parsed({"models.sparse": MISSING})
-    rest = [kind for kind in KINDS if kind != "sparse"]
+    rest = [kind for kind in MODEL_TYPES if kind != "sparse"]
     assert params.model_types == rest
     with pytest.raises(
         ParameterError, match=f"^models.sparse: not in params.yaml; it has {', '.join(rest)}$"
@@ -1009,7 +1009,7 @@ def test_a_type_without_a_section_is_not_trained_and_is_refused_by_name():
 # resolving and flattening
 
 
-@every_kind
+@every_type
 @pytest.mark.parametrize("shape", [(), (8, 8)])
 def test_every_auto_that_has_a_rule_is_resolved_and_every_other_value_is_kept(kind, shape):
     params, fit = load_params(FILE), DataFacts(64, unit_interval=True, shape=shape, rows=1000)
@@ -1048,7 +1048,7 @@ def test_only_pixels_scaling_promises_data_in_the_unit_interval(scaling):
     )
 
 
-@every_kind
+@every_type
 def test_the_architecture_is_the_types_network(kind):
     network = {
         "code_size": 5,
@@ -1067,7 +1067,7 @@ def test_the_architecture_is_the_types_network(kind):
     assert architecture.code_activation == params.network_of(kind).code_activation
 
 
-@every_kind
+@every_type
 def test_flattened_parameters_hold_each_value_of_the_type_once_by_its_dotted_name(kind):
     params = load_params(FILE)
     fields = set(type(params.type_section(kind)).model_fields) - {"network", "train"}
@@ -1080,7 +1080,7 @@ def test_flattened_parameters_hold_each_value_of_the_type_once_by_its_dotted_nam
     )
 
 
-@every_kind
+@every_type
 def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
     overrides = {
         "train.batch_size": 17,
@@ -1117,10 +1117,10 @@ def test_flattened_parameters_are_what_the_type_is_trained_with(kind):
     assert json.loads(json.dumps(flat)) == flat
 
 
-@every_kind
+@every_type
 def test_flattened_parameters_of_a_type_do_not_change_with_another_types(kind):
     params = load_params(FILE)
-    others = {f"models.{other}.train.epochs": 3 for other in KINDS if other != kind}
+    others = {f"models.{other}.train.epochs": 3 for other in MODEL_TYPES if other != kind}
     fit = known_facts(params.data)
     assert params.override(others).plan(kind, fit).flat() == params.plan(kind, fit).flat()
     assert (

@@ -36,6 +36,12 @@ def test_the_model_says_which_execution_trained_it(params, data):
     assert fitted.model.description.fingerprint == "f" * 32
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_training_warns_of_nothing(params, data):
+    params = params.override({**QUICK, "train.epochs": 1})
+    fit(params.plan("undercomplete", data.description.facts), data)
+
+
 def test_the_seed_decides_everything(params, data, tmp_path):
     params = params.override({**QUICK, "train.epochs": 1})
     first, again, other = (

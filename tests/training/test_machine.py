@@ -6,7 +6,7 @@ import torch
 
 from autoencoders.models import build
 from autoencoders.training.fit import fit
-from autoencoders.training.machine import chosen_precision
+from autoencoders.training.machine import batches_a_step, chosen_precision
 from trainings import QUICK
 
 
@@ -28,6 +28,14 @@ def test_bf16_is_taken_where_it_is_asked_for_or_the_network_is_wide(
     able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     expected = {"fast": "bf16-mixed" if able else "32-true"}.get(precision, precision)
     assert chosen_precision(params.plan("undercomplete", facts).train, pair) == expected
+
+
+@pytest.mark.parametrize("n_features", [1, 64, 3072, 150_528])
+def test_a_step_takes_one_batch_or_several_that_fit_a_processors_cache(n_features, params, data):
+    train = params.plan("undercomplete", data.description.facts).train
+    batches = batches_a_step(train, n_features)
+    row_bytes = 4 * n_features
+    assert batches == 1 or batches * train.batch_size * row_bytes <= 8 * 2**20
 
 
 class Threads(pl.Callback):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import pytorch_lightning as pl
 from mlflow.entities import Run as MlflowRun
 from optuna import Study
 from optuna.study import StudyDirection
@@ -159,6 +160,18 @@ def test_reconstruct_minimises_the_error_alone_and_reports_each_epochs(tried, sp
     assert trial.intermediate_values == {
         epoch: means[SELECTION_METRIC] for epoch, means in enumerate(history, 1)
     }
+
+
+def test_a_trial_takes_one_machine_however_many_a_training_takes(tried, spaced, monkeypatch):
+    machines = []
+
+    def start(trainer: pl.Trainer, *args: object, **kwargs: object) -> None:
+        machines.append(trainer.num_nodes)
+        raise RuntimeError  # the other machines would be waited for
+
+    monkeypatch.setattr(pl.Trainer, "fit", start)
+    tried("undercomplete", params=spaced.override({"train.num_nodes": 3}))
+    assert machines == [1]
 
 
 def test_mlflow_has_a_finished_trials_values_result_and_curve(tried):

@@ -19,13 +19,14 @@ import optuna
 import psutil
 import pytest
 from optuna import Study, Trial
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import text
 
 from autoencoders.core.errors import UserError
 from autoencoders.tuning import worker as module
 from autoencoders.tuning.sampler import STARTUP, Repeatable
-from autoencoders.tuning.storage import GRACE, open_storage
+from autoencoders.tuning.storage import GRACE, HEARTBEAT, open_storage, queue_again
 from autoencoders.tuning.trials import REASON, WORKER, attempts
 from autoencoders.tuning.worker import HOPELESS_AFTER, finished, progress, retry_the_dead, work
 
@@ -211,6 +212,35 @@ def test_the_trial_of_a_dead_worker_is_begun_again_with_its_values_and_counts_on
     assert [t.number for t in attempts(study)] == [1]
     ((state, params, _),) = worked(study, 1)
     assert (state, params["x"]) == ("COMPLETE", x)
+
+
+def database(folder: Path) -> RDBStorage:
+    """A database of studies as a worker opens it, but in a file."""
+    return RDBStorage(
+        f"sqlite:///{folder}/studies.db",
+        heartbeat_interval=HEARTBEAT,
+        grace_period=GRACE,
+        heartbeat_stale_trial_callback=queue_again,
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")  # these trials beat by hand
+def test_a_database_knows_a_dead_worker_by_its_silence(tmp_path):
+    storage = database(tmp_path)
+    study = opened(storage)
+    trials = [study.ask() for _ in range(2)]
+    x = trials[0].suggest_float("x", -1.0, 1.0)
+    for trial in trials:
+        trial.set_user_attr(WORKER, module._identity())
+        storage.record_heartbeat(trial._trial_id)
+    with storage.engine.begin() as connection:
+        heartbeats = text("UPDATE trial_heartbeats SET heartbeat = '2000-01-01' WHERE trial_id = 1")
+        assert connection.execute(heartbeats).rowcount == 1
+    other = opened(database(tmp_path))
+    retry_the_dead(other)
+    states = [trial.state for trial in other.trials]
+    assert states == [TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
+    assert other.ask().suggest_float("x", -1.0, 1.0) == x
 
 
 def test_a_worker_that_dies_again_and_again_loses_nothing(study):

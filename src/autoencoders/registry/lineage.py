@@ -1,9 +1,9 @@
 """Lineage: where a registered model comes from, how to make it again, and what changed since."""
 
 from pathlib import Path
-from typing import Any
 
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from autoencoders.core.errors import UserError
 from autoencoders.core.files import tree_sha256
@@ -52,13 +52,13 @@ def _commit(tags: dict[str, str]) -> str:
     return f"{commit}"
 
 
-def _parameters(run: Any) -> str:
+def _parameters(run: Run) -> str:
     """The run's parameters in one line, by name."""
     params = sorted(run.data.params.items())
     return ", ".join(f"{name} = {value}" for name, value in params)
 
 
-def _study(client: MlflowClient, run: Any, model_type: str) -> str:
+def _study(client: MlflowClient, run: Run, model_type: str) -> str:
     """The studies of the same type under the same parent run, in one line."""
     parent = run.data.tags.get("mlflow.parentRunId")
     query = (
@@ -71,7 +71,7 @@ def _study(client: MlflowClient, run: Any, model_type: str) -> str:
     return ", ".join(f"{study.info.run_name}, run {study.info.run_id}" for study in studies)
 
 
-def _metrics(run: Any) -> str:
+def _metrics(run: Run) -> str:
     """The run's main metrics in one line."""
     values = run.data.metrics
     names = [mlflow_name(metric.key) for metric in METRICS]

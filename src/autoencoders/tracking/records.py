@@ -108,7 +108,7 @@ class RunRecord:
         else:
             self.end("FAILED", f"{type(error).__name__}: {error}")
 
-    def _write(self, key: str, value: Any) -> None:
+    def _write(self, key: str, value: object) -> None:
         line = json.dumps({key: value}, ensure_ascii=False) + "\n"
         self.file.write(line.encode())
         self.file.flush()

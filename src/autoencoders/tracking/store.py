@@ -5,10 +5,11 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import mlflow
 from mlflow import MlflowException
+from mlflow.entities import Experiment
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
@@ -129,7 +130,7 @@ def experiment(client: mlflow.MlflowClient, name: str) -> str:
     return str(result.experiment_id)
 
 
-def _new_experiment(client: mlflow.MlflowClient, name: str) -> Any:
+def _new_experiment(client: mlflow.MlflowClient, name: str) -> Experiment:
     """A new experiment, or the one that another process has made a moment earlier."""
     location = None
     if address.uri() == address.local():
@@ -137,14 +138,16 @@ def _new_experiment(client: mlflow.MlflowClient, name: str) -> Any:
     # so the UI shows its pages for training, not those for GenAI
     tags = {"mlflow.experimentKind": "custom_model_development"}
     try:
-        client.create_experiment(name, artifact_location=location, tags=tags)
+        created = client.create_experiment(name, artifact_location=location, tags=tags)
     except MlflowException:
-        if client.get_experiment_by_name(name) is None:
+        existing = client.get_experiment_by_name(name)
+        if existing is None:
             raise
-    return client.get_experiment_by_name(name)
+        return existing
+    return client.get_experiment(created)
 
 
-def version_of(client: mlflow.MlflowClient, uri: str) -> Any:
+def version_of(client: mlflow.MlflowClient, uri: str) -> ModelVersion:
     """Returns the registered version behind models:/NAME@ALIAS or models:/NAME/VERSION.
 
     Raises UserError.

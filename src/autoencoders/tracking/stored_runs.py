@@ -1,11 +1,11 @@
 """Runs in the MLflow store: found by a record's `Begin`, or made from it."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Param, Run
 
 from autoencoders.tracking import store
 from autoencoders.tracking.address import folder
@@ -34,7 +34,7 @@ class StoredRuns:
         # of this clone's processes, one at a time makes a shared run
         self.lock = FileLock(folder() / "parent.lock")
 
-    def search(self, experiment: str, query: str, order: str = "DESC") -> list[Any]:
+    def search(self, experiment: str, query: str, order: str = "DESC") -> list[Run]:
         """An experiment's runs, by default the newest first."""
         order_by = [f"attributes.start_time {order}", "attributes.run_id ASC"]
         return list(self.client.search_runs([experiment], query, order_by=order_by))
@@ -59,7 +59,7 @@ class StoredRuns:
                 return str(run.info.run_id)
         return None
 
-    def finished(self, experiment: str, fingerprint: str) -> Any | None:
+    def finished(self, experiment: str, fingerprint: str) -> Run | None:
         """Returns the run of a finished training: this clone's newest, else the newest of all."""
         newest = None
         for run in self.search(experiment, f"tags.{FINGERPRINT} = '{fingerprint}'"):
@@ -120,7 +120,7 @@ class StoredRuns:
                 self.client.delete_run(created)
         return str(runs[0].info.run_id), runs[0].data.tags.get(KEY, "")
 
-    def _candidates(self, experiment: str, begin: Begin) -> list[Any]:
+    def _candidates(self, experiment: str, begin: Begin) -> list[Run]:
         """The runs that a shared `Begin` may mean, the oldest first."""
         runs = self.search(experiment, f"tags.{FINGERPRINT} = '{begin.fingerprint}'", "ASC")
         if not begin.found_in:

@@ -122,7 +122,8 @@ def _name_invisible_workers(study: Study, named: set[int]) -> None:
 
 
 def _in_database(study: Study) -> bool:
-    return isinstance(study._storage, storages.RDBStorage)
+    """Whether a study is kept in a database, whose storage Optuna wraps with a cache."""
+    return isinstance(study._storage, storages._CachedStorage)
 
 
 def _running(study: Study) -> list[FrozenTrial]:

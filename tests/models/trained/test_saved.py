@@ -5,7 +5,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import FrozenInstanceError, asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,12 @@ def saved(untrained: dict[str, TrainedModel], tmp_path: Path) -> Path:
     """A folder with the undercomplete type."""
     save(untrained["undercomplete"], CURVES, tmp_path / "saved")
     return tmp_path / "saved"
+
+
+def test_a_description_can_not_be_changed(untrained: dict[str, TrainedModel]):
+    description: Any = untrained["undercomplete"].description
+    with pytest.raises(FrozenInstanceError):
+        description.epochs = 3
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
