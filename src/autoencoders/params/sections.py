@@ -37,6 +37,15 @@ class Data(Section):
     header: Literal["auto", "first", "none"] = "auto"
     """Of a delimited text file: first: its first line holds the columns' names; none: there are
     none; auto: names are told from values, or refused."""
+    decimal: Literal["auto", "point", "comma"] = "auto"
+    """The decimal sign of numbers in text; auto: as the columns show it."""
+    null_values: list[str] = Field(default_factory=list)
+    """Further texts that stand for a missing value, in every column."""
+    types: dict[str, Literal["category", "number", "point", "comma"]] = Field(default_factory=dict)
+    """The types of columns by name: category for numbers that are codes; number; point or comma for
+    numbers whose decimal sign is not plain to see."""
+    keep: list[str] = Field(default_factory=list)
+    """Columns that stay features although they number or name the rows."""
     missing: Literal["refuse", "impute"] = "refuse"
     """impute: the training rows' median or most frequent category."""
     image_side: Literal["auto"] | Annotated[int, Field(ge=2, le=4096)] = "auto"

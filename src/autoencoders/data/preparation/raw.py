@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.preparation.columns import ColumnTypes, Markers
+from autoencoders.data.preparation.dates import date_format, in_time
 from autoencoders.data.preparation.splits import split_masks
-from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged
+from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged, is_text_type
 from autoencoders.data.readers.reader import Reader
 from autoencoders.data.sources.origin import Origin
 from autoencoders.params.sections import Data
@@ -46,17 +49,25 @@ class RawRows:
         self.n = 0
         labels = []
         split_values = []
+        column_types = ColumnTypes(self.data)
+        self.markers = column_types.markers
         for batch, batch_labels in self.reader.batches():
             self.n += len(batch)
             if batch_labels is not None:
                 labels.append(pd.Series(batch_labels))
-            if isinstance(batch, pa.Table) and label:
-                labels.append(batch[label].to_pandas())
-            if isinstance(batch, pa.Table) and split_by:
-                split_values.append(batch[split_by].to_pandas())
+            if not isinstance(batch, pa.Table):
+                continue
+            column_types.add(batch, self.names)
+            if label:
+                labels.append(_without_markers(batch[label], self.markers).to_pandas())
+            if split_by:
+                split_values.append(_without_markers(batch[split_by], self.markers).to_pandas())
+        self.decision = column_types.decide()
+        self.names = [name for name in self.names if name not in self.decision.left_out]
         self.split_column = pd.Series(dtype=object)
         if split_values:
-            self.split_column = pd.concat(split_values, ignore_index=True)
+            split_column = pd.concat(split_values, ignore_index=True)
+            self.split_column = _in_order(split_column)
         self.labels = np.zeros(self.n, np.uint16)
         names: tuple[str, ...] = ()
         if labels:
@@ -102,7 +113,7 @@ class RawRows:
     def report(self) -> dict[str, Any]:
         """report.json's part on the source: numbers of rows and labels, and what was left out."""
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
-        notes = list(self.reader.notes)
+        notes = [*self.reader.notes, *self.decision.notes]
         if self.unused_dates:
             notes.append(f"left out, as dates: {abridged(self.unused_dates)}")
         return {
@@ -111,6 +122,26 @@ class RawRows:
             "labels": dict(zip(self.classes, counts, strict=False)),
             "told": notes,
         }
+
+
+def _without_markers(values: "pa.ChunkedArray[Any]", markers: Markers) -> "pa.ChunkedArray[Any]":
+    """A column with null in place of texts that stand for a missing value."""
+    if not is_text_type(values.type):
+        return values
+    is_marker = pc.is_in(values, pa.array(markers.text, pa.string()))
+    return pc.if_else(is_marker, pa.scalar(None, pa.string()), values)
+
+
+def _in_order(values: pd.Series) -> pd.Series:
+    """A column to split by: texts that are all dates, or all numbers, as what they stand for."""
+    if not pd.api.types.is_string_dtype(values):
+        return values
+    texts = set(values.dropna())
+    layout = date_format(texts)
+    if layout:
+        return in_time(values, layout)
+    numbers = pd.to_numeric(values, errors="coerce")
+    return values if numbers.isna().sum() > values.isna().sum() else numbers
 
 
 def _check_image_side(reader: Reader, data: Data) -> None:

@@ -71,26 +71,30 @@ class SpellingEvidence:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Why a column's texts have no one spelling."""
+    """The reason why a column's texts have no one spelling."""
 
     reason: str
+    is_ambiguous: bool = False  # whether two spellings fit every text
 
 
-def spelling_of(evidence: SpellingEvidence, decimal: str = "auto") -> Spelling | Disagreement:
+def spelling_of(
+    evidence: SpellingEvidence, decimal: str = "auto", files_decimal: str = ""
+) -> Spelling | Disagreement:
     """The one spelling of all texts, or why there is none.
 
-    decimal: point or comma where the user or the file's other columns say so; else auto.
+    decimal: point or comma where the user says so; else auto. files_decimal: the sign that the
+    file's other columns show, . or a comma; nothing where they show none.
     """
     if len(evidence.units) > 1:
         shown = ", ".join(repr(text) for text in list(evidence.units.values())[:3])
         return Disagreement(f"units differ: {shown}")
     (unit,) = evidence.units or ("",)
-    sign = {"point": ".", "comma": ","}.get(decimal) or _decimal_sign(evidence)
+    sign = {"point": ".", "comma": ","}.get(decimal) or _decimal_sign(evidence, files_decimal)
     if isinstance(sign, Disagreement):
         return sign
     groups = set(evidence.groups)
     groups |= {other for other in evidence.ambiguous if other != sign}
-    wrong = sorted((set(evidence.decimals) - {sign}) | (groups & {sign}))
+    wrong = (set(evidence.decimals) - {sign}) | (groups & {sign})
     if wrong or len(groups) > 1:
         examples = [*evidence.decimals.values(), *evidence.groups.values()]
         examples += evidence.ambiguous.values()
@@ -99,8 +103,8 @@ def spelling_of(evidence: SpellingEvidence, decimal: str = "auto") -> Spelling |
     return Spelling(decimal=sign, groups="".join(groups), unit=unit)
 
 
-def _decimal_sign(evidence: SpellingEvidence) -> str | Disagreement:
-    """The decimal sign that the texts themselves show."""
+def _decimal_sign(evidence: SpellingEvidence, files_decimal: str) -> str | Disagreement:
+    """The decimal sign that the texts themselves show, or else the file's other columns."""
     if len(evidence.decimals) == 1:
         return next(iter(evidence.decimals))
     if len(evidence.decimals) == 2:
@@ -111,40 +115,32 @@ def _decimal_sign(evidence: SpellingEvidence) -> str | Disagreement:
     if len(evidence.ambiguous) == 2:
         return Disagreement(
             "points and commas, each of which may be decimal: "
-            f"{evidence.ambiguous['.']!r}, {evidence.ambiguous[',']!r}"
+            f"{evidence.ambiguous['.']!r}, {evidence.ambiguous[',']!r}",
+            is_ambiguous=True,
         )
-    if "," in evidence.ambiguous:
-        return _ambiguous_comma(evidence)
-    if "." in evidence.ambiguous and 0 < evidence.longest_whole <= 3:
-        return _ambiguous_point(evidence)
-    return "."
+    for sign in evidence.ambiguous:
+        return _ambiguous(sign, evidence, files_decimal)
+    return files_decimal or "."
 
 
-def _ambiguous_comma(evidence: SpellingEvidence) -> str | Disagreement:
-    """The decimal sign where every comma has one to three digits before it and three behind.
+def _ambiguous(sign: str, evidence: SpellingEvidence, files_decimal: str) -> str | Disagreement:
+    """The decimal sign where every number with a sign has three digits behind it.
 
     Whole numbers beside them tell: 950 beside 1,200 has no thousands, and 1500 beside 1,200 would
-    be 1,500.
+    be 1,500. Programs write points, and 1.2 rather than 1.200.
     """
+    other = "," if sign == "." else "."
+    example = evidence.ambiguous[sign]
+    ends_with_zero = example.rstrip(f")%‰ {CURRENCIES}").endswith("0")
     if evidence.longest_whole > 3:
-        return ","
-    if evidence.longest_whole:
-        return "."
+        return sign
+    if sign == "." and files_decimal != "," and not (evidence.longest_whole and ends_with_zero):
+        return sign
+    if evidence.longest_whole and (sign == "," or files_decimal == ","):
+        return other
+    if sign == files_decimal == ",":
+        return sign
+    words = {".": "point", ",": "comma"}
     return Disagreement(
-        f"a comma that may be decimal or of thousands: {evidence.ambiguous[',']!r}; "
-        "set data.decimal: comma or point"
-    )
-
-
-def _ambiguous_point(evidence: SpellingEvidence) -> str | Disagreement:
-    """The decimal sign where every point has three digits behind it, beside whole numbers.
-
-    Programs write 1.2 and not 1.200 beside 950.
-    """
-    example = evidence.ambiguous["."]
-    if not example.rstrip(f")%‰ {CURRENCIES}").endswith("0"):
-        return "."
-    return Disagreement(
-        f"a point that may be decimal or of thousands: {example!r} beside {evidence.whole!r}; "
-        "set data.decimal: comma or point"
+        f"a {words[sign]} that may be decimal or of thousands: {example!r}", is_ambiguous=True
     )

@@ -3,14 +3,17 @@
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Schema
+from autoencoders.data.prepared.spelling import NUMBER_MARKERS, PLAIN_SPELLING
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.dialect import (
     BLOCK_BYTES,
@@ -27,19 +30,32 @@ BLANKS = re.compile(rb"[ \t]+")
 QUOTED_OR_BLANKS = re.compile(rb'("[^"\n]*")|[ \t]+')
 
 
+@dataclass(frozen=True)
+class TextSettings:
+    """How a delimited text file is to be read, where the user or a model says so."""
+
+    encoding: str = "auto"  # as in `read_dialect`
+    header: str = "auto"  # as in `read_dialect`
+    as_text: tuple[str, ...] = ()  # columns whose values stay text
+    all_as_text: bool = False  # whether those of every column do: Arrow knows no decimal comma
+
+
 class DelimitedFile:
     """A delimited text file, whose dialect is read once."""
 
-    def __init__(self, path: Path, like: Schema, encoding: str, header: str) -> None:
+    def __init__(self, path: Path, like: Schema, settings: TextSettings) -> None:
         """Reads the dialect. like: the schema of a model that waits for the rows, or an empty one.
 
-        encoding, header: as in `read_dialect`. Raises DataError.
+        Raises DataError.
         """
         self.path = path
+        header = settings.header
         if header == "auto":
-            header = _header_of_model(path, like, encoding)
-        self.dialect = read_dialect(path, encoding=encoding, header=header)
-        self.texts = [column.name for column in like.columns if column.categories is not None]
+            header = _header_of_model(path, like, settings.encoding)
+        self.dialect = read_dialect(path, encoding=settings.encoding, header=header)
+        self.texts = [*settings.as_text, *_texts_of_model(like)]
+        if settings.all_as_text or self.dialect.has_commas:
+            self.texts = list(self.dialect.names)
 
     @property
     def has_names(self) -> bool:
@@ -59,7 +75,9 @@ class DelimitedFile:
 
     def schema(self) -> pa.Schema:
         """The columns and the types that Arrow infers from the first batch."""
-        types: dict[str, pa.DataType] = {name: pa.string() for name in self.texts}
+        types: dict[str, pa.DataType] = {}
+        for name in (*self.texts, *self.empty):
+            types[name] = pa.string()
         return self._open(types).schema
 
     def batches(
@@ -78,9 +96,9 @@ class DelimitedFile:
         first = 0
         for part in parts:
             for name in self.empty:
-                column = part[name]
-                if column.null_count < len(column):
-                    row = first + int(column.is_valid().index(True).as_py()) + 1
+                is_value = pc.not_equal(pc.utf8_trim_whitespace(part[name]), "")
+                if pc.any(is_value).as_py():
+                    row = first + is_value.index(True).as_py() + 1
                     raise DataError(
                         f"{self.path}: row {row} has a value in {name}, which has no name; "
                         "write a name above it"
@@ -106,8 +124,21 @@ class DelimitedFile:
                 delimiter=dialect.delimiter,
                 ignore_empty_lines=len(dialect.names) > 1,
             ),
-            convert_options=pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=types,
+                null_values=list(NUMBER_MARKERS),
+                strings_can_be_null=False,  # a region may be called NA
+            ),
         )
+
+
+def _texts_of_model(like: Schema) -> list[str]:
+    """The columns that a model reads from text: its categories, and numbers in a spelling."""
+    texts = []
+    for column in like.columns:
+        if column.categories is not None or column.spelling != PLAIN_SPELLING:
+            texts.append(column.name)
+    return texts
 
 
 def _header_of_model(path: Path, like: Schema, encoding: str) -> str:

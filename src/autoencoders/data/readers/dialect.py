@@ -39,6 +39,7 @@ NUMBER = re.compile(
     r"(\d[\d.,'\u00a0\u202f]*|[.,]\d+)([eE][-+−]?\d+)?"
     r"\s*([%‰$€£¥]|[^\W\d]{1,3})?[)]?"
 )
+COMMA = re.compile(r"\d,\d|^[-+]?,\d")
 # a date or a time: three groups of digits, or of a month's name among them
 DATE = re.compile(r"\d{1,4}[-/.: ](\d{1,2}|[A-Za-z]{3,9})[-/.: ]\d{1,4}([T ].*)?|\d{1,2}:\d{2}.*")
 
@@ -53,6 +54,7 @@ class Dialect:
     names: tuple[str, ...]  # of all fields of a row; "" for row numbers
     unnamed: tuple[int, ...] = ()  # positions of the fields at the end without name and value
     has_names: bool = True  # whether the names stand in the file
+    has_commas: bool = False  # whether numbers with a comma do, decimal or of thousands
     notes: list[str] = field(default_factory=list)
 
 
@@ -91,6 +93,7 @@ def read_dialect(path: Path, *, encoding: str = "auto", header: str = "auto") ->
         names=names,
         unnamed=unnamed,
         has_names=heading.in_first_row or heading.is_comment,
+        has_commas=any(COMMA.search(value) for row in rows[1:] for value in row),
         notes=notes + name_notes,
     )
 

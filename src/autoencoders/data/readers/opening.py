@@ -6,12 +6,14 @@ from pathlib import Path
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import SHOWN_NAMES, Schema
 from autoencoders.data.readers.arrays import array_reader
+from autoencoders.data.readers.delimited import TextSettings
 from autoencoders.data.readers.images import image_reader, image_suffixes
 from autoencoders.data.readers.reader import Reader
 from autoencoders.data.readers.tables import table_reader
 
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
 ARRAY_SUFFIX = ".npy"
+TEXT_SETTINGS = TextSettings()
 ANY_SCHEMA = Schema()  # of data that no model waits for
 EXPECTED = (
     "expected CSV (.csv, .tsv, .csv.gz), Parquet, .npy, .npz, a folder of images, "
@@ -24,20 +26,19 @@ def open_reader(
     *,
     image_side: int | str = "auto",
     like: Schema = ANY_SCHEMA,
-    encoding: str = "auto",
-    header: str = "auto",
+    text: TextSettings = TEXT_SETTINGS,
 ) -> Reader:
     """The reader of a file or folder. Raises DataError.
 
     image_side: pixels that image files are resized to, or auto. like: the schema of a model that
-    waits for the rows. encoding, header: of delimited text, as in `read_dialect`.
+    waits for the rows. text: settings of delimited text.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     if path.is_dir():
-        return _folder_reader(path, image_side, like, encoding, header)
+        return _folder_reader(path, image_side, like, text)
     if path.name.lower().endswith(TABLE_SUFFIXES):
-        return table_reader(path, like, encoding=encoding, header=header)
+        return table_reader(path, like, text)
     if path.suffix.lower() == ARRAY_SUFFIX:
         return array_reader(path)
     if like.shape or path.suffix.lower() in image_suffixes():
@@ -45,9 +46,7 @@ def open_reader(
     raise DataError(f"{path}: unknown kind of file; {EXPECTED}")
 
 
-def _folder_reader(
-    folder: Path, image_side: int | str, like: Schema, encoding: str, header: str
-) -> Reader:
+def _folder_reader(folder: Path, image_side: int | str, like: Schema, text: TextSettings) -> Reader:
     """The reader of X.npy and y.npy, of the one table or array in a folder, or of its images.
 
     Raises DataError.
@@ -61,7 +60,7 @@ def _folder_reader(
     images = [file for file in files if file.suffix.lower() in suffixes]
     tables = [file for file in files if file.name.lower().endswith((*TABLE_SUFFIXES, ARRAY_SUFFIX))]
     if len(tables) == 1 and not images:
-        return open_reader(tables[0], like=like, encoding=encoding, header=header)
+        return open_reader(tables[0], like=like, text=text)
     if tables or not images:
         raise DataError(
             f"{folder}: {len(tables)} tables or arrays and {len(images)} images; {EXPECTED}"

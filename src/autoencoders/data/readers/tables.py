@@ -10,23 +10,21 @@ import pyarrow.parquet
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows, Schema, abridged
 from autoencoders.data.readers import reader
-from autoencoders.data.readers.delimited import DelimitedFile
+from autoencoders.data.readers.delimited import DelimitedFile, TextSettings
 from autoencoders.data.readers.reader import Labels, Reader, arrow_errors
 
 VALUE_BYTES = 8  # of a float64
 PANDAS_INDEX = "__index_level_"  # how pandas' columns of row numbers begin in Parquet
 
 
-def table_reader(
-    path: Path, like: Schema, *, encoding: str = "auto", header: str = "auto"
-) -> Reader:
+def table_reader(path: Path, like: Schema, settings: TextSettings) -> Reader:
     """A reader of CSV or Parquet: numbers as float64, text as text. Raises DataError.
 
-    like: the schema of a model that waits for the rows; its categories are read as text. encoding,
-    header: as in `read_dialect`.
+    like: the schema of a model that waits for the rows; its categories are read as text. settings:
+    of delimited text.
     """
     with arrow_errors(path):
-        table = _opened(path, like, encoding, header)
+        table = _opened(path, like, settings)
         schema = table.schema()
     _check(path, schema)
     names = [name for name in schema.names if not _is_row_number(name)]
@@ -77,10 +75,10 @@ class ParquetTable:
         return pa.parquet.ParquetFile(self.path).iter_batches(rows_per_batch)
 
 
-def _opened(path: Path, like: Schema, encoding: str, header: str) -> DelimitedFile | ParquetTable:
+def _opened(path: Path, like: Schema, settings: TextSettings) -> DelimitedFile | ParquetTable:
     if path.suffix.lower() == ".parquet":
         return ParquetTable(path)
-    return DelimitedFile(path, like, encoding, header)
+    return DelimitedFile(path, like, settings)
 
 
 def _is_row_number(name: str) -> bool:
