@@ -3,7 +3,7 @@
 It is made from every row of a source, and all problems are told at once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,11 +61,13 @@ class TextColumn:
     spellings: SpellingEvidence = field(default_factory=SpellingEvidence)
     numbers: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
+    n_markers: int = 0  # rows whose text stands for a missing number, but for no missing text
 
     def add(self, values: ColumnValues, markers: Markers) -> None:
         """Adds the values of some rows."""
         if len(self.others) > max(MANY, len(self.numbers)):
             return
+        self.n_markers += _count(values, markers.number) - _count(values, markers.text)
         distinct: list[str | None] = pc.unique(pc.cast(values, pa.string())).to_pylist()
         new = {text for text in distinct if text is not None} - self.numbers - self.others
         new = {text for text in new if text.strip() not in markers.number}
@@ -74,19 +76,38 @@ class TextColumn:
         self.numbers |= new - others
 
 
+def _count(values: ColumnValues, markers: tuple[str, ...]) -> int:
+    """The number of texts that are one of the markers."""
+    texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
+    is_marker = pc.is_in(texts, pa.array(markers, pa.string()))
+    return int(is_marker.to_numpy(zero_copy_only=False).sum())
+
+
 @dataclass
 class Decision:
     """The types of a table's columns, the columns that are no features, and notes for the user."""
 
     types: dict[str, ColumnType] = field(default_factory=dict)  # of the columns of text
     left_out: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)  # why, by column
     notes: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)  # by column; "" of the whole table
+    mends: dict[str, str] = field(default_factory=dict)  # the type to say in data.types, by column
+
+    def check(self) -> None:
+        """Raises DataError, which names every column that can't be read."""
+        if not self.problems:
+            return
+        lines = [f"column {name}: {reason}" for name, reason in self.problems.items()]
+        listed = ", ".join(f"{name}: {column_type}" for name, column_type in self.mends.items())
+        lines.append(f"mend the file, name columns in data.ignore, or say data.types: {{{listed}}}")
+        raise DataError("\n".join(lines))
 
     def leave_out(self, names: list[str], reason: str) -> None:
         """Leaves columns out, and notes it."""
         if names:
             self.left_out += names
+            self.reasons |= dict.fromkeys(names, reason)
             self.notes.append(f"left out, as {reason}: {abridged(names)}")
 
 
@@ -124,6 +145,8 @@ class ColumnTypes:
             distinct.add(pd.util.hash_array(texts.astype(object), categorize=False))
 
     def _add_numbers(self, name: str, values: np.ndarray) -> None:
+        if name in self.with_points:
+            return
         is_whole = bool((np.floor(values) == values).all())
         if not is_whole:
             self.with_points.add(name)
@@ -134,10 +157,7 @@ class ColumnTypes:
             distinct.give_up()
 
     def decide(self) -> Decision:
-        """The types of the columns, from all rows that were added.
-
-        Raises DataError, which names every column that can't be read.
-        """
+        """The types of the columns, from all rows that were added."""
         decision = Decision()
         files_decimal = self._files_decimal()
         for name, column in self.texts.items():
@@ -147,10 +167,6 @@ class ColumnTypes:
             [name for name, column_type in decision.types.items() if column_type.date_format],
             "dates",
         )
-        decision.problems += self._mixed_decimals(decision.types)
-        if decision.problems:
-            mend = "mend the file, or say data.ignore or data.types"
-            raise DataError("\n".join([*decision.problems, mend]))
         return decision
 
     def _decide_text(
@@ -165,7 +181,8 @@ class ColumnTypes:
             decision.types[name] = ColumnType(is_category=False, date_format=layout)
         elif column.others and (few_others or is_said_number):
             others = abridged(sorted(column.others))
-            decision.problems.append(f"column {name}: {others} among numbers")
+            decision.problems[name] = f"{others} among numbers"
+            decision.mends[name] = "category"
         elif column.others or not column.numbers:
             decision.types[name] = ColumnType(is_category=True)
             if name not in self.keep and self.distinct[name].are_all():
@@ -179,10 +196,8 @@ class ColumnTypes:
         decimal = self.given.get(name, self.decimal)
         spelling = spelling_of(column.spellings, decimal, files_decimal)
         if isinstance(spelling, Disagreement):
-            problem = f"column {name}: {spelling.reason}"
-            if spelling.is_ambiguous:
-                problem += f"; say data.types: {{{name}: point}}, or comma, for the decimal sign"
-            decision.problems.append(problem)
+            decision.problems[name] = spelling.reason
+            decision.mends[name] = "point" if spelling.is_ambiguous else "category"
             return
         decision.types[name] = ColumnType(is_category=False, spelling=spelling)
         if spelling != PLAIN_SPELLING:
@@ -200,14 +215,3 @@ class ColumnTypes:
         """A comma where columns show it as decimal sign and none shows a point; else nothing."""
         signs = {sign for column in self.texts.values() for sign in column.spellings.decimals}
         return "," if signs == {","} else ""
-
-    def _mixed_decimals(self, types: Mapping[str, ColumnType]) -> list[str]:
-        """A problem where some columns have decimal commas and others decimal points."""
-        with_commas = [name for name, t in types.items() if t.spelling.decimal == ","]
-        if not with_commas or not self.with_points:
-            return []
-        return [
-            f"columns {abridged(with_commas)} have decimal commas, but columns "
-            f"{abridged(sorted(self.with_points))} points; say data.decimal: comma where a point "
-            "stands between thousands"
-        ]

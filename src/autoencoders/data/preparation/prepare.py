@@ -33,7 +33,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     """
     origin = read_origin(raw)
     path = origin.files(raw)
-    reader = open_reader(path, image_side=data.image_side, text=_text_settings(data))
+    reader = open_reader(path, image_side=data.image_side, text=text_settings(data))
     rows = RawRows(reader, data, origin)
     masks = rows.masks()
     survey = _surveyed(rows, masks["train"], data.split_seed)
@@ -71,7 +71,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     return description
 
 
-def _text_settings(data: Data) -> TextSettings:
+def text_settings(data: Data) -> TextSettings:
     """How delimited text is to be read: as the user says."""
     return TextSettings(
         encoding=data.encoding,

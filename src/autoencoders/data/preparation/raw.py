@@ -63,6 +63,7 @@ class RawRows:
             if split_by:
                 split_values.append(_without_markers(batch[split_by], self.markers).to_pandas())
         self.decision = column_types.decide()
+        self.decision.check()
         self.names = [name for name in self.names if name not in self.decision.left_out]
         self.split_column = pd.Series(dtype=object)
         if split_values:

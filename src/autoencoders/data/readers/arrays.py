@@ -38,9 +38,10 @@ def array_reader(path: Path, labels_path: Path | None = None) -> Reader:
                 part_labels = labels.read(start, stop)
             yield part.reshape(len(part), *row_shape), part_labels
 
+    description = f"array of {rows.dtype}, shape {rows.shape}"
     if image_shape:
-        return Reader(batches, image_shape)
-    return Reader(batches, names=[f"x{i}" for i in range(n_columns)])
+        return Reader(batches, image_shape, description=description)
+    return Reader(batches, names=[f"x{i}" for i in range(n_columns)], description=description)
 
 
 def _check_rows(rows: Blocks) -> None:

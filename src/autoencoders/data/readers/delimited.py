@@ -17,6 +17,7 @@ from autoencoders.data.prepared.spelling import NUMBER_MARKERS, PLAIN_SPELLING
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.dialect import (
     BLOCK_BYTES,
+    DELIMITERS,
     Dialect,
     first_fields,
     open_bytes,
@@ -63,6 +64,15 @@ class DelimitedFile:
         return self.dialect.has_names
 
     @property
+    def description(self) -> str:
+        """The dialect in a few words."""
+        encoding = self.dialect.encoding.removesuffix("-sig")
+        fields = DELIMITERS.get(self.dialect.delimiter, "")
+        between = f"{fields} between fields" if fields else "one column"
+        names = "names in the first line" if self.has_names else "no names"
+        return f"delimited text, {encoding}, {between}, {names}"
+
+    @property
     def notes(self) -> list[str]:
         """Notes for the user: what is read in another way than it looks."""
         return self.dialect.notes
@@ -96,7 +106,7 @@ class DelimitedFile:
         first = 0
         for part in parts:
             for name in self.empty:
-                is_value = pc.not_equal(pc.utf8_trim_whitespace(part[name]), "")
+                is_value = pc.not_equal(pc.utf8_trim_whitespace(part[name]), pa.scalar(""))
                 if pc.any(is_value).as_py():
                     row = first + is_value.index(True).as_py() + 1
                     raise DataError(

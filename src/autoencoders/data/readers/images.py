@@ -45,7 +45,7 @@ def image_reader(files: list[Path], side: int | str, like: tuple[int, ...], fold
                 labels = [file.relative_to(folder).parts[0] for file in part]
             yield images, labels
 
-    return Reader(batches, shape, notes=notes)
+    return Reader(batches, shape, notes=notes, description=f"{len(files)} image files")
 
 
 def _common_shape(files: list[Path], side: int | str) -> tuple[tuple[int, ...], list[str]]:

@@ -29,6 +29,8 @@ class Reader:
     shape: tuple[int, ...] = ()  # of one image; empty for columns
     names: list[str] = field(default_factory=list)  # of the columns
     has_names: bool = False  # whether the source itself names its columns
+    is_table: bool = False  # whether batches are tables with named columns
+    description: str = ""  # of the source, in a few words
     date_columns: list[str] = field(default_factory=list)  # columns of times, which are no features
     notes: list[str] = field(default_factory=list)  # for the user: what was left out or resized
 

@@ -47,6 +47,8 @@ def table_reader(path: Path, like: Schema, settings: TextSettings) -> Reader:
         batches,
         names=names,
         has_names=table.has_names,
+        is_table=True,
+        description=table.description,
         date_columns=[name for name in names if pa.types.is_temporal(column_types[name])],
         notes=notes,
     )
@@ -56,6 +58,7 @@ class ParquetTable:
     """A Parquet file."""
 
     has_names = True
+    description = "Parquet"
     empty: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
