@@ -200,7 +200,7 @@ class ColumnTypes:
             decision.mends[name] = "point" if spelling.is_ambiguous else "category"
             return
         decision.types[name] = ColumnType(is_category=False, spelling=spelling)
-        if spelling != PLAIN_SPELLING:
+        if column.spellings.shows_signs() and spelling != PLAIN_SPELLING:
             decision.notes.append(f"column {name}: read as numbers {spelling}")
 
     def _running_numbers(self) -> list[str]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.data.preparation.columns import ColumnTypes, Decision
+from autoencoders.data.preparation.spellings import SpellingEvidence
 from autoencoders.data.prepared.schema import is_text_type
 from autoencoders.data.prepared.spelling import PLAIN_SPELLING, ColumnValues, numbers_of
 from autoencoders.data.readers.reader import Reader
@@ -154,12 +155,13 @@ class Inspection:
         if name in self.reader.date_columns or (column_type and column_type.date_format):
             return "date"
         if column_type is None:
-            is_text = name in self._named() or self.data.types.get(name) == "category"
-            return "text" if is_text and self._holds_text(name) else "number"
+            return "text" if self._holds_text(name) else "number"
         return "category" if column_type.is_category else "number"
 
     def _holds_text(self, name: str) -> bool:
-        return any(isinstance(value, str) for value in self.statistics[name].examples)
+        """Whether a column that is not decided on has a text that is no number."""
+        texts = [value for value in self.statistics[name].distinct if isinstance(value, str)]
+        return bool(SpellingEvidence().add(texts))
 
     def _values(self, name: str, statistics: ColumnStatistics, decision: Decision) -> str:
         """The range of numbers and dates, or how many texts differ."""
@@ -178,7 +180,7 @@ class Inspection:
             low = ends["min"].as_py()
             high = ends["max"].as_py()
             if n_distinct > MOST_DISTINCT:
-                count += ", among these"
+                return f"{low:g} to {high:g} among the first {MOST_DISTINCT} different"
         if isinstance(low, str) or low is None:
             return count
         if isinstance(low, float):

@@ -44,6 +44,10 @@ class SpellingEvidence:
             self.units.setdefault(unit, text)
         return others
 
+    def shows_signs(self) -> bool:
+        """Whether a text holds a decimal sign, groups or a unit."""
+        return bool(self.decimals or self.groups or self.ambiguous or set(self.units) - {""})
+
     def _add_digits(self, digits: str, text: str) -> bool:
         """Adds one number's digits; returns whether they are a number."""
         digits = re.sub(f"[{BLANKS}]", " ", digits.strip(BLANKS))
