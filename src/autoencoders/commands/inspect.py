@@ -1,5 +1,7 @@
 """The command that shows how a file would be read, before any run."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +24,6 @@ INSPECT_HELP = (
 @FILE
 def inspect_file(file: Path) -> None:
     """Prints a table of the columns, then problems and the options that mend them."""
-    import sys
-
     from autoencoders.data.preparation.prepare import text_settings
     from autoencoders.data.sources.archive import unpacked
     from autoencoders.params.params import load_params
@@ -45,10 +45,21 @@ def inspect_file(file: Path) -> None:
         _read(inspection)
     decision = inspection.decide()
     _show_columns(inspection, decision)
-    if decision.problems:
-        _show_mends(file, decision)
-        sys.exit(1)
-    print(f"\nNext: dvc exp run -S data.path={file}")
+    source = shlex.quote(f"data.path={file}")
+    problems = inspection.problems(decision)
+    if not problems:
+        print(f"\nNext: dvc exp run -S {source}")
+        return
+    print(f"\nRefused, until the file or the parameters are changed ({len(problems)}):")
+    for name, reason in problems.items():
+        print(f"  column {name}: {reason}")
+    mends = inspection.mends(decision)
+    if mends.can_be_options:
+        print(f"\nOr so: dvc exp run -S {source} {' '.join(mends.options())}")
+    else:
+        print("\nOr so, in params.yaml, as `dvc exp run -S` can't pass these names:")
+        print(mends.yaml(), end="")
+    sys.exit(1)
 
 
 def _show_arrays(reader: "Reader") -> None:
@@ -82,18 +93,3 @@ def _show_columns(inspection: "Inspection", decision: "Decision") -> None:
     width = console.width if console.is_terminal else shutil.get_terminal_size((160, 24)).columns
     Console(width=width).print(table)
     print(f"{inspection.n} rows, {len(inspection.statistics)} columns")
-
-
-def _show_mends(file: Path, decision: "Decision") -> None:
-    """Prints what would be refused, and the options that mend it."""
-    from autoencoders.data.preparation.mends import as_option, as_yaml
-
-    print(f"\nRefused, until the file or the parameters are changed ({len(decision.problems)}):")
-    for name, reason in decision.problems.items():
-        print(f"  column {name}: {reason}")
-    option = as_option(decision.mends)
-    if option:
-        print(f"\nOr read them otherwise: dvc exp run -S data.path={file} -S {option}")
-    else:
-        print("\nOr read them otherwise, in params.yaml (names that `dvc exp run -S` can't pass):")
-        print(as_yaml(decision.mends), end="")

@@ -112,7 +112,7 @@ def test_usual_markers_among_numbers_are_missing_values(intake, marker):
 
 
 def test_further_markers_hold_for_numbers_and_text(intake):
-    columns = {
+    columns: dict[str, list[Any]] = {
         "x": ["none so far", *X[1:]],
         "colour": ["none so far", *["red", "blue"] * 119, "red"],
     }
@@ -175,7 +175,11 @@ def test_rows_can_be_split_by_a_date_of_any_form(intake):
 
 
 def test_numbers_and_names_of_the_rows_are_left_out_and_noted_unless_they_are_kept(intake):
-    columns = {"id": range(1, N + 1), "x": X, "name": [f"part {i}" for i in range(N)]}
+    columns: dict[str, Any] = {
+        "id": range(1, N + 1),
+        "x": X,
+        "name": [f"part {i}" for i in range(N)],
+    }
     features, notes = told(intake, columns)
     assert features == ["x"]
     assert notes == [

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.data.preparation.columns import ColumnTypes, Decision
+from autoencoders.data.preparation.mends import Mends
 from autoencoders.data.preparation.spellings import SpellingEvidence
 from autoencoders.data.prepared.schema import is_text_type
 from autoencoders.data.prepared.spelling import PLAIN_SPELLING, ColumnValues, numbers_of
@@ -128,21 +129,48 @@ class Inspection:
         """The decision on the columns of text, and the problems."""
         return self.column_types.decide()
 
+    def problems(self, decision: Decision) -> dict[str, str]:
+        """Why the table is refused, by column: all reasons at once."""
+        problems = dict(decision.problems)
+        for name in self._features(decision):
+            if self._is_empty(name, decision):
+                problems[name] = "no value in it"
+            elif self.data.missing == "refuse" and self._missing(name, decision):
+                problems[name] = f"missing values in {self._missing(name, decision)} rows"
+        return problems
+
+    def mends(self, decision: Decision) -> Mends:
+        """The parameters by which the table is taken after all."""
+        features = self._features(decision)
+        empty = [name for name in features if self._is_empty(name, decision)]
+        missing = [name for name in features if self._missing(name, decision)]
+        return Mends(
+            types=decision.mends,
+            ignore=[*self.data.ignore, *empty] if empty else [],
+            impute=self.data.missing == "refuse" and set(missing) > set(empty),
+        )
+
+    def _features(self, decision: Decision) -> list[str]:
+        """The columns that are to be features."""
+        no_features = {*self._named(), *decision.left_out, *decision.problems}
+        return [name for name in self.statistics if name not in no_features]
+
+    def _is_empty(self, name: str, decision: Decision) -> bool:
+        return self._missing(name, decision) == self.n
+
     def columns(self, decision: Decision) -> list[InspectedColumn]:
         """Every column, in the source's order."""
-        named = self._named()
         inspected = []
+        treatments = self._treatments(decision)
         for name, statistics in self.statistics.items():
-            column_type = self._type(name, decision)
             inspected.append(
                 InspectedColumn(
                     name=name,
-                    type=column_type,
+                    type=self._type(name, decision),
                     values=self._values(name, statistics, decision),
-                    missing=self._missing(name, statistics, decision),
+                    missing=self._missing(name, decision),
                     examples=[str(example) for example in statistics.examples],
-                    treatment=named.get(name)
-                    or self._treatment(name, column_type, statistics, decision),
+                    treatment=treatments[name],
                 )
             )
         return inspected
@@ -187,30 +215,34 @@ class Inspection:
             return f"{low:g} to {high:g}, {count}"
         return f"{low} to {high}, {count}"
 
-    def _missing(self, name: str, statistics: ColumnStatistics, decision: Decision) -> int:
+    def _missing(self, name: str, decision: Decision) -> int:
         """The number of rows without a value: of numbers, markers such as NA count, too."""
+        statistics = self.statistics[name]
         column_type = decision.types.get(name)
         if column_type is None or column_type.is_category or column_type.date_format:
             return statistics.missing
         return statistics.missing + self.column_types.texts[name].n_markers
 
-    def _treatment(
-        self, name: str, column_type: str, statistics: ColumnStatistics, decision: Decision
-    ) -> str:
-        """What the pipeline makes of a column."""
-        if name in decision.problems:
-            return f"refused: {decision.problems[name]}"
-        if name in decision.left_out:
-            return f"left out: {decision.reasons[name]}"
-        if not statistics.present:
-            return "refused: no value in it"
-        if len(statistics.distinct) == 1:
-            return "no feature: one value in all rows"
-        if column_type == "number":
-            decided = decision.types.get(name)
-            spelled = ""
-            if decided and decided.spelling != PLAIN_SPELLING:
-                spelled = f", read {decided.spelling}"
-            scaling = "standard" if self.data.scaling == "auto" else self.data.scaling
-            return f"a feature, scaling: {scaling}{spelled}"
-        return "categories, one feature each"
+    def _treatments(self, decision: Decision) -> dict[str, str]:
+        """What the pipeline makes of each column."""
+        treatments = {name: self._as_feature(name, decision) for name in self.statistics}
+        for name, statistics in self.statistics.items():
+            if len(statistics.distinct) == 1:
+                treatments[name] = "no feature: one value in all rows"
+        for name, reason in self.problems(decision).items():
+            treatments[name] = f"refused: {reason}"
+        for name in decision.left_out:
+            treatments[name] = f"left out: {decision.reasons[name]}"
+        return treatments | self._named()
+
+    def _as_feature(self, name: str, decision: Decision) -> str:
+        """What becomes of a column that is a feature."""
+        column_type = decision.types.get(name)
+        if column_type and column_type.is_category:
+            return "categories, one feature each"
+        if self.data.types.get(name) == "category":
+            return "categories, one feature each (data.types)"
+        scaling = "standard" if self.data.scaling == "auto" else self.data.scaling
+        if column_type and column_type.spelling != PLAIN_SPELLING:
+            return f"a feature, scaling: {scaling}, read {column_type.spelling}"
+        return f"a feature, scaling: {scaling}"
