@@ -1,6 +1,7 @@
 """Opens files as batches of raw rows: CSV, Parquet, arrays, folders of images."""
 
 import os
+import re
 from pathlib import Path
 
 from autoencoders.core.errors import DataError
@@ -75,6 +76,12 @@ def _folder_reader(folder: Path, image_side: int | str, like: Schema, text: Text
     return reader
 
 
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    """A key that sorts names as a person does: img2 before img10."""
+    parts = re.split(r"(\d+)", str(path))
+    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
+
+
 def _visible_files(folder: Path) -> list[Path]:
     """Files in a folder and its folders, in order, without hidden ones.
 
@@ -82,7 +89,7 @@ def _visible_files(folder: Path) -> list[Path]:
     """
     root = os.path.realpath(folder)
     files = []
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.rglob("*"), key=_natural):
         if not Path(os.path.realpath(path)).is_relative_to(root):
             raise DataError(
                 f"{path}: a link out of {folder}, which is not followed; copy what it points to"
