@@ -114,8 +114,9 @@ class Decision:
 class ColumnTypes:
     """The types of a table's columns, from every row of it."""
 
-    def __init__(self, data: Data) -> None:
-        """data: what the user says of it."""
+    def __init__(self, data: Data, *, is_typed: bool = False) -> None:
+        """data: what the user says of it. is_typed: whether the source tells text from numbers."""
+        self.is_typed = is_typed
         self.markers = Markers.with_further(data.null_values)
         self.decimal = data.decimal
         self.given = data.types
@@ -132,8 +133,9 @@ class ColumnTypes:
                 values = values.dictionary_decode()
             if is_text_type(values.type):
                 self._add_text(name, values)
-            elif pa.types.is_floating(values.type):
-                self._add_numbers(name, values.drop_null().to_numpy(zero_copy_only=False))
+            elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
+                numbers = values.drop_null().to_numpy(zero_copy_only=False)
+                self._add_numbers(name, numbers.astype(np.float64))
 
     def _add_text(self, name: str, values: ColumnValues) -> None:
         if self.given.get(name) == "category":
@@ -176,7 +178,7 @@ class ColumnTypes:
         layout = date_format(column.others | column.numbers) if column.others else None
         is_said_number = name in self.given
         n_texts = len(column.numbers) + len(column.others)
-        few_others = 0 < 2 * len(column.others) < n_texts
+        few_others = 0 < 2 * len(column.others) < n_texts and not self.is_typed
         if layout and name not in self.given:
             decision.types[name] = ColumnType(is_category=False, date_format=layout)
         elif column.others and (few_others or is_said_number):
@@ -200,7 +202,7 @@ class ColumnTypes:
             decision.mends[name] = "point" if spelling.is_ambiguous else "category"
             return
         decision.types[name] = ColumnType(is_category=False, spelling=spelling)
-        if column.spellings.shows_signs() and spelling != PLAIN_SPELLING:
+        if self.is_typed or (column.spellings.shows_signs() and spelling != PLAIN_SPELLING):
             decision.notes.append(f"column {name}: read as numbers {spelling}")
 
     def _running_numbers(self) -> list[str]:

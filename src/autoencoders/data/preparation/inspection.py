@@ -95,7 +95,7 @@ class Inspection:
         self.reader = reader
         self.data = data
         self.n = 0  # rows
-        self.column_types = ColumnTypes(data)
+        self.column_types = ColumnTypes(data, is_typed=reader.is_typed)
         self.statistics = {name: ColumnStatistics() for name in reader.names}
 
     def read(self) -> Iterator[int]:
@@ -118,6 +118,8 @@ class Inspection:
         """What parameters say of columns by name."""
         named = dict.fromkeys(self.data.ignore, "left out (data.ignore)")
         named |= dict.fromkeys(self.reader.date_columns, "left out: a date")
+        if self.reader.file_column:
+            named[self.reader.file_column] = "left out: the name of each row's file"
         if self.data.label != "auto":
             named[self.data.label] = "the class (data.label)"
         split_by = self.data.split.partition(":")[2]

@@ -39,7 +39,7 @@ class RawRows:
         used = [name for name in (label, split_by) if name] + data.ignore
         _check_columns(used, reader)
         self.unused_dates = [name for name in reader.date_columns if name not in used]
-        no_features = {*used, *self.unused_dates}
+        no_features = {*used, *self.unused_dates, reader.file_column}
         self.names = [name for name in reader.names if name not in no_features]
         self._read_labels_and_split(label, split_by)
         self.anomaly_labels = self._are_anomaly_labels()
@@ -49,7 +49,7 @@ class RawRows:
         self.n = 0
         labels = []
         split_values = []
-        column_types = ColumnTypes(self.data)
+        column_types = ColumnTypes(self.data, is_typed=self.reader.is_typed)
         self.markers = column_types.markers
         for batch, batch_labels in self.reader.batches():
             self.n += len(batch)

@@ -44,6 +44,8 @@ class TextSettings:
 class DelimitedFile:
     """A delimited text file, whose dialect is read once."""
 
+    is_typed = False
+
     def __init__(self, path: Path, like: Schema, settings: TextSettings) -> None:
         """Reads the dialect. like: the schema of a model that waits for the rows, or an empty one.
 

@@ -10,6 +10,7 @@ from autoencoders.data.readers.arrays import array_reader
 from autoencoders.data.readers.delimited import TextSettings
 from autoencoders.data.readers.images import image_reader, image_suffixes
 from autoencoders.data.readers.reader import Reader
+from autoencoders.data.readers.several import several_reader
 from autoencoders.data.readers.tables import table_reader
 
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
@@ -62,6 +63,12 @@ def _folder_reader(folder: Path, image_side: int | str, like: Schema, text: Text
     tables = [file for file in files if file.name.lower().endswith((*TABLE_SUFFIXES, ARRAY_SUFFIX))]
     if len(tables) == 1 and not images:
         return open_reader(tables[0], like=like, text=text)
+    if tables and not images:
+
+        def opened(file: Path, settings: TextSettings) -> Reader:
+            return open_reader(file, like=like, text=settings)
+
+        return several_reader(folder, tables, opened, text)
     if tables or not images:
         raise DataError(
             f"{folder}: {len(tables)} tables or arrays and {len(images)} images; {EXPECTED}"

@@ -30,8 +30,11 @@ class Reader:
     names: list[str] = field(default_factory=list)  # of the columns
     has_names: bool = False  # whether the source itself names its columns
     is_table: bool = False  # whether batches are tables with named columns
+    is_typed: bool = False  # whether the source itself tells text from numbers
     description: str = ""  # of the source, in a few words
     date_columns: list[str] = field(default_factory=list)  # columns of times, which are no features
+    text_columns: list[str] = field(default_factory=list)  # columns whose values are texts
+    file_column: str = ""  # the column of each row's file, which is no feature
     notes: list[str] = field(default_factory=list)  # for the user: what was left out or resized
 
 

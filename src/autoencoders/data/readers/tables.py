@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import Rows, Schema, abridged
+from autoencoders.data.prepared.schema import Rows, Schema, abridged, is_text_type
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.delimited import DelimitedFile, TextSettings
 from autoencoders.data.readers.reader import Labels, Reader, arrow_errors
@@ -48,8 +48,10 @@ def table_reader(path: Path, like: Schema, settings: TextSettings) -> Reader:
         names=names,
         has_names=table.has_names,
         is_table=True,
+        is_typed=table.is_typed,
         description=table.description,
         date_columns=[name for name in names if pa.types.is_temporal(column_types[name])],
+        text_columns=[name for name in names if is_text_type(column_types[name])],
         notes=notes,
     )
 
@@ -58,6 +60,7 @@ class ParquetTable:
     """A Parquet file."""
 
     has_names = True
+    is_typed = True
     description = "Parquet"
     empty: tuple[str, ...] = ()
 
