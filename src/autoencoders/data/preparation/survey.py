@@ -16,8 +16,6 @@ from autoencoders.data.prepared.schema import (
     LARGEST,
     Column,
     Rows,
-    abridged,
-    is_number,
     is_text_type,
     typed,
 )
@@ -239,14 +237,9 @@ def _numeric_column(row: dict[str, Any], *, impute: bool) -> Column:
 
 
 def _category_column(row: dict[str, Any], *, impute: bool) -> Column:
-    """A category from its row of the report. Raises DataError where most values are numbers."""
+    """A category from its row of the report."""
     name = row["column"]
     values = row["values"]
-    text = [value for value in values if not is_number(value)]
-    if 0 < 2 * len(text) < len(values):
-        raise DataError(
-            f"column {name}: {abridged(text)} among numbers; mend it, or add it to data.ignore"
-        )
     most_common = max(values, key=values.__getitem__)
     commonest = sorted(values, key=values.__getitem__, reverse=True)[:MOST_CATEGORIES]
     return Column(
