@@ -28,7 +28,8 @@ class Data(Section):
     """The column of the class, which is no feature; auto: none in a table, y in .npz, an image's
     folder."""
     label_means: Literal["auto", "class", "anomaly"] = "auto"
-    """anomaly: 1 is an anomaly, 0 is normal; auto: so where an .npz has such a y, else class."""
+    """anomaly: one of two labels means an anomaly, by its name, or as the rarer one; auto: so where
+    the y of an .npz is 0 and 1, or logical, else class."""
     ignore: list[str] = Field(default_factory=list)
     """Columns that are left out."""
     encoding: Annotated[str, Field(min_length=1)] = "auto"

@@ -12,7 +12,7 @@ from autoencoders.core.errors import DataError
 from autoencoders.core.files import atomic_folder, tree_sha256, write_json
 from autoencoders.core.paths import DESCRIPTION
 from autoencoders.data.preparation.raw import RawRows
-from autoencoders.data.preparation.scaling import Binarised, fitted_scaling
+from autoencoders.data.preparation.scaling import Binarised, fitted_scaling, pixel_notes, white_of
 from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.blocks import Writer
 from autoencoders.data.prepared.prepared import REPORT, Description, content_sha256, split_sha256
@@ -39,14 +39,17 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     survey = _surveyed(rows, masks["train"], data.split_seed)
     schema = _schema(rows, survey, data)
     scaling = _scaling_name(schema, data)
+    white = float(origin.white or white_of(survey, reader))
+    if schema.is_image and scaling == "pixels":
+        reader.notes.extend(pixel_notes(survey, reader, white))
     with atomic_folder(folder) as new:
         binarised = None
         if data.binarise:
-            shift, scale = fitted_scaling(survey, schema, scaling, origin.white)
+            shift, scale = fitted_scaling(survey, schema, scaling, white)
             binarised = Binarised(shift, scale, data.split_seed)
         # before the scaling: it refuses values that none can be fitted to
         summary = _write_rows(new, rows, masks, schema, binarised)
-        shift, scale = fitted_scaling(survey, schema, scaling, origin.white)
+        shift, scale = fitted_scaling(survey, schema, scaling, white)
         np.save(new / "shift.npy", shift, allow_pickle=False)
         np.save(new / "scale.npy", scale, allow_pickle=False)
         description = Description(
@@ -152,7 +155,8 @@ def _is_unit_interval(
 def _report(rows: RawRows, survey: Survey, schema: Schema, summary: _Summary) -> dict[str, Any]:
     """report.json's content."""
     source = rows.report()
-    source["told"] += survey.notes(schema.columns)
+    if schema.columns:
+        source["told"] += survey.notes(schema.columns)
     return {
         **source,
         "duplicates": summary.n_duplicates,

@@ -128,11 +128,6 @@ def abridged(names: Sequence[str], shown: int = SHOWN_NAMES) -> str:
     return listed
 
 
-def is_number(text: str) -> bool:
-    """Whether text is a decimal number."""
-    return text.lstrip("-").replace(".", "", 1).isdigit()
-
-
 def schema_from(values: object) -> Schema:
     """A schema from its JSON. Raises ValueError."""
     return TypeAdapter(Schema).validate_python(values)

@@ -47,7 +47,15 @@ def image_reader(files: list[Path], side: int | str, like: tuple[int, ...], fold
                 labels = [file.relative_to(folder).parts[0] for file, _ in part]
             yield images, labels
 
-    return Reader(batches, shape, notes=notes, description=f"{len(files)} image files")
+    is_deep = any(map(_is_deep, survey.modes))
+    return Reader(
+        batches,
+        shape,
+        largest_pixel=65535.0 if is_deep else 255.0,
+        is_full_range=not is_deep,
+        notes=notes,
+        description=f"{len(files)} image files",
+    )
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """A reader: rows of a file in batches."""
 
+import math
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ class Reader:
 
     batches: Callable[[], Iterator[tuple[Rows, Labels]]]
     shape: tuple[int, ...] = ()  # of one image; empty for columns
+    largest_pixel: float = math.inf  # of the pixels' type, of 8 or 16 bits
+    is_full_range: bool = False  # whether white is that value, however dark the images are
     names: list[str] = field(default_factory=list)  # of the columns
     has_names: bool = False  # whether the source itself names its columns
     is_table: bool = False  # whether batches are tables with named columns
