@@ -24,6 +24,7 @@ from autoencoders.params.params import Params
 from autoencoders.tracking.runs import Runs
 from autoencoders.training.callbacks import SELECTION_METRIC
 from autoencoders.training.fit import fit
+from autoencoders.tuning import objective as module
 from autoencoders.tuning.objective import Objective, suggest
 from autoencoders.tuning.sampler import Repeatable
 from autoencoders.tuning.study import trial_plan
@@ -211,6 +212,14 @@ def test_a_trial_that_diverges_keeps_its_reason_in_the_study_and_in_mlflow(tried
     assert RESULT not in trial.user_attrs
     assert run.info.status == "FAILED"
     assert run.data.tags["reason"].startswith(trial.user_attrs[REASON])
+
+
+def test_an_error_that_is_no_number_fails_the_trial_and_its_run(tried, monkeypatch):
+    monkeypatch.setattr(module, "fidelity", lambda *_: (np.full(3, np.nan), 0.0))
+    trial, run = tried("undercomplete")
+    assert trial.state == TrialState.FAIL
+    assert "squared error on validation is nan" in trial.user_attrs[REASON]
+    assert run.info.status == "FAILED"
 
 
 def test_values_that_do_not_fit_fail_their_trial_alone(tried, spaced):

@@ -1,7 +1,8 @@
 """The leaderboard's metrics: each one's key, caption, unit and direction, in this one place.
 
-A metric that a type's `diagnostics` add stands in metrics/*.json and in MLflow without an entry.
-With an entry in PURPOSES, the report shows it too.
+A metric of reconstructions, one value a row, is computed in `metrics.reconstruction_metrics`; its
+key here is its name there behind `test_`. A metric that a type's `diagnostics` add stands in
+metrics/*.json and in MLflow without an entry. With an entry in PURPOSES, the report shows it too.
 """
 
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ NLL_STANDARD_ERROR = Metric("nll_standard_error", "Monte-Carlo standard error of
 PROBE_L2 = Metric("probe_l2", "the linear probe's L2 penalty")
 FALSE_ALARM_RATE = Metric("test_false_alarm_rate", "false-alarm rate")
 
-# the columns of the report's table, where a row has them
+# the columns of the report's table, where a row has them; each needs an interval
 REPORT_COLUMNS = (
     SQUARED_ERROR,
     EXPLAINED_VARIANCE,

@@ -1,11 +1,13 @@
 """The objective: trains with a trial's values and returns what the study minimises."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from optuna import Trial, TrialPruned
 from optuna.distributions import CategoricalChoiceType
 
+from autoencoders.core.errors import DivergedError
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models.trained.fidelity import fidelity
 from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
@@ -70,8 +72,11 @@ class Objective:
             run.tag(state="pruned")
             return None
         errors, explained_variance = fidelity(fitted.model.reconstruct, self.data, "validation")
+        error = float(errors.mean())
+        if not math.isfinite(error):  # here, so that the run in MLflow fails, too
+            raise DivergedError(f"the squared error on validation is {error}")
         result = {
-            "squared_error": float(errors.mean()),
+            "squared_error": error,
             "explained_variance": explained_variance,
         }
         run.metrics({f"val/{name}": value for name, value in result.items()})

@@ -1,4 +1,15 @@
-"""A worker: takes trial after trial until its study has all; none is lost or counted twice."""
+"""A worker: takes trial after trial until its study has all; none is lost or counted twice.
+
+How a trial can end, whether it counts towards tune.n_trials, and whether it is done again:
+
+- It is complete or pruned: it counts.
+- It fails by an error of its own, or its loss diverges: it counts, with its reason, and the worker
+  goes on. Where the first HOPELESS_AFTER trials all fail, the worker gives up.
+- The machine fails, such as a full disk: the worker ends; the trial does not count, and another one
+  takes its place and its values.
+- Its worker is interrupted or killed: the next look at the study queues its values again.
+- It is surplus, as another worker was quicker: it does not count.
+"""
 
 import gc
 import os
@@ -36,6 +47,7 @@ from autoencoders.tuning.trials import REASON, WORKER, attempts, pruned_and_fail
 
 HOPELESS_AFTER = 10  # failed trials, if they are the first: by then the cause lies in the study
 POLL_SECONDS = 0.5  # between two looks at other workers' trials: a trial takes seconds
+ALREADY_FINISHED = "Cannot tell"  # begins Optuna's ValueError about a trial that was finished
 REASON_LENGTH = 1000  # characters: an error may hold a whole tensor
 TrialValues: TypeAlias = float | Sequence[float]  # that a study minimises
 
@@ -155,7 +167,7 @@ def _run_trial(study: Study, objective: Callable[[Trial], TrialValues], n_trials
     try:
         study.optimize(run, n_trials=1, catch=(Failed, Surplus), gc_after_trial=True)
     except (UpdateFinishedTrialError, ValueError) as error:
-        if isinstance(error, ValueError) and "Cannot tell" not in str(error):
+        if isinstance(error, ValueError) and ALREADY_FINISHED not in str(error):
             raise
         print(
             f"this worker was silent for {GRACE} s and taken for dead: its trial is repeated",
