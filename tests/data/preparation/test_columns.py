@@ -167,7 +167,10 @@ def test_dates_in_any_usual_form_are_left_out_and_noted(intake):
 def test_rows_can_be_split_by_a_date_of_any_form(intake):
     days = pd.date_range("2020-01-01", periods=N)
     order = np.random.default_rng(1).permutation(N)
-    columns = {"x": np.arange(N)[order] / 7, "day": days[order].strftime("%d.%m.%Y")}
+    columns: dict[str, Any] = {
+        "x": np.arange(N)[order] / 7,
+        "day": days[order].strftime("%d.%m.%Y"),
+    }
     prepared = intake.load(intake.file("a.csv", csv(columns)), split="time:day")
     test_rows = prepared.rows["test"].read(0, N)
     train_rows = prepared.rows["train"].read(0, N)

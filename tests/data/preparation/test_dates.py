@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from autoencoders.data.preparation.dates import TIMES, date_format, in_time
+from autoencoders.data.preparation.dates import TIMES, date_formats, in_time
 
 START = datetime(2020, 1, 28, 7, 5, 9, tzinfo=UTC)
 DAYS = [START + timedelta(days=9 * i, hours=5 * i) for i in range(60)]
@@ -21,8 +21,7 @@ CLOCKS = ["", " %H:%M", " %H:%M:%S", "T%H:%M:%S", "T%H:%M:%SZ", " %H:%M:%S.%f", 
 @pytest.mark.parametrize("clock", CLOCKS)
 def test_usual_forms_are_dates_and_sort_in_time(form, clock):
     texts = [day.strftime(form + clock) for day in DAYS]
-    found = date_format(texts)
-    assert found is not None
+    (found,) = date_formats(texts)
     moments = in_time(pd.Series(texts), found)
     assert moments.is_monotonic_increasing
     expected = DAYS[1].replace(tzinfo=None) if clock else DAYS[1].replace(tzinfo=None).date()
@@ -38,7 +37,7 @@ def test_an_offset_is_part_of_the_moment():
 
 
 def test_times_of_day_are_times():
-    assert date_format(["12:30", "9:15:20"]) == TIMES
+    assert date_formats(["12:30", "9:15:20"]) == [TIMES]
     assert in_time(pd.Series(["9:15", "12:30"]), TIMES).is_monotonic_increasing
 
 
@@ -46,4 +45,8 @@ def test_times_of_day_are_times():
     "texts", [[], ["red"], ["12.5", "3"], ["2020-01-31", "soon"], ["2020-13-45"], ["1.2.3.4"]]
 )
 def test_other_texts_are_none(texts):
-    assert date_format(texts) is None
+    assert date_formats(texts) == []
+
+
+def test_a_date_that_can_be_read_in_two_ways_has_both_formats():
+    assert date_formats(["05/06/2020", "01/12/2020"]) == ["%d/%m/%Y", "%m/%d/%Y"]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.preparation.dates import date_format
+from autoencoders.data.preparation.dates import date_formats
 from autoencoders.data.preparation.identifiers import Distinct
 from autoencoders.data.preparation.spellings import Disagreement, SpellingEvidence, spelling_of
 from autoencoders.data.prepared.schema import abridged, is_text_type
@@ -22,9 +22,11 @@ from autoencoders.data.prepared.spelling import (
     TEXT_MARKERS,
     ColumnValues,
     Spelling,
+    numbers_of,
 )
 from autoencoders.params.sections import Data
 
+RUNNING = "numbers of the rows, which run"
 MANY = 1000  # distinct texts that are no numbers: a column of so many holds no numbers
 
 
@@ -34,7 +36,7 @@ class ColumnType:
 
     is_category: bool
     spelling: Spelling = PLAIN_SPELLING
-    date_format: str = ""  # of dates: as in `date_format`
+    date_format: str = ""  # of dates: the first that fits, by strptime's letters
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class ColumnTypes:
         files_decimal = self._files_decimal()
         for name, column in self.texts.items():
             self._decide_text(name, column, files_decimal, decision)
-        decision.leave_out(self._running_numbers(), "numbers of the rows, which run")
+        decision.leave_out(self._running_numbers(), RUNNING)
         decision.leave_out(
             [name for name, column_type in decision.types.items() if column_type.date_format],
             "dates",
@@ -175,12 +177,12 @@ class ColumnTypes:
         self, name: str, column: TextColumn, files_decimal: str, decision: Decision
     ) -> None:
         """Decides on a column of text."""
-        layout = date_format(column.others | column.numbers) if column.others else None
+        layouts = date_formats(column.others | column.numbers) if column.others else []
         is_said_number = name in self.given
         n_texts = len(column.numbers) + len(column.others)
         few_others = 0 < 2 * len(column.others) < n_texts and not self.is_typed
-        if layout and name not in self.given:
-            decision.types[name] = ColumnType(is_category=False, date_format=layout)
+        if layouts and name not in self.given:
+            decision.types[name] = ColumnType(is_category=False, date_format=layouts[0])
         elif column.others and (few_others or is_said_number):
             others = abridged(sorted(column.others))
             decision.problems[name] = f"{others} among numbers"
@@ -202,8 +204,21 @@ class ColumnTypes:
             decision.mends[name] = "point" if spelling.is_ambiguous else "category"
             return
         decision.types[name] = ColumnType(is_category=False, spelling=spelling)
+        if name not in self.keep and self._runs(name, column, spelling):
+            decision.leave_out([name], RUNNING)
+            return
         if self.is_typed or (column.spellings.shows_signs() and spelling != PLAIN_SPELLING):
             decision.notes.append(f"column {name}: read as numbers {spelling}")
+
+    def _runs(self, name: str, column: TextColumn, spelling: Spelling) -> bool:
+        """Whether the numbers of a column of text run."""
+        if not self.distinct[name].are_all():
+            return False
+        texts = pa.array(sorted(column.numbers), pa.string())
+        values, _ = numbers_of(texts, spelling, self.markers.number)
+        distinct = Distinct()
+        distinct.add(values.to_numpy(zero_copy_only=False))
+        return distinct.run()
 
     def _running_numbers(self) -> list[str]:
         """The columns of whole numbers that run."""

@@ -22,22 +22,23 @@ FORMATS = (  # of the date, in the order in which they are tried: the day comes 
     "%Y%m%d",
 )
 TIMES = "times of day"
+TRIED_FIRST = 20  # texts on which most formats fail
 
 
-def date_format(texts: Collection[str]) -> str | None:
-    """The format that all texts have, by strptime's letters, without the time behind it.
+def date_formats(texts: Collection[str]) -> list[str]:
+    """The formats that fit all texts, by strptime's letters, without the time behind the date.
 
-    TIMES for times of day; None where the texts are no dates of one format.
+    TIMES for times of day. Several where all days are also months: 05/06/2020. None where the
+    texts are no dates of one format.
     """
     if not texts:
-        return None
+        return []
     if all(TIME_ALONE.fullmatch(text.strip()) for text in texts):
-        return TIMES
+        return [TIMES]
     dates = {_without_time(text) for text in texts}
-    for layout in FORMATS:
-        if all(_has_format(text, layout) for text in dates):
-            return layout
-    return None
+    some = sorted(dates)[:TRIED_FIRST]
+    candidates = [layout for layout in FORMATS if all(_has_format(text, layout) for text in some)]
+    return [layout for layout in candidates if all(_has_format(text, layout) for text in dates)]
 
 
 def _without_time(text: str) -> str:

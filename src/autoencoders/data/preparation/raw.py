@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.anomalous import anomalous_class
 from autoencoders.data.preparation.columns import ColumnTypes, Markers
-from autoencoders.data.preparation.dates import date_format, in_time
 from autoencoders.data.preparation.splits import split_masks
 from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged, is_text_type
 from autoencoders.data.readers.reader import Reader
@@ -70,8 +69,7 @@ class RawRows:
         self.names = [name for name in self.names if name not in self.decision.left_out]
         self.split_column = pd.Series(dtype=object)
         if split_values:
-            split_column = pd.concat(split_values, ignore_index=True)
-            self.split_column = _in_order(split_column)
+            self.split_column = pd.concat(split_values, ignore_index=True)
         self.labels = np.zeros(self.n, np.uint16)
         names: tuple[str, ...] = ()
         if labels:
@@ -144,18 +142,6 @@ def _without_markers(values: "pa.ChunkedArray[Any]", markers: Markers) -> "pa.Ch
         return values
     is_marker = pc.is_in(values, pa.array(markers.text, pa.string()))
     return pc.if_else(is_marker, pa.scalar(None, pa.string()), values)
-
-
-def _in_order(values: pd.Series) -> pd.Series:
-    """A column to split by: texts that are all dates, or all numbers, as what they stand for."""
-    if not pd.api.types.is_string_dtype(values):
-        return values
-    texts = set(values.dropna())
-    layout = date_format(texts)
-    if layout:
-        return in_time(values, layout)
-    numbers = pd.to_numeric(values, errors="coerce")
-    return values if numbers.isna().sum() > values.isna().sum() else numbers
 
 
 def _check_image_side(reader: Reader, data: Data) -> None:

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.spelling import (
+    EARLIER_TEXT_MARKERS,
     NUMBER_MARKERS,
     PLAIN_SPELLING,
     TEXT_MARKERS,
@@ -63,8 +64,8 @@ class Schema:
 
     shape: tuple[int, ...] = ()
     columns: tuple[Column, ...] = ()
-    # texts that stand for a missing value; models registered before have none of their own
-    text_markers: tuple[str, ...] = TEXT_MARKERS
+    # texts that stand for a missing value; a model that was registered before has none of its own
+    text_markers: tuple[str, ...] = EARLIER_TEXT_MARKERS
     number_markers: tuple[str, ...] = NUMBER_MARKERS
     # of what is read from JSON, here and in the columns
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")

@@ -21,6 +21,10 @@ NUMBER_MARKERS = (  # texts that stand for a missing number: those of pandas, an
     *("NaN", "nan", "-NaN", "-nan", "null", "NULL", "Null", "None", "none"),
     *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
+EARLIER_TEXT_MARKERS = (  # of models without markers of their own: those of Arrow's CSV reader
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"),
+)
 BLANKS = " \u00a0\u202f\u2009"  # that separate groups of digits: no-break, narrow and thin ones
 MINUS = "−–"  # signs that stand for a minus: U+2212 and the dash
 GROUP_NAMES = {",": "commas", ".": "points", "'": "apostrophes", " ": "blanks"}

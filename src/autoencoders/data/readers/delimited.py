@@ -228,6 +228,11 @@ class _SingleBlanks(io.RawIOBase):
         self.rest = self.rest[len(part) :]
         return len(part)
 
+    def close(self) -> None:
+        """Closes the file that the bytes come from, too."""
+        self.source.close()
+        super().close()
+
 
 def _with_single_blanks(line: bytes) -> bytes:
     """A line with one blank between its fields."""

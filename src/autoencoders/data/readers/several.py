@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -85,7 +86,7 @@ def _with_file(
     batch: pa.Table, names: list[str], texts: list[str], file_column: str, file: str
 ) -> pa.Table:
     """A batch with its columns in order and in their common types, and the file's name."""
-    columns = []
+    columns: list[pa.ChunkedArray[Any] | pa.Array[Any]] = []
     for name in names:
         column = batch[name]
         if name in texts:
