@@ -45,21 +45,26 @@ def inspect_file(file: Path) -> None:
         _read(inspection)
     decision = inspection.decide()
     _show_columns(inspection, decision)
-    source = shlex.quote(f"data.path={file}")
+    run = f"dvc exp run {_option(f'data.path={file}')}"
     problems = inspection.problems(decision)
     if not problems:
-        print(f"\nNext: dvc exp run -S {source}")
+        print(f"\nNext: {run}")
         return
     print(f"\nRefused, until the file or the parameters are changed ({len(problems)}):")
     for name, reason in problems.items():
         print(f"  column {name}: {reason}")
     mends = inspection.mends(decision)
     if mends.can_be_options:
-        print(f"\nOr so: dvc exp run -S {source} {' '.join(mends.options())}")
+        print(f"\nOr so: {run} {' '.join(mends.options())}")
     else:
-        print("\nOr so, in params.yaml, as `dvc exp run -S` can't pass these names:")
+        print("\nOr so, in params.yaml, as -S can't pass these names:")
         print(mends.yaml(), end="")
     sys.exit(1)
+
+
+def _option(value: str) -> str:
+    """An option that sets a parameter, quoted for a shell."""
+    return f"-S {shlex.quote(value)}"
 
 
 def _show_arrays(reader: "Reader") -> None:
