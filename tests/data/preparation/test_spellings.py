@@ -50,6 +50,7 @@ def test_the_spelling_is_the_one_that_every_text_has(texts, spelling):
         (["5.1", "5,2"], "decimal points and commas: '5.1', '5,2'"),
         (["32%", "5"], "units differ: '32%', '5'"),
         (["3 kg", "5 g"], "units differ: '3 kg', '5 g'"),
+        (["3 kg", "5"], "units differ: '3 kg', '5'"),
         (["1,234,567", "1.234.567"], "different ways"),
         (["1,234.5", "1.234,5"], "decimal points and commas"),
     ],
@@ -59,6 +60,18 @@ def test_a_column_of_two_spellings_has_none(texts, reason):
     assert isinstance(found, Disagreement)
     assert reason in found.reason
     assert not found.is_ambiguous
+
+
+CODES = [["170", "171a", "171b"], ["1A", "2B"], ["12", "13B"], ["1st", "2nd"]]
+
+
+@pytest.mark.parametrize("texts", CODES)
+    "texts", [["170", "171a", "171b"], ["1A", "2B"], ["12", "13B"], ["1st", "2nd"]]
+)
+def test_numbers_with_letters_behind_some_are_codes(texts):
+    found = decided(texts)
+    assert isinstance(found, Disagreement)
+    assert found.is_codes
 
 
 @pytest.mark.parametrize(

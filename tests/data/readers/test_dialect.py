@@ -109,6 +109,8 @@ def test_a_first_line_that_looks_like_a_row_is_refused_with_both_mends(dialect, 
         "0,1,2\n5.1,3.5,1\n4.9,3.0,2\n",  # pandas' names of an array's columns
         ",0,1\n0,3.5,1\n1,3.0,2\n",
         "city,mayor\nRome,Anna\nOslo,Ben\n",  # text alone
+        ",1990,1991\nfood,1.5,2\nrent,3,4\n",  # years behind a field above row names
+        "place,what,1990\n" + "".join(f"{c},births,{i}\n" for i, c in enumerate("abcdef")),
         "name,2019,2020,total\na,1,2,3\nb,4,5,9\n",
         "temp,n\n",  # no row
         "temp,n\n?,3\nNA,4\n5,\n",

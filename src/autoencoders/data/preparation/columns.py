@@ -181,6 +181,7 @@ class ColumnTypes:
         is_said_number = name in self.given
         n_texts = len(column.numbers) + len(column.others)
         few_others = 0 < 2 * len(column.others) < n_texts and not self.is_typed
+        few_others = few_others and not column.spellings.are_codes()
         if layouts and name not in self.given:
             decision.types[name] = ColumnType(is_category=False, date_format=layouts[0])
         elif column.others and (few_others or is_said_number):
@@ -199,6 +200,10 @@ class ColumnTypes:
     ) -> None:
         decimal = self.given.get(name, self.decimal)
         spelling = spelling_of(column.spellings, decimal, files_decimal)
+        if isinstance(spelling, Disagreement) and spelling.is_codes:
+            decision.types[name] = ColumnType(is_category=True)
+            decision.notes.append(f"column {name}: categories, as it has {spelling.reason}")
+            return
         if isinstance(spelling, Disagreement):
             decision.problems[name] = spelling.reason
             decision.mends[name] = "point" if spelling.is_ambiguous else "category"

@@ -16,6 +16,7 @@ NUMBER_TEXT = re.compile(
     rf"(?P<digits>\d[\d.,'{BLANKS}]*|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?"
     rf"\s*(?P<behind>{UNIT})?\)?"
 )
+ORDINALS = {"st", "nd", "rd", "th"}  # behind the numbers of an order
 GROUP_SIGNS = (",", ".", "'", " ")
 # digits whose one comma or point may be a decimal sign as well as one of thousands
 AMBIGUOUS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
@@ -43,6 +44,18 @@ class SpellingEvidence:
             unit = match["before"] or match["behind"] or ""
             self.units.setdefault(unit, text)
         return others
+
+    def are_codes(self) -> bool:
+        """Whether letters behind the numbers are no units.
+
+        Of some numbers one letter, of others none or another one; or those of ordinals: 1st, 2nd.
+        """
+        units = set(self.units)
+        letters = units - {""}
+        if letters & ORDINALS:
+            return True
+        are_letters = all(len(unit) == 1 and unit.isalpha() for unit in letters)
+        return len(units) > 1 and bool(letters) and are_letters
 
     def shows_signs(self) -> bool:
         """Whether a text holds a decimal sign, groups or a unit."""
@@ -79,6 +92,7 @@ class Disagreement:
 
     reason: str
     is_ambiguous: bool = False  # whether two spellings fit every text
+    is_codes: bool = False  # whether the texts are no numbers after all
 
 
 def spelling_of(
@@ -89,6 +103,8 @@ def spelling_of(
     decimal: point or comma where the user says so; else auto. files_decimal: the sign that the
     file's other columns show, . or a comma; nothing where they show none.
     """
+    if evidence.are_codes():
+        return Disagreement("letters behind some numbers, as in codes", is_codes=True)
     if len(evidence.units) > 1:
         shown = ", ".join(repr(text) for text in list(evidence.units.values())[:3])
         return Disagreement(f"units differ: {shown}")

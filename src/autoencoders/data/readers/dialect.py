@@ -10,6 +10,7 @@ import gzip
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -25,6 +26,7 @@ BLOCK_BYTES = 2**24  # read at once where the whole file is looked at
 MOST_ROWS = 2000  # of the sample that every delimiter is tried on
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 NO_DELIMITER = "\x1f"  # of a file of one column: a character that no text holds
+SEVERAL = 5  # rows
 MOSTLY = 0.9  # share of the rows that have to agree on the number of fields
 MISSING_MARKERS = frozenset(("", "?", "-", "NA", "N/A", "n/a", "na", "NaN", "nan", "null", "NULL"))
 BYTE_ORDER_MARKS = (
@@ -214,11 +216,12 @@ def _preamble(lines: Sequence[str]) -> _Preamble:
 def _rows(lines: Iterable[str], delimiter: str) -> list[list[str]]:
     """The fields of the first MOST_ROWS rows; empty lines are none."""
     rows = []
-    for row in _csv_reader(lines, delimiter):
-        if row:
-            rows.append([value.strip() for value in row])
-        if len(rows) == MOST_ROWS:
-            break
+    with suppress(csv.Error):  # a quote that is never closed: the rows before it suffice
+        for row in _csv_reader(lines, delimiter):
+            if row:
+                rows.append([value.strip() for value in row])
+            if len(rows) == MOST_ROWS:
+                break
     return rows
 
 
@@ -309,16 +312,29 @@ def _heading(
 
 
 def _are_names(first: list[str], rest: list[list[str]]) -> bool:
-    """Whether a row is certainly one of names: text above numbers, or 0, 1, 2, ... as of pandas."""
+    """Whether a row is certainly one of names.
+
+    Text above numbers, or above one text in all rows; names behind an empty field above row names,
+    as R and pandas write them; or 0, 1, 2, ..., as pandas calls the columns of an array.
+    """
+    has_row_names = first[0] == "" and len(first) > 1 and len(_column(rest, 0)) == len(rest) > 0
     named = first[1:] if first[0] == "" else first
-    if len(named) > 1 and named in ([str(i) for i in range(len(named))],):
+    if has_row_names and len(set(named)) == len(named) and "" not in named:
+        return True
+    if len(named) > 1 and named == [str(i) for i in range(len(named))]:
         return True
     offset = _width(rest) - len(first)
     for position, name in enumerate(first):
         is_text = name not in MISSING_MARKERS and not _is_value(name)
-        if is_text and _are_all_values(_column(rest, position + max(0, offset))):
+        column = _column(rest, position + max(0, offset))
+        if is_text and (_are_all_values(column) or _is_one_other(name, column)):
             return True
     return False
+
+
+def _is_one_other(name: str, column: list[str]) -> bool:
+    """Whether a column holds one text alone, in several rows, and another one than the name."""
+    return len(column) >= SEVERAL and len(set(column)) == 1 and column[0] != name
 
 
 def _are_values(first: list[str], rest: list[list[str]]) -> bool:
@@ -376,19 +392,29 @@ def _cleaned_names(
     empty = tuple(i for i in unnamed if not _column(rows[1:], i))
     cleaned: list[str] = []
     notes = []
+    taken = set(names)
+    used: set[str] = set()
+    places_without_value = set(empty)
     for position in range(width):
         name = names[position] if position < len(names) else ""
-        if name == "" and position not in (0, *empty):
+        if name == "" and position > 0 and position not in places_without_value:
             name = f"column {position + 1}"
             notes.append(f"the field at place {position + 1} has no name: called {name}")
-        if name and name in cleaned:
-            repeated = name
-            n = 1
-            while name in cleaned or name in names:
-                name = f"{repeated}.{n}"
-                n += 1
-            notes.append(f"the name {repeated} stands twice: the second is called {name}")
+        if name and name in used:
+            different = _different(name, taken)
+            notes.append(f"the name {name} stands twice: the second is called {different}")
+            name = different
+        taken.add(name)
+        used.add(name)
         cleaned.append(name)
     if empty:
         notes.append(f"left out, as fields without name and value: {len(empty)} at the end")
     return tuple(cleaned), empty, notes
+
+
+def _different(name: str, taken: set[str]) -> str:
+    """The name with a number behind it, as pandas writes it, that no other field has."""
+    n = 1
+    while f"{name}.{n}" in taken:
+        n += 1
+    return f"{name}.{n}"
