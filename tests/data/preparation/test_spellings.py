@@ -66,8 +66,6 @@ CODES = [["170", "171a", "171b"], ["1A", "2B"], ["12", "13B"], ["1st", "2nd"]]
 
 
 @pytest.mark.parametrize("texts", CODES)
-    "texts", [["170", "171a", "171b"], ["1A", "2B"], ["12", "13B"], ["1st", "2nd"]]
-)
 def test_numbers_with_letters_behind_some_are_codes(texts):
     found = decided(texts)
     assert isinstance(found, Disagreement)
