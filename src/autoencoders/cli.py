@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from autoencoders.commands import answers, doctor, registry, results, servers, studies
+from autoencoders.commands import answers, doctor, inspect, registry, results, servers, studies
 from autoencoders.core.errors import UserError
 from autoencoders.tracking.errors import store_errors
 
 COMMANDS: tuple[click.Command, ...] = (
     results.leaderboard,
     results.show_params,
+    inspect.inspect_file,
     servers.ui,
     servers.serve,
     studies.dashboard,

@@ -217,7 +217,7 @@ def test_an_interpolation_starts_at_the_reconstruction_where_users_get_another_c
 REFUSED = [
     ("paint", {}, ["op = 'paint'", *OPERATIONS]),
     ("encode", {"drop": "width"}, ["missing columns: width", "length", "colour"]),
-    ("encode", {"width": "wide"}, ["column width", "not numbers", "wide"]),
+    ("encode", {"width": "wide"}, ["column width, row 1", "not a number", "wide"]),
     ("score", {"width": [1.0, None, 2.0, 3.0]}, ["missing values", "width", "row 2"]),
     ("reconstruct", {"length": [1.0, np.inf, 2.0, 3.0]}, ["length", "row 2", "inf"]),
     ("interpolate", {"rows": 3}, ["op = interpolate", "3 rows"]),

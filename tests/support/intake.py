@@ -1,6 +1,7 @@
 """The way of a user's file through the stages, and good tables to spoil."""
 
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def columns(n: int = 240) -> dict[str, list[Any]]:
     }
 
 
-def csv(values: dict[str, list[Any]], separator: str = ",") -> str:
+def csv(values: Mapping[str, Iterable[Any]], separator: str = ",") -> str:
     """A table's text."""
     lines = [values, *zip(*values.values(), strict=True)]
     return "".join(separator.join(map(str, line)) + "\n" for line in lines)

@@ -28,9 +28,25 @@ class Data(Section):
     """The column of the class, which is no feature; auto: none in a table, y in .npz, an image's
     folder."""
     label_means: Literal["auto", "class", "anomaly"] = "auto"
-    """anomaly: 1 is an anomaly, 0 is normal; auto: so where an .npz has such a y, else class."""
+    """anomaly: one of two labels means an anomaly, by its name, or as the rarer one; auto: so where
+    the y of an .npz is 0 and 1, or logical, else class."""
     ignore: list[str] = Field(default_factory=list)
     """Columns that are left out."""
+    encoding: Annotated[str, Field(min_length=1)] = "auto"
+    """The encoding of a delimited text file, by Python's name; auto: UTF-8, UTF-16 with its mark,
+    else cp1252."""
+    header: Literal["auto", "first", "none"] = "auto"
+    """Of a delimited text file: first: its first line holds the columns' names; none: there are
+    none; auto: names are told from values, or refused."""
+    decimal: Literal["auto", "point", "comma"] = "auto"
+    """The decimal sign of numbers in text; auto: as the columns show it."""
+    null_values: list[str] = Field(default_factory=list)
+    """Further texts that stand for a missing value, in every column."""
+    types: dict[str, Literal["category", "number", "point", "comma"]] = Field(default_factory=dict)
+    """The types of columns by name: category for numbers that are codes; number; point or comma for
+    numbers whose decimal sign is not plain to see."""
+    keep: list[str] = Field(default_factory=list)
+    """Columns that stay features although they number or name the rows."""
     missing: Literal["refuse", "impute"] = "refuse"
     """impute: the training rows' median or most frequent category."""
     image_side: Literal["auto"] | Annotated[int, Field(ge=2, le=4096)] = "auto"

@@ -1,6 +1,5 @@
 """Answers to whole files, batch by batch: of any size, and written as a whole or not at all."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -18,7 +17,7 @@ from autoencoders.core.files import atomic_file
 from autoencoders.data.prepared.schema import Rows, Schema, abridged
 from autoencoders.data.readers.opening import open_reader
 from autoencoders.data.readers.reader import Reader
-from autoencoders.data.sources.archive import ARCHIVES, unpack
+from autoencoders.data.sources.archive import unpacked
 from autoencoders.data.sources.source import ANSWERS
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.inference import Answer, answer
@@ -90,13 +89,7 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
 
     An archive is unpacked into a temporary folder. Raises DataError.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        path = source
-        if source.name.lower().endswith(ARCHIVES) and source.exists():
-            unpacked = Path(scratch, "files")
-            unpack(source, unpacked)
-            if unpacked.exists():
-                path = unpacked
+    with unpacked(source) as path:
         reader = open_reader(path, like=schema)
         known = {column.name for column in schema.columns}
         unknown = [name for name in reader.names if name not in known]

@@ -144,6 +144,10 @@ def test_the_scaling_is_fitted_on_the_training_rows_alone(intake: Intake):
         (np.array([0.0, 0.3]), 0, 1),
         (np.array([-1.0, 1.0]), -1, 1),
         (np.array([-2.0, 0.5]), -2, 1),
+        (np.array([0, 16]), 0, 16),  # scikit-learn's digits
+        (np.array([0, 100], np.uint8), 0, 100),
+        (np.array([0, 60_000], np.uint16), 0, 65_535),
+        (np.array([0, 1000], np.uint16), 0, 1000),
         (np.array([0, 4095]), 0, 4095),
         (np.array([-1024, 3000]), -1024, 3000),
     ],
@@ -151,11 +155,11 @@ def test_the_scaling_is_fitted_on_the_training_rows_alone(intake: Intake):
 def test_pixels_are_scaled_from_black_to_white(
     intake: Intake, values: np.ndarray, shift: float, white: float
 ):
-    images = np.random.default_rng(0).choice(values, (200, 4, 4))
+    images = np.random.default_rng(0).choice(values, (200, 8, 8))
     prepared = intake.load(intake.array("a.npy", images))
     assert prepared.description.scaling == "pixels"
-    np.testing.assert_array_equal(prepared.shift, np.full(16, shift))
-    np.testing.assert_array_equal(prepared.scale, np.full(16, white - shift))
+    np.testing.assert_array_equal(prepared.shift, np.full(64, shift))
+    np.testing.assert_array_equal(prepared.scale, np.full(64, white - shift))
     x = prepared.scaled(prepared.sample("test"))
     assert 0 <= x.min() < x.max() <= 1
     assert prepared.description.unit_interval
@@ -184,6 +188,11 @@ def test_pixels_of_an_array_of_columns_are_refused(intake: Intake):
     assert "data.scaling = pixels: needs images" in intake.refusal(
         intake.array("a.npy", ROWS), scaling="pixels"
     )
+
+
+def test_pixels_that_are_no_picture_are_refused(intake: Intake):
+    small = np.random.default_rng(0).normal(size=(60, 4, 12))
+    assert "too small for pictures" in intake.refusal(intake.array("a.npy", small))
 
 
 # --- columns ---
@@ -218,7 +227,8 @@ def test_a_number_named_like_a_category_keeps_its_own_scaling(intake: Intake):
         "colour": ["red", "blue"] * 30,
         "colour=red": [float(i) for i in range(60)],
     }
-    prepared = intake.load(intake.file("a.csv", csv(values)), scaling="minmax")
+    path = intake.file("a.csv", csv(values))
+    prepared = intake.load(path, scaling="minmax", keep=["colour=red"])
     train = prepared.sample("train")
     np.testing.assert_array_equal(prepared.shift, [0, 0, 0, train[:, 3].min()])
     np.testing.assert_array_equal(prepared.scale, [1, 1, 1, np.ptp(train[:, 3])])
@@ -234,7 +244,8 @@ def test_a_table_of_categories_alone_is_prepared(intake: Intake, scaling: str):
 def test_a_category_of_test_rows_alone_takes_the_place_of_others(intake: Intake):
     values: dict[str, list[Any]] = {"n": list(range(60)), "kind": ["a", "b"] * 25 + ["c"] * 10}
     values["part"] = ["train"] * 40 + ["validation"] * 10 + ["test"] * 10
-    prepared = intake.load(intake.file("a.csv", csv(values)), split="column:part")
+    path = intake.file("a.csv", csv(values))
+    prepared = intake.load(path, split="column:part", keep=["n"])
     assert prepared.description.schema.features == ["n", "kind=a", "kind=b", "kind=other"]
     np.testing.assert_array_equal(prepared.sample("test")[:, 1:], [[0, 0, 1]] * 10)
 
@@ -244,7 +255,8 @@ def test_imputed_values_are_the_training_rows_median_and_mode(intake: Intake):
     for row in (3, 50, 99):
         values["length"][row], values["colour"][row] = "", ""
     values["n"] = list(range(N))
-    prepared = intake.load(intake.file("a.csv", csv(values)), missing="impute", ignore=["width"])
+    path = intake.file("a.csv", csv(values))
+    prepared = intake.load(path, missing="impute", ignore=["width"], keep=["n"])
     features = prepared.description.schema.features
     train = [
         i

@@ -25,7 +25,7 @@ def test_an_npz_whose_labels_are_0_and_1_means_anomalies_unless_a_setting_says_o
 
 def test_classes_are_in_order_and_their_names_are_the_users(intake: Intake):
     values = {"n": list(range(60)), "class": [10, 9, 100] * 20}
-    prepared = intake.load(intake.file("a.csv", csv(values)), label="class")
+    prepared = intake.load(intake.file("a.csv", csv(values)), label="class", keep=["n"])
     assert prepared.description.labels == ("9", "10", "100")
     for split in SPLITS:
         np.testing.assert_array_equal(
@@ -52,11 +52,39 @@ def test_columns_of_what_has_no_names_can_not_be_named(intake: Intake, values: d
     assert "the source has none with names" in intake.refusal(intake.array("a.npy", ROWS), **values)
 
 
-def test_anomalies_of_a_folder_of_images_are_refused_with_its_classes(intake: Intake):
-    for i in range(20):
-        intake.file(f"images/{('cat', 'dog')[i % 2]}/{i}.png", png(seed=i))
-    message = intake.refusal(intake.source / "images", label_means="anomaly")
-    assert "data.label_means = anomaly: needs labels 0 and 1, found cat, dog" in message
+def test_anomalies_may_be_a_folder_of_images(intake: Intake):
+    for i in range(40):
+        intake.file(f"images/{('good', 'broken')[i % 4 == 0]}/{i}.png", png(seed=i))
+    prepared = intake.load(intake.source / "images", label_means="anomaly")
+    assert prepared.description.labels == ("good", "broken")
+    assert sum(int(labels.sum()) for labels in prepared.labels.values()) == 10
+
+
+@pytest.mark.parametrize(
+    ("labels", "anomaly"),
+    [
+        ([0, 1], "1"),
+        ([1, 0], "1"),  # although 0 is rarer
+        ([1, -1], "-1"),
+        ([-1, 1], "1"),
+        (["True", "False"], "True"),
+        (["fine", "odd"], "odd"),
+        (["normal", "odd"], "odd"),
+        (["odd", "normal"], "odd"),
+        (["fault", "ok"], "fault"),
+    ],
+)
+def test_the_anomaly_of_two_labels_is_the_one_by_its_name_else_the_rarer(
+    intake: Intake, labels: list[Any], anomaly: str
+):
+    """The first label is the commoner one."""
+    values = {**GOOD, "y": [labels[i % 5 == 0] for i in range(N)]}
+    prepared = intake.load(
+        intake.file("a.csv", csv(values)), label="y", label_means="anomaly", ignore=["unit"]
+    )
+    assert prepared.description.anomaly_labels
+    assert prepared.description.labels is not None
+    assert prepared.description.labels[1] == anomaly
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.npy"])
@@ -87,14 +115,14 @@ SETTINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "a label with a gap": ({"label": "class"}, ["label class: row 5 has no value"]),
     "a label of numbers with a gap": ({"label": "number"}, ["label number: row 5 has no value"]),
-    "anomalies that are not 0 and 1": (
+    "anomalies of three labels": (
         {"label": "colour", "label_means": "anomaly"},
-        ["data.label_means = anomaly: needs labels 0 and 1, found blue, green, red"],
+        ["data.label_means = anomaly: needs two labels, found blue, green, red"],
     ),
-    "anomalies without a label": ({"label_means": "anomaly"}, ["needs labels 0 and 1, found none"]),
+    "anomalies without a label": ({"label_means": "anomaly"}, ["needs two labels, found none"]),
     "one class of anomalies": (
         {"label": "zeros", "label_means": "anomaly"},
-        ["needs labels 0 and 1, found 0"],
+        ["needs two labels, found 0"],
     ),
     "a label of a thousand values": ({"label": "id"}, ["label id: 1200 values"]),
     "pixels of a table": ({"scaling": "pixels"}, ["data.scaling = pixels: needs images"]),

@@ -109,7 +109,7 @@ ARRAYS: dict[str, tuple[str, Content, list[str]]] = {
         ["pixel", "row ", "nan"],
     ),
     "images without pixels": ("a.npy", npy(np.zeros((60, 0, 8))), []),
-    "an .npz without X": ("a.npz", npz(images=ROWS, labels=np.zeros(60)), ["2 tables or arrays"]),
+    "an .npz without X": ("a.npz", npz(images=ROWS, labels=np.zeros(60)), ["no parts"]),
     "an .npz of nothing": ("a.npz", npz(), []),
     "labels of another length": (
         "a.npz",

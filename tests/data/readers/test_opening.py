@@ -50,10 +50,12 @@ def test_a_folder_of_hidden_and_unknown_files_is_as_good_as_empty(intake: Intake
     assert "0 tables or arrays and 0 images" in intake.refusal(intake.source / "images")
 
 
-def test_two_tables_in_a_folder_are_not_chosen_between(intake: Intake):
-    for name in ("tables/a.csv", "tables/b.csv"):
-        intake.file(name, csv(GOOD))
-    assert "tables: 2 tables or arrays and 0 images" in intake.refusal(intake.source / "tables")
+def test_tables_with_other_columns_are_no_parts_of_one(intake: Intake):
+    intake.file("tables/a.csv", csv(GOOD))
+    intake.file("tables/b.csv", csv({**GOOD, "price": [1] * len(GOOD["length"])}))
+    message = intake.refusal(intake.source / "tables")
+    assert "a.csv and b.csv are no parts of one table" in message
+    assert "columns that only one of them has: price" in message
 
 
 @pytest.mark.parametrize("target", ["/etc/hosts", "../elsewhere/secret.png", "../elsewhere"])

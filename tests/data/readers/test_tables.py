@@ -106,7 +106,7 @@ def test_the_row_numbers_that_pandas_writes_are_left_out_and_noted(intake: Intak
 def test_a_table_without_names_is_refused_but_names_may_be_numbers(intake: Intake):
     with pytest.raises(
         DataError,
-        match=r"its first line holds numbers, 1.5, -2, 3; write the columns' names above it",
+        match=r"its first line looks like a row \(1.5, -2, 3\), and no line holds",
     ):
         open_reader(intake.file("a.csv", "1.5,-2,3\n1,2,3\n"))
     assert open_reader(intake.file("b.csv", "0,1,2\n1,2,3\n")).names == ["0", "1", "2"]
@@ -116,7 +116,7 @@ def test_a_table_without_names_is_refused_but_names_may_be_numbers(intake: Intak
 
 
 TABLES: dict[str, tuple[str, Content, list[str]]] = {
-    "an empty file": ("a.csv", "", ["a.csv", "Empty CSV"]),
+    "an empty file": ("a.csv", "", ["a.csv: holds no rows"]),
     "blank lines alone": ("a.csv", "\n\n\n", ["a.csv"]),
     "a header alone": ("a.csv", "length,width\n", ["0 rows leave 0 for train"]),
     "a single row": ("a.csv", "length,width\n1,2\n", ["1 rows leave"]),
@@ -130,30 +130,14 @@ TABLES: dict[str, tuple[str, Content, list[str]]] = {
     "another header than rows": (
         "a.csv",
         "a,b\n" + "1,2,3\n" * 60,
-        ["a.csv", "Expected 2 columns, got 3"],
+        ["a.csv", "its first line has 2 fields, others have 3"],
     ),
-    "a name that stands twice": (
-        "a.csv",
-        "a,b,a\n" + "1,2,3\n" * 60,
-        ["a.csv", "name stands twice: a"],
-    ),
-    "Latin-1 in a text": (
-        "a.csv",
-        csv(changed("colour", 9, "grün")).encode("latin-1"),
-        ["column colour is not UTF-8"],
-    ),
-    "Latin-1 in a name": (
-        "a.csv",
-        csv({"Größe": GOOD["length"]}).encode("latin-1"),
-        ["a.csv", "utf-8"],
-    ),
-    "UTF-16": ("a.csv", csv(GOOD).encode("utf-16"), ["a.csv"]),
-    "UTF-16 without a mark": ("a.csv", csv(GOOD).encode("utf-16-le"), ["a.csv"]),
+    "UTF-16 without a mark": ("a.csv", csv(GOOD).encode("utf-16-le"), ["a.csv", "byte 2 is 0"]),
     "UTF-32": ("a.csv", csv(GOOD).encode("utf-32"), ["a.csv"]),
     "NUL bytes in a number": (
         "a.csv",
         csv(changed("length", 7, "1\x002")),
-        ["column length", "1\x002"],
+        ["a.csv: byte 140 is 0"],
     ),
     "NUL bytes alone": ("a.csv", bytes(4096), ["a.csv"]),
     "text in the first row of numbers": (
@@ -165,11 +149,6 @@ TABLES: dict[str, tuple[str, Content, list[str]]] = {
         "a.csv",
         csv(changed("length", N, "tall")),
         ["column length", "tall"],
-    ),
-    "a decimal comma": (
-        "a.csv",
-        csv({**GOOD, "length": [f"{v:.3f}".replace(".", ",") for v in GOOD["length"]]}, ";"),
-        ["column length", ","],
     ),
     "an infinity": ("a.csv", csv(changed("length", 50, "inf")), ["length", "row 50", "inf"]),
     "a negative infinity": (
@@ -234,11 +213,6 @@ TABLES: dict[str, tuple[str, Content, list[str]]] = {
         ["no features: every column is constant"],
     ),
     "dates alone": ("a.csv", csv({"day": ["2020-01-01"] * N}), ["no features"]),
-    "too many categories": (
-        "a.csv",
-        csv({**GOOD, "name": [f"n{i}" for i in range(N)]}),
-        ["column name", "data.ignore"],
-    ),
     "a PNG": ("a.csv", png(), ["a.csv"]),
     "a Parquet file by another name": ("a.csv", parquet_table(GOOD), ["a.csv"]),
     "an archive by another name": ("a.csv", zipped({"a.csv": GOOD_CSV}), ["a.csv"]),
@@ -305,7 +279,7 @@ TABLES: dict[str, tuple[str, Content, list[str]]] = {
     ),
     "a Parquet null": (
         "a.parquet",
-        parquet_table({"a": [*range(N - 1), None]}),
+        parquet_table({"a": [*range(9), *range(N - 10), None]}),
         ["columns a (1: row 240)"],
     ),
     "a Parquet infinity": (
@@ -332,13 +306,12 @@ def test_a_table_that_can_not_be_used_is_refused_and_nothing_is_written(intake: 
     ("content", "parts"),
     [
         (csv(changed("length", 200, "tall")), ["a.csv", "Row #201", "tall"]),
-        (csv(changed("colour", 200, "grün")).encode("latin-1"), ["a.csv", "Row #201", "UTF8"]),
         (lines(200, "1,2"), ["a.csv", "Row #201", "got 2"]),
         (csv(changed("length", 200, "inf")), ["length", "row 200", "inf"]),
         (csv(changed("length", 200, "")), ["missing values in columns length (1: row 200)"]),
         (lines(200, "1,2," + "red" * 3000 + ",cm"), ["a.csv"]),
     ],
-    ids=["text", "Latin-1", "ragged", "infinity", "missing", "a line longer than a block"],
+    ids=["text", "ragged", "infinity", "missing", "a line longer than a block"],
 )
 def test_what_is_wrong_after_the_first_block_is_refused_with_its_row(
     intake: Intake, monkeypatch: pytest.MonkeyPatch, content: Content, parts: list[str]

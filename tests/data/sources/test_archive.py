@@ -105,10 +105,10 @@ ARCHIVES: dict[str, tuple[str, Content, list[str]]] = {
         zipped({"a.zip": zipped({"good.csv": GOOD_CSV})}),
         ["0 tables or arrays"],
     ),
-    "a zip of tables": (
+    "a zip of two tables": (
         "a.zip",
-        zipped({"a.csv": GOOD_CSV, "b.csv": GOOD_CSV}),
-        ["2 tables or arrays"],
+        zipped({"a.csv": GOOD_CSV, "b.csv": b"x,y\n1,2\n"}),
+        ["a.csv and b.csv are no parts of one table"],
     ),
     "a zip of table and image": (
         "a.zip",

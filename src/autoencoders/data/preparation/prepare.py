@@ -1,7 +1,7 @@
 """Fills `data/prepared`: rows are counted and split, surveyed, and written as features."""
 
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from autoencoders.core.errors import DataError
 from autoencoders.core.files import atomic_folder, tree_sha256, write_json
 from autoencoders.core.paths import DESCRIPTION
 from autoencoders.data.preparation.raw import RawRows
-from autoencoders.data.preparation.scaling import Binarised, fitted_scaling
+from autoencoders.data.preparation.scaling import Binarised, fitted_scaling, pixel_notes, white_of
 from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.blocks import Writer
 from autoencoders.data.prepared.prepared import REPORT, Description, content_sha256, split_sha256
 from autoencoders.data.prepared.schema import Rows, Schema, encode
+from autoencoders.data.readers.delimited import TextSettings
 from autoencoders.data.readers.opening import open_reader
 from autoencoders.data.sources.origin import read_origin
 from autoencoders.params.sections import Data
@@ -32,19 +33,23 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     """
     origin = read_origin(raw)
     path = origin.files(raw)
-    rows = RawRows(open_reader(path, image_side=data.image_side), data, origin)
+    reader = open_reader(path, image_side=data.image_side, text=text_settings(data))
+    rows = RawRows(reader, data, origin)
     masks = rows.masks()
     survey = _surveyed(rows, masks["train"], data.split_seed)
     schema = _schema(rows, survey, data)
     scaling = _scaling_name(schema, data)
+    white = float(origin.white or white_of(survey, reader))
+    if schema.is_image and scaling == "pixels":
+        reader.notes.extend(pixel_notes(survey, reader, white))
     with atomic_folder(folder) as new:
         binarised = None
         if data.binarise:
-            shift, scale = fitted_scaling(survey, schema, scaling, origin.white)
+            shift, scale = fitted_scaling(survey, schema, scaling, white)
             binarised = Binarised(shift, scale, data.split_seed)
         # before the scaling: it refuses values that none can be fitted to
         summary = _write_rows(new, rows, masks, schema, binarised)
-        shift, scale = fitted_scaling(survey, schema, scaling, origin.white)
+        shift, scale = fitted_scaling(survey, schema, scaling, white)
         np.save(new / "shift.npy", shift, allow_pickle=False)
         np.save(new / "scale.npy", scale, allow_pickle=False)
         description = Description(
@@ -65,13 +70,23 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             source_sha256=tree_sha256(path if origin.path else raw),
         )
         write_json(new / DESCRIPTION.name, asdict(description))
-        write_json(new / REPORT, _report(rows, survey, summary))
+        write_json(new / REPORT, _report(rows, survey, schema, summary))
     return description
+
+
+def text_settings(data: Data) -> TextSettings:
+    """How delimited text is to be read: as the user says."""
+    return TextSettings(
+        encoding=data.encoding,
+        header=data.header,
+        as_text=tuple(data.types),
+        all_as_text=data.decimal == "comma",
+    )
 
 
 def _surveyed(rows: RawRows, is_train: np.ndarray, seed: int) -> Survey:
     """The survey of the training rows. is_train: (rows,), their mask."""
-    survey = Survey(rows.names, seed)
+    survey = Survey(rows.names, seed, rows.decision.types, rows.markers)
     for first, batch in rows:
         batch_mask = is_train[first : first + len(batch)]
         survey.add(_masked(batch, batch_mask), first)
@@ -92,6 +107,8 @@ def _schema(rows: RawRows, survey: Survey, data: Data) -> Schema:
     """
     columns = survey.columns(impute=data.missing == "impute") if rows.names else ()
     schema = Schema(rows.reader.shape, columns)
+    if columns:
+        schema = replace(schema, text_markers=rows.markers.text, number_markers=rows.markers.number)
     if not schema.n_features:
         raise DataError("no features: every column is constant, ignored, a label or a date")
     return schema
@@ -135,10 +152,13 @@ def _is_unit_interval(
     return bool(ends.min() >= 0 and ends.max() <= 1)
 
 
-def _report(rows: RawRows, survey: Survey, summary: _Summary) -> dict[str, Any]:
+def _report(rows: RawRows, survey: Survey, schema: Schema, summary: _Summary) -> dict[str, Any]:
     """report.json's content."""
+    source = rows.report()
+    if schema.columns:
+        source["told"] += survey.notes(schema.columns)
     return {
-        **rows.report(),
+        **source,
         "duplicates": summary.n_duplicates,
         "range": [summary.minimum, summary.maximum],
         "columns": survey.report() if rows.names else [],

@@ -6,14 +6,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.preparation.anomalous import anomalous_class
+from autoencoders.data.preparation.columns import ColumnTypes, Markers
 from autoencoders.data.preparation.splits import split_masks
-from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged
+from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged, is_text_type
 from autoencoders.data.readers.reader import Reader
 from autoencoders.data.sources.origin import Origin
 from autoencoders.params.sections import Data
 
+NPZ_ANOMALIES = (("0", "1"), ("False", "True"))  # labels in .npz that mean normal and anomaly
 MOST_CLASSES = 1000  # of a label column: one with more values is hardly a class
 
 
@@ -36,24 +40,33 @@ class RawRows:
         used = [name for name in (label, split_by) if name] + data.ignore
         _check_columns(used, reader)
         self.unused_dates = [name for name in reader.date_columns if name not in used]
-        no_features = {*used, *self.unused_dates}
+        no_features = {*used, *self.unused_dates, reader.file_column}
         self.names = [name for name in reader.names if name not in no_features]
         self._read_labels_and_split(label, split_by)
-        self.anomaly_labels = self._are_anomaly_labels()
+        self.label_notes: list[str] = []
+        self.anomaly_labels = self._order_anomaly_labels()
 
     def _read_labels_and_split(self, label: str, split_by: str) -> None:
         """Sets the number of rows, each row's class, the classes' names, the column to split by."""
         self.n = 0
         labels = []
         split_values = []
+        column_types = ColumnTypes(self.data, is_typed=self.reader.is_typed)
+        self.markers = column_types.markers
         for batch, batch_labels in self.reader.batches():
             self.n += len(batch)
             if batch_labels is not None:
                 labels.append(pd.Series(batch_labels))
-            if isinstance(batch, pa.Table) and label:
-                labels.append(batch[label].to_pandas())
-            if isinstance(batch, pa.Table) and split_by:
-                split_values.append(batch[split_by].to_pandas())
+            if not isinstance(batch, pa.Table):
+                continue
+            column_types.add(batch, self.names)
+            if label:
+                labels.append(_without_markers(batch[label], self.markers).to_pandas())
+            if split_by:
+                split_values.append(_without_markers(batch[split_by], self.markers).to_pandas())
+        self.decision = column_types.decide()
+        self.decision.check()
+        self.names = [name for name in self.names if name not in self.decision.left_out]
         self.split_column = pd.Series(dtype=object)
         if split_values:
             self.split_column = pd.concat(split_values, ignore_index=True)
@@ -63,20 +76,30 @@ class RawRows:
             self.labels, names = _classes(label or "y", pd.concat(labels, ignore_index=True))
         self.classes = self.origin.labels or names
 
-    def _are_anomaly_labels(self) -> bool:
-        """Whether label 1 means an anomaly.
+    def _order_anomaly_labels(self) -> bool:
+        """Gives anomalies the class 1, where labels mean anomalies; returns whether they do.
 
-        Raises DataError where data.label_means says so, but labels are not 0 and 1.
+        Raises DataError where data.label_means says so, but there are not two classes.
         """
-        is_binary = self.classes == ("0", "1")
-        if self.data.label_means == "anomaly":
-            if not is_binary:
-                raise DataError(
-                    "data.label_means = anomaly: needs labels 0 and 1, "
-                    f"found {abridged(self.classes) or 'none'}"
-                )
-            return True
-        return self.data.label_means == "auto" and is_binary and bool(self.origin.npz)
+        means = self.data.label_means
+        if means == "class" or (means == "auto" and self.classes not in NPZ_ANOMALIES):
+            return False
+        if means == "auto" and not self.origin.npz:
+            return False
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        decided = anomalous_class(self.classes, counts)
+        if decided is None:
+            raise DataError(
+                "data.label_means = anomaly: needs two labels, "
+                f"found {abridged(self.classes) or 'none'}"
+            )
+        position, reason = decided
+        if self.classes != ("0", "1"):
+            self.label_notes.append(f"label {self.classes[position]} is the anomaly, {reason}")
+        if position == 0:
+            self.labels = 1 - self.labels
+            self.classes = self.classes[::-1]
+        return True
 
     def __iter__(self) -> Iterator[tuple[int, Rows]]:
         """Batches of features' columns, each with the number of its first row."""
@@ -102,7 +125,7 @@ class RawRows:
     def report(self) -> dict[str, Any]:
         """report.json's part on the source: numbers of rows and labels, and what was left out."""
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
-        notes = list(self.reader.notes)
+        notes = [*self.reader.notes, *self.decision.notes, *self.label_notes]
         if self.unused_dates:
             notes.append(f"left out, as dates: {abridged(self.unused_dates)}")
         return {
@@ -111,6 +134,14 @@ class RawRows:
             "labels": dict(zip(self.classes, counts, strict=False)),
             "told": notes,
         }
+
+
+def _without_markers(values: "pa.ChunkedArray[Any]", markers: Markers) -> "pa.ChunkedArray[Any]":
+    """A column with null in place of texts that stand for a missing value."""
+    if not is_text_type(values.type):
+        return values
+    is_marker = pc.is_in(values, pa.array(markers.text, pa.string()))
+    return pc.if_else(is_marker, pa.scalar(None, pa.string()), values)
 
 
 def _check_image_side(reader: Reader, data: Data) -> None:

@@ -5,8 +5,9 @@ import numpy as np
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.schema import Schema
+from autoencoders.data.readers.reader import Reader
 
-BRIGHTEST = 255.0  # of a pixel with 8 bits
+SMALLEST_PICTURE = 8  # pixels a side, of an array whose values have both signs
 
 
 class Binarised:
@@ -25,13 +26,44 @@ class Binarised:
         return (self.shift + self.scale * white).astype(features.dtype)
 
 
+def white_of(survey: Survey, reader: Reader) -> float:
+    """The value of a white pixel.
+
+    1 where the brightest training pixel is at most 1. That of 8 or 16 bits for image files of 8
+    bits, and for arrays of such a type that use more than half of its range. Else the brightest
+    training pixel.
+    """
+    brightest = float(survey.maximum.max(initial=0))
+    if brightest <= 1:
+        return 1.0
+    if reader.is_full_range or brightest > reader.largest_pixel / 2:
+        return max(reader.largest_pixel, brightest)
+    return brightest
+
+
+def pixel_notes(survey: Survey, reader: Reader, white: float) -> list[str]:
+    """Notes on pixels that may be meant otherwise. Raises DataError where they can't be pixels."""
+    notes = []
+    if white not in (1.0, reader.largest_pixel):
+        notes.append(f"white is {white:g}, the brightest training pixel")
+    if survey.minimum.min(initial=0) < 0:
+        height, width = reader.shape[:2]
+        if min(height, width) < SMALLEST_PICTURE:
+            raise DataError(
+                f"rows of shape {reader.shape} with values below 0: too small for pictures; give "
+                "other rows flat, as (rows, values), or pixels that are not negative"
+            )
+        notes.append("pixels have both signs: taken for standardised pictures")
+    return notes
+
+
 def fitted_scaling(
-    survey: Survey, schema: Schema, scaling: str, white: float | None
+    survey: Survey, schema: Schema, scaling: str, white: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shift and scale, each (features,) float32, of the training rows alone.
 
-    Model scale = (raw - shift) / scale. Categories stay 0 and 1. white: value of a white pixel,
-    where it is known. Raises DataError where pixels are to be scaled, but the data has none.
+    Model scale = (raw - shift) / scale. Categories stay 0 and 1. white: value of a white pixel.
+    Raises DataError where pixels are to be scaled, but the data has none.
     """
     if scaling == "pixels" and not schema.is_image:
         raise DataError(
@@ -52,19 +84,13 @@ def fitted_scaling(
     return np.array(shifts, np.float32), np.array(scales, np.float32)
 
 
-def _centre_and_spread(
-    survey: Survey, scaling: str, white: float | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _centre_and_spread(survey: Survey, scaling: str, white: float) -> tuple[np.ndarray, np.ndarray]:
     """Shift and scale of pixels or of numeric columns, each float64; the scale may be 0.
 
-    pixels: from black to white is 0 to 1, where white is 1, 255, or the brightest training pixel
-    above that. robust: median and interquartile range.
+    pixels: from black to white is 0 to 1. robust: median and interquartile range.
     """
     if scaling == "pixels":
         black = float(survey.minimum.min(initial=0))
-        if not white:
-            brightest = float(survey.maximum.max(initial=0))
-            white = 1.0 if brightest <= 1 else max(BRIGHTEST, brightest)
         return np.full_like(survey.minimum, black), np.full_like(survey.minimum, white - black)
     if scaling == "minmax":
         return survey.minimum, survey.maximum - survey.minimum

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.preparation.dates import date_formats, in_time
 from autoencoders.data.prepared.prepared import SPLITS
 from autoencoders.params.sections import Data
 
@@ -102,7 +103,8 @@ def row_order(data: Data, n: int, split_column: pd.Series, n_publisher_test: int
 def order_in_time(setting: str, values: pd.Series) -> pd.Series:
     """Values (rows,) that sort by time: text becomes the dates or the numbers that it holds.
 
-    setting: data.split, for messages. Raises DataError where text holds neither.
+    setting: data.split, for messages. Raises DataError where text holds neither, or dates that can
+    be read in two ways.
     """
     if pd.api.types.infer_dtype(values.astype(object)) != "string":
         return values
@@ -110,7 +112,13 @@ def order_in_time(setting: str, values: pd.Series) -> pd.Series:
         return pd.to_datetime(values, format="ISO8601", utc=True)
     with suppress(ValueError):
         return pd.to_numeric(values)
+    layouts = date_formats(set(values.dropna()))
+    if len(layouts) == 1:
+        return in_time(values, layouts[0])
+    reason = ""
+    if layouts:
+        reason = f": it may be {' or '.join(layouts)}"
     raise DataError(
         f"data.split = {setting}: holds text such as {values[0]!r}, "
-        "whose order in time is unknown; write ISO dates (2026-12-31) or numbers"
+        f"whose order in time is unknown{reason}; write ISO dates (2026-12-31) or numbers"
     )

@@ -1,6 +1,8 @@
 """A survey of the training rows: moments, range and a sample of numbers, the values of text."""
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -9,15 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.preparation.columns import ColumnType, Markers
 from autoencoders.data.prepared.schema import (
     LARGEST,
     Column,
-    ColumnValues,
     Rows,
-    abridged,
-    is_number,
+    is_text_type,
     typed,
 )
+from autoencoders.data.prepared.spelling import PLAIN_SPELLING, ColumnValues, Spelling
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many: 128 MB
 SAMPLE_ROWS = 1000  # rows that the sample may have however many columns there are
@@ -30,9 +32,17 @@ FENCE = 1.5
 class Survey:
     """Statistics of columns: of numbers or pixels as arrays (numbers,), of texts as counts."""
 
-    def __init__(self, names: list[str], seed: int) -> None:
-        """names: of the columns; none for images."""
+    def __init__(
+        self,
+        names: list[str],
+        seed: int,
+        types: Mapping[str, ColumnType] | None = None,
+        markers: Markers | None = None,
+    ) -> None:
+        """names: of the columns; none for images. types: of the columns of text."""
         self.names = names
+        self.types = types or {}
+        self.markers = markers or Markers()
         self.numbers = names  # names of numeric columns
         self.texts: dict[str, Counter[str]] = {}  # how often each value occurs, by column
         self.rng = np.random.default_rng(seed)
@@ -54,28 +64,41 @@ class Survey:
         if not isinstance(rows, pa.Table):
             self._add_numbers(rows.reshape(len(rows), -1).astype(np.float64))
             return
-        texts = [name for name in self.names if is_text(rows.schema.field(name).type)]
+        texts = [name for name in self.names if self._is_category(rows, name)]
         for name in texts:
-            self._add_text(name, typed(rows, name, first, text=True))
+            values = typed(rows, name, first, text=True, markers=self.markers.text)
+            self._add_text(name, values)
         self.numbers = [name for name in self.names if name not in texts]
         numbers = np.zeros((len(rows), len(self.numbers)))
         for i, name in enumerate(self.numbers):
-            numbers[:, i] = typed(rows, name, first, text=False).to_numpy(zero_copy_only=False)
+            values = typed(
+                rows,
+                name,
+                first,
+                text=False,
+                spelling=self._spelling(name),
+                markers=self.markers.number,
+            )
+            numbers[:, i] = values.to_numpy(zero_copy_only=False)
         self._add_numbers(numbers)
 
+    def _is_category(self, rows: pa.Table, name: str) -> bool:
+        """Whether a column holds categories: by its type, else as it is text."""
+        if name in self.types:
+            return self.types[name].is_category
+        return is_text_type(rows.schema.field(name).type)
+
+    def _spelling(self, name: str) -> Spelling:
+        """The spelling of a column's numbers."""
+        return self.types[name].spelling if name in self.types else PLAIN_SPELLING
+
     def _add_text(self, name: str, values: ColumnValues) -> None:
-        """Counts values. Raises DataError where they are too many to be categories."""
+        """Counts values."""
         counts = self.texts.setdefault(name, Counter())
         counted: ColumnValues = pc.value_counts(values.drop_null())
         pairs: list[Any] = counted.to_pylist()
         for pair in pairs:
             counts[pair["values"]] += pair["counts"]
-        if len(counts) > MOST_CATEGORIES:
-            raise DataError(
-                f"column {name}: text with more than {MOST_CATEGORIES} different values can't be a "
-                f"category ({abridged(sorted(counts, key=is_number))}); add it to data.ignore, "
-                "or name it in data.label"
-            )
 
     def _add_numbers(self, values: np.ndarray) -> None:
         """Adds values (rows, numbers), where NaN is missing. Moments by Chan et al. 1983."""
@@ -132,10 +155,30 @@ class Survey:
                     f"column {name}: the training rows have no value in it; add it to data.ignore"
                 )
             if row["type"] == "number":
-                columns.append(_numeric_column(row, impute=impute))
+                column = _numeric_column(row, impute=impute)
+                columns.append(replace(column, spelling=self._spelling(name)))
             else:
                 columns.append(_category_column(row, impute=impute))
         return tuple(columns)
+
+    def notes(self, columns: tuple[Column, ...]) -> list[str]:
+        """Notes on the columns: values that have no place of their own, and filled ones."""
+        notes = []
+        statistics = {row["column"]: row for row in self.report()}
+        for column in columns:
+            row = statistics[column.name]
+            n_values = len(row.get("values", ()))
+            if n_values > MOST_CATEGORIES:
+                notes.append(
+                    f"column {column.name}: {n_values} different texts, of which the commonest "
+                    f"{MOST_CATEGORIES} are told apart, and all others are one"
+                )
+            if row["missing"] and column.fill is not None:
+                notes.append(
+                    f"column {column.name}: missing values are filled with {column.fill} "
+                    f"({int(row['missing'])} training rows)"
+                )
+        return notes
 
     @np.errstate(invalid="ignore", over="ignore")
     def report(self) -> list[dict[str, Any]]:
@@ -194,29 +237,14 @@ def _numeric_column(row: dict[str, Any], *, impute: bool) -> Column:
 
 
 def _category_column(row: dict[str, Any], *, impute: bool) -> Column:
-    """A category from its row of the report. Raises DataError where most values are numbers."""
+    """A category from its row of the report."""
     name = row["column"]
     values = row["values"]
-    text = [value for value in values if not is_number(value)]
-    if 0 < 2 * len(text) < len(values):
-        raise DataError(
-            f"column {name}: {abridged(text)} among numbers; mend it, or add it to data.ignore"
-        )
     most_common = max(values, key=values.__getitem__)
+    commonest = sorted(values, key=values.__getitem__, reverse=True)[:MOST_CATEGORIES]
     return Column(
         name,
-        tuple(values),
+        tuple(sorted(commonest)),
         fill=most_common if impute else None,
         constant=most_common if row["constant"] else None,
-    )
-
-
-def is_text(column_type: pa.DataType) -> bool:
-    """Whether a column of this type holds categories."""
-    if pa.types.is_dictionary(column_type):
-        column_type = column_type.value_type
-    return bool(
-        pa.types.is_string(column_type)
-        or pa.types.is_large_string(column_type)
-        or pa.types.is_string_view(column_type)
     )

@@ -6,7 +6,7 @@ Arrow's work.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,15 @@ import pyarrow.compute as pc
 from pydantic import ConfigDict, TypeAdapter
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.prepared.spelling import (
+    EARLIER_TEXT_MARKERS,
+    NUMBER_MARKERS,
+    PLAIN_SPELLING,
+    TEXT_MARKERS,
+    ColumnValues,
+    Spelling,
+    numbers_of,
+)
 
 OTHER = "other"  # the place of categories that the training rows don't hold
 SHOWN_NAMES = 5  # rows or columns that a message names
@@ -24,7 +33,6 @@ NUMERIC_KINDS = "buif"  # numpy's: logical values, whole numbers without and wit
 # raw rows: columns by name, or (rows, ...) in the columns' order
 Rows: TypeAlias = pa.Table | np.ndarray
 # one column's values, whose type Arrow knows only at run time
-ColumnValues: TypeAlias = "pa.Array[Any]"
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class Column:
     categories: tuple[str, ...] | None = None  # None: a number
     fill: float | str | None = None  # stands for a missing value; None: missing values are refused
     constant: float | str | None = None  # the one value of the training rows
+    spelling: Spelling = PLAIN_SPELLING  # of numbers that are given as text
 
     @property
     def features(self) -> list[str]:
@@ -55,6 +64,9 @@ class Schema:
 
     shape: tuple[int, ...] = ()
     columns: tuple[Column, ...] = ()
+    # texts that stand for a missing value; a model that was registered before has none of its own
+    text_markers: tuple[str, ...] = EARLIER_TEXT_MARKERS
+    number_markers: tuple[str, ...] = NUMBER_MARKERS
     # of what is read from JSON, here and in the columns
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
@@ -117,11 +129,6 @@ def abridged(names: Sequence[str], shown: int = SHOWN_NAMES) -> str:
     return listed
 
 
-def is_number(text: str) -> bool:
-    """Whether text is a decimal number."""
-    return text.lstrip("-").replace(".", "", 1).isdigit()
-
-
 def schema_from(values: object) -> Schema:
     """A schema from its JSON. Raises ValueError."""
     return TypeAdapter(Schema).validate_python(values)
@@ -142,7 +149,11 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
     values = []
     without_values = []
     for column in columns:
-        column_values = typed(rows, column.name, first, text=column.categories is not None)
+        is_text = column.categories is not None
+        markers = schema.text_markers if is_text else schema.number_markers
+        column_values = typed(
+            rows, column.name, first, text=is_text, spelling=column.spelling, markers=markers
+        )
         values.append(column_values)
         if column_values.null_count and column.fill is None:
             empty_rows = _empty_rows(column_values, first)
@@ -194,10 +205,20 @@ def _encoded(column: Column, values: ColumnValues, first: int) -> np.ndarray:
     return np.eye(n + 1, dtype=np.float32)[places]
 
 
-def typed(rows: pa.Table, name: str, first: int, *, text: bool) -> ColumnValues:
-    """A column as float64, where NaN counts as missing, or as text, where an empty one does.
+def typed(
+    rows: pa.Table,
+    name: str,
+    first: int,
+    *,
+    text: bool,
+    spelling: Spelling = PLAIN_SPELLING,
+    markers: Sequence[str] = TEXT_MARKERS,
+) -> ColumnValues:
+    """A column as text or as float64, with null for each missing value.
 
-    first: number of the first row. Raises DataError, which names the rows that hold something else.
+    A NaN is missing, and a text that is one of the markers. spelling: of numbers that are given as
+    text. first: number of the first row. Raises DataError, which names the rows that hold something
+    else.
     """
     column: ColumnValues = rows[name].combine_chunks()
     if isinstance(column, pa.DictionaryArray):
@@ -206,7 +227,10 @@ def typed(rows: pa.Table, name: str, first: int, *, text: bool) -> ColumnValues:
     try:
         if text:
             values = pc.cast(column, pa.string())
-            is_missing = pc.equal(values, pa.scalar(""))
+            is_missing = pc.is_in(values, pa.array(markers, pa.string()))
+        elif is_text_type(column.type):
+            values = _spelled(column, name, first, spelling, markers)
+            is_missing = pc.is_nan(values)
         else:
             values = pc.cast(column, pa.float64(), safe=False)
             is_missing = pc.is_nan(values)
@@ -216,6 +240,34 @@ def typed(rows: pa.Table, name: str, first: int, *, text: bool) -> ColumnValues:
             f"column {name}, rows {first + 1} to {first + len(column)}: not {expected} ({error})"
         ) from None
     return pc.if_else(is_missing, None, values)
+
+
+def _spelled(
+    texts: ColumnValues, name: str, first: int, spelling: Spelling, markers: Sequence[str]
+) -> ColumnValues:
+    """The numbers that texts spell, with null for each marker.
+
+    Raises DataError, which names the first text that is neither.
+    """
+    numbers, is_other = numbers_of(texts, spelling, markers)
+    if is_other.any():
+        row = int(is_other.argmax())
+        raise DataError(
+            f"column {name}, row {first + row + 1}: {texts[row].as_py()!r} is not a number "
+            f"({spelling}), as are {int(is_other.sum()) - 1} others"
+        )
+    return numbers
+
+
+def is_text_type(column_type: pa.DataType) -> bool:
+    """Whether an Arrow type is text."""
+    if pa.types.is_dictionary(column_type):
+        column_type = column_type.value_type
+    return bool(
+        pa.types.is_string(column_type)
+        or pa.types.is_large_string(column_type)
+        or pa.types.is_string_view(column_type)
+    )
 
 
 def _float32(schema: Schema, values: np.ndarray, first: int) -> np.ndarray:

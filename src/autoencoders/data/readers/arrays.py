@@ -11,6 +11,7 @@ from autoencoders.data.readers import reader
 from autoencoders.data.readers.reader import Labels, Reader
 
 MOST_AXES = 4  # of images: rows, height, width, channels
+LARGEST_PIXELS = {"uint8": 255.0, "uint16": 65535.0}  # by numpy's type
 CHANNELS = (1, 3, 4)  # that a picture can show
 
 
@@ -38,9 +39,11 @@ def array_reader(path: Path, labels_path: Path | None = None) -> Reader:
                 part_labels = labels.read(start, stop)
             yield part.reshape(len(part), *row_shape), part_labels
 
+    description = f"array of {rows.dtype}, shape {rows.shape}"
     if image_shape:
-        return Reader(batches, image_shape)
-    return Reader(batches, names=[f"x{i}" for i in range(n_columns)])
+        largest = LARGEST_PIXELS.get(rows.dtype.name, math.inf)
+        return Reader(batches, image_shape, largest_pixel=largest, description=description)
+    return Reader(batches, names=[f"x{i}" for i in range(n_columns)], description=description)
 
 
 def _check_rows(rows: Blocks) -> None:

@@ -1,5 +1,7 @@
 """A reader: rows of a file in batches."""
 
+import math
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,17 +28,24 @@ class Reader:
 
     batches: Callable[[], Iterator[tuple[Rows, Labels]]]
     shape: tuple[int, ...] = ()  # of one image; empty for columns
+    largest_pixel: float = math.inf  # of the pixels' type, of 8 or 16 bits
+    is_full_range: bool = False  # whether white is that value, however dark the images are
     names: list[str] = field(default_factory=list)  # of the columns
     has_names: bool = False  # whether the source itself names its columns
+    is_table: bool = False  # whether batches are tables with named columns
+    is_typed: bool = False  # whether the source itself tells text from numbers
+    description: str = ""  # of the source, in a few words
     date_columns: list[str] = field(default_factory=list)  # columns of times, which are no features
+    text_columns: list[str] = field(default_factory=list)  # columns whose values are texts
+    file_column: str = ""  # the column of each row's file, which is no feature
     notes: list[str] = field(default_factory=list)  # for the user: what was left out or resized
 
 
 @contextmanager
 def arrow_errors(path: Path) -> Iterator[None]:
-    """Turns Arrow's errors about a file into a DataError."""
+    """Turns errors of Arrow and gzip about a file into a DataError."""
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         first_line = str(error).splitlines()[0]
         raise DataError(f"{path}: {first_line}") from error

@@ -4,9 +4,11 @@ import lzma
 import re
 import shutil
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from autoencoders.core.errors import DataError
@@ -30,6 +32,21 @@ DAMAGED = (
 def is_archive(path: Path) -> bool:
     """Whether a file's name is that of an archive."""
     return path.name.lower().endswith(ARCHIVES)
+
+
+@contextmanager
+def unpacked(source: Path) -> Iterator[Path]:
+    """The files of an archive in a temporary folder; of all else, the source itself.
+
+    Raises DataError as `unpack` does.
+    """
+    if not is_archive(source) or not source.exists():
+        yield source
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "files")
+        unpack(source, folder)
+        yield folder if folder.exists() else source
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -1,0 +1,239 @@
+"""The decision what a column of text holds: numbers in one spelling, or categories.
+
+It is made from every row of a source, and all problems are told at once.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from autoencoders.core.errors import DataError
+from autoencoders.data.preparation.dates import date_formats
+from autoencoders.data.preparation.identifiers import Distinct
+from autoencoders.data.preparation.spellings import Disagreement, SpellingEvidence, spelling_of
+from autoencoders.data.prepared.schema import abridged, is_text_type
+from autoencoders.data.prepared.spelling import (
+    NUMBER_MARKERS,
+    PLAIN_SPELLING,
+    TEXT_MARKERS,
+    ColumnValues,
+    Spelling,
+    numbers_of,
+)
+from autoencoders.params.sections import Data
+
+RUNNING = "numbers of the rows, which run"
+MANY = 1000  # distinct texts that are no numbers: a column of so many holds no numbers
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """What a column of text holds: categories, numbers in a spelling, or dates."""
+
+    is_category: bool
+    spelling: Spelling = PLAIN_SPELLING
+    date_format: str = ""  # of dates: the first that fits, by strptime's letters
+
+
+@dataclass(frozen=True)
+class Markers:
+    """The texts that stand for a missing value."""
+
+    text: tuple[str, ...] = TEXT_MARKERS
+    number: tuple[str, ...] = NUMBER_MARKERS
+
+    @classmethod
+    def with_further(cls, texts: Iterable[str]) -> "Markers":
+        """The usual markers, and these for text and numbers alike."""
+        further = tuple(texts)
+        return cls(
+            tuple(dict.fromkeys((*TEXT_MARKERS, *further))),
+            tuple(dict.fromkeys((*NUMBER_MARKERS, *further))),
+        )
+
+
+@dataclass
+class TextColumn:
+    """The distinct texts of a column: the spellings of numbers, and all others."""
+
+    spellings: SpellingEvidence = field(default_factory=SpellingEvidence)
+    numbers: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
+    n_markers: int = 0  # rows whose text stands for a missing number, but for no missing text
+
+    def add(self, values: ColumnValues, markers: Markers) -> None:
+        """Adds the values of some rows."""
+        if len(self.others) > max(MANY, len(self.numbers)):
+            return
+        self.n_markers += _count(values, markers.number) - _count(values, markers.text)
+        distinct: list[str | None] = pc.unique(pc.cast(values, pa.string())).to_pylist()
+        new = {text for text in distinct if text is not None} - self.numbers - self.others
+        new = {text for text in new if text.strip() not in markers.number}
+        others = set(self.spellings.add(sorted(new)))
+        self.others |= others
+        self.numbers |= new - others
+
+
+def _count(values: ColumnValues, markers: tuple[str, ...]) -> int:
+    """The number of texts that are one of the markers."""
+    texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
+    is_marker = pc.is_in(texts, pa.array(markers, pa.string()))
+    return int(is_marker.to_numpy(zero_copy_only=False).sum())
+
+
+@dataclass
+class Decision:
+    """The types of a table's columns, the columns that are no features, and notes for the user."""
+
+    types: dict[str, ColumnType] = field(default_factory=dict)  # of the columns of text
+    left_out: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)  # why, by column
+    notes: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)  # by column; "" of the whole table
+    mends: dict[str, str] = field(default_factory=dict)  # the type to say in data.types, by column
+
+    def check(self) -> None:
+        """Raises DataError, which names every column that can't be read."""
+        if not self.problems:
+            return
+        lines = [f"column {name}: {reason}" for name, reason in self.problems.items()]
+        listed = ", ".join(f"{name}: {column_type}" for name, column_type in self.mends.items())
+        lines.append(f"mend the file, name columns in data.ignore, or say data.types: {{{listed}}}")
+        raise DataError("\n".join(lines))
+
+    def leave_out(self, names: list[str], reason: str) -> None:
+        """Leaves columns out, and notes it."""
+        if names:
+            self.left_out += names
+            self.reasons |= dict.fromkeys(names, reason)
+            self.notes.append(f"left out, as {reason}: {abridged(names)}")
+
+
+class ColumnTypes:
+    """The types of a table's columns, from every row of it."""
+
+    def __init__(self, data: Data, *, is_typed: bool = False) -> None:
+        """data: what the user says of it. is_typed: whether the source tells text from numbers."""
+        self.is_typed = is_typed
+        self.markers = Markers.with_further(data.null_values)
+        self.decimal = data.decimal
+        self.given = data.types
+        self.keep = data.keep
+        self.texts: dict[str, TextColumn] = {}
+        self.distinct: dict[str, Distinct] = {}
+        self.with_points: set[str] = set()  # numeric columns that hold fractions
+
+    def add(self, rows: pa.Table, names: Iterable[str]) -> None:
+        """Adds rows, of these columns."""
+        for name in names:
+            values: ColumnValues = rows[name].combine_chunks()
+            if isinstance(values, pa.DictionaryArray):
+                values = values.dictionary_decode()
+            if is_text_type(values.type):
+                self._add_text(name, values)
+            elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
+                numbers = values.drop_null().to_numpy(zero_copy_only=False)
+                self._add_numbers(name, numbers.astype(np.float64))
+
+    def _add_text(self, name: str, values: ColumnValues) -> None:
+        if self.given.get(name) == "category":
+            return
+        self.texts.setdefault(name, TextColumn()).add(values, self.markers)
+        texts = values.drop_null().to_numpy(zero_copy_only=False)
+        distinct = self.distinct.setdefault(name, Distinct())
+        if not distinct.repeats:
+            distinct.add(pd.util.hash_array(texts.astype(object), categorize=False))
+
+    def _add_numbers(self, name: str, values: np.ndarray) -> None:
+        if name in self.with_points:
+            return
+        is_whole = bool((np.floor(values) == values).all())
+        if not is_whole:
+            self.with_points.add(name)
+        distinct = self.distinct.setdefault(name, Distinct())
+        if is_whole:
+            distinct.add(values)
+        else:
+            distinct.give_up()
+
+    def decide(self) -> Decision:
+        """The types of the columns, from all rows that were added."""
+        decision = Decision()
+        files_decimal = self._files_decimal()
+        for name, column in self.texts.items():
+            self._decide_text(name, column, files_decimal, decision)
+        decision.leave_out(self._running_numbers(), RUNNING)
+        decision.leave_out(
+            [name for name, column_type in decision.types.items() if column_type.date_format],
+            "dates",
+        )
+        return decision
+
+    def _decide_text(
+        self, name: str, column: TextColumn, files_decimal: str, decision: Decision
+    ) -> None:
+        """Decides on a column of text."""
+        layouts = date_formats(column.others | column.numbers) if column.others else []
+        is_said_number = name in self.given
+        n_texts = len(column.numbers) + len(column.others)
+        few_others = 0 < 2 * len(column.others) < n_texts and not self.is_typed
+        few_others = few_others and not column.spellings.are_codes()
+        if layouts and name not in self.given:
+            decision.types[name] = ColumnType(is_category=False, date_format=layouts[0])
+        elif column.others and (few_others or is_said_number):
+            others = abridged(sorted(column.others))
+            decision.problems[name] = f"{others} among numbers"
+            decision.mends[name] = "category"
+        elif column.others or not column.numbers:
+            decision.types[name] = ColumnType(is_category=True)
+            if name not in self.keep and self.distinct[name].are_all():
+                decision.leave_out([name], "names of the rows, each of which differs")
+        else:
+            self._decide_spelling(name, column, files_decimal, decision)
+
+    def _decide_spelling(
+        self, name: str, column: TextColumn, files_decimal: str, decision: Decision
+    ) -> None:
+        decimal = self.given.get(name, self.decimal)
+        spelling = spelling_of(column.spellings, decimal, files_decimal)
+        if isinstance(spelling, Disagreement) and spelling.is_codes:
+            decision.types[name] = ColumnType(is_category=True)
+            decision.notes.append(f"column {name}: categories, as it has {spelling.reason}")
+            return
+        if isinstance(spelling, Disagreement):
+            decision.problems[name] = spelling.reason
+            decision.mends[name] = "point" if spelling.is_ambiguous else "category"
+            return
+        decision.types[name] = ColumnType(is_category=False, spelling=spelling)
+        if name not in self.keep and self._runs(name, column, spelling):
+            decision.leave_out([name], RUNNING)
+            return
+        if self.is_typed or (column.spellings.shows_signs() and spelling != PLAIN_SPELLING):
+            decision.notes.append(f"column {name}: read as numbers {spelling}")
+
+    def _runs(self, name: str, column: TextColumn, spelling: Spelling) -> bool:
+        """Whether the numbers of a column of text run."""
+        if not self.distinct[name].are_all():
+            return False
+        texts = pa.array(sorted(column.numbers), pa.string())
+        values, _ = numbers_of(texts, spelling, self.markers.number)
+        distinct = Distinct()
+        distinct.add(values.to_numpy(zero_copy_only=False))
+        return distinct.run()
+
+    def _running_numbers(self) -> list[str]:
+        """The columns of whole numbers that run."""
+        return [
+            name
+            for name, distinct in self.distinct.items()
+            if name not in self.texts and name not in self.keep and distinct.run()
+        ]
+
+    def _files_decimal(self) -> str:
+        """A comma where columns show it as decimal sign and none shows a point; else nothing."""
+        signs = {sign for column in self.texts.values() for sign in column.spellings.decimals}
+        return "," if signs == {","} else ""

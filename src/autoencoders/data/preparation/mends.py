@@ -1,0 +1,53 @@
+"""The parameters that mend what is refused, as options of `dvc exp run` or lines of params.yaml."""
+
+import io
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ruamel.yaml import YAML
+
+# a column's name that Hydra's grammar, by which DVC reads -S, takes without quotes
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Mends:
+    """Parameters by which a table is taken that would be refused."""
+
+    types: Mapping[str, str] = field(default_factory=dict)  # data.types, by column
+    ignore: list[str] = field(default_factory=list)  # data.ignore
+    impute: bool = False  # data.missing
+
+    @property
+    def can_be_options(self) -> bool:
+        """Whether every name can be passed by -S."""
+        return all(PLAIN_NAME.fullmatch(name) for name in (*self.types, *self.ignore))
+
+    def options(self) -> list[str]:
+        """The options of `dvc exp run`, quoted for a shell."""
+        values = []
+        if self.types:
+            listed = ", ".join(f"{name}: {kind}" for name, kind in self.types.items())
+            values.append(f"++data.types={{{listed}}}")
+        if self.ignore:
+            values.append(f"++data.ignore=[{','.join(self.ignore)}]")
+        if self.impute:
+            values.append("++data.missing=impute")
+        return [f"-S {shlex.quote(value)}" for value in values]
+
+    def yaml(self) -> str:
+        """The lines of params.yaml, below data."""
+        values: dict[str, object] = {}
+        if self.types:
+            values["types"] = dict(self.types)
+        if self.ignore:
+            values["ignore"] = self.ignore
+        if self.impute:
+            values["missing"] = "impute"
+        stream = io.StringIO()
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = False
+        yaml.dump({"data": values}, stream)
+        return stream.getvalue()

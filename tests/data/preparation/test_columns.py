@@ -1,0 +1,201 @@
+"""What a table's columns hold: as a person reads them, or refused, all problems at once."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from autoencoders.core.errors import DataError
+from autoencoders.data.preparation.columns import ColumnTypes, Decision
+from autoencoders.data.prepared.schema import encode
+from autoencoders.data.prepared.spelling import Spelling
+from intake import Intake, csv
+
+N = 240
+RNG = np.random.default_rng(0)
+X = [round(float(value), 3) for value in RNG.normal(20, 3, N)]
+Y = [round(float(value), 3) for value in RNG.normal(50, 9, N)]
+
+
+@pytest.fixture
+def decide(intake: Intake) -> Callable[..., Decision]:
+    """Decides on columns, given as texts or numbers."""
+
+    def decided(columns: dict[str, Any], **settings: Any) -> Decision:
+        types = ColumnTypes(intake.section("a.csv", **settings))
+        for half in (slice(0, N // 2), slice(N // 2, None)):
+            types.add(pa.table({name: list(v)[half] for name, v in columns.items()}), columns)
+        return types.decide()
+
+    return decided
+
+
+def told(intake: Intake, columns: dict[str, Any], **settings: Any) -> tuple[list[str], list[str]]:
+    """The features of a CSV, and what is said of it."""
+    prepared = intake.load(intake.file("a.csv", csv(columns)), **settings)
+    report = json.loads((intake.prepared / "report.json").read_text())
+    return prepared.description.schema.features, report["told"]
+
+
+# --- numbers ---
+
+
+def test_numbers_in_another_spelling_are_numbers_and_that_is_noted(decide):
+    commas = [f"{value:.1f}".replace(".", ",") for value in X]
+    shares = [f"{value:.0f}%" for value in Y]
+    decision = decide({"temp": commas, "load": shares})
+    assert decision.types["temp"].spelling == Spelling(",")
+    assert decision.types["load"].spelling == Spelling(",", unit="%")
+    assert decision.notes == [
+        "column temp: read as numbers with a decimal comma",
+        "column load: read as numbers with a decimal comma, with % beside each",
+    ]
+
+
+def test_a_late_row_counts_as_much_as_the_first(decide):
+    texts = [f"{value:.1f}".replace(".", ",") for value in X]
+    assert "temp" in decide({"temp": [*texts[:-1], "20.5"]}).problems
+    assert "temp" in decide({"temp": [*texts[:-1], "tall"]}).problems
+
+
+def test_all_problems_are_told_at_once_with_their_mends(decide):
+    decision = decide(
+        {
+            "a": ["5 kg", *["5 g"] * (N - 1)],
+            "b": [f"{i % 7 + 1},{i % 7}00" for i in range(N)],
+            "c": [*map(str, range(N - 1)), "x"],
+            "fine": X,
+        }
+    )
+    assert set(decision.problems) == {"a", "b", "c"}
+    assert decision.mends == {"a": "category", "b": "point", "c": "category"}
+    with pytest.raises(DataError, match=r"(?s)column a: .*column b: .*column c: .*data.types"):
+        decision.check()
+
+
+def test_a_type_can_be_said(decide, intake):
+    columns = {"a": ["5 kg", *["5 g"] * (N - 1)], "b": [f"{i % 7 + 1},{i % 7}00" for i in range(N)]}
+    decision = decide(columns, types={"a": "category", "b": "comma"})
+    assert decision.problems == {}
+    assert decision.types["b"].spelling == Spelling(",")
+
+
+def test_numbers_that_are_codes_can_be_categories(intake):
+    columns = {"x": X, "code": [i % 3 + 1 for i in range(N)]}
+    features, _ = told(intake, columns, types={"code": "category"})
+    assert features == ["x", "code=1", "code=2", "code=3", "code=other"]
+
+
+# --- missing values ---
+
+
+def test_a_region_may_be_called_na(intake):
+    features, notes = told(
+        intake, {"x": X, "region": [("EU", "NA", "AS")[i % 3] for i in range(N)]}
+    )
+    assert features == ["x", "region=AS", "region=EU", "region=NA", "region=other"]
+    assert notes == []
+
+
+@pytest.mark.parametrize("marker", ["?", "-", "NA", "n/a", "NaN", "null", ""])
+def test_usual_markers_among_numbers_are_missing_values(intake, marker):
+    columns = {"x": X, "y": [marker, *Y[1:]]}
+    features, notes = told(intake, columns, missing="impute")
+    assert features == ["x", "y"]
+    if "y" in "".join(notes):
+        assert "column y: missing values are filled with" in "".join(notes)
+
+
+def test_further_markers_hold_for_numbers_and_text(intake):
+    columns: dict[str, list[Any]] = {
+        "x": ["none so far", *X[1:]],
+        "colour": ["none so far", *["red", "blue"] * 119, "red"],
+    }
+    message = intake.refusal(intake.file("a.csv", csv(columns)), null_values=["none so far"])
+    assert "missing values in columns x (1: row 1), colour (1: row 1)" in message
+
+
+def test_every_way_in_gives_the_same_features(intake):
+    """CSV, Parquet of numbers, Parquet of texts and a table of texts, as JSON gives them."""
+    columns = {
+        "temp": [f"{value:.1f}".replace(".", ",") for value in X],
+        "region": [("EU", "NA", "")[i % 3] for i in range(N)],
+        "load": [f"{value:.0f}%" for value in Y],
+        "n": ["NA" if i == 5 else str(i * i % 11) for i in range(N)],
+        "on": [str(i % 3 == 0) for i in range(N)],
+    }
+    prepared = intake.load(
+        intake.file("a.csv", pd.DataFrame(columns).to_csv(index=False, sep=";")), missing="impute"
+    )
+    schema = prepared.description.schema
+    texts = pa.table(columns)
+    expected = encode(schema, texts)
+    numbers = texts.set_column(
+        0, "temp", pa.array([float(v.replace(",", ".")) for v in columns["temp"]])
+    )
+    numbers = numbers.set_column(
+        3, "n", pa.array([None if v == "NA" else float(v) for v in columns["n"]])
+    )
+    np.testing.assert_array_equal(encode(schema, numbers), expected)
+    parquet.write_table(texts, intake.source / "a.parquet")
+    np.testing.assert_array_equal(
+        encode(schema, parquet.read_table(intake.source / "a.parquet")), expected
+    )
+
+
+# --- columns that are no features ---
+
+
+def test_dates_in_any_usual_form_are_left_out_and_noted(intake):
+    days = pd.date_range("2020-01-01", periods=N)
+    columns = {
+        "x": X,
+        "german": days.strftime("%d.%m.%Y"),
+        "american": days.strftime("%m/%d/%Y %I:%M %p"),
+        "words": days.strftime("%b-%d-%Y"),
+    }
+    features, notes = told(intake, columns)
+    assert features == ["x"]
+    assert notes == ["left out, as dates: german, american, words"]
+
+
+def test_rows_can_be_split_by_a_date_of_any_form(intake):
+    days = pd.date_range("2020-01-01", periods=N)
+    order = np.random.default_rng(1).permutation(N)
+    columns: dict[str, Any] = {
+        "x": np.arange(N)[order] / 7,
+        "day": days[order].strftime("%d.%m.%Y"),
+    }
+    prepared = intake.load(intake.file("a.csv", csv(columns)), split="time:day")
+    test_rows = prepared.rows["test"].read(0, N)
+    train_rows = prepared.rows["train"].read(0, N)
+    assert test_rows.min() > train_rows.max()
+
+
+def test_numbers_and_names_of_the_rows_are_left_out_and_noted_unless_they_are_kept(intake):
+    columns: dict[str, Any] = {
+        "id": range(1, N + 1),
+        "x": X,
+        "name": [f"part {i}" for i in range(N)],
+    }
+    features, notes = told(intake, columns)
+    assert features == ["x"]
+    assert notes == [
+        "left out, as names of the rows, each of which differs: name",
+        "left out, as numbers of the rows, which run: id",
+    ]
+    kept = intake.load(intake.file("b.csv", csv(columns)), keep=["id"])
+    assert kept.description.schema.features == ["id", "x"]
+
+
+def test_of_many_categories_the_commonest_hundred_are_told_apart(intake):
+    rng = np.random.default_rng(2)
+    columns = {"x": X, "zone": [f"zone {int(i)}" for i in rng.integers(0, 190, N)]}
+    features, notes = told(intake, columns)
+    assert len(features) == 1 + 100 + 1
+    assert "the commonest 100 are told apart" in notes[0]

@@ -1,0 +1,52 @@
+"""Dates in text: usual forms are dates, other texts are not, and their order is that of time."""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from autoencoders.data.preparation.dates import TIMES, date_formats, in_time
+
+START = datetime(2020, 1, 28, 7, 5, 9, tzinfo=UTC)
+DAYS = [START + timedelta(days=9 * i, hours=5 * i) for i in range(60)]
+FORMS = [
+    *("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y"),
+    *("%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%b-%d-%Y", "%d %B %Y", "%d-%b-%y"),
+    *("%Y%m%d", "%d.%m.%y", "%m/%d/%y", "%a, %d %b %Y"),
+]
+CLOCKS = ["", " %H:%M", " %H:%M:%S", "T%H:%M:%S", "T%H:%M:%SZ", " %H:%M:%S.%f", " %I:%M %p"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_usual_forms_are_dates_and_sort_in_time(form, clock):
+    texts = [day.strftime(form + clock) for day in DAYS]
+    (found,) = date_formats(texts)
+    moments = in_time(pd.Series(texts), found)
+    assert moments.is_monotonic_increasing
+    expected = DAYS[1].replace(tzinfo=None) if clock else DAYS[1].replace(tzinfo=None).date()
+    assert abs(moments[1] - pd.Timestamp(expected)) < pd.Timedelta(minutes=1)
+
+
+def test_an_offset_is_part_of_the_moment():
+    texts = pd.Series(["2020-01-31 01:00:00+02:00", "2020-01-30 23:30:00Z", None])
+    moments = in_time(texts, "%Y-%m-%d")
+    assert moments[0] == pd.Timestamp("2020-01-30 23:00")
+    assert moments[0] < moments[1]
+    assert pd.isna(moments[2])
+
+
+def test_times_of_day_are_times():
+    assert date_formats(["12:30", "9:15:20"]) == [TIMES]
+    assert in_time(pd.Series(["9:15", "12:30"]), TIMES).is_monotonic_increasing
+
+
+@pytest.mark.parametrize(
+    "texts", [[], ["red"], ["12.5", "3"], ["2020-01-31", "soon"], ["2020-13-45"], ["1.2.3.4"]]
+)
+def test_other_texts_are_none(texts):
+    assert date_formats(texts) == []
+
+
+def test_a_date_that_can_be_read_in_two_ways_has_both_formats():
+    assert date_formats(["05/06/2020", "01/12/2020"]) == ["%d/%m/%Y", "%m/%d/%Y"]

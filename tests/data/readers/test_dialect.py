@@ -1,0 +1,214 @@
+"""The dialect of delimited text: what a person sees at once, or a refusal with the mend."""
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoencoders.core.errors import DataError
+from autoencoders.data.readers.dialect import Dialect, read_dialect
+
+ROWS = [("20.4", "7", "red"), ("19.6", "8", "blue"), ("21.9", "9", "red")]
+NAMES = ("temp", "n", "colour")
+
+
+def text(delimiter: str, *before: str, rows: Sequence[tuple[str, ...]] = ROWS) -> str:
+    """The rows below their names, after some lines."""
+    return "\n".join([*before, *(delimiter.join(row) for row in [NAMES, *rows])]) + "\n"
+
+
+@pytest.fixture
+def dialect(tmp_path: Path):
+    """Reads the dialect of a content."""
+
+    def read(content: str | bytes, name: str = "a.csv", **settings: str) -> Dialect:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return read_dialect(path, **settings)
+
+    return read
+
+
+# --- delimiters ---
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " ", "    "])
+def test_the_delimiter_is_the_one_that_gives_every_row_the_same_number_of_fields(
+    dialect, delimiter
+):
+    found = dialect(text(delimiter))
+    assert (found.delimiter, found.names) == (delimiter[:1], NAMES)
+    assert bool(found.notes) == (delimiter != ",")
+
+
+def test_a_decimal_comma_is_no_delimiter(dialect):
+    assert dialect("temp;press\n20,4;40,5\n19,6;40,7\n").delimiter == ";"
+    one = dialect("temp\n20,4\n19,6\n")
+    assert (one.names, len(one.notes)) == (("temp",), 0)
+
+
+def test_a_quoted_delimiter_belongs_to_its_value(dialect):
+    found = dialect('"temp, inside";press\n1;"2;5"\n3;"4;6"\n')
+    assert found.names == ("temp, inside", "press")
+    assert dialect('"a;b",c\n"1;2",3\n').names == ("a;b", "c")
+
+
+def test_a_time_of_day_and_its_blank_do_not_split_a_date(dialect):
+    found = dialect("time,temp\n2020-01-01 12:00:00,1\n2020-01-01 12:00:01,2\n")
+    assert (found.delimiter, found.names) == (",", ("time", "temp"))
+
+
+def test_the_line_of_a_spreadsheet_says_the_delimiter(dialect):
+    found = dialect("sep=;\n" + text(";"))
+    assert (found.delimiter, found.skipped_lines, found.names) == (";", 2, NAMES)
+
+
+# --- names ---
+
+
+def test_comments_and_blank_lines_above_the_names_are_left_out_and_noted(dialect):
+    found = dialect(text(",", "# a sensor, in a hall", "", "# 2020"))
+    assert (found.skipped_lines, found.names) == (4, NAMES)
+    assert "comments" in found.notes[0]
+
+
+def test_names_in_a_comment_are_names(dialect):
+    found = dialect("# temp, n\n1.5,2\n2.5,3\n")
+    assert (found.names, found.skipped_lines, found.has_names) == (("temp", "n"), 1, True)
+    pokemon = dialect("#,Name,HP\n1,Bulbasaur,45\n2,Ivysaur,60\n")
+    assert (pokemon.names[1:], pokemon.skipped_lines) == (("Name", "HP"), 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "5.1,3.5,setosa\n4.9,3.0,setosa\n6.3,3.3,virginica\n",  # iris.csv of many tutorials
+        "20.4,40.5,a\n19.6,40.7,b\n",
+        "2019,2020\n1,2\n3,4\n",  # years that may be names
+        "red\nblue\nred\n",
+        "20,4;3,5\n19,6;3,7\n",
+        "2020-01-01,5\n2020-01-02,6\n",
+    ],
+)
+def test_a_first_line_that_looks_like_a_row_is_refused_with_both_mends(dialect, content):
+    with pytest.raises(DataError, match=r"looks like a row .*header: none.*header: first"):
+        dialect(content)
+    first = dialect(content, header="first")
+    assert (first.skipped_lines, first.has_names) == (1, True)
+    none = dialect(content, header="none")
+    assert (none.skipped_lines, none.has_names) == (0, False)
+    assert none.names == tuple(f"x{i}" for i in range(len(none.names)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "0,1,2\n5.1,3.5,1\n4.9,3.0,2\n",  # pandas' names of an array's columns
+        ",0,1\n0,3.5,1\n1,3.0,2\n",
+        "city,mayor\nRome,Anna\nOslo,Ben\n",  # text alone
+        ",1990,1991\nfood,1.5,2\nrent,3,4\n",  # years behind a field above row names
+        "place,what,1990\n" + "".join(f"{c},births,{i}\n" for i, c in enumerate("abcdef")),
+        "name,2019,2020,total\na,1,2,3\nb,4,5,9\n",
+        "temp,n\n",  # no row
+        "temp,n\n?,3\nNA,4\n5,\n",
+    ],
+)
+def test_a_first_line_that_can_only_be_names_is_names(dialect, content):
+    assert dialect(content).skipped_lines == 1
+
+
+def test_names_that_stand_twice_or_nowhere_get_one_and_that_is_noted(dialect):
+    found = dialect("a,b,a,,c\n1,2,3,4,5\n")
+    assert found.names == ("a", "b", "a.1", "column 4", "c")
+    assert [note.split(":")[0] for note in found.notes] == [
+        "the name a stands twice",
+        "the field at place 4 has no name",
+    ]
+    assert dialect("a,a,a.1\n1,2,3\n").names == ("a", "a.2", "a.1")
+
+
+def test_blanks_around_names_are_no_part_of_them(dialect):
+    assert dialect("temp , n\n1,2\n").names == ("temp", "n")
+
+
+def test_fields_at_the_end_without_name_and_value_are_left_out_and_noted(dialect):
+    found = dialect("temp,n,,\n1,2,,\n3,4,,\n")
+    assert (found.names, found.unnamed) == (("temp", "n", "", ""), (2, 3))
+    assert found.notes == ["left out, as fields without name and value: 2 at the end"]
+    longer = dialect("temp,n\n1,2,,\n3,4,,\n")
+    assert (longer.names, longer.unnamed) == (("temp", "n", "", ""), (2, 3))
+
+
+def test_rows_with_more_values_than_names_are_refused(dialect):
+    with pytest.raises(DataError, match=r"its first line has 2 fields, others have 4 \(40, 40\)"):
+        dialect("temp,press\n20,4,40,5\n19,6,40,7\n")
+
+
+def test_row_names_as_r_writes_them_have_no_name(dialect):
+    assert dialect('"mpg" "cyl"\n"Mazda RX4" 21 6\n"Datsun 710" 22.8 4\n').names == (
+        "",
+        "mpg",
+        "cyl",
+    )
+
+
+def test_a_name_may_hold_the_end_of_a_line(dialect):
+    found = dialect('"temp\nin C",n\n1,2\n')
+    assert found.skipped_lines == 2
+
+
+# --- encodings ---
+
+
+@pytest.mark.parametrize(
+    ("encoding", "notes"), [("utf-8", 0), ("utf-8-sig", 0), ("utf-16", 1), ("cp1252", 1)]
+)
+def test_the_encoding_is_found_and_another_than_utf_8_is_noted(dialect, encoding, notes):
+    found = dialect("größe,€\n1,2\n".encode(encoding))
+    assert (found.encoding, found.names) == (encoding, ("größe", "€"))
+    assert len(found.notes) == notes
+
+
+def test_the_encoding_is_that_of_the_whole_file(dialect):
+    content = "grün,n\n" + "x,1\n" * 500_000
+    assert dialect(content.encode()).encoding == "utf-8"
+    assert dialect((content + "é,1\n").encode().replace("é".encode(), b"\xe9")).encoding == "cp1252"
+
+
+def test_an_encoding_can_be_said(dialect):
+    assert dialect("größe,n\n1,2\n".encode("mac-roman"), encoding="mac-roman").names[0] == "größe"
+    with pytest.raises(DataError, match="can't be read as no-such-encoding"):
+        dialect("a,n\n1,2\n", encoding="no-such-encoding")
+
+
+def test_what_is_no_text_is_refused_by_its_byte(dialect):
+    with pytest.raises(DataError, match="byte 4 is 0"):
+        dialect(b"a,b\x00\n1,2\n")
+    with pytest.raises(DataError, match="neither UTF-8, UTF-16 nor cp1252"):
+        dialect(b"a,b\n\x81,2\n")
+
+
+def test_a_compressed_file_has_the_same_dialect(dialect):
+    assert dialect(gzip.compress(text("|").encode()), "a.csv.gz").names == NAMES
+
+
+# --- any table ---
+
+WORDS = st.text("abcdefghij", min_size=1, max_size=6)
+NUMBERS = st.floats(-1e6, 1e6).map(lambda value: f"{value:.3f}")
+
+
+@given(
+    delimiter=st.sampled_from([",", ";", "\t", "|"]),
+    names=st.lists(WORDS, min_size=2, max_size=5, unique=True),
+    rows=st.lists(st.tuples(*[NUMBERS] * 5), min_size=2, max_size=20),
+)
+def test_any_table_of_numbers_keeps_its_names_and_rows(tmp_path_factory, delimiter, names, rows):
+    path = tmp_path_factory.mktemp("tables") / "a.csv"
+    lines = [names, *(row[: len(names)] for row in rows)]
+    path.write_text("\n".join(delimiter.join(line) for line in lines))
+    found = read_dialect(path)
+    assert (found.delimiter, found.names, found.skipped_lines) == (delimiter, tuple(names), 1)
