@@ -37,12 +37,18 @@ def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     check_input(file)
     check_output(out)
     from autoencoders.params.params import load_params
-    from autoencoders.registry.answering import load_for
+    from autoencoders.registry.answering import introduce, load_for
     from autoencoders.serving.answers import answer_file
 
-    rate = load_params().evaluate.false_alarm_rate
-    n = answer_file(load_for(op, model), op, file, out, rate)
+    params = load_params()
+    print(*introduce(model, params.data), sep="\n")
+    n = answer_file(load_for(op, model), op, file, out, params.evaluate.false_alarm_rate)
     print(f"{out}: {n} rows")
+
+
+def _named(model: str | None) -> list[str]:
+    """The models that the user names: one, or none."""
+    return [model] if model else []
 
 
 OPERATIONS = [operation_command(op) for op in HELP]
@@ -57,11 +63,13 @@ def sample(n: int, out: Path, model: str | None) -> None:
     from autoencoders.serving.request import check_output
 
     check_output(out)
-    from autoencoders.registry.answering import load_answering, locate
+    from autoencoders.params.params import load_params
+    from autoencoders.registry.answering import introduce, load_answering, locate
     from autoencoders.serving.answers import write
     from autoencoders.serving.inference import answer
     from autoencoders.serving.served import trained_model
 
+    print(*introduce(_named(model), load_params().data), sep="\n")
     trained = trained_model(load_answering(locate(model)))
     rows = answer(trained, "sample", None, n=n)
     write([rows], out, trained)
@@ -78,14 +86,15 @@ def drift(file: Path, model: str | None) -> None:
     check_input(file)
     from autoencoders.data.prepared.prepared import load_prepared
     from autoencoders.params.params import load_params
-    from autoencoders.registry.answering import load_answering, locate
+    from autoencoders.registry.answering import introduce, load_answering, locate
     from autoencoders.serving.drift import drift, summary
     from autoencoders.serving.drift_run import log_drift
 
     data = load_prepared(DATA)
+    params = load_params()
+    print(*introduce(_named(model), params.data), sep="\n")
     located = locate(model)
-    rate = load_params().evaluate.false_alarm_rate
-    result = drift(load_answering(located), file, data, rate)
+    result = drift(load_answering(located), file, data, params.evaluate.false_alarm_rate)
     print(summary(result))
     run = log_drift(result, located.uri, file, data.description)
     moved = ", ".join(result.moved) or "nothing"

@@ -23,9 +23,11 @@ def ui(port: int, host: str) -> None:
 @MODEL
 def serve(port: int, host: str, model: str | None) -> None:
     """Serve a model over HTTP on this machine."""
-    from autoencoders.registry.answering import locate
+    from autoencoders.params.params import load_params
+    from autoencoders.registry.answering import introduce, locate
     from autoencoders.serving import servers
 
+    print(*introduce([model] if model else [], load_params().data), sep="\n", flush=True)
     located = locate(model)
     servers.prepare_model_server(located.graph)
     print(f"{located.uri} on http://{host}:{port}/invocations, Ctrl-C ends it", flush=True)

@@ -139,16 +139,19 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def tree_sha256(*paths: Path, content: Callable[[Path], bytes] | None = None) -> str:
+def tree_sha256(
+    *paths: Path, content: Callable[[Path], bytes] | None = None, called: str = ""
+) -> str:
     """One hash over the names, from each path on, and the contents of files and folders.
 
     Leftovers in the folders do not count. content: the bytes of a file that count, if not all.
+    called: a name that stands for the last part of each path.
     """
     digest = hashlib.sha256()
     for path in sorted(paths):
         files = sorted(_files_below(path)) if path.is_dir() else [path]
         for file in files:
-            name = file.relative_to(path.parent).as_posix()
+            name = (Path(called or path.name) / file.relative_to(path)).as_posix()
             if content is None:
                 _add_file(digest, name, file)
             else:

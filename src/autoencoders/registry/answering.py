@@ -7,11 +7,14 @@ from typing import NamedTuple
 from autoencoders.core.errors import UserError
 from autoencoders.core.paths import RESUME, repository
 from autoencoders.models.trained.model import TrainedModel
+from autoencoders.params.sections import Data
 from autoencoders.registry.registry import present
+from autoencoders.registry.sources import check_source, introduction
 from autoencoders.registry.versions import fetch, load_fetched, model_sha256
 from autoencoders.serving.ensemble import Ensemble
 from autoencoders.serving.onnx import accelerated
 from autoencoders.serving.served import ServedModel
+from autoencoders.tracking.store import version_of
 
 
 class Located(NamedTuple):
@@ -50,6 +53,25 @@ def load_for(op: str, uris: Sequence[str]) -> Ensemble:
     if len(models) > 1 and not (op == "score" and _have_the_same_columns(models)):
         raise UserError("--model: several models only score, and only rows of the same columns")
     return Ensemble(models)
+
+
+def introduce(uris: Sequence[str], data: Data) -> list[str]:
+    """Which versions answer, and a note where the champion's data has changed since.
+
+    data: of params.yaml. Raises UserError where no version is named, and the champion was trained
+    on other data.
+    """
+    registry = present(writing=False)
+    lines = []
+    for uri in uris or [f"models:/{registry.name}@champion"]:
+        if not uri.startswith("models:/"):
+            continue
+        version = version_of(registry.client, uri)
+        lines.append(introduction(version))
+        note = "" if uris else check_source(data, version)
+        if note:
+            lines.append(note)
+    return lines
 
 
 def _have_the_same_columns(models: Sequence[TrainedModel | ServedModel]) -> bool:
