@@ -14,6 +14,7 @@ def inspect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Runs `ae inspect` on a content; the file lies beside params.yaml."""
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")  # of the terminal, in which a table is not folded
 
     def run(content: str, name: str = "a.csv") -> Result:
         Path(name).write_text(content)
