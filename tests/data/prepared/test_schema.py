@@ -109,6 +109,26 @@ def test_numbers_are_their_float32_in_the_schemas_order_whatever_the_tables(rows
     np.testing.assert_array_equal(encode(schema, expected.astype(np.float64)), expected)
 
 
+KINDS = [(np.float64, np.int32, np.float32)[i % 3] for i in range(50)]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_wide_table_of_numbers_is_encoded_as_its_columns_are(missing: float | None):
+    """All at once where no value is missing, else column by column."""
+    values = np.random.default_rng(0).normal(size=(6, 50))
+    parts = [
+        pa.table({f"c{i}": pa.array(part[:, i].astype(kind)) for i, kind in enumerate(KINDS)})
+        for part in np.split(values * 100, 2)
+    ]
+    table = pa.concat_tables(parts)  # in chunks
+    schema = Schema((), tuple(Column(f"c{i}", fill=0.0) for i in range(50)))
+    expected = np.array([table[f"c{i}"].to_pylist() for i in range(50)], np.float32).T
+    np.testing.assert_array_equal(encode(schema, table), expected)
+    with_gap = table.set_column(0, "c0", pa.array([missing, 1.0, 2.0, 3.0, 4.0, 5.0]))
+    expected[:, 0] = [0, 1, 2, 3, 4, 5]
+    np.testing.assert_array_equal(encode(schema, with_gap), expected)
+
+
 @pytest.mark.parametrize(
     "column_type",
     [pa.int8(), pa.uint64(), pa.float32(), pa.float64(), pa.decimal128(30, 2), pa.string()],

@@ -152,7 +152,7 @@ NEW: dict[str, tuple[str, Content, list[str]]] = {
         parquet_table({**GOOD, "colour": [b"\xff"] * N}),
         ["column colour is not UTF-8"],
     ),
-    "an unknown kind of file": ("a.xlsx", b"", ["a.xlsx: unknown kind of file"]),
+    "an unknown kind of file": ("a.doc", b"", ["a.doc: unknown kind of file"]),
 }
 
 

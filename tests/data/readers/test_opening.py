@@ -44,6 +44,22 @@ def test_an_empty_folder_is_refused_with_what_is_expected(intake: Intake):
     assert "images: 0 tables or arrays and 0 images; expected CSV" in message
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("a.xlsx", "save its sheet as CSV"),
+        ("a.jsonl", "pandas.read_json"),
+        ("a.json", "pandas.read_json"),
+        ("a.pkl", "save the table as Parquet"),
+        ("a.mat", "the array as .npy"),
+    ],
+)
+def test_a_format_that_is_not_read_is_refused_with_the_way_to_convert_it(
+    intake: Intake, name: str, advice: str
+):
+    assert advice in intake.refusal(intake.file(name, b"x"))
+
+
 def test_a_folder_of_hidden_and_unknown_files_is_as_good_as_empty(intake: Intake):
     for name in ("images/.hidden.png", "images/.git/a.png", "images/notes.txt", "images/a.pdf"):
         intake.file(name, png())
@@ -76,7 +92,7 @@ def test_a_link_that_leads_to_itself_is_refused_or_left_out(intake: Intake):
     assert sum(intake.load(intake.source / "images").description.rows.values()) == 20
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a.json", "a", "a.txt", "a.pkl", "a.gz", "a.7z"])
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.gz", "a.7z"])
 def test_an_unknown_kind_of_file_is_refused_with_the_kinds_that_are_known(
     intake: Intake, name: str
 ):

@@ -17,6 +17,13 @@ TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
 ARRAY_SUFFIX = ".npy"
 TEXT_SETTINGS = TextSettings()
 ANY_SCHEMA = Schema()  # of data that no model waits for
+CONVERSIONS = {  # of files that tables often come in, by ending
+    (".xlsx", ".xls", ".ods"): "a spreadsheet; save its sheet as CSV",
+    (".json", ".jsonl", ".ndjson"): "JSON; convert it: "
+    "pandas.read_json(file, lines=True).to_parquet('rows.parquet')",
+    (".feather", ".arrow", ".orc", ".h5", ".hdf5", ".mat", ".pkl", ".pickle", ".pt", ".db"): "a "
+    "format that is not read; save the table as Parquet, or the array as .npy",
+}
 EXPECTED = (
     "expected CSV (.csv, .tsv, .csv.gz), Parquet, .npy, .npz, a folder of images, "
     "or a zip or tar of these"
@@ -45,6 +52,9 @@ def open_reader(
         return array_reader(path)
     if like.shape or path.suffix.lower() in image_suffixes():
         return image_reader([path], image_side, like.shape, path.parent)
+    for endings, advice in CONVERSIONS.items():
+        if path.name.lower().endswith(endings):
+            raise DataError(f"{path}: {advice}")
     raise DataError(f"{path}: unknown kind of file; {EXPECTED}")
 
 
