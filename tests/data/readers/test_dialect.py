@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.readers.dialect import Dialect, read_dialect
 
+anything = settings(deadline=None, derandomize=True, database=None)
 ROWS = [("20.4", "7", "red"), ("19.6", "8", "blue"), ("21.9", "9", "red")]
 NAMES = ("temp", "n", "colour")
 
@@ -201,6 +202,7 @@ WORDS = st.text("abcdefghij", min_size=1, max_size=6)
 NUMBERS = st.floats(-1e6, 1e6).map(lambda value: f"{value:.3f}")
 
 
+@anything
 @given(
     delimiter=st.sampled_from([",", ";", "\t", "|"]),
     names=st.lists(WORDS, min_size=2, max_size=5, unique=True),

@@ -129,9 +129,7 @@ def file_encoding(path: Path) -> str:
             if start.startswith(mark):
                 return encoding
         stream.seek(0)
-        _refuse_nul(path, stream)
-        stream.seek(0)
-        if _decodes(stream, "utf-8"):
+        if _is_utf8(path, stream):
             return "utf-8"
         stream.seek(0)
         if _decodes(stream, "cp1252"):
@@ -142,8 +140,13 @@ def file_encoding(path: Path) -> str:
     )
 
 
-def _refuse_nul(path: Path, stream: IO[bytes]) -> None:
-    """Raises DataError where a byte is 0: no text holds one, but UTF-16 without its mark does."""
+def _is_utf8(path: Path, stream: IO[bytes]) -> bool:
+    """Whether all that a stream holds is UTF-8.
+
+    Raises DataError where a byte is 0: no text holds one, but UTF-16 without its mark does.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_utf8 = True
     n = 0
     while block := stream.read(BLOCK_BYTES):
         if b"\0" in block:
@@ -151,22 +154,28 @@ def _refuse_nul(path: Path, stream: IO[bytes]) -> None:
                 f"{path}: byte {n + block.index(0) + 1} is 0, so that this is no text in UTF-8 or "
                 "cp1252; save it as UTF-8, or name its encoding in data.encoding"
             )
+        if is_utf8:
+            is_utf8 = _can_decode(decoder, block)
         n += len(block)
+    return is_utf8 and _can_decode(decoder, b"", final=True)
+
+
+def _can_decode(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:
+    """Whether a decoder takes the next bytes."""
+    try:
+        decoder.decode(block, final)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decodes(stream: IO[bytes], encoding: str) -> bool:
     """Whether all that a stream holds is text of this encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
     while block := stream.read(BLOCK_BYTES):
-        try:
-            decoder.decode(block)
-        except UnicodeDecodeError:
+        if not _can_decode(decoder, block):
             return False
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+    return _can_decode(decoder, b"", final=True)
 
 
 def _sample_lines(path: Path, encoding: str) -> list[str]:
