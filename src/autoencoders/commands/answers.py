@@ -41,9 +41,9 @@ def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     from autoencoders.serving.answers import answer_file
 
     params = load_params()
-    print(*introduce(model, params.data), sep="\n")
+    introduction = introduce(model, params.data)
     n = answer_file(load_for(op, model), op, file, out, params.evaluate.false_alarm_rate)
-    print(f"{out}: {n} rows")
+    print(*introduction, f"{out}: {n} rows", sep="\n")
 
 
 def _named(model: str | None) -> list[str]:
