@@ -48,11 +48,11 @@ def test_every_experiment_of_the_repository_is_valid_and_trains_what_fits_its_da
     name, monkeypatch
 ):
     from autoencoders.data.sources.source import facts
-    from autoencoders.experiments.workspace import text
     from autoencoders.params.params import parse_params
+    from autoencoders.params.reading import yaml_text
 
     monkeypatch.chdir(ROOT)
-    params = parse_params(text(merged(name)))
+    params = parse_params(yaml_text(merged(name)))
     params.check(facts(params.data))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from autoencoders.commands.options import FILE, MODEL, MODELS, OUT
+from autoencoders.commands.options import FILE, MODEL, MODELS, OUT, named_models
 from autoencoders.core.paths import DATA
 
 HELP = {
@@ -46,11 +46,6 @@ def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     print(*introduction, f"{out}: {n} rows", sep="\n")
 
 
-def _named(model: str | None) -> list[str]:
-    """The models that the user names: one, or none."""
-    return [model] if model else []
-
-
 OPERATIONS = [operation_command(op) for op in HELP]
 
 
@@ -69,7 +64,7 @@ def sample(n: int, out: Path, model: str | None) -> None:
     from autoencoders.serving.inference import answer
     from autoencoders.serving.served import trained_model
 
-    print(*introduce(_named(model), load_params().data), sep="\n")
+    print(*introduce(named_models(model), load_params().data), sep="\n")
     trained = trained_model(load_answering(locate(model)))
     rows = answer(trained, "sample", None, n=n)
     write([rows], out, trained)
@@ -92,7 +87,7 @@ def drift(file: Path, model: str | None) -> None:
 
     data = load_prepared(DATA)
     params = load_params()
-    print(*introduce(_named(model), params.data), sep="\n")
+    print(*introduce(named_models(model), params.data), sep="\n")
     located = locate(model)
     result = drift(load_answering(located), file, data, params.evaluate.false_alarm_rate)
     print(summary(result))

@@ -1,6 +1,5 @@
 """The command that shows how a file would be read, before any run."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from autoencoders.data.preparation.inspection import Inspection
     from autoencoders.data.readers.reader import Reader
 
+PIPED_WIDTH = 160  # characters of a line where no terminal says its own
 INSPECT_HELP = (
     "Show how a file is read, column by column, and what would be refused. FILE: a table, an "
     "array, a folder of images or an archive."
@@ -24,14 +24,15 @@ INSPECT_HELP = (
 @FILE
 def inspect_file(file: Path) -> None:
     """Prints a table of the columns, then problems and the options that mend them."""
+    from autoencoders.data.preparation.inspection import Inspection
+    from autoencoders.data.preparation.mends import option
     from autoencoders.data.preparation.prepare import text_settings
+    from autoencoders.data.readers.opening import open_reader
     from autoencoders.data.sources.archive import unpacked
     from autoencoders.params.params import load_params
 
     data = load_params().data.model_copy(update={"path": str(file)})
     with unpacked(file) as path:
-        from autoencoders.data.readers.opening import open_reader
-
         reader = open_reader(path, image_side=data.image_side, text=text_settings(data))
         print(f"{file}: {reader.description}", flush=True)
         for note in reader.notes:
@@ -39,13 +40,11 @@ def inspect_file(file: Path) -> None:
         if not reader.is_table:
             _show_arrays(reader)
             return
-        from autoencoders.data.preparation.inspection import Inspection
-
         inspection = Inspection(reader, data)
         _read(inspection)
     decision = inspection.decide()
     _show_columns(inspection, decision)
-    run = f"dvc exp run {_option(f'data.path={file}')}"
+    run = f"dvc exp run {option(f'data.path={file}')}"
     problems = inspection.problems(decision)
     if not problems:
         print(f"\nNext: {run}")
@@ -60,11 +59,6 @@ def inspect_file(file: Path) -> None:
         print("\nOr so, in params.yaml, as -S can't pass these names:")
         print(mends.yaml(), end="")
     sys.exit(1)
-
-
-def _option(value: str) -> str:
-    """An option that sets a parameter, quoted for a shell."""
-    return f"-S {shlex.quote(value)}"
 
 
 def _show_arrays(reader: "Reader") -> None:
@@ -95,6 +89,7 @@ def _show_columns(inspection: "Inspection", decision: "Decision") -> None:
         missing = str(column.missing) if column.missing else ""
         table.add_row(column.name, column.type, column.values, missing, examples, column.treatment)
     console = Console()
-    width = console.width if console.is_terminal else shutil.get_terminal_size((160, 24)).columns
-    Console(width=width).print(table)
+    if not console.is_terminal:
+        console.width = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns
+    console.print(table)
     print(f"{inspection.n} rows, {len(inspection.statistics)} columns")

@@ -21,3 +21,8 @@ OUT = click.option(
     required=True,
     help=".csv, .parquet, .npy; of images also .png",
 )
+
+
+def named_models(model: str | None) -> list[str]:
+    """The models that `--model` names: one, or none."""
+    return [model] if model else []

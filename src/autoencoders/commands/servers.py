@@ -2,7 +2,7 @@
 
 import click
 
-from autoencoders.commands.options import HOST, MODEL
+from autoencoders.commands.options import HOST, MODEL, named_models
 
 
 @click.command()
@@ -27,7 +27,7 @@ def serve(port: int, host: str, model: str | None) -> None:
     from autoencoders.registry.answering import introduce, locate
     from autoencoders.serving import servers
 
-    print(*introduce([model] if model else [], load_params().data), sep="\n", flush=True)
+    print(*introduce(named_models(model), load_params().data), sep="\n", flush=True)
     located = locate(model)
     servers.prepare_model_server(located.graph)
     print(f"{located.uri} on http://{host}:{port}/invocations, Ctrl-C ends it", flush=True)

@@ -4,7 +4,6 @@ The workspace is a copy of the repository below WORKSPACES, with the same DVC ca
 store and the experiment's params.yaml; the user's own params.yaml and outputs stay as they are.
 """
 
-import io
 import os
 import shutil
 import subprocess
@@ -15,14 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ruamel.yaml import YAML
-
 from autoencoders.core.errors import UserError
 from autoencoders.core.files import atomic_file, write_text
 from autoencoders.core.paths import EXPERIMENT_VARIABLE, PARAMS_FILE, ROOT_VARIABLE, repository
 from autoencoders.core.process import one_process
 from autoencoders.params.params import load_tree, parse_params
-from autoencoders.params.reading import likely, put
+from autoencoders.params.reading import likely, put, yaml_text
 
 FILES = Path("experiments")
 WORKSPACES = Path(".experiments")
@@ -47,7 +44,7 @@ def merged(name: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]
         tree["models"] = {model: tree["models"].get(model) or {} for model in changes["models"]}
     put(changes, values or {})
     tree = _over(tree, changes)
-    parse_params(text(tree), name=str(path))
+    parse_params(yaml_text(tree), name=str(path))
     return tree
 
 
@@ -61,19 +58,12 @@ def _over(tree: Any, changes: Any) -> Any:
     return result
 
 
-def text(tree: Mapping[str, Any]) -> str:
-    """Values as YAML."""
-    stream = io.StringIO()
-    YAML(typ="safe", pure=True).dump(tree, stream)
-    return stream.getvalue()
-
-
 def workspace(name: str, tree: Mapping[str, Any]) -> Path:
     """The folder in which an experiment runs, with the repository's present files; outputs stay."""
     root = repository()
     folder = root / WORKSPACES / name
     _copy_files(root, folder)
-    write_text(folder / PARAMS_FILE, text(tree))
+    write_text(folder / PARAMS_FILE, yaml_text(tree))
     _write_dvc_config(root, folder)
     return folder
 

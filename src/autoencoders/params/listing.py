@@ -1,16 +1,13 @@
 """The values of params.yaml as lists: what each one is, where it comes from, and what it means."""
 
-import io
-import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
-from ruamel.yaml import YAML
-
 from autoencoders.core.paths import PARAMS_FILE, TUNED, TUNED_VALUES
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.params import Params
+from autoencoders.params.reading import yaml_text
 from autoencoders.params.section import Section
 from autoencoders.params.type_section import NetworkOverrides, TrainOverrides, TypeSection
 from autoencoders.params.types import Models
@@ -157,10 +154,4 @@ def _value_lines(name: str, value: object, indent: str, note: str) -> Iterator[s
 
 def _flow(value: Mapping[str, object]) -> str:
     """A mapping as YAML on one line, in braces."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = True
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.width = sys.maxsize
-    stream = io.StringIO()
-    yaml.dump(dict(value), stream)
-    return stream.getvalue().strip()
+    return yaml_text(value, flow=True, in_order=True).strip()

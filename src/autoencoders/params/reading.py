@@ -2,6 +2,7 @@
 
 import difflib
 import io
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -52,6 +53,25 @@ def yaml_tree(text: str, name: str, sections: Iterable[str]) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise ParameterError(f"{name}: must be a mapping of sections ({', '.join(sections)})")
     return tree
+
+
+def yaml_text(
+    values: Mapping[str, object], *, flow: bool | None = None, in_order: bool = False
+) -> str:
+    """Values as YAML.
+
+    flow: in braces on one line, or as lines; None: only the innermost ones in braces. in_order:
+    names in the order of the mapping, else sorted.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = flow
+    if in_order:  # ruamel.yaml types this setting by its default, None
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    if flow:
+        yaml.width = sys.maxsize
+    stream = io.StringIO()
+    yaml.dump(dict(values), stream)
+    return stream.getvalue()
 
 
 def put(tree: dict[str, Any], values: Mapping[str, object]) -> None:

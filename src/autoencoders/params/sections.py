@@ -13,7 +13,7 @@ BUILT_IN = ("digits", "mnist", "fashion_mnist")
 
 
 class Data(Section):
-    """Which data, how it is read, split and scaled."""
+    """The data: where it is, and how it is read, split and scaled."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     """digits, mnist or fashion_mnist; for data of your own, its name in MLflow."""

@@ -56,7 +56,7 @@ def load_for(op: str, uris: Sequence[str]) -> Ensemble:
 
 
 def introduce(uris: Sequence[str], data: Data) -> list[str]:
-    """Which versions answer, and a note where the champion's data has changed since.
+    """Lines that name the answering versions, and a note where the champion's data has changed.
 
     data: of params.yaml. Raises UserError where no version is named, and the champion was trained
     on other data.

@@ -1,4 +1,4 @@
-"""Which version answers, and whether it was trained on the data of params.yaml."""
+"""The version that answers: a line about it, and whether it was trained on params.yaml's data."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ MILLISECONDS = 1000  # MLflow's unit of time, in seconds
 
 
 def introduction(version: ModelVersion) -> str:
-    """Which version answers: its type, the data that it was trained on, and when it was made."""
+    """A line about a version: its type, the data that it was trained on, and when it was made."""
     made = datetime.fromtimestamp(version.creation_timestamp / MILLISECONDS, UTC)
     model_type = version.tags.get("kind", "a model")
     data = version.tags.get("data", "unknown data")

@@ -122,7 +122,7 @@ def test_of_many_categories_the_commonest_are_told_apart_and_that_is_noted(n: in
     survey.add(pa.table({"a": texts}), 0)
     columns = survey.columns(impute=False)
     assert columns[0].categories == tuple(sorted(f"n{i}" for i in range(MOST_CATEGORIES)))
-    assert bool(survey.notes(columns)) == (n > MOST_CATEGORIES)
+    assert bool(survey.notes(columns, survey.report())) == (n > MOST_CATEGORIES)
 
 
 @pytest.mark.parametrize("column_type", [pa.float64(), pa.string(), pa.null()])

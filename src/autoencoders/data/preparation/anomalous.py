@@ -1,4 +1,4 @@
-"""Which of two labels means an anomaly."""
+"""The one of two labels that means an anomaly."""
 
 import numpy as np
 

@@ -15,15 +15,17 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.dates import date_formats
 from autoencoders.data.preparation.identifiers import Distinct
 from autoencoders.data.preparation.spellings import Disagreement, SpellingEvidence, spelling_of
-from autoencoders.data.prepared.schema import abridged, is_text_type
+from autoencoders.data.prepared.schema import abridged
 from autoencoders.data.prepared.spelling import (
     NUMBER_MARKERS,
     PLAIN_SPELLING,
     TEXT_MARKERS,
     ColumnValues,
     Spelling,
+    is_marker,
     numbers_of,
 )
+from autoencoders.data.prepared.values import column_values, is_text_type
 from autoencoders.params.sections import Data
 
 RUNNING = "numbers of the rows, which run"
@@ -32,7 +34,7 @@ MANY = 1000  # distinct texts that are no numbers: a column of so many holds no 
 
 @dataclass(frozen=True)
 class ColumnType:
-    """What a column of text holds: categories, numbers in a spelling, or dates."""
+    """The type of a column of text: categories, numbers in a spelling, or dates."""
 
     is_category: bool
     spelling: Spelling = PLAIN_SPELLING
@@ -81,8 +83,7 @@ class TextColumn:
 def _count(values: ColumnValues, markers: tuple[str, ...]) -> int:
     """The number of texts that are one of the markers."""
     texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
-    is_marker = pc.is_in(texts, pa.array(markers, pa.string()))
-    return int(is_marker.to_numpy(zero_copy_only=False).sum())
+    return int(is_marker(texts, markers).to_numpy(zero_copy_only=False).sum())
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Decision:
     left_out: list[str] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)  # why, by column
     notes: list[str] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)  # by column; "" of the whole table
+    problems: dict[str, str] = field(default_factory=dict)  # by column
     mends: dict[str, str] = field(default_factory=dict)  # the type to say in data.types, by column
 
     def check(self) -> None:
@@ -125,38 +126,32 @@ class ColumnTypes:
         self.keep = data.keep
         self.texts: dict[str, TextColumn] = {}
         self.distinct: dict[str, Distinct] = {}
-        self.with_points: set[str] = set()  # numeric columns that hold fractions
 
     def add(self, rows: pa.Table, names: Iterable[str]) -> None:
         """Adds rows, of these columns."""
         for name in names:
-            values: ColumnValues = rows[name].combine_chunks()
-            if isinstance(values, pa.DictionaryArray):
-                values = values.dictionary_decode()
+            values = column_values(rows, name)
             if is_text_type(values.type):
                 self._add_text(name, values)
             elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
-                numbers = values.drop_null().to_numpy(zero_copy_only=False)
-                self._add_numbers(name, numbers.astype(np.float64))
+                self._add_numbers(name, values)
 
     def _add_text(self, name: str, values: ColumnValues) -> None:
         if self.given.get(name) == "category":
             return
         self.texts.setdefault(name, TextColumn()).add(values, self.markers)
-        texts = values.drop_null().to_numpy(zero_copy_only=False)
         distinct = self.distinct.setdefault(name, Distinct())
         if not distinct.repeats:
+            texts = values.drop_null().to_numpy(zero_copy_only=False)
             distinct.add(pd.util.hash_array(texts.astype(object), categorize=False))
 
-    def _add_numbers(self, name: str, values: np.ndarray) -> None:
-        if name in self.with_points:
-            return
-        is_whole = bool((np.floor(values) == values).all())
-        if not is_whole:
-            self.with_points.add(name)
+    def _add_numbers(self, name: str, values: ColumnValues) -> None:
         distinct = self.distinct.setdefault(name, Distinct())
-        if is_whole:
-            distinct.add(values)
+        if distinct.repeats:
+            return
+        numbers = values.drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
+        if (np.floor(numbers) == numbers).all():
+            distinct.add(numbers)
         else:
             distinct.give_up()
 

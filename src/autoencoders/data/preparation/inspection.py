@@ -12,8 +12,13 @@ import pyarrow.compute as pc
 from autoencoders.data.preparation.columns import ColumnTypes, Decision
 from autoencoders.data.preparation.mends import Mends
 from autoencoders.data.preparation.spellings import SpellingEvidence
-from autoencoders.data.prepared.schema import is_text_type
-from autoencoders.data.prepared.spelling import PLAIN_SPELLING, ColumnValues, numbers_of
+from autoencoders.data.prepared.spelling import (
+    PLAIN_SPELLING,
+    ColumnValues,
+    is_marker,
+    numbers_of,
+)
+from autoencoders.data.prepared.values import column_values, is_text_type
 from autoencoders.data.readers.reader import Reader
 from autoencoders.params.sections import Data
 
@@ -27,7 +32,7 @@ class ColumnStatistics:
 
     n: int = 0  # rows
     present: int = 0  # values that are not missing
-    distinct: set[object] = field(default_factory=set)  # up to MOST_DISTINCT and a few more
+    distinct: set[object] = field(default_factory=set)  # up to one more than MOST_DISTINCT
     examples: list[object] = field(default_factory=list)
     minimum: object = None
     maximum: object = None
@@ -68,7 +73,7 @@ def _present(values: ColumnValues, markers: tuple[str, ...]) -> ColumnValues:
     """The values that are not missing."""
     if is_text_type(values.type):
         texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string())).drop_null()
-        return texts.filter(pc.invert(pc.is_in(texts, pa.array(markers, pa.string()))))
+        return texts.filter(pc.invert(is_marker(texts, markers)))
     values = values.drop_null()
     if pa.types.is_floating(values.type):
         return values.filter(pc.invert(pc.is_nan(values)))
@@ -107,15 +112,12 @@ class Inspection:
                 raise TypeError("a table has columns")
             self.column_types.add(batch, features)
             for name, statistics in self.statistics.items():
-                values: ColumnValues = batch[name].combine_chunks()
-                if isinstance(values, pa.DictionaryArray):
-                    values = values.dictionary_decode()
-                statistics.add(values, markers.text)
+                statistics.add(column_values(batch, name), markers.text)
             self.n += len(batch)
             yield self.n
 
     def _named(self) -> dict[str, str]:
-        """What parameters say of columns by name."""
+        """The treatment that parameters or the source give to columns, by name."""
         named = dict.fromkeys(self.data.ignore, "left out (data.ignore)")
         named |= dict.fromkeys(self.reader.date_columns, "left out: a date")
         if self.reader.file_column:
@@ -226,7 +228,7 @@ class Inspection:
         return statistics.missing + self.column_types.texts[name].n_markers
 
     def _treatments(self, decision: Decision) -> dict[str, str]:
-        """What the pipeline makes of each column."""
+        """The pipeline's treatment of each column."""
         treatments = {name: self._as_feature(name, decision) for name in self.statistics}
         for name, statistics in self.statistics.items():
             if len(statistics.distinct) == 1:
@@ -238,7 +240,7 @@ class Inspection:
         return treatments | self._named()
 
     def _as_feature(self, name: str, decision: Decision) -> str:
-        """What becomes of a column that is a feature."""
+        """The treatment of a column that is a feature."""
         column_type = decision.types.get(name)
         if column_type and column_type.is_category:
             return "categories, one feature each"

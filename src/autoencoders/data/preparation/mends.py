@@ -1,15 +1,19 @@
 """The parameters that mend what is refused, as options of `dvc exp run` or lines of params.yaml."""
 
-import io
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ruamel.yaml import YAML
+from autoencoders.params.reading import yaml_text
 
 # a column's name that Hydra's grammar, by which DVC reads -S, takes without quotes
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def option(value: str) -> str:
+    """An option of `dvc exp run` that sets a parameter, quoted for a shell."""
+    return f"-S {shlex.quote(value)}"
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Mends:
             values.append(f"++data.ignore=[{','.join(self.ignore)}]")
         if self.impute:
             values.append("++data.missing=impute")
-        return [f"-S {shlex.quote(value)}" for value in values]
+        return [option(value) for value in values]
 
     def yaml(self) -> str:
         """The lines of params.yaml, below data."""
@@ -46,8 +50,4 @@ class Mends:
             values["ignore"] = self.ignore
         if self.impute:
             values["missing"] = "impute"
-        stream = io.StringIO()
-        yaml = YAML(typ="safe", pure=True)
-        yaml.default_flow_style = False
-        yaml.dump({"data": values}, stream)
-        return stream.getvalue()
+        return yaml_text({"data": values}, flow=False)

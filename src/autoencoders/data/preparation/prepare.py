@@ -39,9 +39,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     survey = _surveyed(rows, masks["train"], data.split_seed)
     schema = _schema(rows, survey, data)
     scaling = _scaling_name(schema, data)
-    white = float(origin.white or white_of(survey, reader))
-    if schema.is_image and scaling == "pixels":
-        reader.notes.extend(pixel_notes(survey, reader, white))
+    white = _white(rows, survey, scaling)
     with atomic_folder(folder) as new:
         binarised = None
         if data.binarise:
@@ -129,6 +127,14 @@ def _scaling_name(schema: Schema, data: Data) -> str:
     return scaling
 
 
+def _white(rows: RawRows, survey: Survey, scaling: str) -> float:
+    """The value of a white pixel, which is noted where it is not plain to see. Raises DataError."""
+    white = float(rows.origin.white or white_of(survey, rows.reader))
+    if rows.reader.shape and scaling == "pixels":
+        rows.reader.notes.extend(pixel_notes(survey, rows.reader, white))
+    return white
+
+
 @dataclass(frozen=True)
 class _Summary:
     """Summary of all rows that were written."""
@@ -155,13 +161,13 @@ def _is_unit_interval(
 def _report(rows: RawRows, survey: Survey, schema: Schema, summary: _Summary) -> dict[str, Any]:
     """report.json's content."""
     source = rows.report()
-    if schema.columns:
-        source["told"] += survey.notes(schema.columns)
+    columns = survey.report() if rows.names else []
+    source["told"] += survey.notes(schema.columns, columns)
     return {
         **source,
         "duplicates": summary.n_duplicates,
         "range": [summary.minimum, summary.maximum],
-        "columns": survey.report() if rows.names else [],
+        "columns": columns,
     }
 
 

@@ -12,7 +12,8 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.anomalous import anomalous_class
 from autoencoders.data.preparation.columns import ColumnTypes, Markers
 from autoencoders.data.preparation.splits import split_masks
-from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged, is_text_type
+from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged
+from autoencoders.data.prepared.values import is_text_type
 from autoencoders.data.readers.reader import Reader
 from autoencoders.data.sources.origin import Origin
 from autoencoders.params.sections import Data
@@ -140,8 +141,8 @@ def _without_markers(values: "pa.ChunkedArray[Any]", markers: Markers) -> "pa.Ch
     """A column with null in place of texts that stand for a missing value."""
     if not is_text_type(values.type):
         return values
-    is_marker = pc.is_in(values, pa.array(markers.text, pa.string()))
-    return pc.if_else(is_marker, pa.scalar(None, pa.string()), values)
+    is_missing = pc.is_in(values, pa.array(markers.text, pa.string()))
+    return pc.if_else(is_missing, pa.scalar(None, pa.string()), values)
 
 
 def _check_image_side(reader: Reader, data: Data) -> None:

@@ -30,8 +30,7 @@ class SpellingEvidence:
     decimals: dict[str, str] = field(default_factory=dict)  # certain decimal signs
     groups: dict[str, str] = field(default_factory=dict)  # certain separators of thousands
     ambiguous: dict[str, str] = field(default_factory=dict)  # signs that may be either
-    whole: str = ""  # the first text that has none of these signs
-    longest_whole: int = 0  # digits of the longest such text
+    longest_whole: int = 0  # digits of the longest text that has none of these signs
 
     def add(self, texts: Iterable[str]) -> list[str]:
         """Adds texts; returns those that spell no number."""
@@ -65,7 +64,6 @@ class SpellingEvidence:
         """Adds one number's digits; returns whether they are a number."""
         digits = re.sub(f"[{BLANKS}]", " ", digits.strip(BLANKS))
         if digits.isdigit():
-            self.whole = self.whole or text
             self.longest_whole = max(self.longest_whole, len(digits))
             return True
         if AMBIGUOUS.fullmatch(digits):

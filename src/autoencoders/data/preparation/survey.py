@@ -16,10 +16,9 @@ from autoencoders.data.prepared.schema import (
     LARGEST,
     Column,
     Rows,
-    is_text_type,
-    typed,
 )
 from autoencoders.data.prepared.spelling import PLAIN_SPELLING, ColumnValues, Spelling
+from autoencoders.data.prepared.values import is_text_type, typed
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many: 128 MB
 SAMPLE_ROWS = 1000  # rows that the sample may have however many columns there are
@@ -143,8 +142,7 @@ class Survey:
     def columns(self, *, impute: bool) -> tuple[Column, ...]:
         """The schema's columns. impute: whether missing values are filled.
 
-        Raises DataError where a column has no values, a few texts among numbers, or numbers that 32
-        bits can't tell apart.
+        Raises DataError where a column has no values, or numbers that 32 bits can't tell apart.
         """
         statistics = {row["column"]: row for row in self.report()}
         columns = []
@@ -161,10 +159,11 @@ class Survey:
                 columns.append(_category_column(row, impute=impute))
         return tuple(columns)
 
-    def notes(self, columns: tuple[Column, ...]) -> list[str]:
+    @staticmethod
+    def notes(columns: tuple[Column, ...], report: list[dict[str, Any]]) -> list[str]:
         """Notes on the columns: values that have no place of their own, and filled ones."""
         notes = []
-        statistics = {row["column"]: row for row in self.report()}
+        statistics = {row["column"]: row for row in report}
         for column in columns:
             row = statistics[column.name]
             n_values = len(row.get("values", ()))

@@ -18,11 +18,10 @@ from autoencoders.data.prepared.spelling import (
     EARLIER_TEXT_MARKERS,
     NUMBER_MARKERS,
     PLAIN_SPELLING,
-    TEXT_MARKERS,
     ColumnValues,
     Spelling,
-    numbers_of,
 )
+from autoencoders.data.prepared.values import typed
 
 OTHER = "other"  # the place of categories that the training rows don't hold
 SHOWN_NAMES = 5  # rows or columns that a message names
@@ -32,7 +31,6 @@ LARGEST = 2.0**60
 NUMERIC_KINDS = "buif"  # numpy's: logical values, whole numbers without and with sign, fractions
 # raw rows: columns by name, or (rows, ...) in the columns' order
 Rows: TypeAlias = pa.Table | np.ndarray
-# one column's values, whose type Arrow knows only at run time
 
 
 @dataclass(frozen=True)
@@ -228,71 +226,6 @@ def _encoded(column: Column, values: ColumnValues, first: int) -> np.ndarray:
     positions = pc.index_in(values, pa.array(column.categories, pa.string()))
     places = positions.fill_null(n).to_numpy(zero_copy_only=False)
     return np.eye(n + 1, dtype=np.float32)[places]
-
-
-def typed(
-    rows: pa.Table,
-    name: str,
-    first: int,
-    *,
-    text: bool,
-    spelling: Spelling = PLAIN_SPELLING,
-    markers: Sequence[str] = TEXT_MARKERS,
-) -> ColumnValues:
-    """A column as text or as float64, with null for each missing value.
-
-    A NaN is missing, and a text that is one of the markers. spelling: of numbers that are given as
-    text. first: number of the first row. Raises DataError, which names the rows that hold something
-    else.
-    """
-    column: ColumnValues = rows[name].combine_chunks()
-    if isinstance(column, pa.DictionaryArray):
-        column = column.dictionary_decode()
-    values: ColumnValues
-    try:
-        if text:
-            values = pc.cast(column, pa.string())
-            is_missing = pc.is_in(values, pa.array(markers, pa.string()))
-        elif is_text_type(column.type):
-            values = _spelled(column, name, first, spelling, markers)
-            is_missing = pc.is_nan(values)
-        else:
-            values = pc.cast(column, pa.float64(), safe=False)
-            is_missing = pc.is_nan(values)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        expected = "text" if text else "numbers"
-        raise DataError(
-            f"column {name}, rows {first + 1} to {first + len(column)}: not {expected} ({error})"
-        ) from None
-    return pc.if_else(is_missing, None, values)
-
-
-def _spelled(
-    texts: ColumnValues, name: str, first: int, spelling: Spelling, markers: Sequence[str]
-) -> ColumnValues:
-    """The numbers that texts spell, with null for each marker.
-
-    Raises DataError, which names the first text that is neither.
-    """
-    numbers, is_other = numbers_of(texts, spelling, markers)
-    if is_other.any():
-        row = int(is_other.argmax())
-        raise DataError(
-            f"column {name}, row {first + row + 1}: {texts[row].as_py()!r} is not a number "
-            f"({spelling}), as are {int(is_other.sum()) - 1} others"
-        )
-    return numbers
-
-
-def is_text_type(column_type: pa.DataType) -> bool:
-    """Whether an Arrow type is text."""
-    if pa.types.is_dictionary(column_type):
-        column_type = column_type.value_type
-    return bool(
-        pa.types.is_string(column_type)
-        or pa.types.is_large_string(column_type)
-        or pa.types.is_string_view(column_type)
-    )
 
 
 def _float32(schema: Schema, values: np.ndarray, first: int) -> np.ndarray:

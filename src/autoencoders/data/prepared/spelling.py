@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+# one column's values, whose type Arrow knows only at run time
 ColumnValues: TypeAlias = "pa.Array[Any]"
 
 TEXT_MARKERS = ("",)  # texts that stand for a missing text: a region may be called NA
@@ -57,6 +58,11 @@ class Spelling:
 PLAIN_SPELLING = Spelling()
 
 
+def is_marker(texts: ColumnValues, markers: Sequence[str]) -> ColumnValues:
+    """Whether each text is one of the markers (rows,); false of null."""
+    return pc.is_in(texts, pa.array(markers, pa.string()))
+
+
 def numbers_of(
     texts: ColumnValues, spelling: Spelling, markers: Sequence[str]
 ) -> tuple[ColumnValues, np.ndarray]:
@@ -65,8 +71,7 @@ def numbers_of(
     A text that is missing, or one of the markers, is null in the numbers, and not in the mask.
     """
     texts = pc.utf8_trim_whitespace(pc.cast(texts, pa.string()))
-    is_marker = pc.is_in(texts, pa.array(markers, pa.string()))
-    texts = pc.if_else(is_marker, pa.scalar(None, pa.string()), texts)
+    texts = pc.if_else(is_marker(texts, markers), pa.scalar(None, pa.string()), texts)
     plain = _plain(texts, spelling)
     is_number = pc.or_(
         pc.match_substring_regex(plain, PLAIN), pc.match_substring_regex(plain, NOT_FINITE)
@@ -79,9 +84,9 @@ def numbers_of(
 
 def _plain(texts: ColumnValues, spelling: Spelling) -> ColumnValues:
     """The texts in the plain spelling; those in another one are no plain numbers after it."""
-    if spelling == PLAIN_SPELLING:
-        return pc.replace_substring_regex(texts, f"[{MINUS}]", "-")
     texts = pc.replace_substring_regex(texts, f"[{MINUS}]", "-")
+    if spelling == PLAIN_SPELLING:
+        return texts
     texts = pc.replace_substring_regex(texts, r"^\((.*)\)$", r"-\1")  # of accountants
     if spelling.unit:
         texts = _without_unit(texts, spelling.unit)

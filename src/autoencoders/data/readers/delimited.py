@@ -16,13 +16,11 @@ from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.prepared.spelling import NUMBER_MARKERS, PLAIN_SPELLING
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.dialect import (
-    BLOCK_BYTES,
     DELIMITERS,
     Dialect,
-    first_fields,
-    open_bytes,
     read_dialect,
 )
+from autoencoders.data.readers.encoding import BLOCK_BYTES, open_bytes
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -52,10 +50,12 @@ class DelimitedFile:
         Raises DataError.
         """
         self.path = path
-        header = settings.header
-        if header == "auto":
-            header = _header_of_model(path, like, settings.encoding)
-        self.dialect = read_dialect(path, encoding=settings.encoding, header=header)
+        self.dialect = read_dialect(
+            path,
+            encoding=settings.encoding,
+            header=settings.header,
+            expected=[column.name for column in like.columns],
+        )
         self.texts = [*settings.as_text, *_texts_of_model(like)]
         if settings.all_as_text or self.dialect.has_commas:
             self.texts = list(self.dialect.names)
@@ -151,18 +151,6 @@ def _texts_of_model(like: Schema) -> list[str]:
         if column.categories is not None or column.spelling != PLAIN_SPELLING:
             texts.append(column.name)
     return texts
-
-
-def _header_of_model(path: Path, like: Schema, encoding: str) -> str:
-    """The header that a model's columns tell: first where a name of theirs stands there."""
-    names = {column.name for column in like.columns}
-    if not names:
-        return "auto"
-    if names & set(first_fields(path, encoding)):
-        return "first"
-    if names <= {f"x{i}" for i in range(len(names) + 1)}:
-        return "none"
-    return "auto"
 
 
 def _arrow_names(dialect: Dialect) -> list[str]:

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import Rows, Schema, abridged, is_text_type
+from autoencoders.data.prepared.schema import Rows, Schema, abridged
+from autoencoders.data.prepared.values import is_text_type
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.delimited import DelimitedFile, TextSettings
 from autoencoders.data.readers.reader import Labels, Reader, arrow_errors
