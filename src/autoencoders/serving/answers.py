@@ -21,6 +21,7 @@ from autoencoders.data.sources.archive import unpacked
 from autoencoders.data.sources.source import ANSWERS
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.inference import Answer, answer
+from autoencoders.serving.novelty import NovelValues
 from autoencoders.serving.served import ServedModel, trained_model
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def answer_file(
         if op == "interpolate":
             batches = _in_pairs(batches)
         for batch in batches:
-            result = answer(model, op, batch, first=n, rate=rate)
+            result = answer(model, op, batch, first=n, rate=rate, novel_values=novel_values)
             if op == "score" and isinstance(result, pd.DataFrame):
                 result.insert(0, "row", np.arange(n + 1, n + 1 + len(result)))
             yield result
@@ -56,10 +57,13 @@ def answer_file(
             raise DataError(f"{source}: no rows")
 
     trained = trained_model(model)
+    novel_values = NovelValues(trained.description.schema)
     with reading(source, trained.description.schema) as reader:
         for note in reader.notes:
             print(note)
         write(answers(), out, trained)
+    for note in novel_values.notes():
+        print(note)
     return n
 
 

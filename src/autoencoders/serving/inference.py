@@ -1,5 +1,6 @@
 """A model's answers: codes, reconstructions, denoised rows, scores with reasons, samples."""
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -7,12 +8,14 @@ import pandas as pd
 import pyarrow as pa
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import Rows, encode
+from autoencoders.data.prepared.features import EncodedRows, encode_rows
+from autoencoders.data.prepared.schema import Rows
 from autoencoders.models.trained.model import TrainedModel, interpolated, samples
+from autoencoders.serving.novelty import NovelValues
+from autoencoders.serving.reasons import reasons
 from autoencoders.serving.served import ServedModel, trained_model
 
 OPERATIONS = ("reconstruct", "encode", "decode", "denoise", "score", "sample", "interpolate")
-REASONS = 3  # features that a score names
 FALSE_ALARMS = 0.05  # share of clean rows that count as anomalies, where no rate is asked for
 SETTINGS = {"n": 64, "steps": 9, "seed": 0}  # n, seed: of sample; steps: of interpolate
 Answer: TypeAlias = np.ndarray | pd.DataFrame
@@ -25,6 +28,7 @@ def answer(
     *,
     first: int = 0,
     rate: float = FALSE_ALARMS,
+    novel_values: NovelValues | None = None,
     **settings: int,
 ) -> Answer:
     """The answer of one operation to raw rows: an array, or a table where rows are one.
@@ -32,7 +36,8 @@ def answer(
     op score: a table of score (nats), percentile among clean validation rows, conformal p-value,
     whether it counts as an anomaly at the false-alarm rate, and reasons. sample: n draws by a seed.
     interpolate: `steps` codes on the line between the first and the second row, the third and the
-    fourth, and so on. first: number of the first row, for messages. settings: of SETTINGS.
+    fourth, and so on. first: number of the first row, for messages. novel_values: collects values
+    that no training row had. settings: of SETTINGS.
 
     Raises DataError, which names the operation, column, row or shape.
     """
@@ -47,14 +52,23 @@ def answer(
     rows = as_rows(rows)
     if rows.shape[:1] == (0,):
         raise DataError(f"op = {op}: no rows")
-    features = encode(trained.description.schema, rows, first)
+    encoded = encode_rows(trained.description.schema, rows, first)
+    if novel_values is not None:
+        novel_values.add(encoded.novel)
     if op == "encode":
-        return model.encode(features)
+        return model.encode(encoded.features)
     if op == "score":
-        return scored(model, features, rate)
+        return scored(model, encoded, rate)
+    return _raw_scale(trained, _rebuilt(model, op, encoded.features, settings), rows)
+
+
+def _rebuilt(
+    model: TrainedModel | ServedModel, op: str, features: np.ndarray, settings: Mapping[str, int]
+) -> np.ndarray:
+    """Raw-scale reconstructions of rows, or of codes between them: (rows, features)."""
     if op == "interpolate":
-        return _raw_scale(trained, interpolated(trained, features, settings["steps"]), rows)
-    return _raw_scale(trained, model.reconstruct(features), rows)
+        return interpolated(trained_model(model), features, settings["steps"])
+    return model.reconstruct(features)
 
 
 def as_rows(rows: object) -> Rows:
@@ -89,35 +103,20 @@ def _codes(model: TrainedModel, values: object) -> np.ndarray:
     return codes
 
 
-def scored(model: TrainedModel | ServedModel, features: np.ndarray, rate: float) -> pd.DataFrame:
+def scored(model: TrainedModel | ServedModel, rows: EncodedRows, rate: float) -> pd.DataFrame:
     """Each row's score, percentile, p_value, anomaly and reasons.
 
     rate: p-values up to it count as an anomaly's.
     """
-    scores = model.score(features)
-    names, parts = model.description.schema.by_column(scores.contributions)
+    scores = model.score(rows.features, rows.novel.sum(1))
     columns = {
         "score": scores.score,
         "percentile": scores.percentile,
         "p_value": scores.p_value,
         "anomaly": scores.p_value <= rate,
-        "reasons": _reasons(names, parts, scores.score),
+        "reasons": reasons(model.description.schema, scores, rows.novel),
     }
     return pd.DataFrame(columns)
-
-
-def _reasons(names: list[str], parts: np.ndarray, score: np.ndarray) -> list[str]:
-    """The columns with the largest parts of each score, and their shares of it.
-
-    parts: (rows, columns); score: (rows,).
-    """
-    smallest = np.finfo(np.float32).tiny  # no division by a score of 0
-    shares = parts / np.maximum(score[:, None], smallest)
-    largest = np.argsort(-parts, axis=1, kind="stable")[:, :REASONS]
-    reasons = []
-    for row, share in zip(largest, shares, strict=True):
-        reasons.append("; ".join(f"{names[j]} {share[j]:.0%}" for j in row))
-    return reasons
 
 
 def _raw_scale(model: TrainedModel, features: np.ndarray, rows: Rows | None = None) -> Answer:

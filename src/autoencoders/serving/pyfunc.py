@@ -5,6 +5,7 @@ MLflow loads it from this file (models-from-code) and the weights from safetenso
 
 import os
 from pathlib import Path
+from typing import Any
 
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
@@ -39,7 +40,9 @@ class ServedAutoencoder(PythonModel):
         params = params or {}
         op = params.get("op", OPERATIONS[0])
         rate = float(params.get("false_alarm_rate", FALSE_ALARMS))
-        settings = {name: int(params.get(name, default)) for name, default in SETTINGS.items()}
+        settings: dict[str, Any] = {
+            name: int(params.get(name, default)) for name, default in SETTINGS.items()
+        }
         try:
             return answer(self.model, op, model_input, rate=rate, **settings)
         except DataError as error:

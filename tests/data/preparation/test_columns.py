@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.columns import ColumnTypes, Decision
-from autoencoders.data.prepared.schema import encode
+from autoencoders.data.prepared.features import encode
 from autoencoders.data.prepared.spelling import Spelling
 from intake import Intake, csv
 

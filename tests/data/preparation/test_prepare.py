@@ -222,6 +222,24 @@ def test_categories_stay_0_and_1_and_constants_come_back(intake: Intake):
     )
 
 
+def test_values_in_constant_columns_that_no_training_row_had_are_counted_by_row(intake: Intake):
+    split = ["train"] * 120 + ["validation"] * 60 + ["test"] * 60
+    unit = ["cm"] * 120 + ["mm"] * 3 + ["cm"] * 57 + ["cm"] * 59 + ["mm"]
+    table = csv({**GOOD, "unit": unit, "split": split})
+    prepared = intake.load(intake.file("a.csv", table), split="column:split")
+    assert not prepared.n_novel["train"].any()
+    assert prepared.n_novel["validation"].tolist() == [1] * 3 + [0] * 57
+    assert prepared.clean_novel("validation").tolist() == [1] * 3 + [0] * 57
+    assert prepared.n_novel["test"].tolist() == [0] * 59 + [1]
+
+
+def test_without_such_values_no_row_has_one(intake: Intake):
+    prepared = intake.load(intake.file("a.csv", csv(GOOD)))
+    assert not list(intake.prepared.glob("*_novel.npy"))
+    for split in SPLITS:
+        assert prepared.n_novel[split].tolist() == [0] * prepared.description.rows[split]
+
+
 def test_a_number_named_like_a_category_keeps_its_own_scaling(intake: Intake):
     values: dict[str, list[Any]] = {
         "colour": ["red", "blue"] * 30,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import Schema, encode
+from autoencoders.data.prepared.features import encode
+from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.opening import open_reader
 from contents import IMAGES, ROWS, Content, npy, npz

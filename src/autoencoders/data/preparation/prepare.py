@@ -15,8 +15,9 @@ from autoencoders.data.preparation.raw import RawRows
 from autoencoders.data.preparation.scaling import Binarised, fitted_scaling, pixel_notes, white_of
 from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.blocks import Writer
+from autoencoders.data.prepared.features import encode_rows
 from autoencoders.data.prepared.prepared import REPORT, Description, content_sha256, split_sha256
-from autoencoders.data.prepared.schema import Rows, Schema, encode
+from autoencoders.data.prepared.schema import Rows, Schema
 from autoencoders.data.readers.delimited import TextSettings
 from autoencoders.data.readers.opening import open_reader
 from autoencoders.data.sources.origin import read_origin
@@ -187,10 +188,12 @@ def _write_rows(
     train_sum = np.zeros(schema.n_features)
     n_compared = 0
     hashes: set[int] = set()
+    n_novel = []
     writers: dict[str, Writer] = {}
     with ExitStack() as open_files:
         for first, batch in rows:
-            features = encode(schema, batch, first)
+            features, novel = encode_rows(schema, batch, first)
+            n_novel.append(novel.sum(1, dtype=np.uint16))
             minimum = min(minimum, float(features.min()))
             maximum = max(maximum, float(features.max()))
             if n_compared < COMPARED_ROWS:
@@ -205,11 +208,23 @@ def _write_rows(
                 elif binarised is not None:
                     split_rows = binarised(split_rows)
                 writers[split].add(split_rows)
-    for split, mask in masks.items():
-        np.save(folder / f"{split}_labels.npy", rows.labels[mask], allow_pickle=False)
+    _write_facts_of_rows(folder, masks, rows.labels, np.concatenate(n_novel))
     mean = (train_sum / masks["train"].sum()).astype(np.float32)
     np.save(folder / "mean.npy", mean, allow_pickle=False)
     return _Summary(minimum, maximum, n_compared - len(hashes))
+
+
+def _write_facts_of_rows(
+    folder: Path, masks: dict[str, np.ndarray], labels: np.ndarray, n_novel: np.ndarray
+) -> None:
+    """Writes each split's labels and, where there are any, numbers of values new to the training.
+
+    labels, n_novel: (rows,), of all rows.
+    """
+    for split, mask in masks.items():
+        np.save(folder / f"{split}_labels.npy", labels[mask], allow_pickle=False)
+        if n_novel.any():
+            np.save(folder / f"{split}_novel.npy", n_novel[mask], allow_pickle=False)
 
 
 def _open_writers(

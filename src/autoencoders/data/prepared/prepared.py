@@ -56,6 +56,8 @@ class Prepared:
     description: Description
     rows: dict[str, Blocks]
     labels: dict[str, np.ndarray]
+    # (n,): the row's values in constant columns that no training row had
+    n_novel: dict[str, np.ndarray]
     shift: np.ndarray  # (features,), float32: model scale = (raw - shift) / scale
     scale: np.ndarray
     mean: np.ndarray  # (features,), float32: of the training rows, raw scale
@@ -87,6 +89,13 @@ class Prepared:
         if not self.description.anomaly_labels:
             return rows
         return rows[self.sampled_labels(split, most) == 0]
+
+    def clean_novel(self, split: str, most: int | None = None) -> np.ndarray:
+        """The numbers of novel values in the rows that `clean` gives."""
+        n_novel = self.n_novel[split][self.chosen(split, most)]
+        if not self.description.anomaly_labels:
+            return n_novel
+        return n_novel[self.sampled_labels(split, most) == 0]
 
     def sampled_labels(self, split: str, most: int | None = None) -> np.ndarray:
         """Labels of the rows that `sample` gives."""
@@ -128,16 +137,20 @@ def load_prepared(folder: Path) -> Prepared:
     n_features = description.schema.n_features
     rows = {}
     labels = {}
+    n_novel = {}
     for split in SPLITS:
         n = description.rows.get(split, 0)
         rows[split] = _array(folder / f"{split}.npy", (n, n_features))
         labels[split] = _array(folder / f"{split}_labels.npy", (n,)).mapped()
+        n_novel[split] = np.zeros(n, np.uint16)
+        if description.schema.constants and (folder / f"{split}_novel.npy").exists():
+            n_novel[split] = _array(folder / f"{split}_novel.npy", (n,)).mapped()
     shift = _array(folder / "shift.npy", (n_features,)).read()
     scale = _array(folder / "scale.npy", (n_features,)).read()
     mean = _array(folder / "mean.npy", (n_features,)).read()
     if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
         raise DataError(f"{folder}: shift or scale can't be used; {AGAIN}")
-    return Prepared(description, rows, labels, shift, scale, mean)
+    return Prepared(description, rows, labels, n_novel, shift, scale, mean)
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> Blocks:
