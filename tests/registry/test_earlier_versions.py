@@ -73,7 +73,11 @@ def test_model_json_has_the_format_that_it_had(repository):
 def test_ae_score_answers_as_it_did(repository, model_type):
     command = ["score", str(FIXTURES / "rows.csv"), "-o", "scores.csv", "--model", uri(model_type)]
     ae(command, standalone_mode=False)
-    assert_same(pd.read_csv("scores.csv"), ANSWERS[model_type]["ae score"])
+    scores = pd.read_csv("scores.csv")
+    expected = pd.DataFrame(ANSWERS[model_type]["ae score"])
+    largest = scores.pop("reasons").str.split(";").str[0]  # only now is a divergence a reason, too
+    assert list(largest) == list(expected.pop("reasons").str.split(";").str[0])
+    assert_same(scores, expected.to_dict("records"))
 
 
 @pytest.mark.parametrize(
