@@ -32,6 +32,8 @@ class Data(Section):
     the y of an .npz is 0 and 1, or logical, else class."""
     ignore: list[str] = Field(default_factory=list)
     """Columns that are left out."""
+    id: str = ""
+    """The column that names the rows: no feature, but answers carry its values; empty: none."""
     encoding: Annotated[str, Field(min_length=1)] = "auto"
     """The encoding of a delimited text file, by Python's name; auto: UTF-8, UTF-16 with its mark,
     else cp1252."""

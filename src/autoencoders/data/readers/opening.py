@@ -78,7 +78,7 @@ def _folder_reader(folder: Path, image_side: int | str, like: Schema, text: Text
         def opened(file: Path, settings: TextSettings) -> Reader:
             return open_reader(file, like=like, text=settings)
 
-        return several_reader(folder, tables, opened, text)
+        return several_reader(folder, tables, opened, text, like.id_column)
     if tables or not images:
         raise DataError(
             f"{folder}: {len(tables)} tables or arrays and {len(images)} images; {EXPECTED}"
