@@ -1,6 +1,8 @@
-"""Answers name their rows: by the column that data.id names, on every way in."""
+"""Answers name their rows: by the column that data.id names, and by files of images."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.prepared import Prepared
@@ -135,6 +138,74 @@ def test_rows_of_several_files_are_named_by_id_and_file(model, frame, tmp_path):
     answer_file(model, "encode", tmp_path / "in", tmp_path / "codes.csv", 0.05)
     answer_file(model, "decode", tmp_path / "codes.csv", tmp_path / "rows.csv", 0.05)
     assert list(read(tmp_path / "rows.csv")) == ["part", "file", *frame]
+
+
+# --- images
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder of images whose order by letters is another one than that by numbers."""
+    folder = tmp_path / "images"
+    for name in ("a/img10.png", "a/img2.png", "a/img1.png", "b/scan.tif"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        pages = [Image.fromarray(np.full((8, 8), page, np.uint8)) for page in range(3)]
+        if name.endswith(".tif"):
+            pages[0].save(folder / name, save_all=True, append_images=pages[1:])
+        else:
+            pages[0].save(folder / name)
+    return folder
+
+
+FILES = ["a/img1.png", "a/img2.png", "a/img10.png", "b/scan.tif#1", "b/scan.tif#2", "b/scan.tif#3"]
+
+
+@pytest.mark.parametrize("op", ROW_OPS)
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+@pytest.mark.parametrize("form", ["folder", "archive"])
+def test_each_answer_names_the_file_of_its_image(
+    untrained, images, tmp_path, monkeypatch, op, out, form
+):
+    monkeypatch.setattr(reader, "BATCH_BYTES", 2 * 64)
+    source = images
+    if form == "archive":
+        source = Path(shutil.make_archive(str(tmp_path / "images"), "zip", images))
+    assert answer_file(untrained["sparse"], op, source, tmp_path / out, 0.05) == len(FILES)
+    answers = read(tmp_path / out)
+    expected = ["row", "file", "score"] if op == "score" else ["file", "value_0", "value_1"]
+    assert list(answers)[:3] == expected
+    assert list(answers["file"]) == FILES
+
+
+def test_an_image_alone_is_named_by_its_file(untrained, images, tmp_path):
+    answer_file(untrained["sparse"], "score", images / "a/img2.png", tmp_path / "out.csv", 0.05)
+    assert list(read(tmp_path / "out.csv")["file"]) == ["img2.png"]
+
+
+def test_arrays_and_pictures_of_images_are_as_they_were(untrained, images, tmp_path):
+    answer_file(untrained["sparse"], "encode", images, tmp_path / "codes.npy", 0.05)
+    assert np.load(tmp_path / "codes.npy").shape == (6, 8)
+    answer_file(untrained["sparse"], "denoise", images, tmp_path / "clean.png", 0.05)
+    np.save(tmp_path / "in.npy", np.zeros((3, 8, 8)))
+    answer_file(untrained["sparse"], "score", tmp_path / "in.npy", tmp_path / "out.csv", 0.05)
+    assert "file" not in read(tmp_path / "out.csv")
+
+
+def test_codes_of_images_are_decoded_with_their_files(untrained, images, tmp_path):
+    answer_file(untrained["sparse"], "encode", images, tmp_path / "codes.csv", 0.05)
+    answer_file(untrained["sparse"], "decode", tmp_path / "codes.csv", tmp_path / "out.csv", 0.05)
+    answers = read(tmp_path / "out.csv")
+    assert list(answers.pop("file")) == FILES
+    assert answers.shape == (6, 64)
+
+
+def test_a_file_whose_name_is_no_utf_8_is_named_by_its_bytes(untrained, images, tmp_path):
+    (images / "a/img1.png").rename(os.fsdecode(bytes(images / "a") + b"/img\xe9.png"))
+    answer_file(untrained["sparse"], "score", images / "a", tmp_path / "out.csv", 0.05)
+    assert "img\\xe9.png" in list(read(tmp_path / "out.csv")["file"])
+
+
+# --- rows by name in Python and over HTTP
 
 
 FORMS: dict[str, Callable[[pd.DataFrame], object]] = {

@@ -30,8 +30,12 @@ def named_batches(reader: Reader, schema: Schema, op: str) -> Iterator[NamedRows
     columns = [schema.id_column, reader.file_column]
     if op == "decode":
         columns.append(FILE_COLUMN)
+    first = 0
     for batch, _ in reader.batches():
         names: Names = {}
+        if reader.row_files:
+            names[FILE_COLUMN] = list(reader.row_files[first : first + len(batch)])
+        first += len(batch)
         rows: Rows = batch
         if isinstance(rows, pa.Table):
             present = [column for column in columns if column and column in rows.column_names]

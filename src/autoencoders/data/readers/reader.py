@@ -39,6 +39,7 @@ class Reader:
     date_columns: list[str] = field(default_factory=list)  # columns of times, which are no features
     text_columns: list[str] = field(default_factory=list)  # columns whose values are texts
     file_column: str = ""  # the column of each row's file, which is no feature
+    row_files: list[str] = field(default_factory=list)  # each row's file, where rows are images
     notes: list[str] = field(default_factory=list)  # for the user: what was left out or resized
 
 
