@@ -54,3 +54,17 @@ def test_the_version_that_is_introduced_answers_whoever_is_champion_next(
     assert model.description.model_type == "undercomplete"
     assert introduce([], params.data).uris == [uris[1]]
     workshop.registry.rollback()
+
+
+def test_the_champion_of_another_split_answers_and_says_so(
+    workshop: Workshop, uris: list[str], params: Params
+):
+    assert len(introduce([], params.data).lines) == 1
+    other = params.override({"data.split_seed": 7, "data.test_fraction": 0.3})
+    introduction = introduce([], other.data)
+    assert introduction.uris == [uris[0]]
+    assert introduction.lines[1] == (
+        "params.yaml names another split than this version was trained on "
+        "(data.test_fraction = 0.3, not 0.2; data.split_seed = 7, not 1): `dvc repro` trains on it"
+    )
+    assert len(introduce(uris[:1], other.data).lines) == 1  # the user named the version

@@ -76,6 +76,19 @@ class Data(Section):
         return self.path != NO_FILE or self.openml > 0
 
     @property
+    def split_values(self) -> dict[str, str | int | float]:
+        """The values that decide which rows are training, validation and test rows, by name."""
+        values: dict[str, str | int | float] = {"protocol": self.protocol, "split": self.split}
+        if self.split.startswith("column:"):
+            return values
+        values["validation_fraction"] = self.validation_fraction
+        if self.protocol != "transductive":
+            values["test_fraction"] = self.test_fraction
+        if self.split == "random":
+            values["split_seed"] = self.split_seed
+        return values
+
+    @property
     def title(self) -> str:
         """The data set's name in MLflow: where `name` speaks of another one, the file's own."""
         if not self.is_own or self.name not in BUILT_IN:

@@ -9,7 +9,7 @@ from autoencoders.core.paths import RESUME, repository
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.sections import Data
 from autoencoders.registry.registry import present
-from autoencoders.registry.sources import check_source, introduction
+from autoencoders.registry.sources import check_source, introduction, split_note
 from autoencoders.registry.versions import fetch, load_fetched, model_sha256
 from autoencoders.serving.ensemble import Ensemble
 from autoencoders.serving.onnx import accelerated
@@ -56,7 +56,7 @@ def load_for(op: str, uris: Sequence[str]) -> Ensemble:
 class Introduction(NamedTuple):
     """The models that answer: URIs that mean the same versions whoever is champion next, and lines.
 
-    The lines name the versions, and say where the champion was trained on other data.
+    The lines name the versions, and say where the champion was trained on other data or splits.
     """
 
     uris: list[str]
@@ -80,8 +80,8 @@ def introduce(uris: Sequence[str], data: Data) -> Introduction:
         answering.append(f"models:/{version.name}/{version.version}")
         lines.append(introduction(version))
         if not uris:
-            note = check_source(data, version)
-            lines += [note] if note else []
+            notes = (check_source(data, version), split_note(data, version))
+            lines += [note for note in notes if note]
     return Introduction(answering, lines)
 
 

@@ -66,6 +66,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             content_sha256=content_sha256(new),
             source=origin.path or data.title,
             source_sha256=tree_sha256(path if origin.path else raw),
+            split_values=data.split_values,
         )
         write_json(new / DESCRIPTION.name, asdict(description))
         write_json(new / REPORT, _report(rows, survey, schema, summary))

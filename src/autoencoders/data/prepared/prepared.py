@@ -1,7 +1,7 @@
 """`data/prepared`: training, validation and test rows, their scaling, their description."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,6 +39,8 @@ class Description:
     content_sha256: str  # of all arrays
     source: str  # the user's file or folder, else the data set's name
     source_sha256: str
+    # the parameters that decided on the splits, by name in the section `data`
+    split_values: dict[str, str | int | float] = field(default_factory=dict)
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     @property
