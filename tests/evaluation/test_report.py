@@ -250,6 +250,18 @@ def test_the_page_tells_what_the_data_is(page: str, source: dict[str, Any]):
     assert f"Labels: 0 ({source['labels']['0']}), 1 " in words
 
 
+def test_every_note_on_the_data_is_a_line_and_without_notes_there_is_no_section(
+    leaderboard: list[Row], description: Description, source: dict[str, Any]
+):
+    page = html(leaderboard, {}, description, {**source, "told": []})
+    assert "How it was read" not in page
+    told = ["column <b>: read as numbers", "left out, as dates: when"]
+    page = html(leaderboard, {}, description, {**source, "told": told})
+    assert "<h3>How it was read</h3>" in page
+    assert "<li>column &lt;b&gt;: read as numbers</li>" in page
+    assert "<li>left out, as dates: when</li>" in page
+
+
 def test_every_column_of_a_table_has_a_line_with_its_values(
     leaderboard: list[Row], table: Prepared, frame: pd.DataFrame
 ):

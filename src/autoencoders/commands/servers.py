@@ -27,8 +27,10 @@ def serve(port: int, host: str, model: str | None) -> None:
     from autoencoders.registry.answering import introduce, locate
     from autoencoders.serving import servers
 
-    print(*introduce(named_models(model), load_params().data), sep="\n", flush=True)
-    located = locate(model)
+    introduction = introduce(named_models(model), load_params().data)
+    print(*introduction.lines, sep="\n", flush=True)
+    (uri,) = introduction.uris
+    located = locate(uri)
     servers.prepare_model_server(located.graph)
     print(f"{located.uri} on http://{host}:{port}/invocations, Ctrl-C ends it", flush=True)
     servers.become("models serve", host, port, "--env-manager", "local", "-m", located.uri)

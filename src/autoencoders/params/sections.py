@@ -32,6 +32,8 @@ class Data(Section):
     the y of an .npz is 0 and 1, or logical, else class."""
     ignore: list[str] = Field(default_factory=list)
     """Columns that are left out."""
+    id: str = ""
+    """The column that names the rows: no feature, but answers carry its values; empty: none."""
     encoding: Annotated[str, Field(min_length=1)] = "auto"
     """The encoding of a delimited text file, by Python's name; auto: UTF-8, UTF-16 with its mark,
     else cp1252."""
@@ -72,6 +74,19 @@ class Data(Section):
     def is_own(self) -> bool:
         """Whether the data is the user's own, and none of those that come by name."""
         return self.path != NO_FILE or self.openml > 0
+
+    @property
+    def split_values(self) -> dict[str, str | int | float]:
+        """The values that decide which rows are training, validation and test rows, by name."""
+        values: dict[str, str | int | float] = {"protocol": self.protocol, "split": self.split}
+        if self.split.startswith("column:"):
+            return values
+        values["validation_fraction"] = self.validation_fraction
+        if self.protocol != "transductive":
+            values["test_fraction"] = self.test_fraction
+        if self.split == "random":
+            values["split_seed"] = self.split_seed
+        return values
 
     @property
     def title(self) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.features import EncodedRows, encode_rows
+from autoencoders.data.prepared.row_names import without_ids
 from autoencoders.data.prepared.schema import Rows
 from autoencoders.models.trained.model import TrainedModel, interpolated, samples
 from autoencoders.serving.novelty import NovelValues
@@ -16,6 +17,7 @@ from autoencoders.serving.reasons import reasons
 from autoencoders.serving.served import ServedModel, trained_model
 
 OPERATIONS = ("reconstruct", "encode", "decode", "denoise", "score", "sample", "interpolate")
+BETWEEN_ROWS = ("sample", "interpolate")  # their answers are those to no single row
 FALSE_ALARMS = 0.05  # share of clean rows that count as anomalies, where no rate is asked for
 SETTINGS = {"n": 64, "steps": 9, "seed": 0}  # n, seed: of sample; steps: of interpolate
 Answer: TypeAlias = np.ndarray | pd.DataFrame
@@ -39,8 +41,30 @@ def answer(
     fourth, and so on. first: number of the first row, for messages. novel_values: collects values
     that no training row had. settings: of SETTINGS.
 
-    Raises DataError, which names the operation, column, row or shape.
+    A table that answers each row begins with the rows' ids, where the model knows their column and
+    the rows have it. Raises DataError, which names the operation, column, row or shape.
     """
+    id_column = trained_model(model).description.schema.id_column
+    rows, ids = without_ids(rows, id_column)
+    result = _without_ids(model, op, rows, first, rate, novel_values, settings)
+    if ids is None or op in BETWEEN_ROWS or not isinstance(result, pd.DataFrame):
+        return result
+    if len(ids) != len(result):
+        raise DataError(f"rows: {len(ids)} values of {id_column} for {len(result)} rows")
+    result.insert(0, id_column, pd.Series(ids, result.index, object))
+    return result
+
+
+def _without_ids(
+    model: TrainedModel | ServedModel,
+    op: str,
+    rows: object,
+    first: int,
+    rate: float,
+    novel_values: NovelValues | None,
+    settings: dict[str, int],
+) -> Answer:
+    """The answer of one operation to rows whose ids were taken off. Raises DataError."""
     if op not in OPERATIONS:
         raise DataError(f"op = {op!r}: must be one of {', '.join(OPERATIONS)}")
     settings = SETTINGS | settings

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.readers.opening import open_reader
 from contents import GOOD, N
 from intake import Intake, columns, csv
@@ -64,3 +65,15 @@ def test_arrays_of_one_shape_are_one(intake: Intake, shape: tuple[int, ...]):
     reader = open_reader(intake.source / "parts")
     found = np.concatenate([batch for batch, _ in reader.batches()])
     np.testing.assert_array_equal(found, values.reshape(80, *shape[1:]))
+
+
+def test_ids_of_parts_of_parquet_keep_all_digits(intake: Intake):
+    (intake.source / "parts").mkdir()
+    long = 2**53 + 1
+    for i in range(2):
+        table = pa.table({"id": [long + i, 1], "x": [1, 2]})
+        parquet.write_table(table, intake.source / f"parts/{i}.parquet")
+    reader = open_reader(intake.source / "parts", like=Schema(id_column="id"))
+    batches = [batch for batch, _ in reader.batches() if isinstance(batch, pa.Table)]
+    assert [batch["id"].to_pylist() for batch in batches] == [[long, 1], [long + 1, 1]]
+    assert batches[0]["x"].type == pa.float64()

@@ -119,6 +119,8 @@ class Inspection:
     def _named(self) -> dict[str, str]:
         """The treatment that parameters or the source give to columns, by name."""
         named = dict.fromkeys(self.data.ignore, "left out (data.ignore)")
+        if self.data.id:
+            named[self.data.id] = "left out: names the rows in answers (data.id)"
         named |= dict.fromkeys(self.reader.date_columns, "left out: a date")
         if self.reader.file_column:
             named[self.reader.file_column] = "left out: the name of each row's file"

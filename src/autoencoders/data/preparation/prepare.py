@@ -67,6 +67,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             content_sha256=content_sha256(new),
             source=origin.path or data.title,
             source_sha256=tree_sha256(path if origin.path else raw),
+            split_values=data.split_values,
         )
         write_json(new / DESCRIPTION.name, asdict(description))
         write_json(new / REPORT, _report(rows, survey, schema, summary))
@@ -75,10 +76,13 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
 
 def text_settings(data: Data) -> TextSettings:
     """How delimited text is to be read: as the user says."""
+    as_text = list(data.types)
+    if data.id and data.id != data.split.partition(":")[2]:
+        as_text.append(data.id)
     return TextSettings(
         encoding=data.encoding,
         header=data.header,
-        as_text=tuple(data.types),
+        as_text=tuple(as_text),
         all_as_text=data.decimal == "comma",
     )
 
@@ -107,7 +111,12 @@ def _schema(rows: RawRows, survey: Survey, data: Data) -> Schema:
     columns = survey.columns(impute=data.missing == "impute") if rows.names else ()
     schema = Schema(rows.reader.shape, columns)
     if columns:
-        schema = replace(schema, text_markers=rows.markers.text, number_markers=rows.markers.number)
+        schema = replace(
+            schema,
+            text_markers=rows.markers.text,
+            number_markers=rows.markers.number,
+            id_column=data.id,
+        )
     if not schema.n_features:
         raise DataError("no features: every column is constant, ignored, a label or a date")
     return schema

@@ -12,6 +12,7 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.anomalous import anomalous_class
 from autoencoders.data.preparation.columns import ColumnTypes, Markers
 from autoencoders.data.preparation.splits import split_masks
+from autoencoders.data.prepared.row_names import is_answer_column
 from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged
 from autoencoders.data.prepared.values import is_text_type
 from autoencoders.data.readers.reader import Reader
@@ -40,6 +41,9 @@ class RawRows:
         split_by = data.split.partition(":")[2]
         used = [name for name in (label, split_by) if name] + data.ignore
         _check_columns(used, reader)
+        if data.id:
+            _check_id(data, label, reader)
+            used.append(data.id)
         self.unused_dates = [name for name in reader.date_columns if name not in used]
         no_features = {*used, *self.unused_dates, reader.file_column}
         self.names = [name for name in reader.names if name not in no_features]
@@ -165,6 +169,25 @@ def _check_columns(used: list[str], reader: Reader) -> None:
             f"data.label, data.split or data.ignore: no column {abridged(unknown)}; "
             f"the source has {abridged(columns, SHOWN_EXPECTED) or 'none with names'}"
         )
+
+
+def _check_id(data: Data, label: str, reader: Reader) -> None:
+    """Raises DataError where data.id names a column that can't name rows in answers.
+
+    It may stand in data.ignore and data.split, too, whose columns are no features either.
+    """
+    columns = reader.names if reader.has_names else []
+    problem = ""
+    if data.id not in columns:
+        problem = f"no such column; the source has {abridged(columns, SHOWN_EXPECTED) or 'none'}"
+    elif data.id == label:
+        problem = "is the label, which names no row; choose another column"
+    elif data.id in data.keep:
+        problem = "stands in data.keep, too, but a column that names the rows is no feature"
+    elif is_answer_column(data.id):
+        problem = "answers have a column of this name themselves; rename it in the source"
+    if problem:
+        raise DataError(f"data.id = {data.id}: {problem}")
 
 
 def _classes(column: str, labels: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """`data/prepared`: training, validation and test rows, their scaling, their description."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,6 +39,8 @@ class Description:
     content_sha256: str  # of all arrays
     source: str  # the user's file or folder, else the data set's name
     source_sha256: str
+    # the parameters that decided on the splits, by name in the section `data`
+    split_values: dict[str, str | int | float] = field(default_factory=dict)
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     @property
@@ -110,7 +112,9 @@ def content_sha256(folder: Path) -> str:
 def split_sha256(folder: Path, schema: Schema) -> str:
     """The hash of each split's rows in raw scale: where it is the same, models may be compared."""
     arrays = [folder / f"{split}.npy" for split in SPLITS]
-    columns = json.dumps(asdict(schema), sort_keys=True)
+    values = asdict(schema)
+    del values["id_column"]  # it names the rows, and changes none of them
+    columns = json.dumps(values, sort_keys=True)
     return sha256(tree_sha256(*arrays).encode(), columns.encode())
 
 

@@ -4,7 +4,7 @@ It names the features, and turns them back into raw rows; `features.py` makes th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -60,6 +60,9 @@ class Schema:
     # texts that stand for a missing value; a model that was registered before has none of its own
     text_markers: tuple[str, ...] = EARLIER_TEXT_MARKERS
     number_markers: tuple[str, ...] = NUMBER_MARKERS
+    # the column that names the rows in answers, or nothing; schemas may differ in it and be equal,
+    # as it is no feature
+    id_column: str = field(default="", compare=False)
     # of what is read from JSON, here and in the columns
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 

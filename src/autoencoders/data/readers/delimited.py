@@ -145,8 +145,8 @@ class DelimitedFile:
 
 
 def _texts_of_model(like: Schema) -> list[str]:
-    """The columns that a model reads from text: its categories, and numbers in a spelling."""
-    texts = []
+    """The columns that a model reads from text: ids, categories, and numbers in a spelling."""
+    texts = [like.id_column] if like.id_column else []
     for column in like.columns:
         if column.categories is not None or column.spelling != PLAIN_SPELLING:
             texts.append(column.name)

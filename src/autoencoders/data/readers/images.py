@@ -13,7 +13,7 @@ import numpy as np
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows
 from autoencoders.data.readers import reader
-from autoencoders.data.readers.reader import Labels, Reader
+from autoencoders.data.readers.reader import Labels, Reader, relative_name
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,11 +26,14 @@ TURNED = (5, 6, 7, 8)  # orientations by which width and height change places
 DOCUMENTS = {".pdf", ".ps", ".eps"}  # that Pillow opens as images
 
 
-def image_reader(files: list[Path], side: int | str, like: tuple[int, ...], folder: Path) -> Reader:
+def image_reader(
+    files: list[Path], side: int | str, like: tuple[int, ...], folder: Path, source: Path
+) -> Reader:
     """A reader of image files, brought to one size, grey unless one has colour. Raises DataError.
 
     side: pixels, or auto. like: the shape that a model waits for, else empty. A sub-folder's name
     is the label of all images below it; there are no labels where an image lies beside sub-folders.
+    source: the folder that the files are named in.
     """
     survey = _survey(files)
     shape = like or _common_shape(survey, side)
@@ -55,6 +58,7 @@ def image_reader(files: list[Path], side: int | str, like: tuple[int, ...], fold
         is_full_range=not is_deep,
         notes=notes,
         description=f"{len(files)} image files",
+        row_files=_frame_names(survey, source),
     )
 
 
@@ -89,6 +93,18 @@ def _survey(files: list[Path]) -> _Survey:
             survey.modes.setdefault(image.mode, file)
     _check_depths(survey.modes)
     return survey
+
+
+def _frame_names(survey: _Survey, source: Path) -> list[str]:
+    """Each frame's file in the source; behind a file of several frames stands #1 and so on."""
+    with_frames = {file for file, frame in survey.frames if frame}
+    names = []
+    for file, frame in survey.frames:
+        name = relative_name(file, source)
+        if file in with_frames:
+            name += f"#{frame + 1}"
+        names.append(name)
+    return names
 
 
 def _common_shape(survey: _Survey, side: int | str) -> tuple[int, ...]:

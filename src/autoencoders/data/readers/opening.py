@@ -51,7 +51,7 @@ def open_reader(
     if path.suffix.lower() == ARRAY_SUFFIX:
         return array_reader(path)
     if like.shape or path.suffix.lower() in image_suffixes():
-        return image_reader([path], image_side, like.shape, path.parent)
+        return image_reader([path], image_side, like.shape, path.parent, path.parent)
     for endings, advice in CONVERSIONS.items():
         if path.name.lower().endswith(endings):
             raise DataError(f"{path}: {advice}")
@@ -78,14 +78,14 @@ def _folder_reader(folder: Path, image_side: int | str, like: Schema, text: Text
         def opened(file: Path, settings: TextSettings) -> Reader:
             return open_reader(file, like=like, text=settings)
 
-        return several_reader(folder, tables, opened, text)
+        return several_reader(folder, tables, opened, text, like.id_column)
     if tables or not images:
         raise DataError(
             f"{folder}: {len(tables)} tables or arrays and {len(images)} images; {EXPECTED}"
         )
     # folders around all images are no labels: an archive may hold but one folder
     innermost = Path(os.path.commonpath([image.parent for image in images]))
-    reader = image_reader(images, image_side, like.shape, innermost)
+    reader = image_reader(images, image_side, like.shape, innermost, folder)
     others = [file.name for file in files if file.suffix.lower() not in suffixes]
     if others:
         shown = ", ".join(others[:SHOWN_NAMES])

@@ -1,6 +1,7 @@
 """A reader: rows of a file in batches."""
 
 import math
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,7 +39,14 @@ class Reader:
     date_columns: list[str] = field(default_factory=list)  # columns of times, which are no features
     text_columns: list[str] = field(default_factory=list)  # columns whose values are texts
     file_column: str = ""  # the column of each row's file, which is no feature
+    row_files: list[str] = field(default_factory=list)  # each row's file, where rows are images
     notes: list[str] = field(default_factory=list)  # for the user: what was left out or resized
+
+
+def relative_name(file: Path, folder: Path) -> str:
+    """A file's path below a folder; bytes that are no UTF-8 are written as escapes."""
+    path = file.relative_to(folder).as_posix()
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 @contextmanager

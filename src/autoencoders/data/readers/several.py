@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows, abridged
 from autoencoders.data.readers.delimited import TextSettings
-from autoencoders.data.readers.reader import Labels, Reader
+from autoencoders.data.readers.reader import Labels, Reader, relative_name
 
 FILE_COLUMN = "file"  # the column that names each row's file, unless the tables have one
 
@@ -21,10 +21,12 @@ def several_reader(
     files: list[Path],
     opened: Callable[[Path, TextSettings], Reader],
     text: TextSettings,
+    id_column: str,
 ) -> Reader:
     """One reader of the rows of all files, in their order.
 
-    opened: gives a file's reader. Raises DataError where the files have not the same columns.
+    opened: gives a file's reader. id_column: the column whose whole numbers stay as they are, or
+    nothing. Raises DataError where the files have not the same columns.
     """
     readers = [opened(file, text) for file in files]
     _check_alike(folder, files, readers)
@@ -44,10 +46,12 @@ def several_reader(
 
     def batches() -> Iterator[tuple[Rows, Labels]]:
         for file, reader in zip(files, readers, strict=True):
-            name = str(file.relative_to(folder))
+            file_name = relative_name(file, folder)
             for batch, labels in reader.batches():
                 if isinstance(batch, pa.Table):
-                    yield _with_file(batch, first.names, texts, file_column, name), labels
+                    columns = _in_common_types(batch, first.names, texts, id_column)
+                    column = pa.array([file_name] * len(batch), pa.string())
+                    yield columns.append_column(file_column, column), labels
 
     return replace(
         first,
@@ -82,17 +86,16 @@ def _chained(readers: list[Reader]) -> Iterator[tuple[Rows, Labels]]:
         yield from reader.batches()
 
 
-def _with_file(
-    batch: pa.Table, names: list[str], texts: list[str], file_column: str, file: str
+def _in_common_types(
+    batch: pa.Table, names: list[str], texts: list[str], id_column: str
 ) -> pa.Table:
-    """A batch with its columns in order and in their common types, and the file's name."""
-    columns: list[pa.ChunkedArray[Any] | pa.Array[Any]] = []
+    """A batch with its columns in order and in the types that they have in all files."""
+    columns: list[pa.ChunkedArray[Any]] = []
     for name in names:
         column = batch[name]
         if name in texts:
             column = pc.cast(column, pa.string())
-        elif pa.types.is_integer(column.type):
+        elif pa.types.is_integer(column.type) and name != id_column:
             column = pc.cast(column, pa.float64())
         columns.append(column)
-    columns.append(pa.array([file] * len(batch), pa.string()))
-    return pa.table(columns, names=[*names, file_column])
+    return pa.table(columns, names=names)
