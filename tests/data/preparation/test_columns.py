@@ -91,6 +91,32 @@ def test_numbers_that_are_codes_can_be_categories(intake):
     assert features == ["x", "code=1", "code=2", "code=3", "code=other"]
 
 
+@pytest.mark.parametrize("texts", [["01234", "98765"], ["5", "12345678901234567"]])
+def test_codes_are_categories_and_that_is_noted_unless_they_are_said_to_be_numbers(decide, texts):
+    columns = {"code": texts * (N // 2)}
+    decision = decide(columns)
+    assert decision.types["code"].is_category
+    assert "as in codes" in decision.notes[0]
+    assert decide(columns, types={"code": "number"}).types["code"].spelling == Spelling()
+
+
+@pytest.mark.parametrize("texts", [["<5", "<6"], ["5-10", "10-15"], ["1.2.3", "1.2.4"], ["1", "∞"]])
+def test_categories_that_look_like_numbers_are_noted(decide, texts):
+    decision = decide({"v": texts * (N // 2)})
+    assert decision.types["v"].is_category
+    assert "column v: categories, as" in decision.notes[0]
+
+
+def test_numbers_with_the_minus_behind_are_noted(decide):
+    decision = decide({"v": ["5-", "6", "7.5"] * (N // 3)})
+    assert decision.notes == ["column v: read as numbers below 0: '5-' and such"]
+
+
+def test_dates_in_several_formats_are_refused(decide):
+    decision = decide({"v": ["2020-01-31", "01.02.2020"] * (N // 2)})
+    assert "different formats" in decision.problems["v"]
+
+
 # --- missing values ---
 
 

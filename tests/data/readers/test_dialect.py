@@ -92,6 +92,9 @@ def test_names_in_a_comment_are_names(dialect):
         "red\nblue\nred\n",
         "20,4;3,5\n19,6;3,7\n",
         "2020-01-01,5\n2020-01-02,6\n",
+        "3,5;31.01.2024;n/a\n4,5;01.02.2024;3\n",  # as the columns below are judged
+        "31. Januar 2024;<NA>\n1. Februar 2024;3\n",
+        "CHF 5.50\nCHF 6.50\n",
     ],
 )
 def test_a_first_line_that_looks_like_a_row_is_refused_with_both_mends(dialect, content):

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.prepared.spelling import NUMBER_MARKERS
 from autoencoders.data.readers.encoding import file_encoding, sample_lines
 from autoencoders.data.readers.names import (
-    MISSING_MARKERS,
     MOSTLY,
     cleaned_names,
     heading,
@@ -194,6 +194,6 @@ def _score(rows: list[list[str]]) -> float:
 
 def _looks_whole(value: str) -> bool:
     """Whether a value is a number, a date, or text without another delimiter in it."""
-    if value in MISSING_MARKERS or is_value(value):
+    if value in NUMBER_MARKERS or is_value(value):
         return True
     return not any(delimiter in value for delimiter in ",;\t|")
