@@ -70,7 +70,12 @@ def test_a_column_of_two_spellings_has_none(texts, reason):
 
 
 CODES = [["170", "171a", "171b"], ["1A", "2B"], ["12", "13B"], ["1st", "2nd"]]
-CODES += [["01234", "98765"], ["007", "12"], ["9007199254740993"], ["5", "1234567890123456"]]
+CODES += [
+    ["01234", "98765"],
+    ["007", "12"],
+    ["9007199254740993"],
+    ["5", "1234567890123456", "2345678901234567"],
+]
 
 
 @pytest.mark.parametrize("texts", CODES)
@@ -109,6 +114,13 @@ def test_a_text_that_spells_no_number_is_given_back(text):
 @given(st.lists(st.floats(-1e6, 1e6).map(lambda v: round(v, 2)), min_size=3))
 def test_numbers_as_python_prints_them_are_plain(values):
     assert decided([str(value) for value in values if abs(value) >= 1e-4] or ["1.5"]) == Spelling()
+
+
+def test_few_codes_among_many_numbers_are_named_and_a_long_number_is_one():
+    few = decided(["007", *map(str, range(1, 500))])
+    assert isinstance(few, Disagreement)
+    assert few.reason == "zeros before a few whole numbers: '007'"
+    assert decided(["1", "2", "9" * 20]) == Spelling()
 
 
 def test_the_user_may_say_that_codes_are_numbers():

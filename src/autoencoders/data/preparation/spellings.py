@@ -9,6 +9,7 @@ from autoencoders.data.readers.texts import NumberText, number_text
 
 ORDINALS = {"st", "nd", "rd", "th"}  # behind the numbers of an order
 MOST_DIGITS = 15  # of a whole number that 64 bits keep exactly, whatever its digits are
+FEW = 0.01  # share of the numbers; of ten codes, one begins with 0
 NO_DIGITS_AT_END = re.compile("[^0-9]+$")
 
 
@@ -22,7 +23,10 @@ class SpellingEvidence:
     ambiguous: dict[str, str] = field(default_factory=dict)  # signs that may be either
     longest_whole: int = 0  # digits of the longest text that has none of these signs
     leading_zero: str = ""  # the first text of a whole number such as 007
-    longest: str = ""  # the text of the longest whole number
+    long: str = ""  # the first text with more digits than a number keeps
+    n: int = 0  # texts that spell numbers
+    n_leading_zeros: int = 0
+    n_long: int = 0
     written_negative: str = ""  # the first text with a minus behind it, or in brackets
 
     def add(self, texts: Iterable[str]) -> list[str]:
@@ -47,10 +51,13 @@ class SpellingEvidence:
         for sign, texts in signs:
             if sign:
                 texts.setdefault(sign, text)
-        if number.n_digits > self.longest_whole:
-            self.longest_whole = number.n_digits
-            self.longest = text
+        self.n += 1
+        self.longest_whole = max(self.longest_whole, number.n_digits)
+        if number.n_digits > MOST_DIGITS:
+            self.n_long += 1
+            self.long = self.long or text
         if number.has_leading_zero:
+            self.n_leading_zeros += 1
             self.leading_zero = self.leading_zero or text
         if number.is_written_negative:
             self.written_negative = self.written_negative or text
@@ -63,10 +70,12 @@ class SpellingEvidence:
         """
         if self._have_letters():
             return "letters behind some numbers, as in codes"
-        if self.leading_zero and not self.shows_signs():
+        if self.shows_signs():
+            return ""
+        if self.n_leading_zeros > FEW * self.n:
             return f"zeros before whole numbers, as in codes ({self.leading_zero.strip()})"
-        if self.longest_whole > MOST_DIGITS and not self.shows_signs():
-            return f"more digits than a number keeps, as in codes ({self.longest.strip()})"
+        if 2 * self.n_long > self.n:
+            return f"more digits than a number keeps, as in codes ({self.long.strip()})"
         return ""
 
     def _have_letters(self) -> bool:
@@ -110,6 +119,8 @@ def spelling_of(
     """
     if evidence.codes() and not is_said_number:
         return Disagreement(evidence.codes(), is_codes=True)
+    if evidence.leading_zero and not evidence.shows_signs() and not is_said_number:
+        return Disagreement(f"zeros before a few whole numbers: {evidence.leading_zero.strip()!r}")
     if len(evidence.units) > 1:
         shown = ", ".join(repr(text) for text in list(evidence.units.values())[:3])
         return Disagreement(f"units differ: {shown}")

@@ -40,8 +40,8 @@ def heading(
     width = most_fields(rest or rows)
     if header == "none":
         return Heading([f"x{i}" for i in range(width)], in_first_row=False)
-    if header == "auto" and not _are_names(first, rest):
-        if comment and len(comment) == width and _are_names(comment, rows):
+    if header == "auto" and not are_names(first, rest):
+        if comment and len(comment) == width and are_names(comment, rows):
             return Heading(comment, in_first_row=False, is_comment=True)
         if _are_values(first, rest):
             raise DataError(
@@ -54,7 +54,7 @@ def heading(
     return Heading(first, in_first_row=True)
 
 
-def _are_names(first: list[str], rest: list[list[str]]) -> bool:
+def are_names(first: list[str], rest: list[list[str]]) -> bool:
     """Whether a row is certainly one of names.
 
     Text above numbers, or above one text in all rows; names behind an empty field above row names,

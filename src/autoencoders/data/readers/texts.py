@@ -54,7 +54,8 @@ def number_text(text: str) -> NumberText | None:
     before = match["signed"] or match["before"] or ""
     behind = match["behind"] or ""
     n_minus = bool(match["minus"]) + bool(in_brackets)
-    has_two_signs = n_minus + bool(STARTS_WITH_SIGN.match(stripped)) > 1
+    has_sign = bool(STARTS_WITH_SIGN.match(stripped))
+    has_two_signs = n_minus + has_sign > 1
     if has_two_signs or (before and behind) or (match["minus"] and behind.isalpha()):
         return None
     digits = re.sub(f"[{BLANKS}]", " ", match["digits"].strip(BLANKS))
@@ -62,10 +63,11 @@ def number_text(text: str) -> NumberText | None:
     signs = _signs(digits)
     if signs is None:
         return None
-    is_whole = digits.isdigit() and not match["exponent"]
+    is_plain = not (match["exponent"] or has_sign or n_minus)
+    is_code = is_plain and digits.isdigit()
     return signs._replace(
         unit=before or behind,
-        has_leading_zero=is_whole and len(digits) > 1 and digits[0] == "0",
+        has_leading_zero=is_code and len(digits) > 1 and digits[0] == "0",
         is_written_negative=n_minus > 0,
     )
 
