@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,34 @@ def test_further_markers_hold_for_numbers_and_text(intake):
     }
     message = intake.refusal(intake.file("a.csv", csv(columns)), null_values=["none so far"])
     assert "missing values in columns x (1: row 1), colour (1: row 1)" in message
+
+
+def test_a_number_may_be_a_further_marker(intake):
+    columns: dict[str, list[Any]] = {"x": [-999, *X[1:]], "y": Y}
+    prepared = intake.load(
+        intake.file("a.csv", csv(columns)), null_values=["-999"], missing="impute"
+    )
+    schema = prepared.description.schema
+    median = float(np.median(X[1:]))
+    assert schema.columns[0].fill == pytest.approx(median, abs=1)
+    for x in (-999.0, "-999", "-999.0", None):
+        found = encode(schema, pa.table({"x": [x], "y": [50.0]}))
+        assert found[0, 0] == np.float32(schema.columns[0].fill)
+    assert encode(schema, np.array([[-999.0, 50.0]]))[0, 0] == np.float32(schema.columns[0].fill)
+
+
+def test_blanks_around_texts_are_no_part_of_them_in_training_and_in_answers(intake):
+    regions = [("EU", "EU ", " AS", "AS")[i % 4] for i in range(N)]
+    path = intake.file("a.csv", csv({"x": X, "region": regions}))
+    features, notes = told(intake, {"x": X, "region": regions})
+    assert features == ["x", "region=AS", "region=EU", "region=other"]
+    assert notes == ["column region: blanks around its texts are left out"]
+    schema = intake.load(path).description.schema
+    rows = pa.table({"x": [1.0, 1.0], "region": ["EU", " EU "]})
+    first, second = encode(schema, rows).tolist()
+    assert first == second
+    earlier = replace(schema, trims_text=False)
+    assert encode(earlier, rows)[1].tolist()[1:] == [0, 0, 1]
 
 
 def test_every_way_in_gives_the_same_features(intake):

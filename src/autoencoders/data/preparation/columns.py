@@ -80,6 +80,15 @@ class TextColumn:
         self.others |= others
         self.numbers |= new - others
 
+    def notes(self, name: str) -> list[str]:
+        """Notes on a column of categories, whose texts are read in another way than they look."""
+        notes = []
+        if any(text != text.strip() for text in self.others | self.numbers):
+            notes.append(f"column {name}: blanks around its texts are left out")
+        if self.no_number():
+            notes.append(f"column {name}: categories, as {self.no_number()!r} is no number")
+        return notes
+
     def no_number(self) -> str:
         """The first text that is no number, but stands among numbers or begins like one."""
         for text in sorted(self.others):
@@ -199,9 +208,8 @@ class ColumnTypes:
             decision.types[name] = ColumnType(is_category=True)
             if name not in self.keep and self.distinct[name].are_all():
                 decision.leave_out([name], "names of the rows, each of which differs")
-            elif column.no_number():
-                note = f"column {name}: categories, as {column.no_number()!r} is no number"
-                decision.notes.append(note)
+            else:
+                decision.notes += column.notes(name)
         else:
             self._decide_spelling(name, column, files_decimal, decision)
 

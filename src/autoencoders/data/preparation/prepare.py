@@ -17,6 +17,7 @@ from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.blocks import Writer
 from autoencoders.data.prepared.prepared import REPORT, Description, content_sha256, split_sha256
 from autoencoders.data.prepared.schema import Rows, Schema, encode
+from autoencoders.data.prepared.spelling import marker_numbers
 from autoencoders.data.readers.delimited import TextSettings
 from autoencoders.data.readers.opening import open_reader
 from autoencoders.data.sources.origin import read_origin
@@ -106,7 +107,13 @@ def _schema(rows: RawRows, survey: Survey, data: Data) -> Schema:
     columns = survey.columns(impute=data.missing == "impute") if rows.names else ()
     schema = Schema(rows.reader.shape, columns)
     if columns:
-        schema = replace(schema, text_markers=rows.markers.text, number_markers=rows.markers.number)
+        schema = replace(
+            schema,
+            text_markers=rows.markers.text,
+            number_markers=rows.markers.number,
+            missing_numbers=marker_numbers(rows.markers.number),
+            trims_text=True,
+        )
     if not schema.n_features:
         raise DataError("no features: every column is constant, ignored, a label or a date")
     return schema

@@ -65,6 +65,8 @@ class Schema:
     # texts that stand for a missing value; a model that was registered before has none of its own
     text_markers: tuple[str, ...] = EARLIER_TEXT_MARKERS
     number_markers: tuple[str, ...] = NUMBER_MARKERS
+    missing_numbers: tuple[float, ...] = ()  # numbers that stand for a missing value
+    trims_text: bool = False  # whether blanks around a text are no part of it
     # of what is read from JSON, here and in the columns
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
@@ -146,7 +148,7 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
         expected = abridged([column.name for column in columns], SHOWN_EXPECTED)
         raise DataError(f"missing columns: {abridged(absent)}; expected {expected}")
     numbers = _as_array(columns, rows)
-    if numbers is not None:
+    if numbers is not None and not schema.missing_numbers:
         return _float32(Schema((), tuple(columns)), numbers, first)
     values = []
     without_values = []
@@ -154,7 +156,14 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
         is_text = column.categories is not None
         markers = schema.text_markers if is_text else schema.number_markers
         column_values = typed(
-            rows, column.name, first, text=is_text, spelling=column.spelling, markers=markers
+            rows,
+            column.name,
+            first,
+            text=is_text,
+            spelling=column.spelling,
+            markers=markers,
+            missing_numbers=schema.missing_numbers,
+            trims=schema.trims_text,
         )
         values.append(column_values)
         if column_values.null_count and column.fill is None:
@@ -204,7 +213,8 @@ def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> np.ndarray:
         if rows.dtype == np.uint8:
             return rows.reshape(len(rows), schema.n_features)
         return _float32(schema, rows, first)
-    if any(column.categories is not None or column.fill is not None for column in schema.columns):
+    is_plain = all(column.categories is None and column.fill is None for column in schema.columns)
+    if schema.missing_numbers or not is_plain:
         names = [column.name for column in schema.columns]
         table = pa.table(list(rows.T.astype(np.float64)), names=names)
         return encode(schema, table, first)

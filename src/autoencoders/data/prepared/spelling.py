@@ -64,6 +64,12 @@ def is_marker(texts: ColumnValues, markers: Sequence[str]) -> ColumnValues:
     return pc.is_in(texts, pa.array(markers, pa.string()))
 
 
+def marker_numbers(markers: Sequence[str]) -> tuple[float, ...]:
+    """The numbers among the markers, such as -999: in a column of numbers they are no texts."""
+    texts = [marker for marker in markers if re.match(PLAIN, marker)]
+    return tuple(float(text) for text in texts)
+
+
 def numbers_of(
     texts: ColumnValues, spelling: Spelling, markers: Sequence[str]
 ) -> tuple[ColumnValues, np.ndarray]:

@@ -93,8 +93,9 @@ class DelimitedFile:
         types = self._text_types()
         schema = self._open(types).schema
         if not self.is_decided:
-            self.texts += self._codes(whole_numbers(schema))
-            schema = self._open(self._text_types()).schema
+            codes = self._codes(whole_numbers(schema))
+            self.texts += codes
+            schema = self._open(self._text_types()).schema if codes else schema
         return schema
 
     def _text_types(self) -> dict[str, pa.DataType]:
