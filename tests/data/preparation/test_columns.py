@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,32 @@ def test_numbers_that_are_codes_can_be_categories(intake):
     assert features == ["x", "code=1", "code=2", "code=3", "code=other"]
 
 
+@pytest.mark.parametrize("texts", [["01234", "98765"], ["12345678901234567", "12345678901234568"]])
+def test_codes_are_categories_and_that_is_noted_unless_they_are_said_to_be_numbers(decide, texts):
+    columns = {"code": texts * (N // 2)}
+    decision = decide(columns)
+    assert decision.types["code"].is_category
+    assert "as in codes" in decision.notes[0]
+    assert decide(columns, types={"code": "number"}).types["code"].spelling == Spelling()
+
+
+@pytest.mark.parametrize("texts", [["<5", "<6"], ["5-10", "10-15"], ["1.2.3", "1.2.4"], ["1", "∞"]])
+def test_categories_that_look_like_numbers_are_noted(decide, texts):
+    decision = decide({"v": texts * (N // 2)})
+    assert decision.types["v"].is_category
+    assert "column v: categories, as" in decision.notes[0]
+
+
+def test_numbers_with_the_minus_behind_are_noted(decide):
+    decision = decide({"v": ["5-", "6", "7.5"] * (N // 3)})
+    assert decision.notes == ["column v: read as numbers below 0: '5-' and such"]
+
+
+def test_dates_in_several_formats_are_refused(decide):
+    decision = decide({"v": ["2020-01-31", "01.02.2020"] * (N // 2)})
+    assert "different formats" in decision.problems["v"]
+
+
 # --- missing values ---
 
 
@@ -118,6 +145,34 @@ def test_further_markers_hold_for_numbers_and_text(intake):
     }
     message = intake.refusal(intake.file("a.csv", csv(columns)), null_values=["none so far"])
     assert "missing values in columns x (1: row 1), colour (1: row 1)" in message
+
+
+def test_a_number_may_be_a_further_marker(intake):
+    columns: dict[str, list[Any]] = {"x": [-999, *X[1:]], "y": Y}
+    prepared = intake.load(
+        intake.file("a.csv", csv(columns)), null_values=["-999"], missing="impute"
+    )
+    schema = prepared.description.schema
+    median = float(np.median(X[1:]))
+    assert schema.columns[0].fill == pytest.approx(median, abs=1)
+    for x in (-999.0, "-999", "-999.0", None):
+        found = encode(schema, pa.table({"x": [x], "y": [50.0]}))
+        assert found[0, 0] == np.float32(schema.columns[0].fill)
+    assert encode(schema, np.array([[-999.0, 50.0]]))[0, 0] == np.float32(schema.columns[0].fill)
+
+
+def test_blanks_around_texts_are_no_part_of_them_in_training_and_in_answers(intake):
+    regions = [("EU", "EU ", " AS", "AS")[i % 4] for i in range(N)]
+    path = intake.file("a.csv", csv({"x": X, "region": regions}))
+    features, notes = told(intake, {"x": X, "region": regions})
+    assert features == ["x", "region=AS", "region=EU", "region=other"]
+    assert notes == ["column region: blanks around its texts are left out"]
+    schema = intake.load(path).description.schema
+    rows = pa.table({"x": [1.0, 1.0], "region": ["EU", " EU "]})
+    first, second = encode(schema, rows).tolist()
+    assert first == second
+    earlier = replace(schema, trims_text=False)
+    assert encode(earlier, rows)[1].tolist()[1:] == [0, 0, 1]
 
 
 def test_every_way_in_gives_the_same_features(intake):

@@ -67,7 +67,64 @@ def test_the_line_of_a_spreadsheet_says_the_delimiter(dialect):
     assert (found.delimiter, found.skipped_lines, found.names) == (";", 2, NAMES)
 
 
+@pytest.mark.parametrize("line", ["sep=\\t", "SEP = \t", '"sep=\\t"'])
+def test_the_line_of_a_spreadsheet_may_spell_a_tab(dialect, line):
+    assert dialect(f"{line}\n" + text("\t")).delimiter == "\t"
+
+
+@pytest.mark.parametrize("delimiter", [":", "~", "^"])
+def test_a_rare_delimiter_is_found_where_names_and_rows_agree(dialect, delimiter):
+    found = dialect(text(delimiter))
+    assert (found.delimiter, found.names) == (delimiter, NAMES)
+    times = dialect("start: end\n" + "".join(f"12:{i:02}\n" for i in range(20)))
+    assert times.names == ("start: end",)
+
+
+def test_decimal_commas_between_blanks_are_no_delimiters(dialect):
+    assert dialect("temp press\n1,5 2,5\n3,5 4,25\n").delimiter == " "
+
+
+@pytest.mark.parametrize("row", ["3", "3,4,5"])
+def test_a_ragged_row_makes_no_column_of_decimal_commas(dialect, row):
+    assert dialect(f"temp,press\n1,2\n{row}\n4,5\n").names == ("temp", "press")
+
+
+def test_single_quotes_are_quotes_where_they_stand_around_the_names(dialect):
+    found = dialect("'temp','n, m'\n'1.5','a, b'\n")
+    assert (found.quote, found.names) == ("'", ("temp", "n, m"))
+    assert found.notes == ["read with single quotes around values"]
+    assert dialect("temp,n\n'1,2\n").quote == '"'
+
+
+def test_a_blank_before_a_quote_is_refused(dialect):
+    with pytest.raises(DataError, match="line 3 has a blank before a quote"):
+        dialect('temp,what\n1,"a"\n2, "a, b"\n')
+
+
+def test_a_quote_that_swallows_lines_is_refused(dialect):
+    with pytest.raises(DataError, match=r"a quote opens in line 2, .*, in line 3"):
+        dialect('temp,what\n1,"open\n2,"open\n3,b\n')
+    assert dialect('temp,what\n1,"two\nlines"\n2,5" pipe\n').names == ("temp", "what")
+
+
 # --- names ---
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "My title",
+        "Station: Oslo\nHeight: 12 m",
+        "% made by a program",
+        "@relation x\n@attribute temp numeric\n@data",
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_lines_above_the_names_are_refused_with_the_mend(dialect, title, delimiter):
+    with pytest.raises(DataError, match=r"no part of the table: .*write # in front of each"):
+        dialect(f"{title}\n\n" + text(delimiter, rows=ROWS * 5))
+    commented = "".join(f"# {line}\n" for line in title.split("\n"))
+    assert dialect(commented + text(delimiter)).names == NAMES
 
 
 def test_comments_and_blank_lines_above_the_names_are_left_out_and_noted(dialect):
@@ -92,6 +149,9 @@ def test_names_in_a_comment_are_names(dialect):
         "red\nblue\nred\n",
         "20,4;3,5\n19,6;3,7\n",
         "2020-01-01,5\n2020-01-02,6\n",
+        "3,5;31.01.2024;n/a\n4,5;01.02.2024;3\n",  # as the columns below are judged
+        "31. Januar 2024;<NA>\n1. Februar 2024;3\n",
+        "CHF 5.50\nCHF 6.50\n",
     ],
 )
 def test_a_first_line_that_looks_like_a_row_is_refused_with_both_mends(dialect, content):
@@ -165,7 +225,8 @@ def test_a_name_may_hold_the_end_of_a_line(dialect):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "notes"), [("utf-8", 0), ("utf-8-sig", 0), ("utf-16", 1), ("cp1252", 1)]
+    ("encoding", "notes"),
+    [("utf-8", 0), ("utf-8-sig", 0), ("utf-16", 1), ("utf-32", 1), ("cp1252", 1)],
 )
 def test_the_encoding_is_found_and_another_than_utf_8_is_noted(dialect, encoding, notes):
     found = dialect("größe,€\n1,2\n".encode(encoding))

@@ -133,7 +133,7 @@ TABLES: dict[str, tuple[str, Content, list[str]]] = {
         ["a.csv", "its first line has 2 fields, others have 3"],
     ),
     "UTF-16 without a mark": ("a.csv", csv(GOOD).encode("utf-16-le"), ["a.csv", "byte 2 is 0"]),
-    "UTF-32": ("a.csv", csv(GOOD).encode("utf-32"), ["a.csv"]),
+    "UTF-32 without its mark": ("a.csv", csv(GOOD).encode("utf-32-le"), ["byte 2 is 0"]),
     "NUL bytes in a number": (
         "a.csv",
         csv(changed("length", 7, "1\x002")),
@@ -305,7 +305,7 @@ def test_a_table_that_can_not_be_used_is_refused_and_nothing_is_written(intake: 
 @pytest.mark.parametrize(
     ("content", "parts"),
     [
-        (csv(changed("length", 200, "tall")), ["a.csv", "Row #201", "tall"]),
+        (csv(changed("length", 200, "tall")), ["a.csv", "row 200", "tall"]),
         (lines(200, "1,2"), ["a.csv", "Row #201", "got 2"]),
         (csv(changed("length", 200, "inf")), ["length", "row 200", "inf"]),
         (csv(changed("length", 200, "")), ["missing values in columns length (1: row 200)"]),
@@ -319,3 +319,52 @@ def test_what_is_wrong_after_the_first_block_is_refused_with_its_row(
     monkeypatch.setattr(reader, "BATCH_BYTES", 2048)
     message = intake.refusal(intake.file("a.csv", content))
     assert all(part in message for part in parts), message
+
+
+# --- what a value is, wherever it stands ---
+
+
+def many(last: str, name: str = "v") -> str:
+    """A table of several blocks with other last lines."""
+    return f"{name},x\n" + "".join(f"{i % 90 + 10},t{i % 7}\n" for i in range(400)) + last
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads 400 bytes at once."""
+    monkeypatch.setattr(reader, "BATCH_BYTES", 400)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_code_in_any_row_makes_its_column_text(intake: Intake):
+    found = frame(intake.file("a.csv", many("007,t1\n")))
+    assert found["v"].tolist()[-2:] == [str(399 % 90 + 10), "007"]
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        ("red,t1\n", r"column v, row 401: value 'red' among values .*data.types: {v: category}"),
+        ("5\n", r"Row #402: .*row 401 below the names.*quote values that hold a delimiter"),
+        ('5,"open\n6,b\n7,c\n', "the quote in row 401 is not closed"),
+    ],
+)
+def test_a_late_row_that_can_not_be_read_is_named_with_the_mend(
+    intake: Intake, last: str, message: str
+):
+    with pytest.raises(DataError, match=message):
+        frame(intake.file("a.csv", many(last)))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_last_value_may_have_several_lines(intake: Intake):
+    assert frame(intake.file("a.csv", many('5,"a\n""b"""\n')))["x"].tolist()[-1] == 'a\n"b"'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_blanks_between_fields_are_one_in_any_encoding(intake: Intake, encoding: str, end: str):
+    rows = ["größe  colour", '1.5   "dark  red"', "  2.5 grün  ", ""]
+    path = intake.file("a.csv", end.join(rows).encode(encoding))
+    assert frame(path).to_dict("list") == {"größe": [1.5, 2.5], "colour": ["dark  red", "grün"]}

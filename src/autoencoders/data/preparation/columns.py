@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.preparation.dates import date_formats
+from autoencoders.data.preparation.dates import date_formats, mixed_dates
 from autoencoders.data.preparation.identifiers import Distinct
 from autoencoders.data.preparation.spellings import Disagreement, SpellingEvidence, spelling_of
 from autoencoders.data.prepared.schema import abridged
@@ -26,6 +26,7 @@ from autoencoders.data.prepared.spelling import (
     numbers_of,
 )
 from autoencoders.data.prepared.values import column_values, is_text_type
+from autoencoders.data.readers.texts import looks_like_number
 from autoencoders.params.sections import Data
 
 RUNNING = "numbers of the rows, which run"
@@ -78,6 +79,22 @@ class TextColumn:
         others = set(self.spellings.add(sorted(new)))
         self.others |= others
         self.numbers |= new - others
+
+    def notes(self, name: str) -> list[str]:
+        """Notes on a column of categories, whose texts are read in another way than they look."""
+        notes = []
+        if any(text != text.strip() for text in self.others | self.numbers):
+            notes.append(f"column {name}: blanks around its texts are left out")
+        if self.no_number():
+            notes.append(f"column {name}: categories, as {self.no_number()!r} is no number")
+        return notes
+
+    def no_number(self) -> str:
+        """The first text that is no number, but stands among numbers or begins like one."""
+        for text in sorted(self.others):
+            if self.numbers or looks_like_number(text):
+                return text.strip()
+        return ""
 
 
 def _count(values: ColumnValues, markers: tuple[str, ...]) -> int:
@@ -173,12 +190,16 @@ class ColumnTypes:
     ) -> None:
         """Decides on a column of text."""
         layouts = date_formats(column.others | column.numbers) if column.others else []
+        mixed = "" if layouts or self.is_typed else mixed_dates(column.others)
         is_said_number = name in self.given
         n_texts = len(column.numbers) + len(column.others)
         few_others = 0 < 2 * len(column.others) < n_texts and not self.is_typed
-        few_others = few_others and not column.spellings.are_codes()
+        few_others = few_others and not column.spellings.codes()
         if layouts and name not in self.given:
             decision.types[name] = ColumnType(is_category=False, date_format=layouts[0])
+        elif mixed and not is_said_number:
+            decision.problems[name] = mixed
+            decision.mends[name] = "category"
         elif column.others and (few_others or is_said_number):
             others = abridged(sorted(column.others))
             decision.problems[name] = f"{others} among numbers"
@@ -187,6 +208,8 @@ class ColumnTypes:
             decision.types[name] = ColumnType(is_category=True)
             if name not in self.keep and self.distinct[name].are_all():
                 decision.leave_out([name], "names of the rows, each of which differs")
+            else:
+                decision.notes += column.notes(name)
         else:
             self._decide_spelling(name, column, files_decimal, decision)
 
@@ -194,10 +217,15 @@ class ColumnTypes:
         self, name: str, column: TextColumn, files_decimal: str, decision: Decision
     ) -> None:
         decimal = self.given.get(name, self.decimal)
-        spelling = spelling_of(column.spellings, decimal, files_decimal)
+        is_said_number = name in self.given
+        spelling = spelling_of(
+            column.spellings, decimal, files_decimal, is_said_number=is_said_number
+        )
         if isinstance(spelling, Disagreement) and spelling.is_codes:
             decision.types[name] = ColumnType(is_category=True)
             decision.notes.append(f"column {name}: categories, as it has {spelling.reason}")
+            if name not in self.keep and self.distinct[name].are_all():
+                decision.leave_out([name], "names of the rows, each of which differs")
             return
         if isinstance(spelling, Disagreement):
             decision.problems[name] = spelling.reason
@@ -209,6 +237,9 @@ class ColumnTypes:
             return
         if self.is_typed or (column.spellings.shows_signs() and spelling != PLAIN_SPELLING):
             decision.notes.append(f"column {name}: read as numbers {spelling}")
+        if column.spellings.written_negative:
+            text = column.spellings.written_negative
+            decision.notes.append(f"column {name}: read as numbers below 0: {text!r} and such")
 
     def _runs(self, name: str, column: TextColumn, spelling: Spelling) -> bool:
         """Whether the numbers of a column of text run."""

@@ -16,6 +16,7 @@ from autoencoders.data.prepared.spelling import (
     PLAIN_SPELLING,
     ColumnValues,
     is_marker,
+    marker_numbers,
     numbers_of,
 )
 from autoencoders.data.prepared.values import column_values, is_text_type
@@ -75,6 +76,10 @@ def _present(values: ColumnValues, markers: tuple[str, ...]) -> ColumnValues:
         texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string())).drop_null()
         return texts.filter(pc.invert(is_marker(texts, markers)))
     values = values.drop_null()
+    numbers = marker_numbers(markers)
+    if numbers and (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+        marked = pc.is_in(pc.cast(values, pa.float64()), pa.array(numbers, pa.float64()))
+        values = values.filter(pc.invert(marked))
     if pa.types.is_floating(values.type):
         return values.filter(pc.invert(pc.is_nan(values)))
     return values

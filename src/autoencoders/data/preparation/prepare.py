@@ -18,6 +18,7 @@ from autoencoders.data.prepared.blocks import Writer
 from autoencoders.data.prepared.features import encode_rows
 from autoencoders.data.prepared.prepared import REPORT, Description, content_sha256, split_sha256
 from autoencoders.data.prepared.schema import Rows, Schema
+from autoencoders.data.prepared.spelling import marker_numbers
 from autoencoders.data.readers.delimited import TextSettings
 from autoencoders.data.readers.opening import open_reader
 from autoencoders.data.sources.origin import read_origin
@@ -116,6 +117,8 @@ def _schema(rows: RawRows, survey: Survey, data: Data) -> Schema:
             text_markers=rows.markers.text,
             number_markers=rows.markers.number,
             id_column=data.id,
+            missing_numbers=marker_numbers(rows.markers.number),
+            trims_text=True,
         )
     if not schema.n_features:
         raise DataError("no features: every column is constant, ignored, a label or a date")

@@ -142,9 +142,10 @@ class RawRows:
 
 
 def _without_markers(values: "pa.ChunkedArray[Any]", markers: Markers) -> "pa.ChunkedArray[Any]":
-    """A column with null in place of texts that stand for a missing value."""
+    """A column of trimmed texts, with null in place of those that stand for a missing value."""
     if not is_text_type(values.type):
         return values
+    values = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
     is_missing = pc.is_in(values, pa.array(markers.text, pa.string()))
     return pc.if_else(is_missing, pa.scalar(None, pa.string()), values)
 

@@ -17,7 +17,12 @@ from autoencoders.data.prepared.schema import (
     Column,
     Rows,
 )
-from autoencoders.data.prepared.spelling import PLAIN_SPELLING, ColumnValues, Spelling
+from autoencoders.data.prepared.spelling import (
+    PLAIN_SPELLING,
+    ColumnValues,
+    Spelling,
+    marker_numbers,
+)
 from autoencoders.data.prepared.values import is_text_type, typed
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many: 128 MB
@@ -65,7 +70,7 @@ class Survey:
             return
         texts = [name for name in self.names if self._is_category(rows, name)]
         for name in texts:
-            values = typed(rows, name, first, text=True, markers=self.markers.text)
+            values = typed(rows, name, first, text=True, markers=self.markers.text, trims=True)
             self._add_text(name, values)
         self.numbers = [name for name in self.names if name not in texts]
         numbers = np.zeros((len(rows), len(self.numbers)))
@@ -77,6 +82,7 @@ class Survey:
                 text=False,
                 spelling=self._spelling(name),
                 markers=self.markers.number,
+                missing_numbers=marker_numbers(self.markers.number),
             )
             numbers[:, i] = values.to_numpy(zero_copy_only=False)
         self._add_numbers(numbers)

@@ -48,7 +48,7 @@ def encode_rows(schema: Schema, rows: Rows, first: int = 0) -> EncodedRows:
         return _encode_array(schema, np.asarray(rows), first)
     columns = _columns_in(schema, rows)
     numbers = _as_array(columns, rows)
-    if numbers is not None:
+    if numbers is not None and not schema.missing_numbers:
         return _encode_numbers(schema, columns, numbers, first)
     values = _typed_columns(schema, columns, rows, first)
     parts = []
@@ -86,7 +86,14 @@ def _typed_columns(
         is_text = column.categories is not None
         markers = schema.text_markers if is_text else schema.number_markers
         column_values = typed(
-            rows, column.name, first, text=is_text, spelling=column.spelling, markers=markers
+            rows,
+            column.name,
+            first,
+            text=is_text,
+            spelling=column.spelling,
+            markers=markers,
+            missing_numbers=schema.missing_numbers,
+            trims=schema.trims_text,
         )
         if column_values.null_count and column.fill is None:
             empty_rows = _empty_rows(column_values, first)
@@ -151,7 +158,8 @@ def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> EncodedRows:
         if rows.dtype != np.uint8:
             features = _float32(schema, rows, first)
         return EncodedRows(features, np.zeros((len(rows), 0), bool))
-    if any(column.categories is not None or column.fill is not None for column in schema.columns):
+    is_plain = all(column.categories is None and column.fill is None for column in schema.columns)
+    if schema.missing_numbers or not is_plain:
         names = [column.name for column in schema.columns]
         table = pa.table(list(rows.T.astype(np.float64)), names=names)
         return encode_rows(schema, table, first)

@@ -63,6 +63,8 @@ class Schema:
     # the column that names the rows in answers, or nothing; schemas may differ in it and be equal,
     # as it is no feature
     id_column: str = field(default="", compare=False)
+    missing_numbers: tuple[float, ...] = ()  # numbers that stand for a missing value
+    trims_text: bool = False  # whether blanks around a text are no part of it
     # of what is read from JSON, here and in the columns
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 

@@ -27,6 +27,7 @@ EARLIER_TEXT_MARKERS = (  # of models without markers of their own: those of Arr
     *("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"),
 )
 BLANKS = " \u00a0\u202f\u2009"  # that separate groups of digits: no-break, narrow and thin ones
+APOSTROPHES = "'’"
 MINUS = "−–"  # signs that stand for a minus: U+2212 and the dash
 GROUP_NAMES = {",": "commas", ".": "points", "'": "apostrophes", " ": "blanks"}
 # of a number in the plain spelling
@@ -63,6 +64,12 @@ def is_marker(texts: ColumnValues, markers: Sequence[str]) -> ColumnValues:
     return pc.is_in(texts, pa.array(markers, pa.string()))
 
 
+def marker_numbers(markers: Sequence[str]) -> tuple[float, ...]:
+    """The numbers among the markers, such as -999: in a column of numbers they are no texts."""
+    texts = [marker for marker in markers if re.match(PLAIN, marker)]
+    return tuple(float(text) for text in texts)
+
+
 def numbers_of(
     texts: ColumnValues, spelling: Spelling, markers: Sequence[str]
 ) -> tuple[ColumnValues, np.ndarray]:
@@ -85,9 +92,11 @@ def numbers_of(
 def _plain(texts: ColumnValues, spelling: Spelling) -> ColumnValues:
     """The texts in the plain spelling; those in another one are no plain numbers after it."""
     texts = pc.replace_substring_regex(texts, f"[{MINUS}]", "-")
+    texts = pc.replace_substring_regex(texts, r"^\(\s*(.*?)\s*\)$", r"-\1")  # of accountants
+    texts = pc.replace_substring_regex(texts, r"^([^-+]*)-$", r"-\1")  # behind the number
+    texts = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"^([-+])\s+", r"\1"))
     if spelling == PLAIN_SPELLING:
         return texts
-    texts = pc.replace_substring_regex(texts, r"^\((.*)\)$", r"-\1")  # of accountants
     if spelling.unit:
         texts = _without_unit(texts, spelling.unit)
     if spelling.groups:
@@ -110,7 +119,8 @@ def _without_unit(texts: ColumnValues, unit: str) -> ColumnValues:
 
 def _without_groups(texts: ColumnValues, spelling: Spelling) -> ColumnValues:
     """The texts without signs between groups of three digits; other groups spell no number."""
-    separator = f"[{BLANKS}]" if spelling.groups == " " else re.escape(spelling.groups)
+    variants = {" ": f"[{BLANKS}]", "'": f"[{APOSTROPHES}]"}
+    separator = variants.get(spelling.groups, re.escape(spelling.groups))
     decimal = re.escape(spelling.decimal)
     grouped = rf"^[-+]?\d{{1,3}}({separator}\d{{3}})+({decimal}\d*)?$"
     ungrouped = pc.replace_substring_regex(texts, separator, "")

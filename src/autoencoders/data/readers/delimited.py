@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,18 +15,17 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.prepared.spelling import NUMBER_MARKERS, PLAIN_SPELLING
 from autoencoders.data.readers import reader
-from autoencoders.data.readers.dialect import (
-    DELIMITERS,
-    Dialect,
-    read_dialect,
-)
+from autoencoders.data.readers.codes import holds_code, may_hold_zeros, whole_numbers
+from autoencoders.data.readers.delimiters import DELIMITER_NAMES
+from autoencoders.data.readers.dialect import Dialect, read_dialect
 from autoencoders.data.readers.encoding import BLOCK_BYTES, open_bytes
+from autoencoders.data.readers.single_blanks import SingleBlanks
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer as Buffer
-
-BLANKS = re.compile(rb"[ \t]+")
-QUOTED_OR_BLANKS = re.compile(rb'("[^"\n]*")|[ \t]+')
+# of Arrow's errors
+RAGGED = re.compile(r"Row #(\d+): Expected \d+ columns, got \d+")
+UNLIKE = re.compile(
+    r"In CSV column #(\d+): Row #(\d+): CSV conversion error to (\w+): invalid (.*)"
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,7 @@ class DelimitedFile:
             header=settings.header,
             expected=[column.name for column in like.columns],
         )
+        self.is_decided = bool(like.columns)
         self.texts = [*settings.as_text, *_texts_of_model(like)]
         if settings.all_as_text or self.dialect.has_commas:
             self.texts = list(self.dialect.names)
@@ -69,7 +69,7 @@ class DelimitedFile:
     def description(self) -> str:
         """The dialect in a few words."""
         encoding = self.dialect.encoding.removesuffix("-sig")
-        fields = DELIMITERS.get(self.dialect.delimiter, "")
+        fields = DELIMITER_NAMES.get(self.dialect.delimiter, "")
         between = f"{fields} between fields" if fields else "one column"
         names = "names in the first line" if self.has_names else "no names"
         return f"delimited text, {encoding}, {between}, {names}"
@@ -86,26 +86,79 @@ class DelimitedFile:
         return [names[position] for position in self.dialect.unnamed]
 
     def schema(self) -> pa.Schema:
-        """The columns and the types that Arrow infers from the first batch."""
+        """The columns and the types that Arrow infers from the first batch.
+
+        Codes such as 007 are text, unless a model waits for numbers: its columns are decided.
+        """
+        types = self._text_types()
+        schema = self._open(types).schema
+        if not self.is_decided:
+            codes = self._codes(whole_numbers(schema))
+            self.texts += codes
+            schema = self._open(self._text_types()).schema if codes else schema
+        return schema
+
+    def _text_types(self) -> dict[str, pa.DataType]:
+        """The type of the columns that are read as text."""
         types: dict[str, pa.DataType] = {}
         for name in (*self.texts, *self.empty):
             types[name] = pa.string()
-        return self._open(types).schema
+        return types
+
+    def _codes(self, names: list[str]) -> list[str]:
+        """Those of the columns that hold a code in any row."""
+        types: dict[str, pa.DataType] = dict.fromkeys(names, pa.string())
+        codes: list[str] = []
+        parts = iter(self._open(types, names)) if names else iter(())
+        may_come = may_hold_zeros(self.path, self.dialect.encoding, self.dialect.delimiter)
+        for part in parts:
+            codes += [name for name in names if name not in codes and holds_code(part[name])]
+            if not may_come or len(codes) == len(names):
+                break
+        return codes
 
     def batches(
         self, types: Mapping[str, pa.DataType], rows_per_batch: int
     ) -> Iterator[pa.RecordBatch]:
         """Yields the rows in batches of some megabytes, as these types."""
         del rows_per_batch  # blocks of bytes are what Arrow reads
-        parts = self._open(dict(types))
-        if len(self.dialect.names) > 1:
-            yield from self._checked(parts)
-            return
-        yield from _without_last(parts, blank_lines_at_end(self.path, self.dialect.encoding))
+        try:
+            parts = self._open(dict(types))
+            if len(self.dialect.names) > 1:
+                yield from self._checked(parts)
+                return
+            yield from _without_last(parts, blank_lines_at_end(self.path, self.dialect.encoding))
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{self.path}: {self._in_words(str(error))}") from error
+
+    def _in_words(self, message: str) -> str:
+        """An error of Arrow's with the column, the row and what to do."""
+        message = message.splitlines()[0]
+        ragged = RAGGED.search(message)
+        if ragged:
+            row = int(ragged[1]) - self.dialect.skipped_lines
+            return (
+                f"{message} (row {row} below the names); give it as many fields as the others, "
+                "quote values that hold a delimiter, or remove the line"
+            )
+        unlike = UNLIKE.search(message)
+        if unlike is None:
+            return message
+        name = _arrow_names(self.dialect)[int(unlike[1])]
+        row = int(unlike[2]) - self.dialect.skipped_lines
+        return (
+            f"column {name}, row {row}: {unlike[4]} among values of type {unlike[3]}; mend it, or "
+            f"say data.types: {{{name}: category}}, or number, if a decimal comma or unit is meant"
+        )
 
     def _checked(self, parts: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yields batches. Raises DataError where a column without a name has a value after all."""
+        """Yields batches.
+
+        Raises DataError where a column without a name has a value after all, or where the last
+        value runs over all lines to the file's end.
+        """
         first = 0
+        last: pa.RecordBatch | None = None
         for part in parts:
             for name in self.empty:
                 is_value = pc.not_equal(pc.utf8_trim_whitespace(part[name]), pa.scalar(""))
@@ -116,29 +169,50 @@ class DelimitedFile:
                         "write a name above it"
                     )
             first += len(part)
+            last = part if len(part) else last
             yield part
+        if last is not None and _ends_with_lines(last) and self._has_odd_quotes():
+            raise DataError(
+                f"{self.path}: the quote in row {first} is not closed, so that all lines behind it "
+                "would be one value; close it, or double quotes within a value"
+            )
 
-    def _open(self, types: dict[str, pa.DataType]) -> pa.csv.CSVStreamingReader:
+    def _has_odd_quotes(self) -> bool:
+        """Whether the file has an odd number of quotes."""
+        n = 0
+        with open_bytes(self.path) as stream:
+            while block := stream.read(BLOCK_BYTES):
+                n += block.count(self.dialect.quote.encode())
+        return n % 2 == 1
+
+    def _open(
+        self, types: Mapping[str, pa.DataType], names: list[str] | None = None
+    ) -> pa.csv.CSVStreamingReader:
+        """Arrow's reader of the file. names: the columns to read; None: all."""
         dialect = self.dialect
         source: str | IO[bytes] = str(self.path)
+        encoding = dialect.encoding
         if dialect.delimiter == " ":
-            source = io.BufferedReader(_SingleBlanks(open_bytes(self.path)))
+            source = io.BufferedReader(SingleBlanks(self.path, encoding, dialect.quote))
+            encoding = "utf-8"
         return pa.csv.open_csv(
             source,
             read_options=pa.csv.ReadOptions(
                 use_threads=False,  # with threads, errors name no rows
                 block_size=reader.BATCH_BYTES,
-                encoding="utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding,
+                encoding="utf8" if encoding.startswith("utf-8") else encoding,
                 column_names=_arrow_names(dialect),
                 skip_rows=dialect.skipped_lines,
             ),
             parse_options=pa.csv.ParseOptions(
                 delimiter=dialect.delimiter,
+                quote_char=dialect.quote,
                 ignore_empty_lines=len(dialect.names) > 1,
             ),
             convert_options=pa.csv.ConvertOptions(
-                column_types=types,
+                column_types=dict(types),
                 null_values=list(NUMBER_MARKERS),
+                include_columns=names,
                 strings_can_be_null=False,  # a region may be called NA
             ),
         )
@@ -151,6 +225,12 @@ def _texts_of_model(like: Schema) -> list[str]:
         if column.categories is not None or column.spelling != PLAIN_SPELLING:
             texts.append(column.name)
     return texts
+
+
+def _ends_with_lines(rows: pa.RecordBatch) -> bool:
+    """Whether a text of the last row has several lines."""
+    last = rows.slice(len(rows) - 1).to_pylist()[0]
+    return any(isinstance(value, str) and "\n" in value for value in last.values())
 
 
 def _arrow_names(dialect: Dialect) -> list[str]:
@@ -188,43 +268,3 @@ def blank_lines_at_end(path: Path, encoding: str) -> int:
                 n_ends = 0
             n_ends += block[len(last) :].count("\n")
     return max(0, n_ends - 1)
-
-
-class _SingleBlanks(io.RawIOBase):
-    """A file of bytes in which one blank stands for any number of blanks or tabs.
-
-    Blanks at the beginning and end of a line are left out.
-    """
-
-    def __init__(self, source: IO[bytes]) -> None:
-        super().__init__()
-        self.source = source
-        self.rest = b""
-
-    def readable(self) -> bool:
-        """Whether bytes can be read: always."""
-        return True
-
-    def readinto(self, buffer: "Buffer") -> int:
-        """Fills a buffer with the next bytes, and returns their number; 0 at the end."""
-        if not self.rest:
-            lines = self.source.readlines(reader.BATCH_BYTES)
-            self.rest = b"".join(_with_single_blanks(line) for line in lines)
-        view = memoryview(buffer)
-        part = self.rest[: len(view)]
-        view[: len(part)] = part
-        self.rest = self.rest[len(part) :]
-        return len(part)
-
-    def close(self) -> None:
-        """Closes the file that the bytes come from, too."""
-        self.source.close()
-        super().close()
-
-
-def _with_single_blanks(line: bytes) -> bytes:
-    """A line with one blank between its fields."""
-    stripped = line.strip()
-    if b'"' in stripped:
-        return QUOTED_OR_BLANKS.sub(lambda match: match[1] or b" ", stripped) + b"\n"
-    return BLANKS.sub(b" ", stripped) + b"\n"

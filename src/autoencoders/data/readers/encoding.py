@@ -13,6 +13,8 @@ SAMPLE_BYTES = 2**20  # from which delimiter and names are decided
 BLOCK_BYTES = 2**24  # read at once where the whole file is looked at
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as the mark of UTF-16 does
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
@@ -26,7 +28,7 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def file_encoding(path: Path) -> str:
-    """The encoding of a whole file: utf-8, utf-8-sig, utf-16, or cp1252.
+    """The encoding of a whole file: utf-8, utf-8-sig, utf-16, utf-32, or cp1252.
 
     Raises DataError where it is none of these.
     """
