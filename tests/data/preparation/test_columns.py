@@ -1,7 +1,9 @@
 """What a table's columns hold: as a person reads them, or refused, all problems at once."""
 
 import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -161,7 +163,72 @@ def test_dates_in_any_usual_form_are_left_out_and_noted(intake):
     }
     features, notes = told(intake, columns)
     assert features == ["x"]
-    assert notes == ["left out, as dates: german, american, words"]
+    assert notes == [
+        "left out, as dates: german, american, words "
+        "(data.split: time:german would test on the latest rows)"
+    ]
+
+
+SECONDS = [1_700_000_000 + 60 * i for i in range(N)]
+DAYS = [int(f"{day:%Y%m%d}") for day in pd.date_range("2020-01-01", periods=N)]
+
+
+def written(intake: Intake, columns: dict[str, Any], form: str) -> Path:
+    """A table's file in one form: with points, with decimal commas (all texts), or Parquet."""
+    if form == "parquet":
+        pd.DataFrame(columns).to_parquet(intake.source / "a.parquet")
+        return intake.source / "a.parquet"
+    if form == "commas":
+        columns = {**columns, "x": [f"{value:.1f}".replace(".", ",") for value in X]}
+    return intake.file("a.csv", csv(columns, ";"))
+
+
+FORMS = pytest.mark.parametrize("form", ["points", "commas", "parquet"])
+
+
+@FORMS
+def test_numbers_that_are_dates_are_left_out_and_noted_unless_they_are_kept(intake, form):
+    columns: dict[str, Any] = {"x": X, "t": SECONDS, "day": DAYS}
+    path = written(intake, columns, form)
+    prepared = intake.load(path)
+    notes = json.loads((intake.prepared / "report.json").read_text())["told"]
+    assert prepared.description.schema.features == ["x"]
+    assert [note for note in notes if "dates" in note] == [
+        "left out, as dates, seconds since 1970: t "
+        "(data.split: time:t would test on the latest rows)",
+        "left out, as dates, digits such as 20240131: day "
+        "(data.split: time:day would test on the latest rows)",
+    ]
+    shutil.rmtree(intake.raw)
+    kept = intake.load(path, keep=["t"], types={"day": "number"})
+    assert kept.description.schema.features == ["x", "t", "day"]
+
+
+@FORMS
+@pytest.mark.parametrize("name", ["t", "day"])
+def test_rows_can_be_split_by_dates_that_are_numbers(intake, form, name):
+    order = np.random.default_rng(1).permutation(N)
+    columns: dict[str, Any] = {
+        "x": X,
+        "number": [i / 8 for i in order],
+        "t": [SECONDS[i] for i in order],
+        "day": [DAYS[i] for i in order],
+    }
+    prepared = intake.load(written(intake, columns, form), split=f"time:{name}", ignore=["t"])
+    test_rows = prepared.rows["test"].read(0, N)[:, 1]
+    train_rows = prepared.rows["train"].read(0, N)[:, 1]
+    assert test_rows.min() > train_rows.max()
+    assert "would test" not in (intake.prepared / "report.json").read_text()
+
+
+def test_rising_numbers_that_nothing_calls_dates_stay_and_that_is_noted(intake):
+    rises = 1_700_000_000 + np.sort(RNG.integers(0, 10**6, N))
+    features, notes = told(intake, {"x": X, "reading": rises.tolist()})
+    assert features == ["x", "reading"]
+    assert notes == [
+        "column reading: a feature, whose numbers rise from row to row; if they are seconds since "
+        "1970, name it in data.ignore or in data.split: time:reading"
+    ]
 
 
 def test_rows_can_be_split_by_a_date_of_any_form(intake):

@@ -32,9 +32,10 @@ def test_whole_numbers_of_a_range_run(values):
         np.append(RUNNING, 9999.0),
         np.random.default_rng(0).integers(0, 10**9, 300).astype(float),
         np.zeros(300),
+        RUNNING / 8,
         RUNNING[: FEWEST_ROWS - 1],
     ],
-    ids=["a repetition", "a gap", "any numbers", "one number", "too few"],
+    ids=["a repetition", "a gap", "any numbers", "one number", "fractions", "too few"],
 )
 def test_other_numbers_do_not(values):
     assert not collected(values).run()

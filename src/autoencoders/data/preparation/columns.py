@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.dates import date_formats
 from autoencoders.data.preparation.identifiers import Distinct
+from autoencoders.data.preparation.numeric_dates import NumericDates
 from autoencoders.data.preparation.spellings import Disagreement, SpellingEvidence, spelling_of
 from autoencoders.data.prepared.schema import abridged
 from autoencoders.data.prepared.spelling import (
@@ -94,6 +95,7 @@ class Decision:
     left_out: list[str] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)  # why, by column
     notes: list[str] = field(default_factory=list)
+    dates: dict[str, str] = field(default_factory=dict)  # what numbers stand for, by column
     problems: dict[str, str] = field(default_factory=dict)  # by column
     mends: dict[str, str] = field(default_factory=dict)  # the type to say in data.types, by column
 
@@ -113,6 +115,21 @@ class Decision:
             self.reasons |= dict.fromkeys(names, reason)
             self.notes.append(f"left out, as {reason}: {abridged(names)}")
 
+    def leave_out_dates(self, names: list[str], reason: str, split: str) -> None:
+        """Leaves columns of dates out, and notes it. split: data.split."""
+        if names:
+            self.left_out += names
+            self.reasons |= dict.fromkeys(names, reason)
+            self.notes.append(dates_note(names, reason, split))
+
+
+def dates_note(names: list[str], reason: str, split: str) -> str:
+    """The note that columns are left out as dates, and may order the rows. split: data.split."""
+    note = f"left out, as {reason}: {abridged(names)}"
+    if split.startswith("time:"):
+        return note
+    return f"{note} (data.split: time:{names[0]} would test on the latest rows)"
+
 
 class ColumnTypes:
     """The types of a table's columns, from every row of it."""
@@ -124,8 +141,10 @@ class ColumnTypes:
         self.decimal = data.decimal
         self.given = data.types
         self.keep = data.keep
+        self.split = data.split
         self.texts: dict[str, TextColumn] = {}
         self.distinct: dict[str, Distinct] = {}
+        self.numeric_dates: dict[str, NumericDates] = {}
 
     def add(self, rows: pa.Table, names: Iterable[str]) -> None:
         """Adds rows, of these columns."""
@@ -140,12 +159,14 @@ class ColumnTypes:
         if self.given.get(name) == "category":
             return
         self.texts.setdefault(name, TextColumn()).add(values, self.markers)
+        self.numeric_dates.setdefault(name, NumericDates()).add_texts(values, self.markers.number)
         distinct = self.distinct.setdefault(name, Distinct())
         if not distinct.repeats:
             texts = values.drop_null().to_numpy(zero_copy_only=False)
             distinct.add(pd.util.hash_array(texts.astype(object), categorize=False))
 
     def _add_numbers(self, name: str, values: ColumnValues) -> None:
+        self.numeric_dates.setdefault(name, NumericDates()).add(values)
         distinct = self.distinct.setdefault(name, Distinct())
         if distinct.repeats:
             return
@@ -157,16 +178,38 @@ class ColumnTypes:
 
     def decide(self) -> Decision:
         """The types of the columns, from all rows that were added."""
-        decision = Decision()
+        decision = Decision(dates=self._numeric_dates())
         files_decimal = self._files_decimal()
         for name, column in self.texts.items():
-            self._decide_text(name, column, files_decimal, decision)
-        decision.leave_out(self._running_numbers(), RUNNING)
-        decision.leave_out(
-            [name for name, column_type in decision.types.items() if column_type.date_format],
-            "dates",
-        )
+            if name not in decision.dates:
+                self._decide_text(name, column, files_decimal, decision)
+        running = [name for name in self._running_numbers() if name not in decision.dates]
+        decision.leave_out(running, RUNNING)
+        self._leave_out_dates(decision)
         return decision
+
+    def _numeric_dates(self) -> dict[str, str]:
+        """The meaning of the columns whose numbers are dates."""
+        meanings = {}
+        for name, dates in self.numeric_dates.items():
+            if name not in self.keep and name not in self.given:
+                meanings[name] = dates.meaning(name)
+        return {name: meaning for name, meaning in meanings.items() if meaning}
+
+    def _leave_out_dates(self, decision: Decision) -> None:
+        """Leaves dates out, those of text and those of numbers, and notes what may be others."""
+        texts = [name for name, column in decision.types.items() if column.date_format]
+        decision.leave_out_dates(texts, "dates", self.split)
+        for meaning in dict.fromkeys(decision.dates.values()):
+            names = [name for name, other in decision.dates.items() if other == meaning]
+            decision.leave_out_dates(names, f"dates, {meaning}", self.split)
+        for name, dates in self.numeric_dates.items():
+            unit = dates.doubtful_unit(name)
+            if unit and name not in {*self.keep, *self.given, *decision.left_out}:
+                decision.notes.append(
+                    f"column {name}: a feature, whose numbers rise from row to row; if they are "
+                    f"{unit} since 1970, name it in data.ignore or in data.split: time:{name}"
+                )
 
     def _decide_text(
         self, name: str, column: TextColumn, files_decimal: str, decision: Decision

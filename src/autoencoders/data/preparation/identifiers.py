@@ -44,5 +44,6 @@ class Distinct:
         """Whether the values are whole numbers of a range with one step, in any order."""
         if not self.are_all():
             return False
-        steps = np.diff(np.sort(np.concatenate(self.parts)))
-        return bool((steps == steps[0]).all())
+        values = np.sort(np.concatenate(self.parts))
+        steps = np.diff(values)
+        return bool((values == np.floor(values)).all() and (steps == steps[0]).all())

@@ -184,7 +184,9 @@ class Inspection:
         if name in decision.problems:
             return "unclear"
         column_type = decision.types.get(name)
-        if name in self.reader.date_columns or (column_type and column_type.date_format):
+        if name in self.reader.date_columns or name in decision.dates:
+            return "date"
+        if column_type and column_type.date_format:
             return "date"
         if column_type is None:
             return "text" if self._holds_text(name) else "number"
@@ -201,6 +203,9 @@ class Inspection:
         count = (
             f"{n_distinct} different" if n_distinct <= MOST_DISTINCT else f"over {MOST_DISTINCT}"
         )
+        if name in decision.dates:
+            days = self.column_types.numeric_dates[name].range(decision.dates[name])
+            return f"{days}, {count}"
         low = statistics.minimum
         high = statistics.maximum
         column_type = decision.types.get(name)

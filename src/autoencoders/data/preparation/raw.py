@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.anomalous import anomalous_class
-from autoencoders.data.preparation.columns import ColumnTypes, Markers
+from autoencoders.data.preparation.columns import ColumnTypes, Markers, dates_note
 from autoencoders.data.preparation.splits import split_masks
 from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged
 from autoencoders.data.prepared.values import is_text_type
@@ -128,7 +128,7 @@ class RawRows:
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         notes = [*self.reader.notes, *self.decision.notes, *self.label_notes]
         if self.unused_dates:
-            notes.append(f"left out, as dates: {abridged(self.unused_dates)}")
+            notes.append(dates_note(self.unused_dates, "dates", self.data.split))
         return {
             "rows": self.n,
             "shape": list(self.reader.shape),
