@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -200,7 +201,7 @@ def test_numbers_that_are_dates_are_left_out_and_noted_unless_they_are_kept(inta
         "(data.split: time:day would test on the latest rows)",
     ]
     shutil.rmtree(intake.raw)
-    kept = intake.load(path, keep=["t"], types={"day": "number"})
+    kept = intake.load(path, keep=["t", "day"])
     assert kept.description.schema.features == ["x", "t", "day"]
 
 
@@ -258,6 +259,45 @@ def test_numbers_and_names_of_the_rows_are_left_out_and_noted_unless_they_are_ke
     ]
     kept = intake.load(intake.file("b.csv", csv(columns)), keep=["id"])
     assert kept.description.schema.features == ["id", "x"]
+
+
+ROWS = np.arange(1, N + 1)
+IDENTIFIERS: dict[str, list[Any]] = {
+    "running": ROWS.tolist(),
+    "from zero": (ROWS - 1).tolist(),
+    "by ten": (10 * ROWS).tolist(),
+    "falling": ROWS[::-1].tolist(),
+    "shuffled": RNG.permutation(ROWS).tolist(),
+    "with gaps": np.delete(np.arange(N + 3), [7, 70, 200]).tolist(),
+    "one is missing": [None if i == 9 else float(i) for i in range(N)],
+    "with a prefix": [f"ID{i:04d}" for i in range(N)],
+    "with zeros before": [f"{i:06d}" for i in range(N)],
+    "uuid": [str(UUID(int=int(value))) for value in RNG.integers(2**62, size=N)],
+}
+NO_IDENTIFIERS: dict[str, list[Any]] = {
+    "measured": RNG.normal(20, 3, N).tolist(),
+    "whole numbers": RNG.permutation(10**6)[:N].tolist(),
+    "whole numbers in order": np.sort(RNG.permutation(10**6)[:N]).tolist(),
+    "seconds": (0.5 * np.arange(N)).tolist(),
+    "two rows each": (np.arange(N) // 2).tolist(),
+    "names of two rows each": [f"device {i // 2}" for i in range(N)],
+}
+
+
+@FORMS
+def test_identifiers_are_no_features_and_measurements_are(intake, form):
+    columns = {"x": X, **IDENTIFIERS, **NO_IDENTIFIERS}
+    if form != "parquet":
+        rows = ["" if i == 9 else f"{i:.1f}" for i in range(N)]
+        columns["one is missing"] = rows
+    prepared = intake.load(written(intake, columns, form), missing="impute")
+    schema = prepared.description.schema
+    assert [column.name for column in schema.columns] == ["x", *NO_IDENTIFIERS]
+
+
+def test_in_a_small_table_every_column_may_differ_by_chance(decide):
+    columns = {name: values[:18] for name, values in IDENTIFIERS.items()}
+    assert decide(columns).left_out == []
 
 
 def test_of_many_categories_the_commonest_hundred_are_told_apart(intake):

@@ -64,7 +64,7 @@ class TextColumn:
     """The distinct texts of a column: the spellings of numbers, and all others."""
 
     spellings: SpellingEvidence = field(default_factory=SpellingEvidence)
-    numbers: set[str] = field(default_factory=set)
+    numbers: dict[str, None] = field(default_factory=dict)  # in the rows' order
     others: set[str] = field(default_factory=set)
     n_markers: int = 0  # rows whose text stands for a missing number, but for no missing text
 
@@ -74,11 +74,11 @@ class TextColumn:
             return
         self.n_markers += _count(values, markers.number) - _count(values, markers.text)
         distinct: list[str | None] = pc.unique(pc.cast(values, pa.string())).to_pylist()
-        new = {text for text in distinct if text is not None} - self.numbers - self.others
-        new = {text for text in new if text.strip() not in markers.number}
-        others = set(self.spellings.add(sorted(new)))
-        self.others |= others
-        self.numbers |= new - others
+        known = self.others | self.numbers.keys()
+        texts = [text for text in distinct if text is not None and text not in known]
+        texts = [text for text in texts if text.strip() not in markers.number]
+        self.others.update(self.spellings.add(sorted(texts)))
+        self.numbers.update((text, None) for text in texts if text not in self.others)
 
 
 def _count(values: ColumnValues, markers: tuple[str, ...]) -> int:
@@ -215,7 +215,7 @@ class ColumnTypes:
         self, name: str, column: TextColumn, files_decimal: str, decision: Decision
     ) -> None:
         """Decides on a column of text."""
-        layouts = date_formats(column.others | column.numbers) if column.others else []
+        layouts = date_formats(column.others | column.numbers.keys()) if column.others else []
         is_said_number = name in self.given
         n_texts = len(column.numbers) + len(column.others)
         few_others = 0 < 2 * len(column.others) < n_texts and not self.is_typed
@@ -257,7 +257,7 @@ class ColumnTypes:
         """Whether the numbers of a column of text run."""
         if not self.distinct[name].are_all():
             return False
-        texts = pa.array(sorted(column.numbers), pa.string())
+        texts = pa.array(list(column.numbers), pa.string())
         values, _ = numbers_of(texts, spelling, self.markers.number)
         distinct = Distinct()
         distinct.add(values.to_numpy(zero_copy_only=False))
