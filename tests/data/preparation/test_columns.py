@@ -45,6 +45,19 @@ def told(intake: Intake, columns: dict[str, Any], **settings: Any) -> tuple[list
     return prepared.description.schema.features, report["told"]
 
 
+def written(intake: Intake, columns: dict[str, Any], form: str) -> Path:
+    """A table's file in one form: with points, with decimal commas (all texts), or Parquet."""
+    if form == "parquet":
+        pd.DataFrame(columns).to_parquet(intake.source / "a.parquet")
+        return intake.source / "a.parquet"
+    if form == "commas":
+        columns = {**columns, "x": [f"{value:.1f}".replace(".", ",") for value in X]}
+    return intake.file("a.csv", csv(columns, ";"))
+
+
+FORMS = pytest.mark.parametrize("form", ["points", "commas", "parquet"])
+
+
 # --- numbers ---
 
 
@@ -88,10 +101,67 @@ def test_a_type_can_be_said(decide, intake):
     assert decision.types["b"].spelling == Spelling(",")
 
 
-def test_numbers_that_are_codes_can_be_categories(intake):
-    columns = {"x": X, "code": [i % 3 + 1 for i in range(N)]}
-    features, _ = told(intake, columns, types={"code": "category"})
-    assert features == ["x", "code=1", "code=2", "code=3", "code=other"]
+CODES: dict[str, list[Any]] = {
+    "whole": [i % 3 + 1 for i in range(N)],
+    "with a zero behind the point": [float(i % 3 + 1) for i in range(N)],
+    "both": [("1", "2.0", "3")[i % 3] if i % 2 else ("1.0", "2", "3")[i % 3] for i in range(N)],
+    "a letter among them": ["123A"[i % 4] for i in range(N)],
+}
+
+
+@FORMS
+@pytest.mark.parametrize("codes", CODES)
+def test_numbers_that_are_codes_can_be_categories(intake, form, codes):
+    path = written(intake, {"x": X, "code": CODES[codes]}, form)
+    prepared = intake.load(path, types={"code": "category"})
+    columns = prepared.description.schema.columns
+    assert [column.name for column in columns] == ["x", "code"]
+    texts = [text.removesuffix(".0") for text in columns[1].categories or ()]
+    assert texts == ["1", "2", "3", *["A"][: codes.startswith("a")]]
+
+
+@FORMS
+def test_codes_may_be_missing_and_are_no_numbers_of_rows(intake, form):
+    many: list[Any] = [1000 + i for i in range(N)]
+    few: list[Any] = [None if i % 9 == 5 else i % 3 for i in range(N)]
+    if form != "parquet":
+        few = ["" if value is None else value for value in few]
+    path = written(intake, {"x": X, "many": many, "few": few}, form)
+    types = {"many": "category", "few": "category"}
+    prepared = intake.load(path, types=types, missing="impute")
+    told = json.loads((intake.prepared / "report.json").read_text())["told"]
+    assert [len(column.features) for column in prepared.description.schema.columns] == [1, 101, 4]
+    assert any("column many: " in note and "commonest 100" in note for note in told)
+    assert any("column few: missing values are filled with" in note for note in told)
+
+
+LOGICAL: dict[str, list[Any]] = {
+    "logical": [i % 3 == 0 for i in range(N)],
+    "small": [("true", "false")[i % 3 > 0] for i in range(N)],
+    "capitals": [("TRUE", "FALSE")[i % 3 > 0] for i in range(N)],
+}
+
+
+@FORMS
+@pytest.mark.parametrize("values", LOGICAL)
+def test_true_and_false_are_one_and_zero_in_every_form(intake, form, values):
+    prepared = intake.load(written(intake, {"x": X, "on": LOGICAL[values]}, form))
+    schema = prepared.description.schema
+    assert schema.features == ["x", "on"]
+    expected = [[20.0, 1.0], [20.0, 0.0]]
+    ways: list[list[Any]] = [[True, False], ["TRUE", "false"], [1, 0], [1.0, 0.0], ["True", "0"]]
+    for on in ways:
+        assert encode(schema, pa.table({"x": [20.0, 20.0], "on": on})).tolist() == expected
+
+
+@FORMS
+def test_yes_and_no_are_categories_that_logical_values_can_stand_for(intake, form):
+    words = [("yes", "no")[i % 3 > 0] for i in range(N)]
+    schema = intake.load(written(intake, {"x": X, "on": words}, form)).description.schema
+    assert schema.features == ["x", "on=no", "on=yes", "on=other"]
+    texts = encode(schema, pa.table({"x": [20.0, 20.0], "on": ["yes", "no"]}))
+    logical = encode(schema, pa.table({"x": [20.0, 20.0], "on": [True, False]}))
+    np.testing.assert_array_equal(logical, texts)
 
 
 # --- missing values ---
@@ -172,19 +242,6 @@ def test_dates_in_any_usual_form_are_left_out_and_noted(intake):
 
 SECONDS = [1_700_000_000 + 60 * i for i in range(N)]
 DAYS = [int(f"{day:%Y%m%d}") for day in pd.date_range("2020-01-01", periods=N)]
-
-
-def written(intake: Intake, columns: dict[str, Any], form: str) -> Path:
-    """A table's file in one form: with points, with decimal commas (all texts), or Parquet."""
-    if form == "parquet":
-        pd.DataFrame(columns).to_parquet(intake.source / "a.parquet")
-        return intake.source / "a.parquet"
-    if form == "commas":
-        columns = {**columns, "x": [f"{value:.1f}".replace(".", ",") for value in X]}
-    return intake.file("a.csv", csv(columns, ";"))
-
-
-FORMS = pytest.mark.parametrize("form", ["points", "commas", "parquet"])
 
 
 @FORMS

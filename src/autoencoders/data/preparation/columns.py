@@ -18,6 +18,7 @@ from autoencoders.data.preparation.numeric_dates import NumericDates
 from autoencoders.data.preparation.spellings import Disagreement, SpellingEvidence, spelling_of
 from autoencoders.data.prepared.schema import abridged
 from autoencoders.data.prepared.spelling import (
+    LOGICAL_SPELLING,
     NUMBER_MARKERS,
     PLAIN_SPELLING,
     TEXT_MARKERS,
@@ -79,6 +80,11 @@ class TextColumn:
         texts = [text for text in texts if text.strip() not in markers.number]
         self.others.update(self.spellings.add(sorted(texts)))
         self.numbers.update((text, None) for text in texts if text not in self.others)
+
+    def are_logical(self) -> bool:
+        """Whether the texts are true and false, in any case; 1 and 0 may stand among them."""
+        words = {text.strip().lower() for text in self.others}
+        return bool(words) and words <= {"true", "false"} and self.numbers.keys() <= {"0", "1"}
 
 
 def _count(values: ColumnValues, markers: tuple[str, ...]) -> int:
@@ -145,19 +151,22 @@ class ColumnTypes:
         self.texts: dict[str, TextColumn] = {}
         self.distinct: dict[str, Distinct] = {}
         self.numeric_dates: dict[str, NumericDates] = {}
+        self.logical: dict[str, None] = {}  # columns of true and false, in the source's order
 
     def add(self, rows: pa.Table, names: Iterable[str]) -> None:
         """Adds rows, of these columns."""
         for name in names:
             values = column_values(rows, name)
+            if self.given.get(name) == "category":
+                continue
             if is_text_type(values.type):
                 self._add_text(name, values)
             elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
                 self._add_numbers(name, values)
+            elif pa.types.is_boolean(values.type):
+                self.logical[name] = None
 
     def _add_text(self, name: str, values: ColumnValues) -> None:
-        if self.given.get(name) == "category":
-            return
         self.texts.setdefault(name, TextColumn()).add(values, self.markers)
         self.numeric_dates.setdefault(name, NumericDates()).add_texts(values, self.markers.number)
         distinct = self.distinct.setdefault(name, Distinct())
@@ -179,6 +188,11 @@ class ColumnTypes:
     def decide(self) -> Decision:
         """The types of the columns, from all rows that were added."""
         decision = Decision(dates=self._numeric_dates())
+        for name, column_type in self.given.items():
+            if column_type == "category":
+                decision.types[name] = ColumnType(is_category=True)
+        for name in self.logical:
+            decision.types[name] = ColumnType(is_category=False, spelling=LOGICAL_SPELLING)
         files_decimal = self._files_decimal()
         for name, column in self.texts.items():
             if name not in decision.dates:
@@ -220,7 +234,11 @@ class ColumnTypes:
         n_texts = len(column.numbers) + len(column.others)
         few_others = 0 < 2 * len(column.others) < n_texts and not self.is_typed
         few_others = few_others and not column.spellings.are_codes()
-        if layouts and name not in self.given:
+        if column.are_logical():
+            decision.types[name] = ColumnType(is_category=False, spelling=LOGICAL_SPELLING)
+            if self.is_typed:
+                decision.notes.append(f"column {name}: read as numbers {LOGICAL_SPELLING}")
+        elif layouts and name not in self.given:
             decision.types[name] = ColumnType(is_category=False, date_format=layouts[0])
         elif column.others and (few_others or is_said_number):
             others = abridged(sorted(column.others))

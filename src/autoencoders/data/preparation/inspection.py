@@ -230,6 +230,8 @@ class Inspection:
         column_type = decision.types.get(name)
         if column_type is None or column_type.is_category or column_type.date_format:
             return statistics.missing
+        if name not in self.column_types.texts:
+            return statistics.missing
         return statistics.missing + self.column_types.texts[name].n_markers
 
     def _treatments(self, decision: Decision) -> dict[str, str]:
@@ -247,10 +249,10 @@ class Inspection:
     def _as_feature(self, name: str, decision: Decision) -> str:
         """The treatment of a column that is a feature."""
         column_type = decision.types.get(name)
-        if column_type and column_type.is_category:
-            return "categories, one feature each"
         if self.data.types.get(name) == "category":
             return "categories, one feature each (data.types)"
+        if column_type and column_type.is_category:
+            return "categories, one feature each"
         scaling = "standard" if self.data.scaling == "auto" else self.data.scaling
         if column_type and column_type.spelling != PLAIN_SPELLING:
             return f"a feature, scaling: {scaling}, read {column_type.spelling}"

@@ -10,10 +10,10 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import ConfigDict, TypeAdapter
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.prepared.categories import category_places
 from autoencoders.data.prepared.spelling import (
     EARLIER_TEXT_MARKERS,
     NUMBER_MARKERS,
@@ -223,8 +223,7 @@ def _encoded(column: Column, values: ColumnValues, first: int) -> np.ndarray:
         numbers = values.to_numpy(zero_copy_only=False)
         return _float32(Schema((), (column,)), numbers, first)
     n = len(column.categories)
-    positions = pc.index_in(values, pa.array(column.categories, pa.string()))
-    places = positions.fill_null(n).to_numpy(zero_copy_only=False)
+    places = category_places(values, column.categories)
     return np.eye(n + 1, dtype=np.float32)[places]
 
 

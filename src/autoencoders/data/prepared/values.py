@@ -43,6 +43,8 @@ def typed(
     values: ColumnValues
     try:
         if text:
+            if pa.types.is_floating(column.type):
+                column = pc.if_else(pc.is_nan(column), None, column)
             values = pc.cast(column, pa.string())
             is_missing = is_marker(values, markers)
         elif is_text_type(column.type):
