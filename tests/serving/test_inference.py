@@ -15,7 +15,7 @@ from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.data.prepared.schema import OTHER
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained.model import TrainedModel
-from autoencoders.serving.inference import OPERATIONS, answer
+from autoencoders.serving.inference import OPERATIONS, answer, as_rows
 from autoencoders.serving.novelty import NovelValues
 from autoencoders.serving.reasons import REASONS
 from tables import table_of
@@ -317,3 +317,21 @@ def test_no_rows_are_refused(model, untrained, frame, op):
     for asked, rows in ((model, frame.head(0)), (untrained["sparse"], np.zeros((0, 64)))):
         with pytest.raises(DataError, match=f"op = {op}: no rows"):
             answer(asked, op, rows)
+
+
+def as_columns(rows: object) -> dict[str, list[Any]]:
+    """The columns that rows are read as."""
+    table = as_rows(rows)
+    assert isinstance(table, pa.Table)
+    return table.to_pydict()
+
+
+def test_a_column_of_numbers_and_texts_is_one_of_texts_and_other_objects_are_refused():
+    frame = pd.DataFrame({"x": [1.5, 2], "code": [1, "A"], "on": [True, None]})
+    assert as_columns(frame) == {"x": [1.5, 2.0], "code": ["1", "A"], "on": [True, None]}
+    columns = {"code": [1, None, "A"], "region": ["EU", float("nan"), None]}
+    assert as_columns(columns) == {"code": ["1", None, "A"], "region": ["EU", None, None]}
+    with pytest.raises(DataError, match=r"rows: .*give columns by name"):
+        as_rows(pd.DataFrame({"x": [[1], "a"]}))
+    with pytest.raises(DataError, match=r"rows: .*give columns by name"):
+        as_rows({"x": [1, 2], "y": [1]})

@@ -48,7 +48,7 @@ class Data(Section):
     """The types of columns by name: category for numbers that are codes; number; point or comma for
     numbers whose decimal sign is not plain to see."""
     keep: list[str] = Field(default_factory=list)
-    """Columns that stay features although they number or name the rows."""
+    """Columns that stay features although they number or name the rows, or look like dates."""
     missing: Literal["refuse", "impute"] = "refuse"
     """impute: the training rows' median or most frequent category."""
     image_side: Literal["auto"] | Annotated[int, Field(ge=2, le=4096)] = "auto"

@@ -1,6 +1,7 @@
 """A model's answers: codes, reconstructions, denoised rows, scores with reasons, samples."""
 
 from collections.abc import Mapping
+from numbers import Number
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ OPERATIONS = ("reconstruct", "encode", "decode", "denoise", "score", "sample", "
 BETWEEN_ROWS = ("sample", "interpolate")  # their answers are those to no single row
 FALSE_ALARMS = 0.05  # share of clean rows that count as anomalies, where no rate is asked for
 SETTINGS = {"n": 64, "steps": 9, "seed": 0}  # n, seed: of sample; steps: of interpolate
+MIXED = ("mixed", "mixed-integer")  # pandas' words for columns of texts and others
 Answer: TypeAlias = np.ndarray | pd.DataFrame
 
 
@@ -99,16 +101,43 @@ def as_rows(rows: object) -> Rows:
     """Columns by name, or an array of rows. Raises DataError."""
     try:
         if isinstance(rows, pd.DataFrame):
-            return pa.Table.from_pandas(rows, preserve_index=False)
+            return _table(rows)
         if isinstance(rows, dict):
-            columns = {name: np.atleast_1d(np.asarray(values)) for name, values in rows.items()}
-            return pa.table(columns)
+            columns = {name: _column(values) for name, values in rows.items()}
+            return _table(pd.DataFrame(columns))
         if isinstance(rows, pa.Table):
             return rows
         return np.asarray(rows)
     except (pa.ArrowException, ValueError, TypeError) as error:
         problem = str(error).splitlines()[0]
         raise DataError(f"rows: {problem}; give columns by name, or an array") from error
+
+
+def _column(values: object) -> np.ndarray:
+    """A column's values (rows,), each of its own type where they come as a list."""
+    own_type = object if isinstance(values, list) else None
+    return np.atleast_1d(np.asarray(values, dtype=own_type))
+
+
+def _table(frame: pd.DataFrame) -> pa.Table:
+    """A table of a DataFrame's columns.
+
+    A column of numbers and texts, as JSON may hold them, becomes one of texts.
+    """
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except pa.ArrowException:
+        texts = {}
+        for position, name in enumerate(frame.columns):
+            column = frame.iloc[:, position]
+            if pd.api.types.infer_dtype(column) in MIXED and _are_plain(column):
+                texts[name] = column.map(str, na_action="ignore")
+        return pa.Table.from_pandas(frame.assign(**texts), preserve_index=False)
+
+
+def _are_plain(column: pd.Series) -> bool:
+    """Whether a column holds nothing but texts, numbers and logical values."""
+    return all(isinstance(value, str | Number) for value in column.dropna())
 
 
 def _codes(model: TrainedModel, values: object) -> np.ndarray:

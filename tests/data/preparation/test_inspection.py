@@ -14,6 +14,7 @@ COLUMNS = {
     "temp": [f"{value:.2f}".replace(".", ",") for value in RNG.normal(20, 3, N)],
     "colour": [("red", "blue", "")[i % 3] for i in range(N)],
     "day": pd.date_range("2020-01-01", periods=N).strftime("%d.%m.%Y"),
+    "created_at": RNG.permutation(1_700_000_000 + 60 * np.arange(N)),
     "valve": [0] * N,
     "y": [i % 2 for i in range(N)],
     "mixed": ["5 kg", *["5 g"] * (N - 1)],
@@ -37,6 +38,7 @@ def test_every_column_has_its_type_values_and_treatment(intake):
         "temp": "number",
         "colour": "category",
         "day": "date",
+        "created_at": "date",
         "valve": "number",
         "y": "number",
         "mixed": "unclear",
@@ -44,6 +46,8 @@ def test_every_column_has_its_type_values_and_treatment(intake):
     }
     assert columns["id"].values == "0 to 1000 among the first 1000 different"
     assert columns["id"].treatment == "left out: numbers of the rows, which run"
+    assert columns["created_at"].values == "2023-11-14 to 2023-11-15, over 1000"
+    assert columns["created_at"].treatment == "left out: dates, seconds since 1970"
     assert columns["colour"].missing == N // 3
     assert columns["colour"].values == "2 different"
     assert columns["temp"].treatment == ("a feature, scaling: standard, read with a decimal comma")

@@ -307,7 +307,9 @@ def test_labels_ignored_columns_and_dates_are_no_features_and_are_noted(intake: 
     assert prepared.description.anomaly_labels
     assert prepared.description.labels == ("0", "1")
     report = reported(intake)
-    assert report["told"] == ["left out, as dates: when"]
+    assert report["told"] == [
+        "left out, as dates: when (data.split: time:when would test on the latest rows)"
+    ]
     assert report["labels"] == {"0": N // 2, "1": N // 2}
     normal = prepared.labels["validation"] == 0
     np.testing.assert_array_equal(

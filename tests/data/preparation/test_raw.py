@@ -87,6 +87,25 @@ def test_the_anomaly_of_two_labels_is_the_one_by_its_name_else_the_rarer(
     assert prepared.description.labels[1] == anomaly
 
 
+BLANKS = {
+    **GOOD,
+    "y": [("ok", " ok", "bad ", "ok ")[i % 4] for i in range(N)],
+    "part": [("train", " train", "validation ", "test")[i // 4 % 4] for i in range(N)],
+}
+NAMED: dict[str, Any] = {"label": "y", "ignore": ["unit"], "split": "column:part"}
+
+
+def test_blanks_around_labels_and_names_of_splits_mean_nothing(intake: Intake):
+    prepared = intake.load(intake.file("a.csv", csv(BLANKS)), label_means="anomaly", **NAMED)
+    assert prepared.description.labels == ("ok", "bad")
+    assert prepared.description.rows["train"] >= N // 2
+
+
+def test_a_label_of_blanks_is_missing(intake: Intake):
+    path = intake.file("a.csv", csv({**BLANKS, "y": [*BLANKS["y"][:4], " ", *BLANKS["y"][5:]]}))
+    assert "label y: row 5 has no value" in intake.refusal(path, **NAMED)
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.npy"])
 def test_a_side_is_refused_where_nothing_is_resized(intake: Intake, name: str):
     path = (

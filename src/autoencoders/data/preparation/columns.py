@@ -14,9 +14,11 @@ import pyarrow.compute as pc
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.dates import date_formats, mixed_dates
 from autoencoders.data.preparation.identifiers import Distinct
+from autoencoders.data.preparation.numeric_dates import NumericDates
 from autoencoders.data.preparation.spellings import Disagreement, SpellingEvidence, spelling_of
 from autoencoders.data.prepared.schema import abridged
 from autoencoders.data.prepared.spelling import (
+    LOGICAL_SPELLING,
     NUMBER_MARKERS,
     PLAIN_SPELLING,
     TEXT_MARKERS,
@@ -64,7 +66,7 @@ class TextColumn:
     """The distinct texts of a column: the spellings of numbers, and all others."""
 
     spellings: SpellingEvidence = field(default_factory=SpellingEvidence)
-    numbers: set[str] = field(default_factory=set)
+    numbers: dict[str, None] = field(default_factory=dict)  # in the rows' order
     others: set[str] = field(default_factory=set)
     n_markers: int = 0  # rows whose text stands for a missing number, but for no missing text
 
@@ -74,16 +76,21 @@ class TextColumn:
             return
         self.n_markers += _count(values, markers.number) - _count(values, markers.text)
         distinct: list[str | None] = pc.unique(pc.cast(values, pa.string())).to_pylist()
-        new = {text for text in distinct if text is not None} - self.numbers - self.others
-        new = {text for text in new if text.strip() not in markers.number}
-        others = set(self.spellings.add(sorted(new)))
-        self.others |= others
-        self.numbers |= new - others
+        known = self.others | self.numbers.keys()
+        texts = [text for text in distinct if text is not None and text not in known]
+        texts = [text for text in texts if text.strip() not in markers.number]
+        self.others.update(self.spellings.add(sorted(texts)))
+        self.numbers.update((text, None) for text in texts if text not in self.others)
+
+    def are_logical(self) -> bool:
+        """Whether the texts are true and false, in any case; 1 and 0 may stand among them."""
+        words = {text.strip().lower() for text in self.others}
+        return bool(words) and words <= {"true", "false"} and self.numbers.keys() <= {"0", "1"}
 
     def notes(self, name: str) -> list[str]:
         """Notes on a column of categories, whose texts are read in another way than they look."""
         notes = []
-        if any(text != text.strip() for text in self.others | self.numbers):
+        if any(text != text.strip() for text in self.others | self.numbers.keys()):
             notes.append(f"column {name}: blanks around its texts are left out")
         if self.no_number():
             notes.append(f"column {name}: categories, as {self.no_number()!r} is no number")
@@ -111,6 +118,7 @@ class Decision:
     left_out: list[str] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)  # why, by column
     notes: list[str] = field(default_factory=list)
+    dates: dict[str, str] = field(default_factory=dict)  # what numbers stand for, by column
     problems: dict[str, str] = field(default_factory=dict)  # by column
     mends: dict[str, str] = field(default_factory=dict)  # the type to say in data.types, by column
 
@@ -130,6 +138,21 @@ class Decision:
             self.reasons |= dict.fromkeys(names, reason)
             self.notes.append(f"left out, as {reason}: {abridged(names)}")
 
+    def leave_out_dates(self, names: list[str], reason: str, split: str) -> None:
+        """Leaves columns of dates out, and notes it. split: data.split."""
+        if names:
+            self.left_out += names
+            self.reasons |= dict.fromkeys(names, reason)
+            self.notes.append(dates_note(names, reason, split))
+
+
+def dates_note(names: list[str], reason: str, split: str) -> str:
+    """The note that columns are left out as dates, and may order the rows. split: data.split."""
+    note = f"left out, as {reason}: {abridged(names)}"
+    if split.startswith("time:"):
+        return note
+    return f"{note} (data.split: time:{names[0]} would test on the latest rows)"
+
 
 class ColumnTypes:
     """The types of a table's columns, from every row of it."""
@@ -141,28 +164,35 @@ class ColumnTypes:
         self.decimal = data.decimal
         self.given = data.types
         self.keep = data.keep
+        self.split = data.split
         self.texts: dict[str, TextColumn] = {}
         self.distinct: dict[str, Distinct] = {}
+        self.numeric_dates: dict[str, NumericDates] = {}
+        self.logical: dict[str, None] = {}  # columns of true and false, in the source's order
 
     def add(self, rows: pa.Table, names: Iterable[str]) -> None:
         """Adds rows, of these columns."""
         for name in names:
             values = column_values(rows, name)
+            if self.given.get(name) == "category":
+                continue
             if is_text_type(values.type):
                 self._add_text(name, values)
             elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
                 self._add_numbers(name, values)
+            elif pa.types.is_boolean(values.type):
+                self.logical[name] = None
 
     def _add_text(self, name: str, values: ColumnValues) -> None:
-        if self.given.get(name) == "category":
-            return
         self.texts.setdefault(name, TextColumn()).add(values, self.markers)
+        self.numeric_dates.setdefault(name, NumericDates()).add_texts(values, self.markers.number)
         distinct = self.distinct.setdefault(name, Distinct())
         if not distinct.repeats:
             texts = values.drop_null().to_numpy(zero_copy_only=False)
             distinct.add(pd.util.hash_array(texts.astype(object), categorize=False))
 
     def _add_numbers(self, name: str, values: ColumnValues) -> None:
+        self.numeric_dates.setdefault(name, NumericDates()).add(values)
         distinct = self.distinct.setdefault(name, Distinct())
         if distinct.repeats:
             return
@@ -174,28 +204,59 @@ class ColumnTypes:
 
     def decide(self) -> Decision:
         """The types of the columns, from all rows that were added."""
-        decision = Decision()
+        decision = Decision(dates=self._numeric_dates())
+        for name, column_type in self.given.items():
+            if column_type == "category":
+                decision.types[name] = ColumnType(is_category=True)
+        for name in self.logical:
+            decision.types[name] = ColumnType(is_category=False, spelling=LOGICAL_SPELLING)
         files_decimal = self._files_decimal()
         for name, column in self.texts.items():
-            self._decide_text(name, column, files_decimal, decision)
-        decision.leave_out(self._running_numbers(), RUNNING)
-        decision.leave_out(
-            [name for name, column_type in decision.types.items() if column_type.date_format],
-            "dates",
-        )
+            if name not in decision.dates:
+                self._decide_text(name, column, files_decimal, decision)
+        running = [name for name in self._running_numbers() if name not in decision.dates]
+        decision.leave_out(running, RUNNING)
+        self._leave_out_dates(decision)
         return decision
+
+    def _numeric_dates(self) -> dict[str, str]:
+        """The meaning of the columns whose numbers are dates."""
+        meanings = {}
+        for name, dates in self.numeric_dates.items():
+            if name not in self.keep and name not in self.given:
+                meanings[name] = dates.meaning(name)
+        return {name: meaning for name, meaning in meanings.items() if meaning}
+
+    def _leave_out_dates(self, decision: Decision) -> None:
+        """Leaves dates out, those of text and those of numbers, and notes what may be others."""
+        texts = [name for name, column in decision.types.items() if column.date_format]
+        decision.leave_out_dates(texts, "dates", self.split)
+        for meaning in dict.fromkeys(decision.dates.values()):
+            names = [name for name, other in decision.dates.items() if other == meaning]
+            decision.leave_out_dates(names, f"dates, {meaning}", self.split)
+        for name, dates in self.numeric_dates.items():
+            unit = dates.doubtful_unit(name)
+            if unit and name not in {*self.keep, *self.given, *decision.left_out}:
+                decision.notes.append(
+                    f"column {name}: a feature, whose numbers rise from row to row; if they are "
+                    f"{unit} since 1970, name it in data.ignore or in data.split: time:{name}"
+                )
 
     def _decide_text(
         self, name: str, column: TextColumn, files_decimal: str, decision: Decision
     ) -> None:
         """Decides on a column of text."""
-        layouts = date_formats(column.others | column.numbers) if column.others else []
+        layouts = date_formats(column.others | column.numbers.keys()) if column.others else []
         mixed = "" if layouts or self.is_typed else mixed_dates(column.others)
         is_said_number = name in self.given
         n_texts = len(column.numbers) + len(column.others)
         few_others = 0 < 2 * len(column.others) < n_texts and not self.is_typed
         few_others = few_others and not column.spellings.codes()
-        if layouts and name not in self.given:
+        if column.are_logical():
+            decision.types[name] = ColumnType(is_category=False, spelling=LOGICAL_SPELLING)
+            if self.is_typed:
+                decision.notes.append(f"column {name}: read as numbers {LOGICAL_SPELLING}")
+        elif layouts and name not in self.given:
             decision.types[name] = ColumnType(is_category=False, date_format=layouts[0])
         elif mixed and not is_said_number:
             decision.problems[name] = mixed
@@ -245,7 +306,7 @@ class ColumnTypes:
         """Whether the numbers of a column of text run."""
         if not self.distinct[name].are_all():
             return False
-        texts = pa.array(sorted(column.numbers), pa.string())
+        texts = pa.array(list(column.numbers), pa.string())
         values, _ = numbers_of(texts, spelling, self.markers.number)
         distinct = Distinct()
         distinct.add(values.to_numpy(zero_copy_only=False))

@@ -191,7 +191,9 @@ class Inspection:
         if name in decision.problems:
             return "unclear"
         column_type = decision.types.get(name)
-        if name in self.reader.date_columns or (column_type and column_type.date_format):
+        if name in self.reader.date_columns or name in decision.dates:
+            return "date"
+        if column_type and column_type.date_format:
             return "date"
         if column_type is None:
             return "text" if self._holds_text(name) else "number"
@@ -208,6 +210,9 @@ class Inspection:
         count = (
             f"{n_distinct} different" if n_distinct <= MOST_DISTINCT else f"over {MOST_DISTINCT}"
         )
+        if name in decision.dates:
+            days = self.column_types.numeric_dates[name].range(decision.dates[name])
+            return f"{days}, {count}"
         low = statistics.minimum
         high = statistics.maximum
         column_type = decision.types.get(name)
@@ -232,6 +237,8 @@ class Inspection:
         column_type = decision.types.get(name)
         if column_type is None or column_type.is_category or column_type.date_format:
             return statistics.missing
+        if name not in self.column_types.texts:
+            return statistics.missing
         return statistics.missing + self.column_types.texts[name].n_markers
 
     def _treatments(self, decision: Decision) -> dict[str, str]:
@@ -249,10 +256,10 @@ class Inspection:
     def _as_feature(self, name: str, decision: Decision) -> str:
         """The treatment of a column that is a feature."""
         column_type = decision.types.get(name)
-        if column_type and column_type.is_category:
-            return "categories, one feature each"
         if self.data.types.get(name) == "category":
             return "categories, one feature each (data.types)"
+        if column_type and column_type.is_category:
+            return "categories, one feature each"
         scaling = "standard" if self.data.scaling == "auto" else self.data.scaling
         if column_type and column_type.spelling != PLAIN_SPELLING:
             return f"a feature, scaling: {scaling}, read {column_type.spelling}"

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.preparation.anomalous import anomalous_class
-from autoencoders.data.preparation.columns import ColumnTypes, Markers
+from autoencoders.data.preparation.anomalous import anomalous_class, class_name
+from autoencoders.data.preparation.columns import ColumnTypes, Markers, dates_note
+from autoencoders.data.preparation.label_hints import LabelHints
 from autoencoders.data.preparation.splits import split_masks
 from autoencoders.data.prepared.row_names import is_answer_column
 from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged
@@ -48,7 +49,6 @@ class RawRows:
         no_features = {*used, *self.unused_dates, reader.file_column}
         self.names = [name for name in reader.names if name not in no_features]
         self._read_labels_and_split(label, split_by)
-        self.label_notes: list[str] = []
         self.anomaly_labels = self._order_anomaly_labels()
 
     def _read_labels_and_split(self, label: str, split_by: str) -> None:
@@ -58,6 +58,7 @@ class RawRows:
         split_values = []
         column_types = ColumnTypes(self.data, is_typed=self.reader.is_typed)
         self.markers = column_types.markers
+        hints = LabelHints()
         for batch, batch_labels in self.reader.batches():
             self.n += len(batch)
             if batch_labels is not None:
@@ -65,13 +66,20 @@ class RawRows:
             if not isinstance(batch, pa.Table):
                 continue
             column_types.add(batch, self.names)
+            batch_label = None
             if label:
-                labels.append(_without_markers(batch[label], self.markers).to_pandas())
+                batch_label = _marks(batch[label], self.markers)
+                labels.append(batch_label)
             if split_by:
-                split_values.append(_without_markers(batch[split_by], self.markers).to_pandas())
+                split_values.append(_marks(batch[split_by], self.markers))
+            candidates = {
+                name: _marks(batch[name], self.markers) for name in hints.candidates(self.names)
+            }
+            hints.add(candidates, batch_label)
         self.decision = column_types.decide()
         self.decision.check()
         self.names = [name for name in self.names if name not in self.decision.left_out]
+        self.label_notes = hints.notes(self.names, label)
         self.split_column = pd.Series(dtype=object)
         if split_values:
             self.split_column = pd.concat(split_values, ignore_index=True)
@@ -132,7 +140,7 @@ class RawRows:
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         notes = [*self.reader.notes, *self.decision.notes, *self.label_notes]
         if self.unused_dates:
-            notes.append(f"left out, as dates: {abridged(self.unused_dates)}")
+            notes.append(dates_note(self.unused_dates, "dates", self.data.split))
         return {
             "rows": self.n,
             "shape": list(self.reader.shape),
@@ -141,13 +149,16 @@ class RawRows:
         }
 
 
-def _without_markers(values: "pa.ChunkedArray[Any]", markers: Markers) -> "pa.ChunkedArray[Any]":
-    """A column of trimmed texts, with null in place of those that stand for a missing value."""
+def _marks(values: "pa.ChunkedArray[Any]", markers: Markers) -> pd.Series:
+    """What a column says of each row (rows,): text without blanks around it, or numbers.
+
+    Null in place of texts that stand for a missing value.
+    """
     if not is_text_type(values.type):
-        return values
-    values = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
-    is_missing = pc.is_in(values, pa.array(markers.text, pa.string()))
-    return pc.if_else(is_missing, pa.scalar(None, pa.string()), values)
+        return values.to_pandas()
+    texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
+    is_missing = pc.is_in(texts, pa.array(markers.text, pa.string()))
+    return pc.if_else(is_missing, pa.scalar(None, pa.string()), texts).to_pandas()
 
 
 def _check_image_side(reader: Reader, data: Data) -> None:
@@ -209,11 +220,4 @@ def _classes(column: str, labels: pd.Series) -> tuple[np.ndarray, tuple[str, ...
             f"label {column}: {problem}; "
             f"one of at most {MOST_CLASSES} classes is needed in every row"
         )
-    return codes.astype(np.uint16), tuple(map(_class_name, values))
-
-
-def _class_name(value: object) -> str:
-    """A label as text; a whole number that is stored as a float has no decimals."""
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
+    return codes.astype(np.uint16), tuple(map(class_name, values))

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.columns import ColumnType, Markers
+from autoencoders.data.prepared.categories import merged
 from autoencoders.data.prepared.schema import (
     LARGEST,
     Column,
@@ -212,8 +213,8 @@ class Survey:
                     "column": name,
                     "type": "category",
                     "missing": self.n - counts.total(),
-                    "values": dict(sorted(counts.items())),
-                    "constant": len(counts) < 2,
+                    "values": dict(sorted(merged(counts).items())),
+                    "constant": len(merged(counts)) < 2,
                 }
             )
         return rows

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.prepared.categories import category_places
 from autoencoders.data.prepared.schema import (
     LARGEST,
     NUMERIC_KINDS,
@@ -173,8 +173,7 @@ def _is_novel(column: Column, values: ColumnValues, first: int) -> np.ndarray:
     """
     if column.categories is None:
         return _differs(column, values.to_numpy(zero_copy_only=False), first)
-    differs: ColumnValues = pc.not_equal(values, pa.scalar(column.constant, pa.string()))
-    return differs.to_numpy(zero_copy_only=False)
+    return category_places(values, [str(column.constant)]) > 0
 
 
 def _differs(column: Column, numbers: np.ndarray, first: int) -> np.ndarray:
@@ -193,8 +192,7 @@ def _encoded(column: Column, values: ColumnValues, first: int) -> np.ndarray:
         numbers = values.to_numpy(zero_copy_only=False)
         return _float32(Schema((), (column,)), numbers, first)
     n = len(column.categories)
-    positions = pc.index_in(values, pa.array(column.categories, pa.string()))
-    places = positions.fill_null(n).to_numpy(zero_copy_only=False)
+    places = category_places(values, column.categories)
     return np.eye(n + 1, dtype=np.float32)[places]
 
 

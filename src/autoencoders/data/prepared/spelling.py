@@ -43,10 +43,13 @@ class Spelling:
     decimal: str = "."  # or ","
     groups: str = ""  # between groups of three digits: one of , . ' or a blank
     unit: str = ""  # text beside each number: a percent sign, a currency, a unit
+    logical: bool = False  # whether true stands for 1, and false for 0
 
     def __str__(self) -> str:
         """The spelling in words, for messages and notes."""
         parts = []
+        if self.logical:
+            parts.append("with true for 1 and false for 0")
         if self.decimal == ",":
             parts.append("with a decimal comma")
         if self.groups:
@@ -57,6 +60,7 @@ class Spelling:
 
 
 PLAIN_SPELLING = Spelling()
+LOGICAL_SPELLING = Spelling(logical=True)
 
 
 def is_marker(texts: ColumnValues, markers: Sequence[str]) -> ColumnValues:
@@ -97,6 +101,9 @@ def _plain(texts: ColumnValues, spelling: Spelling) -> ColumnValues:
     texts = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"^([-+])\s+", r"\1"))
     if spelling == PLAIN_SPELLING:
         return texts
+    if spelling.logical:
+        texts = pc.replace_substring_regex(texts, "(?i)^true$", "1")
+        return pc.replace_substring_regex(texts, "(?i)^false$", "0")
     if spelling.unit:
         texts = _without_unit(texts, spelling.unit)
     if spelling.groups:

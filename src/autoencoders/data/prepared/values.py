@@ -46,6 +46,8 @@ def typed(
     values: ColumnValues
     try:
         if text:
+            if pa.types.is_floating(column.type):
+                column = pc.if_else(pc.is_nan(column), None, column)
             values = pc.cast(column, pa.string())
             if trims:
                 values = pc.utf8_trim_whitespace(values)
