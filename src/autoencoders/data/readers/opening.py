@@ -56,6 +56,7 @@ def open_reader(
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
+    _check_name(path)
     if path.is_dir():
         return _folder_reader(path, image_side, like, text)
     if path.name.lower().endswith(TABLE_SUFFIXES):
@@ -172,8 +173,19 @@ def _visible_files(folder: Path) -> list[Path]:
         is_broken = path.is_symlink() and not path.exists()
         is_hidden = any(map(_is_hidden, path.relative_to(folder).parts))
         if (path.is_file() or is_broken) and not is_hidden:
+            _check_name(path)
             files.append(path)
     return files
+
+
+def _check_name(path: Path) -> None:
+    """Raises DataError where the name of a file is no text, which no answer or report can hold."""
+    name = os.fsencode(path)
+    try:
+        name.decode()
+    except UnicodeDecodeError as error:
+        shown = name.decode(errors="replace")
+        raise DataError(f"{shown}: its name is not UTF-8; rename it") from error
 
 
 def _is_hidden(name: str) -> bool:
