@@ -1,8 +1,11 @@
 """Archives: unpacked as they were packed, within their folder and within bounds, or not at all."""
 
+import io
 import math
+import stat
 import struct
 import tarfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.sources import archive
 from autoencoders.data.sources.archive import unpack
 from autoencoders.models.trained.model import TrainedModel
-from contents import GOOD_CSV, ROWS, Content, member, npy, png, tarred, zipped
+from contents import GOOD_CSV, ROWS, Content, N, member, npy, png, tarred, zipped
 from intake import Intake, everything
 
 
@@ -63,10 +66,39 @@ def test_an_archive_of_countless_empty_files_is_refused(
     assert not (intake.folder / "unpacked").exists()
 
 
+def test_folders_may_stand_twice_and_those_of_macos_are_left_out(intake: Intake):
+    folder = member("t", tarfile.DIRTYPE)
+    parts = [(member(f"t/{i}.csv"), GOOD_CSV) for i in range(2)]
+    mac = (member("__MACOSX/t/0.csv"), b"no table")
+    path = intake.file("a.tgz", tarred((folder, b""), (folder, b""), *parts, mac, mode="w:gz"))
+    assert sum(intake.load(path).description.rows.values()) == 2 * N
+
+
 # --- archives that can't be used: (file, content, parts of the message) ---
 
 
 OUT = {"../evil.csv": GOOD_CSV}
+
+
+def with_link() -> bytes:
+    """A zip that holds a table and a link to it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive_file:
+        archive_file.writestr("a.csv", GOOD_CSV)
+        link = zipfile.ZipInfo("link.csv")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive_file.writestr(link, "a.csv")
+    return file.getvalue()
+
+
+def repeated() -> bytes:
+    """A zip that holds two tables of one name."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive_file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(2):
+            archive_file.writestr("a.csv", GOOD_CSV)
+    return file.getvalue()
 
 
 ARCHIVES: dict[str, tuple[str, Content, list[str]]] = {
@@ -87,6 +119,13 @@ ARCHIVES: dict[str, tuple[str, Content, list[str]]] = {
         ["'/tmp/evil.csv' leads out"],
     ),
     "an .npz that climbs": ("a.npz", zipped({"../X.npy": npy(ROWS)}), ["'../X.npy' leads out"]),
+    "a zip with a link": ("a.zip", with_link(), ["member 'link.csv' is a link or a device"]),
+    "a zip with a name that stands twice": ("a.zip", repeated(), ["member 'a.csv' stands twice"]),
+    "a tar with a name that stands twice": (
+        "a.tar",
+        tarred((member("a.csv"), GOOD_CSV), (member("a.csv"), GOOD_CSV)),
+        ["member 'a.csv' stands twice"],
+    ),
     "a zip cut short": (
         "a.zip",
         zipped({"good.csv": GOOD_CSV})[:-30],
