@@ -62,7 +62,7 @@ def open_reader(
     if path.name.lower().endswith(TABLE_SUFFIXES):
         return table_reader(path, like, text)
     if path.suffix.lower() == ARRAY_SUFFIX:
-        return array_reader(path)
+        return array_reader(path, like=like.shape)
     if like.shape or path.suffix.lower() in image_suffixes():
         return image_reader([path], image_side, like.shape, path.parent)
     for endings, advice in CONVERSIONS.items():
@@ -80,7 +80,7 @@ def _folder_reader(folder: Path, image_side: int | str, like: Schema, text: Text
     array = folder / "X.npy"
     labels = folder / "y.npy"
     if array in files:
-        reader = array_reader(array, labels if labels in files else None)
+        reader = array_reader(array, labels if labels in files else None, like.shape)
         return _with_others(reader, files, [array, labels], "neither X nor y")
     images = _with_endings(files, tuple(image_suffixes()))
     tables = _with_endings(files, (*TABLE_SUFFIXES, ARRAY_SUFFIX))
