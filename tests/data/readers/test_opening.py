@@ -1,5 +1,6 @@
 """The reader of a file or folder; links, hidden files, and files that no reader takes."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,11 @@ def test_a_folder_with_one_table_is_that_table(intake: Intake):
     intake.file("notes.txt", "")
     reader = open_reader(intake.source)
     assert (reader.has_names, reader.names) == (True, list(GOOD))
+
+
+def test_a_packed_table_with_tabs_is_read(intake: Intake):
+    path = intake.file("a.tsv.gz", gzip.compress(csv(GOOD, "\t").encode()))
+    assert open_reader(path).names == list(GOOD)
 
 
 def test_a_missing_path_is_refused_by_name(tmp_path: Path):

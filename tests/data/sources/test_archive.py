@@ -8,12 +8,14 @@ import tarfile
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.readers.opening import open_reader
 from autoencoders.data.sources import archive
-from autoencoders.data.sources.archive import unpack
+from autoencoders.data.sources.archive import unpack, unpacked
 from autoencoders.models.trained.model import TrainedModel
 from contents import GOOD_CSV, ROWS, Content, N, member, npy, png, tarred, zipped
 from intake import Intake, everything
@@ -64,6 +66,23 @@ def test_an_archive_of_countless_empty_files_is_refused(
     with pytest.raises(DataError, match="unpacks to far more"):
         unpack(path, intake.folder / "unpacked")
     assert not (intake.folder / "unpacked").exists()
+
+
+def test_an_error_about_a_file_names_its_archive(intake: Intake, tabular: TrainedModel):
+    path = intake.file("a.zip", zipped({"in/b.png": b"no image", "in/c.png": png()}))
+    with pytest.raises(DataError) as caught, unpacked(path) as files:
+        open_reader(files)
+    assert str(caught.value).startswith(f"{path}/in/b.png: not an image that can be read")
+    table = intake.file("b.zip", zipped({"in/b.csv": b""}))
+    assert intake.answer_refusal(tabular, "score", table).startswith(f"{table}/in/b.csv: ")
+
+
+@pytest.mark.parametrize(("ending", "mode"), [("tbz2", "w:bz2"), ("txz", "w:xz"), ("TGZ", "w:gz")])
+def test_short_endings_are_archives_too(
+    intake: Intake, ending: str, mode: Literal["w:gz", "w:bz2", "w:xz"]
+):
+    path = intake.file(f"a.{ending}", tarred((member("a.csv"), GOOD_CSV), mode=mode))
+    assert sum(intake.load(path).description.rows.values()) == N
 
 
 def test_folders_may_stand_twice_and_those_of_macos_are_left_out(intake: Intake):

@@ -14,7 +14,7 @@ from autoencoders.data.readers.several import several_reader
 from autoencoders.data.readers.tables import table_reader
 from autoencoders.data.sources.archive import is_archive
 
-TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 ARRAY_SUFFIX = ".npy"
 TEXT_SETTINGS = TextSettings()
 ANY_SCHEMA = Schema()  # of data that no model waits for

@@ -15,7 +15,7 @@ from pathlib import Path
 from autoencoders.core.errors import DataError
 
 ZIPS = (".zip", ".npz")
-ARCHIVES = (*ZIPS, ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+ARCHIVES = (*ZIPS, ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 UNPACKED_BYTES = 2**28  # that any archive may unpack to, however small it is
 LARGEST_RATIO = 100  # of an archive's unpacked bytes to its own: text rarely packs better
 UNIX_MODE = 16  # bits of a zip's attributes below the mode that Unix knows
@@ -40,7 +40,7 @@ def is_archive(path: Path) -> bool:
 def unpacked(source: Path) -> Iterator[Path]:
     """The files of an archive in a temporary folder; of all else, the source itself.
 
-    Raises DataError as `unpack` does.
+    Raises DataError as `unpack` does. An error about one of the files names the archive before it.
     """
     if not is_archive(source) or not source.exists():
         yield source
@@ -48,7 +48,10 @@ def unpacked(source: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "files")
         unpack(source, folder)
-        yield folder if folder.exists() else source
+        try:
+            yield folder if folder.exists() else source
+        except DataError as error:
+            raise DataError(str(error).replace(str(folder), str(source))) from error
 
 
 def unpack(archive: Path, folder: Path) -> None:
