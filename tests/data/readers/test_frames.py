@@ -1,6 +1,7 @@
 """Frames of image files: upright, each of its own size and mode, and noted or refused."""
 
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.readers.frames import ORIENTATION, SUBFILE_TYPE
+from autoencoders.data.readers.frames import ORIENTATION, PHOTOMETRIC, SUBFILE_TYPE
 from autoencoders.data.readers.opening import open_reader
 from contents import grey
 from intake import Intake
@@ -164,6 +165,26 @@ def test_16_bits_with_a_transparent_value_are_refused(intake: Intake):
     image(UPRIGHT.astype(np.uint16) * 200).save(path, transparency=0)
     with pytest.raises(DataError, match=re.escape(f"{path}: more than 8 bits a pixel and a")):
         open_reader(path)
+
+
+def with_white_as_0(path: Path) -> Path:
+    """A TIFF whose tag on black and white is changed."""
+    content = bytearray(path.read_bytes())
+    (first,) = struct.unpack("<I", content[4:8])
+    (n_tags,) = struct.unpack("<H", content[first : first + 2])
+    for entry in range(first + 2, first + 2 + 12 * n_tags, 12):
+        if struct.unpack("<H", content[entry : entry + 2]) == (PHOTOMETRIC,):
+            content[entry + 8 : entry + 10] = struct.pack("<H", 0)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_tiff_whose_0_is_white_is_its_negative_or_refused(intake: Intake):
+    shallow = with_white_as_0(intake.image("a.tiff", UPRIGHT))
+    np.testing.assert_array_equal(rows(shallow)[0], 255 - UPRIGHT.astype(int))
+    deep = with_white_as_0(intake.image("b.tiff", UPRIGHT.astype(np.uint16)))
+    with pytest.raises(DataError, match=re.escape(f"{deep}: more than 8 bits a pixel, of which 0")):
+        open_reader(deep)
 
 
 def test_a_colour_profile_that_is_not_applied_is_noted(intake: Intake):

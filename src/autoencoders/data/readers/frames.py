@@ -19,6 +19,7 @@ TURNED = (5, 6, 7, 8)  # orientations by which width and height change places
 IMAGE_WIDTH = 256
 IMAGE_LENGTH = 257
 SUBFILE_TYPE = 254
+PHOTOMETRIC = 262  # 0: white is 0
 NO_PAGE = 0b101  # bits of SUBFILE_TYPE: a smaller version of another page, a mask of one
 FIRST_ALONE = ("MPO", "PSD")  # formats whose further frames are previews, depths or layers
 PPM_CODECS = ("ppm", "ppm_plain")  # Pillow's, whose settings are a mode and the value of white
@@ -198,6 +199,11 @@ def _check_bits(file: Path, image: "Image.Image") -> None:
             raise DataError(
                 f"{file}: more than 8 bits a pixel and a transparent value, which have no common "
                 "scale; save it without transparency"
+            )
+        if image.format == "TIFF" and _tags(image).get(PHOTOMETRIC) == 0:
+            raise DataError(
+                f"{file}: more than 8 bits a pixel, of which 0 is white, so that it would be read "
+                "as its negative; save it with black as 0"
             )
         return
     for codec, _, _, settings in getattr(image, "tile", []):
