@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import Schema, encode
+from autoencoders.data.prepared.schema import Column, Schema, encode
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.opening import open_reader
 from contents import IMAGES, ROWS, Content, npy, npz
@@ -95,6 +95,14 @@ def test_labels_of_whole_numbers_that_are_stored_as_fractions_are_classes(intake
     intake.array("X.npy", ROWS)
     intake.array("y.npy", (np.arange(60) % 3).astype(np.float16))
     assert intake.load(intake.source).description.labels == ("0", "1", "2")
+
+
+def test_quantities_beside_the_rows_of_a_model_are_not_looked_at(intake: Intake):
+    intake.array("X.npy", ROWS)
+    intake.array("y.npy", np.linspace(0, 1, 60))
+    model_schema = Schema(columns=tuple(Column(f"x{i}") for i in range(4)))
+    ((rows, labels),) = open_reader(intake.source, like=model_schema).batches()
+    assert (len(rows), labels) == (60, None)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -8,10 +8,11 @@ import numpy as np
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.blocks import Blocks
-from autoencoders.data.prepared.schema import NUMERIC_KINDS, Rows
+from autoencoders.data.prepared.schema import NUMERIC_KINDS, Rows, Schema
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.reader import Labels, Reader
 
+ANY_SCHEMA = Schema()  # of data that no model waits for
 MOST_AXES = 4  # of images: rows, height, width, channels
 LARGEST_PIXELS = {"uint8": 255.0, "uint16": 65535.0}  # by numpy's type
 CHANNELS = (1, 3, 4)  # that a picture can show
@@ -20,16 +21,16 @@ WITH_ALPHA = 4  # channels of a picture with transparency
 SMALLEST_PICTURE = 8  # pixels a side, of an array that may be meant otherwise
 
 
-def array_reader(path: Path, labels_path: Path | None = None, like: tuple[int, ...] = ()) -> Reader:
+def array_reader(path: Path, labels_path: Path | None = None, like: Schema = ANY_SCHEMA) -> Reader:
     """A reader of arrays of numbers. Raises DataError.
 
     Shapes: (rows, columns), or images (rows, height, width) and (rows, height, width, channels).
-    like: the shape that a model waits for, else empty.
+    like: the schema of a model that waits for the rows; their labels are then of no use.
     """
     rows = Blocks(path)
     labels = Blocks(labels_path) if labels_path else None
     _check_rows(rows)
-    if rows.shape[1:] != like:
+    if rows.shape[1:] != like.shape:
         _check_pictures(rows)
     if labels is not None:
         _check_labels(labels, rows)
@@ -43,7 +44,7 @@ def array_reader(path: Path, labels_path: Path | None = None, like: tuple[int, .
             stop = start + rows_per_batch
             part = rows.read(start, stop)
             part_labels = None
-            if labels is not None:
+            if labels is not None and like == ANY_SCHEMA:
                 part_labels = _classes(labels.read(start, stop), labels.path, start)
             yield part.reshape(len(part), *row_shape), part_labels
 

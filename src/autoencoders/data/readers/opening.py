@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import SHOWN_NAMES, Schema, abridged
-from autoencoders.data.readers.arrays import array_reader
+from autoencoders.data.readers.arrays import ANY_SCHEMA, array_reader
 from autoencoders.data.readers.delimited import TextSettings
 from autoencoders.data.readers.images import image_reader, image_suffixes
 from autoencoders.data.readers.reader import Reader
@@ -17,7 +17,6 @@ from autoencoders.data.sources.archive import is_archive
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 ARRAY_SUFFIX = ".npy"
 TEXT_SETTINGS = TextSettings()
-ANY_SCHEMA = Schema()  # of data that no model waits for
 CONVERSIONS = {  # of files that tables often come in, by ending
     (".xlsx", ".xls", ".ods"): "a spreadsheet; save its sheet as CSV",
     (".json", ".jsonl", ".ndjson"): "JSON; convert it: "
@@ -62,7 +61,7 @@ def open_reader(
     if path.name.lower().endswith(TABLE_SUFFIXES):
         return table_reader(path, like, text)
     if path.suffix.lower() == ARRAY_SUFFIX:
-        return array_reader(path, like=like.shape)
+        return array_reader(path, like=like)
     if like.shape or path.suffix.lower() in image_suffixes():
         return image_reader([path], image_side, like.shape, path.parent)
     for endings, advice in CONVERSIONS.items():
@@ -80,7 +79,7 @@ def _folder_reader(folder: Path, image_side: int | str, like: Schema, text: Text
     array = folder / "X.npy"
     labels = folder / "y.npy"
     if array in files:
-        reader = array_reader(array, labels if labels in files else None, like.shape)
+        reader = array_reader(array, labels if labels in files else None, like)
         return _with_others(reader, files, [array, labels], "neither X nor y")
     images = _with_endings(files, tuple(image_suffixes()))
     tables = _with_endings(files, (*TABLE_SUFFIXES, ARRAY_SUFFIX))
