@@ -31,8 +31,8 @@ def several_reader(
 ) -> Reader:
     """One reader of the rows of all files, in their order.
 
-    opened: gives a file's reader. id_column: the column whose values are texts, which lose no digit,
-    or nothing. Raises DataError where the files have not the same columns.
+    opened: gives a file's reader. id_column: the column whose values are texts, which lose no
+    digit, or nothing. Raises DataError where the files have not the same columns.
     """
     readers = [opened(file, text) for file in files]
     _check_alike(folder, files, readers)
