@@ -31,7 +31,7 @@ class Data(Section):
     """anomaly: one of two labels means an anomaly, by its name, or as the rarer one; auto: so where
     the y of an .npz is 0 and 1, or logical, else class."""
     ignore: list[str] = Field(default_factory=list)
-    """Columns that are left out."""
+    """Columns that are left out; their types do not matter."""
     id: str = ""
     """The column that names the rows: no feature, but answers carry its values; empty: none."""
     encoding: Annotated[str, Field(min_length=1)] = "auto"

@@ -16,6 +16,7 @@ from pyarrow import parquet
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation import prepare as module
 from autoencoders.data.preparation.prepare import prepare
+from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.prepared import SPLITS, load_prepared
 from autoencoders.data.readers import reader
 from autoencoders.params.params import Params
@@ -468,3 +469,16 @@ def test_a_training_draws_its_rows_anew_in_each_epoch(intake: Intake, params: Pa
     )
     first, second = (means["train/reconstruction_loss"] for means in fitted.history)
     assert abs(first - second) > 1e-3  # the same weights, but other rows
+
+
+def test_the_columns_statistics_are_computed_once(intake: Intake, monkeypatch: pytest.MonkeyPatch):
+    calls = []
+    computed = Survey.report
+
+    def counted(survey: Survey) -> list[dict[str, Any]]:
+        calls.append(survey)
+        return computed(survey)
+
+    monkeypatch.setattr(Survey, "report", counted)
+    intake.load(intake.file("a.csv", csv(GOOD)))
+    assert len(calls) == 1

@@ -256,6 +256,9 @@ class ColumnTypes:
             decision.types[name] = ColumnType(is_category=False, spelling=LOGICAL_SPELLING)
             if self.is_typed:
                 decision.notes.append(f"column {name}: read as numbers {LOGICAL_SPELLING}")
+        elif layouts and name in self.keep and name not in self.given:
+            decision.problems[name] = "dates, which data.keep makes no features"
+            decision.mends[name] = "category"
         elif layouts and name not in self.given:
             decision.types[name] = ColumnType(is_category=False, date_format=layouts[0])
         elif mixed and not is_said_number:

@@ -39,7 +39,8 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     rows = RawRows(reader, data, origin)
     masks = rows.masks()
     survey = _surveyed(rows, masks["train"], data.split_seed)
-    schema = _schema(rows, survey, data)
+    columns = survey.report() if rows.names else []
+    schema = _schema(rows, survey, columns, data)
     scaling = _scaling_name(schema, data)
     white = _white(rows, survey, scaling)
     with atomic_folder(folder) as new:
@@ -71,7 +72,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             split_values=data.split_values,
         )
         write_json(new / DESCRIPTION.name, asdict(description))
-        write_json(new / REPORT, _report(rows, survey, schema, summary))
+        write_json(new / REPORT, _report(rows, columns, schema, summary))
     return description
 
 
@@ -104,12 +105,12 @@ def _masked(rows: Rows, mask: np.ndarray) -> Rows:
     return rows[mask]
 
 
-def _schema(rows: RawRows, survey: Survey, data: Data) -> Schema:
+def _schema(rows: RawRows, survey: Survey, statistics: list[dict[str, Any]], data: Data) -> Schema:
     """The shape of images, or the columns as the training rows have them.
 
-    Raises DataError where no feature is left.
+    statistics: of the survey, by column. Raises DataError where no feature is left.
     """
-    columns = survey.columns(impute=data.missing == "impute") if rows.names else ()
+    columns = survey.columns(statistics, impute=data.missing == "impute")
     schema = Schema(rows.reader.shape, columns)
     if columns:
         schema = replace(
@@ -171,11 +172,12 @@ def _is_unit_interval(
     return bool(ends.min() >= 0 and ends.max() <= 1)
 
 
-def _report(rows: RawRows, survey: Survey, schema: Schema, summary: _Summary) -> dict[str, Any]:
-    """report.json's content."""
+def _report(
+    rows: RawRows, columns: list[dict[str, Any]], schema: Schema, summary: _Summary
+) -> dict[str, Any]:
+    """report.json's content. columns: the survey's statistics of each."""
     source = rows.report()
-    columns = survey.report() if rows.names else []
-    source["told"] += survey.notes(schema.columns, columns)
+    source["told"] += Survey.notes(schema.columns, columns)
     return {
         **source,
         "duplicates": summary.n_duplicates,

@@ -12,9 +12,9 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.anomalous import anomalous_class, class_name
 from autoencoders.data.preparation.columns import ColumnTypes, Markers, dates_note
 from autoencoders.data.preparation.label_hints import LabelHints
+from autoencoders.data.preparation.named_columns import check_named_columns
 from autoencoders.data.preparation.splits import split_masks
-from autoencoders.data.prepared.row_names import is_answer_column
-from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged
+from autoencoders.data.prepared.schema import Rows, abridged
 from autoencoders.data.prepared.values import is_text_type
 from autoencoders.data.readers.reader import Reader
 from autoencoders.data.sources.origin import Origin
@@ -41,9 +41,8 @@ class RawRows:
             label = origin.label or ""
         split_by = data.split.partition(":")[2]
         used = [name for name in (label, split_by) if name] + data.ignore
-        _check_columns(used, reader)
+        check_named_columns(data, label, reader)
         if data.id:
-            _check_id(data, label, reader)
             used.append(data.id)
         self.unused_dates = [name for name in reader.date_columns if name not in used]
         no_features = {*used, *self.unused_dates, reader.file_column}
@@ -170,36 +169,6 @@ def _check_image_side(reader: Reader, data: Data) -> None:
         f"data.image_side = {side}: image files alone are resized, and {data.title} has rows of "
         f"shape {reader.shape or len(reader.names)}; choose auto"
     )
-
-
-def _check_columns(used: list[str], reader: Reader) -> None:
-    """Raises DataError where the source lacks a column that parameters name."""
-    columns = reader.names if reader.has_names else []
-    unknown = [name for name in used if name not in columns]
-    if unknown:
-        raise DataError(
-            f"data.label, data.split or data.ignore: no column {abridged(unknown)}; "
-            f"the source has {abridged(columns, SHOWN_EXPECTED) or 'none with names'}"
-        )
-
-
-def _check_id(data: Data, label: str, reader: Reader) -> None:
-    """Raises DataError where data.id names a column that can't name rows in answers.
-
-    It may stand in data.ignore and data.split, too, whose columns are no features either.
-    """
-    columns = reader.names if reader.has_names else []
-    problem = ""
-    if data.id not in columns:
-        problem = f"no such column; the source has {abridged(columns, SHOWN_EXPECTED) or 'none'}"
-    elif data.id == label:
-        problem = "is the label, which names no row; choose another column"
-    elif data.id in data.keep:
-        problem = "stands in data.keep, too, but a column that names the rows is no feature"
-    elif is_answer_column(data.id):
-        problem = "answers have a column of this name themselves; rename it in the source"
-    if problem:
-        raise DataError(f"data.id = {data.id}: {problem}")
 
 
 def _classes(column: str, labels: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -146,12 +146,12 @@ class Survey:
         """The sample's quartiles (3, numbers)."""
         return pd.DataFrame(self.sample).quantile([0.25, 0.5, 0.75]).to_numpy()
 
-    def columns(self, *, impute: bool) -> tuple[Column, ...]:
-        """The schema's columns. impute: whether missing values are filled.
+    def columns(self, report: list[dict[str, Any]], *, impute: bool) -> tuple[Column, ...]:
+        """The schema's columns. report: of this survey. impute: whether missing values are filled.
 
         Raises DataError where a column has no values, or numbers that 32 bits can't tell apart.
         """
-        statistics = {row["column"]: row for row in self.report()}
+        statistics = {row["column"]: row for row in report}
         columns = []
         for name in self.names:
             row = statistics[name]
@@ -207,14 +207,15 @@ class Survey:
             }
         )
         rows = cast(list[dict[str, Any]], numbers.to_dict("records"))
-        for name, counts in self.texts.items():
+        for name, texts in self.texts.items():
+            counts = merged(texts)
             rows.append(
                 {
                     "column": name,
                     "type": "category",
                     "missing": self.n - counts.total(),
-                    "values": dict(sorted(merged(counts).items())),
-                    "constant": len(merged(counts)) < 2,
+                    "values": dict(sorted(counts.items())),
+                    "constant": len(counts) < 2,
                 }
             )
         return rows
