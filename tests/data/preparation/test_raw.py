@@ -206,10 +206,10 @@ def test_the_column_of_ids_changes_no_split(intake: Intake):
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"id": "part"}, "no such column; the source has id, row, length, width, colour, unit"),
-        ({"id": "colour", "label": "colour"}, "is the label"),
-        ({"id": "id", "keep": ["id"]}, "stands in data.keep"),
-        ({"id": "row"}, "answers have a column of this name themselves; rename it"),
+        ({"id": "part"}, "data.id: no column part; the source has id, row, length"),
+        ({"id": "colour", "label": "colour"}, "data.id = colour: is the label"),
+        ({"id": "id", "keep": ["id"]}, "data.keep and data.id: both name id"),
+        ({"id": "row"}, "data.id = row: answers have a column of this name themselves; rename it"),
     ],
 )
 def test_a_column_that_can_not_name_the_rows_is_refused(
@@ -217,7 +217,7 @@ def test_a_column_that_can_not_name_the_rows_is_refused(
 ):
     path = intake.file("a.csv", csv({"id": range(N), "row": range(N), **GOOD}))
     message = intake.refusal(path, **values)
-    assert message.startswith(f"data.id = {values['id']}: {reason}")
+    assert message.startswith(reason)
 
 
 def test_an_array_has_no_column_of_ids(intake: Intake):
