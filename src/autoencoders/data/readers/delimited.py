@@ -15,7 +15,12 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.prepared.spelling import NUMBER_MARKERS, PLAIN_SPELLING
 from autoencoders.data.readers import reader
-from autoencoders.data.readers.codes import holds_code, may_hold_zeros, whole_numbers
+from autoencoders.data.readers.codes import (
+    holds_code,
+    holds_thousands,
+    may_hold_zeros,
+    whole_numbers,
+)
 from autoencoders.data.readers.delimiters import DELIMITER_NAMES
 from autoencoders.data.readers.dialect import Dialect, read_dialect
 from autoencoders.data.readers.encoding import BLOCK_BYTES, open_bytes
@@ -106,13 +111,16 @@ class DelimitedFile:
         return types
 
     def _codes(self, names: list[str]) -> list[str]:
-        """Those of the columns that hold a code in any row."""
+        """Those of the columns that hold a code in any row, or points that may be of thousands."""
         types: dict[str, pa.DataType] = dict.fromkeys(names, pa.string())
         codes: list[str] = []
         parts = iter(self._open(types, names)) if names else iter(())
         may_come = may_hold_zeros(self.path, self.dialect.encoding, self.dialect.delimiter)
-        for part in parts:
-            codes += [name for name in names if name not in codes and holds_code(part[name])]
+        for i, part in enumerate(parts):
+            for name in names:
+                is_new = name not in codes
+                if is_new and (holds_code(part[name]) or (i == 0 and holds_thousands(part[name]))):
+                    codes.append(name)
             if not may_come or len(codes) == len(names):
                 break
         return codes
