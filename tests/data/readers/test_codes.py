@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from autoencoders.data.readers.codes import holds_code, may_hold_zeros
+from autoencoders.data.readers.codes import holds_code, holds_thousands, may_hold_zeros
 
 
 @pytest.mark.parametrize("text", ["007", " 01234", "1234567890123456", "0x1F"])
@@ -38,3 +38,10 @@ def test_other_zeros_are_none_whatever_the_block(tmp_path, monkeypatch):
     for size in (1, 3, 2**24):
         monkeypatch.setattr("autoencoders.data.readers.codes.BLOCK_BYTES", size)
         assert may_hold_zeros(path, "utf-8", ",")
+
+
+def test_points_may_be_of_thousands_where_whole_numbers_stand_beside_them():
+    assert holds_thousands(pa.array(["1.500", "900", "-12.000"]))
+    assert not holds_thousands(pa.array(["1.500", "2.500"]))
+    assert not holds_thousands(pa.array(["1.500", "900", "2.5"]))
+    assert not holds_thousands(pa.array(["1", "900"]))

@@ -89,6 +89,11 @@ def test_a_ragged_row_makes_no_column_of_decimal_commas(dialect, row):
     assert dialect(f"temp,press\n1,2\n{row}\n4,5\n").names == ("temp", "press")
 
 
+def test_amounts_with_commas_that_split_some_rows_are_refused(dialect):
+    with pytest.raises(DataError, match="its first line has 2 fields, others have 3"):
+        dialect("n,v\n1,$1,234.50\n2,$2,000.00\n3,$2.00\n")
+
+
 def test_single_quotes_are_quotes_where_they_stand_around_the_names(dialect):
     found = dialect("'temp','n, m'\n'1.5','a, b'\n")
     assert (found.quote, found.names) == ("'", ("temp", "n, m"))

@@ -368,3 +368,13 @@ def test_blanks_between_fields_are_one_in_any_encoding(intake: Intake, encoding:
     rows = ["größe  colour", '1.5   "dark  red"', "  2.5 grün  ", ""]
     path = intake.file("a.csv", end.join(rows).encode(encoding))
     assert frame(path).to_dict("list") == {"größe": [1.5, 2.5], "colour": ["dark  red", "grün"]}
+
+
+def test_a_quote_that_is_never_closed_is_refused_in_one_column_too(intake: Intake):
+    with pytest.raises(DataError, match="the quote in row 2 is not closed"):
+        frame(intake.file("a.csv", 'a\nred\n"blue\nred\n'))
+
+
+def test_names_without_a_line_end_and_rows_are_refused(intake: Intake):
+    with pytest.raises(DataError, match="holds no rows below the names"):
+        open_reader(intake.file("a.csv", "a,b"))

@@ -1,4 +1,4 @@
-"""Codes of digits in a delimited text file: 007 and such, which numbers would not keep."""
+"""Texts of digits that a number would not keep as they look: codes such as 007, 1.500 for 1500."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +12,23 @@ from autoencoders.data.readers.encoding import BLOCK_BYTES, open_bytes
 
 # zeros before a whole number, more digits than 64 bits keep, or a number of base 16
 CODE = r"^\s*(0\d+|\d{16,}|0[xX][0-9a-fA-F]+)\s*$"
+THOUSANDS = r"^[-+]?[1-9]\d{0,2}\.\d{3}$"
 LAST_START, ZERO, NINE = b",09"
 
 
 def holds_code(texts: ColumnValues) -> bool:
     """Whether one of the texts is a code."""
     return bool(pc.any(pc.match_substring_regex(texts, CODE)).as_py())
+
+
+def holds_thousands(texts: ColumnValues) -> bool:
+    """Whether points may separate thousands: three digits behind each, and whole numbers beside."""
+    texts = pc.utf8_trim_whitespace(texts)
+    has_points = texts.filter(pc.match_substring(texts, "."))
+    n_points = len(has_points)
+    n_thousands = len(has_points.filter(pc.match_substring_regex(has_points, THOUSANDS)))
+    has_whole = pc.any(pc.match_substring_regex(texts, r"^[-+]?\d+$")).as_py()
+    return bool(0 < n_points == n_thousands and has_whole)
 
 
 def may_hold_zeros(path: Path, encoding: str, delimiter: str) -> bool:

@@ -15,13 +15,19 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.prepared.spelling import NUMBER_MARKERS, PLAIN_SPELLING
 from autoencoders.data.readers import reader
-from autoencoders.data.readers.codes import holds_code, may_hold_zeros, whole_numbers
+from autoencoders.data.readers.codes import (
+    holds_code,
+    holds_thousands,
+    may_hold_zeros,
+    whole_numbers,
+)
 from autoencoders.data.readers.delimiters import DELIMITER_NAMES
 from autoencoders.data.readers.dialect import Dialect, read_dialect
 from autoencoders.data.readers.encoding import BLOCK_BYTES, open_bytes
 from autoencoders.data.readers.single_blanks import SingleBlanks
 
 # of Arrow's errors
+TOO_SHORT = "Could not skip initial"
 RAGGED = re.compile(r"Row #(\d+): Expected \d+ columns, got \d+")
 UNLIKE = re.compile(
     r"In CSV column #(\d+): Row #(\d+): CSV conversion error to (\w+): invalid (.*)"
@@ -90,8 +96,12 @@ class DelimitedFile:
 
         Codes such as 007 are text, unless a model waits for numbers: its columns are decided.
         """
-        types = self._text_types()
-        schema = self._open(types).schema
+        try:
+            schema = self._open(self._text_types()).schema
+        except pa.ArrowInvalid as error:
+            if TOO_SHORT in str(error):
+                raise DataError(f"{self.path}: holds no rows below the names") from None
+            raise
         if not self.is_decided:
             codes = self._codes(whole_numbers(schema))
             self.texts += codes
@@ -106,13 +116,16 @@ class DelimitedFile:
         return types
 
     def _codes(self, names: list[str]) -> list[str]:
-        """Those of the columns that hold a code in any row."""
+        """Those of the columns that hold a code in any row, or points that may be of thousands."""
         types: dict[str, pa.DataType] = dict.fromkeys(names, pa.string())
         codes: list[str] = []
         parts = iter(self._open(types, names)) if names else iter(())
         may_come = may_hold_zeros(self.path, self.dialect.encoding, self.dialect.delimiter)
-        for part in parts:
-            codes += [name for name in names if name not in codes and holds_code(part[name])]
+        for i, part in enumerate(parts):
+            for name in names:
+                is_new = name not in codes
+                if is_new and (holds_code(part[name]) or (i == 0 and holds_thousands(part[name]))):
+                    codes.append(name)
             if not may_come or len(codes) == len(names):
                 break
         return codes
@@ -123,9 +136,9 @@ class DelimitedFile:
         """Yields the rows in batches of some megabytes, as these types."""
         del rows_per_batch  # blocks of bytes are what Arrow reads
         try:
-            parts = self._open(dict(types))
+            parts = self._checked(self._open(types))
             if len(self.dialect.names) > 1:
-                yield from self._checked(parts)
+                yield from parts
                 return
             yield from _without_last(parts, blank_lines_at_end(self.path, self.dialect.encoding))
         except pa.ArrowInvalid as error:
@@ -146,6 +159,8 @@ class DelimitedFile:
             return message
         name = _arrow_names(self.dialect)[int(unlike[1])]
         row = int(unlike[2]) - self.dialect.skipped_lines
+        if self.is_decided:
+            return f"column {name}, row {row}: {unlike[4]} is not of type {unlike[3]}; mend it"
         return (
             f"column {name}, row {row}: {unlike[4]} among values of type {unlike[3]}; mend it, or "
             f"say data.types: {{{name}: category}}, or number, if a decimal comma or unit is meant"

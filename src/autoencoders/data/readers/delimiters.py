@@ -38,13 +38,15 @@ def delimiter_of(lines: Sequence[str], quote: str) -> str:
 def _fitting_names(lines: Sequence[str], quote: str) -> str:
     """The delimiter that gives the names as many fields as rows, where no delimiter is plain."""
     for delimiter in (",", ";", "\t", "|"):
-        if _fits_names(split_rows(lines, delimiter, quote), share=0.5):
+        rows = split_rows(lines, delimiter, quote)
+        n_split = sum(len(row) > 1 for row in rows[1:])
+        if len(rows[0]) > 1 and 2 * n_split >= len(rows):
             return delimiter  # some rows are ragged, and are refused by their number
     texts = [line for line in lines if line.strip()]
     if sum(map(is_value, texts)) >= MOSTLY * (len(texts) - 1):
         return NO_DELIMITER  # such as times of day
     for delimiter in RARE_DELIMITERS:
-        if _fits_names(split_rows(lines, delimiter, quote), share=MOSTLY):
+        if _fits_names(split_rows(lines, delimiter, quote)):
             return delimiter
     return NO_DELIMITER
 
@@ -72,13 +74,13 @@ def _looks_whole(value: str) -> bool:
     return not any(delimiter in value for delimiter in ",;\t|")
 
 
-def _fits_names(rows: list[list[str]], share: float) -> bool:
-    """Whether the first row has as many fields as this share of the rows below it."""
+def _fits_names(rows: list[list[str]]) -> bool:
+    """Whether the first row has as many fields as nearly all rows below it."""
     below = rows[1:]
     n_fields = most_fields(below)
     if n_fields < 2 or len(rows[0]) != n_fields:
         return False
-    return sum(len(row) == n_fields for row in below) >= share * len(below)
+    return sum(len(row) == n_fields for row in below) >= MOSTLY * len(below)
 
 
 def check_title(path: Path, lines: Sequence[str], quote: str) -> None:
