@@ -67,7 +67,8 @@ class RawRows:
                 split_values.append(_without_markers(batch[split_by], self.markers).to_pandas())
         self.decision = column_types.decide()
         self.decision.check()
-        self.names = [name for name in self.names if name not in self.decision.left_out]
+        left_out = set(self.decision.left_out)
+        self.names = [name for name in self.names if name not in left_out]
         self.split_column = pd.Series(dtype=object)
         if split_values:
             self.split_column = pd.concat(split_values, ignore_index=True)

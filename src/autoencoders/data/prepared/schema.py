@@ -21,7 +21,7 @@ from autoencoders.data.prepared.spelling import (
     ColumnValues,
     Spelling,
 )
-from autoencoders.data.prepared.values import typed
+from autoencoders.data.prepared.values import is_number_type, typed
 
 OTHER = "other"  # the place of categories that the training rows don't hold
 SHOWN_NAMES = 5  # rows or columns that a message names
@@ -140,23 +140,67 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
     if schema.is_image or isinstance(rows, np.ndarray):
         return _encode_array(schema, np.asarray(rows), first)
     columns = [column for column in schema.columns if column.constant is None]
-    present = set(rows.column_names)
+    present = set(rows.schema.names)
     absent = [column.name for column in columns if column.name not in present]
     if absent:
         expected = abridged([column.name for column in columns], SHOWN_EXPECTED)
         raise DataError(f"missing columns: {abridged(absent)}; expected {expected}")
-    numbers = _as_array(columns, rows)
-    if numbers is not None:
-        return _float32(Schema((), tuple(columns)), numbers, first)
-    values = []
+    numeric, numbers = _numbers(columns, rows)
+    at_once = {column.name for column in numeric}
+    others = [column for column in columns if column.name not in at_once]
+    values = [_typed(schema, column, rows, first) for column in others]
+    _check_filled(others, values, first)
+    features = _encoded_numbers(numeric, numbers, first)
+    if not others:
+        return features
+    parts = {}
+    for column, column_values in zip(others, values, strict=True):
+        parts[column.name] = _encoded(column, column_values, first)
+    return _in_order(columns, features, parts)
+
+
+def _numbers(columns: Sequence[Column], rows: pa.Table) -> tuple[list[Column], np.ndarray]:
+    """The columns that a table holds as numbers, and these (rows, columns); NaN where missing.
+
+    None of the columns where one of them lacks values that nothing fills: column by column, every
+    such column is named. Arrow makes the array at once, which column by column takes a hundred
+    times as long for a wide table.
+    """
+    table = rows.select([column.name for column in columns])
+    numeric = []
+    for column, column_type in zip(columns, table.schema.types, strict=True):
+        if column.categories is None and is_number_type(column_type):
+            numeric.append(column)
+    if len(numeric) < len(columns):
+        table = table.select([column.name for column in numeric])
+    values = _as_array(table)
+    for position in np.flatnonzero(np.isnan(values).any(0)):
+        if numeric[position].fill is None:
+            return [], values[:, :0]
+    return numeric, values
+
+
+def _as_array(table: pa.Table) -> np.ndarray:
+    """The values (rows, columns) of a table of numbers; NaN where one is missing."""
+    batches = table.to_batches()
+    if len(batches) > 1:
+        batches = table.combine_chunks().to_batches()
+    if not batches or not table.num_columns:
+        return np.zeros(table.shape)
+    return np.asarray(batches[0].to_tensor(null_to_nan=True))
+
+
+def _typed(schema: Schema, column: Column, rows: pa.Table, first: int) -> ColumnValues:
+    """A column's values as the schema has them, null where one is missing. Raises DataError."""
+    is_text = column.categories is not None
+    markers = schema.text_markers if is_text else schema.number_markers
+    return typed(rows, column.name, first, text=is_text, spelling=column.spelling, markers=markers)
+
+
+def _check_filled(columns: Sequence[Column], values: Sequence[ColumnValues], first: int) -> None:
+    """Raises DataError where columns lack values that nothing fills."""
     without_values = []
-    for column in columns:
-        is_text = column.categories is not None
-        markers = schema.text_markers if is_text else schema.number_markers
-        column_values = typed(
-            rows, column.name, first, text=is_text, spelling=column.spelling, markers=markers
-        )
-        values.append(column_values)
+    for column, column_values in zip(columns, values, strict=True):
         if column_values.null_count and column.fill is None:
             empty_rows = _empty_rows(column_values, first)
             without_values.append(f"{column.name} ({column_values.null_count}: {empty_rows})")
@@ -165,31 +209,21 @@ def encode(schema: Schema, rows: Rows, first: int = 0) -> np.ndarray:
             f"missing values in columns {abridged(without_values)}; fill them in, or train with "
             "data.missing: impute"
         )
-    parts = []
-    for column, column_values in zip(columns, values, strict=True):
-        parts.append(_encoded(column, column_values, first))
-    return np.concatenate(parts, axis=1)
 
 
-def _as_array(columns: Sequence[Column], rows: pa.Table) -> np.ndarray | None:
-    """The values (rows, columns) of a table whose columns are all numbers, and none is missing.
-
-    None of any other table. Arrow makes the array at once, which column by column takes a hundred
-    times as long for a wide table.
-    """
-    if any(column.categories is not None for column in columns):
-        return None
-    table = rows.select([column.name for column in columns])
-    for column_type in set(table.schema.types):
-        if not (pa.types.is_floating(column_type) or pa.types.is_integer(column_type)):
-            return None
-    batches = table.to_batches()
-    if len(batches) > 1:
-        batches = table.combine_chunks().to_batches()
-    if len(batches) != 1:  # no rows, or more than one array holds
-        return None
-    values = np.asarray(batches[0].to_tensor(null_to_nan=True))
-    return None if np.isnan(values).any() else values
+def _in_order(
+    columns: Sequence[Column], numbers: np.ndarray, parts: dict[str, np.ndarray]
+) -> np.ndarray:
+    """Features in the columns' order. parts: of the columns that are not in numbers, by name."""
+    features = []
+    place = 0
+    for column in columns:
+        if column.name in parts:
+            features.append(parts[column.name])
+        else:
+            features.append(numbers[:, place : place + 1])
+            place += 1
+    return np.concatenate(features, axis=1)
 
 
 def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> np.ndarray:
@@ -204,12 +238,25 @@ def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> np.ndarray:
         if rows.dtype == np.uint8:
             return rows.reshape(len(rows), schema.n_features)
         return _float32(schema, rows, first)
-    if any(column.categories is not None or column.fill is not None for column in schema.columns):
+    if any(column.categories is not None for column in schema.columns):
         names = [column.name for column in schema.columns]
         table = pa.table(list(rows.T.astype(np.float64)), names=names)
         return encode(schema, table, first)
+    columns = [column for column in schema.columns if column.constant is None]
     is_feature = np.array([column.constant is None for column in schema.columns])
-    return _float32(schema, rows[:, is_feature], first)
+    return _encoded_numbers(columns, rows[:, is_feature], first)
+
+
+def _encoded_numbers(columns: Sequence[Column], values: np.ndarray, first: int) -> np.ndarray:
+    """Features of columns of numbers (rows, columns), filled where the columns say with what.
+
+    Raises DataError where a number is missing or out of range.
+    """
+    is_nan = np.isnan(values)
+    if is_nan.any():
+        fills = [np.nan if column.fill is None else column.fill for column in columns]
+        values = np.where(is_nan, np.array(fills, np.float64), values)
+    return _float32(Schema((), tuple(columns)), values, first)
 
 
 def _encoded(column: Column, values: ColumnValues, first: int) -> np.ndarray:

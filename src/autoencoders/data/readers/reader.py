@@ -15,6 +15,8 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows
 
 BATCH_BYTES = 2**23  # of a batch of raw rows: 8 MB, whatever the size of the file
+# columns of a wide table, whose batches grow with their number: each costs time in every batch
+WIDE = 2**12
 Labels: TypeAlias = np.ndarray | list[str] | None  # (rows,), of a batch
 
 
@@ -39,6 +41,11 @@ class Reader:
     text_columns: list[str] = field(default_factory=list)  # columns whose values are texts
     file_column: str = ""  # the column of each row's file, which is no feature
     notes: list[str] = field(default_factory=list)  # for the user: what was left out or resized
+
+
+def table_batch_bytes(n_columns: int) -> int:
+    """The bytes of a table's batch: even of a wide one, they hold some hundred rows."""
+    return BATCH_BYTES * (1 + n_columns // WIDE)
 
 
 @contextmanager
