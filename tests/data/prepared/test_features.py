@@ -15,6 +15,7 @@ from autoencoders.data.prepared.schema import (
     Column,
     Schema,
 )
+from autoencoders.data.prepared.spelling import Spelling
 
 NUMBER, FILLED = Column("length"), Column("width", fill=2.5)
 CATEGORY, CONSTANT = Column("colour", ("blue", "red")), Column("unit", ("cm",), constant="cm")
@@ -100,6 +101,42 @@ def test_missing_values_are_refused_with_every_column_and_the_rows_counted_from_
     message = str(caught.value)
     assert message.startswith("missing values in columns a (2: row 102, 104), colour (1: row 102)")
     assert "data.missing: impute" in message
+
+
+def test_numbers_with_text_between_them_and_gaps_are_encoded_as_each_column_is():
+    numbers = np.random.default_rng(0).normal(size=(6, 4))
+    table = pa.table(
+        {
+            "a": pa.array(numbers[:, 0]),
+            "colour": ["red", "", "blue", "green", "red", None],
+            "b": pa.array([1, None, 3, None, 5, 6], pa.int32()),
+            "price": ["1,5", "?", "2,5", "", "3,5", "-4"],
+            "is_new": [True, False, None, True, True, False],
+            "c": pa.array(np.where(numbers[:, 1] > 0, np.nan, numbers[:, 1])),
+            "shade": pa.array(["dark", "light"] * 3).dictionary_encode(),
+        }
+    )
+    columns = (
+        Column("c", fill=0.25),
+        Column("colour", ("blue", "red"), fill="blue"),
+        Column("a"),
+        Column("price", fill=9.0, spelling=Spelling(decimal=",")),
+        Column("is_new", fill=1.0),
+        Column("shade", ("dark", "light")),
+        Column("b", fill=2.0),
+    )
+    one_by_one = [encode(Schema((), (column,)), table) for column in columns]
+    features = encode(Schema((), columns), table)
+    np.testing.assert_array_equal(features, np.concatenate(one_by_one, axis=1))
+    expected = [2.0 if value is None else value for value in table["b"].to_pylist()]
+    np.testing.assert_array_equal(features[:, -1], expected)
+    assert features.dtype == np.float32
+
+
+def test_an_array_is_filled_where_the_schema_says_with_what():
+    schema = Schema((), (Column("a", fill=0.5), Column("b", constant=3.0), Column("c", fill=-1.0)))
+    rows = np.array([[np.nan, 3, 2], [1, 3, np.nan]])
+    np.testing.assert_array_equal(encode(schema, rows), [[0.5, 2], [1, -1]])
 
 
 def test_constants_have_no_feature_and_may_be_missing():

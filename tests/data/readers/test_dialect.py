@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.readers import encoding
 from autoencoders.data.readers.dialect import Dialect, read_dialect
 
 anything = settings(deadline=None, derandomize=True, database=None)
@@ -43,6 +44,27 @@ def test_the_delimiter_is_the_one_that_gives_every_row_the_same_number_of_fields
     found = dialect(text(delimiter))
     assert (found.delimiter, found.names) == (delimiter[:1], NAMES)
     assert bool(found.notes) == (delimiter != ",")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_names_that_are_longer_than_the_sample_are_read_to_their_end(
+    dialect, monkeypatch: pytest.MonkeyPatch, end: str, suffix: str
+):
+    monkeypatch.setattr(encoding, "SAMPLE_BYTES", 100)
+    names = tuple(f"a long name {i}" for i in range(50))
+    rows = [",".join(f"{i}.5" for i in range(50))] * 30
+    content = (end.join([",".join(names), *rows]) + end).encode()
+    found = dialect(gzip.compress(content) if suffix == ".csv.gz" else content, f"a{suffix}")
+    assert (found.names, found.delimiter) == (names, ",")
+
+
+def test_a_sample_ends_where_lines_have_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(encoding, "SAMPLE_BYTES", 100)
+    monkeypatch.setattr(encoding, "MOST_SAMPLE_BYTES", 1000)
+    (tmp_path / "a.csv").write_text("1," * 5000)
+    (line,) = encoding.sample_lines(tmp_path / "a.csv", "utf-8")
+    assert 1000 <= len(line) < 2000
 
 
 def test_a_decimal_comma_is_no_delimiter(dialect):

@@ -93,6 +93,26 @@ def test_a_wide_parquet_file_comes_in_pieces(intake: Intake, monkeypatch: pytest
     np.testing.assert_array_equal(pa.concat_tables(batches).to_pandas().to_numpy(), rows)
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_batches_grow_with_the_columns_of_a_wide_table(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, suffix: str
+):
+    rows = np.random.default_rng(0).normal(size=(60, 50)).round(5)
+    values = {f"c{i}": rows[:, i].tolist() for i in range(50)}
+    path = intake.source / f"a{suffix}"
+    if suffix == ".csv":
+        path.write_text(csv(values))
+    else:
+        parquet.write_table(pa.table(values), path)
+    monkeypatch.setattr(reader, "BATCH_BYTES", 2000)
+    batches = {}
+    for wide in (10, 2**12):
+        monkeypatch.setattr(reader, "WIDE", wide)
+        batches[wide] = tables(open_reader(path))
+    assert len(batches[10]) <= len(batches[2**12]) / 4
+    assert pa.concat_tables(batches[10]).equals(pa.concat_tables(batches[2**12]))
+
+
 def test_the_row_numbers_that_pandas_writes_are_left_out_and_noted(intake: Intake):
     table = pd.DataFrame({"a": [1.5, 2.5, 3.5], "b": [1.0, 0.0, 2.0]})
     table.to_csv(intake.source / "a.csv")

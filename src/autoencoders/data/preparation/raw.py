@@ -77,7 +77,8 @@ class RawRows:
             hints.add(candidates, batch_label)
         self.decision = column_types.decide()
         self.decision.check()
-        self.names = [name for name in self.names if name not in self.decision.left_out]
+        left_out = set(self.decision.left_out)
+        self.names = [name for name in self.names if name not in left_out]
         self.label_notes = hints.notes(self.names, label)
         self.split_column = pd.Series(dtype=object)
         if split_values:

@@ -22,7 +22,7 @@ from autoencoders.data.prepared.schema import (
     abridged,
 )
 from autoencoders.data.prepared.spelling import ColumnValues
-from autoencoders.data.prepared.values import typed
+from autoencoders.data.prepared.values import is_number_type, typed
 
 
 class EncodedRows(NamedTuple):
@@ -47,24 +47,32 @@ def encode_rows(schema: Schema, rows: Rows, first: int = 0) -> EncodedRows:
     if schema.is_image or isinstance(rows, np.ndarray):
         return _encode_array(schema, np.asarray(rows), first)
     columns = _columns_in(schema, rows)
-    numbers = _as_array(columns, rows)
-    if numbers is not None and not schema.missing_numbers:
-        return _encode_numbers(schema, columns, numbers, first)
-    values = _typed_columns(schema, columns, rows, first)
-    parts = []
-    for column in columns:
+    numeric, numbers = _numbers(schema, columns, rows)
+    at_once = {column.name for column in numeric}
+    others = [column for column in columns if column.name not in at_once]
+    values = {column.name: _typed(schema, column, rows, first) for column in others}
+    _check_filled(others, values, first)
+    encoded = _encode_numbers(schema, numeric, numbers, first)
+    if not others:
+        return encoded
+    parts = {}
+    novel = encoded.novel
+    places = {column.name: place for place, column in enumerate(schema.constants)}
+    for column in others:
+        filled = values[column.name]
+        if filled.null_count:
+            filled = filled.fill_null(column.fill)
         if column.constant is None:
-            parts.append(_encoded(column, values[column.name], first))
-    novel = np.zeros((len(rows), len(schema.constants)), bool)
-    for i, column in enumerate(schema.constants):
-        if column.name in values:
-            novel[:, i] = _is_novel(column, values[column.name], first)
-    return EncodedRows(np.concatenate(parts, axis=1), novel)
+            parts[column.name] = _encoded(column, filled, first)
+        else:
+            novel[:, places[column.name]] = _is_novel(column, filled, first)
+    features = [column for column in columns if column.constant is None]
+    return EncodedRows(_in_order(features, encoded.features, parts), novel)
 
 
 def _columns_in(schema: Schema, rows: pa.Table) -> list[Column]:
     """The columns that are read of a table. Raises DataError where one is missing."""
-    present = set(rows.column_names)
+    present = set(rows.schema.names)
     features = [column for column in schema.columns if column.constant is None]
     absent = [column.name for column in features if column.name not in present]
     if absent:
@@ -73,76 +81,86 @@ def _columns_in(schema: Schema, rows: pa.Table) -> list[Column]:
     return [column for column in schema.columns if column.name in present]
 
 
-def _typed_columns(
-    schema: Schema, columns: Sequence[Column], rows: pa.Table, first: int
-) -> Mapping[str, ColumnValues]:
-    """The columns' values by name, missing ones filled.
+def _numbers(
+    schema: Schema, columns: Sequence[Column], rows: pa.Table
+) -> tuple[list[Column], np.ndarray]:
+    """The columns that a table holds as numbers, and these (rows, columns); NaN where missing.
 
-    Raises DataError where a missing value is not to be filled.
+    None of the columns where one of them lacks values that nothing fills: column by column, every
+    such column is named. Arrow makes the array at once, which column by column takes a hundred
+    times as long for a wide table.
     """
-    values: dict[str, ColumnValues] = {}
+    table = rows.select([column.name for column in columns])
+    numeric = []
+    for column, column_type in zip(columns, table.schema.types, strict=True):
+        if column.categories is None and is_number_type(column_type):
+            numeric.append(column)
+    if len(numeric) < len(columns):
+        table = table.select([column.name for column in numeric])
+    values = _as_array(table)
+    if schema.missing_numbers:
+        values = np.where(np.isin(values, schema.missing_numbers), np.nan, values)
+    for position in np.flatnonzero(np.isnan(values).any(0)):
+        if numeric[position].fill is None:
+            return [], values[:, :0]
+    return numeric, values
+
+
+def _as_array(table: pa.Table) -> np.ndarray:
+    """The values (rows, columns) of a table of numbers; NaN where one is missing."""
+    batches = table.to_batches()
+    if len(batches) > 1:
+        batches = table.combine_chunks().to_batches()
+    if not batches or not table.num_columns:
+        return np.zeros(table.shape)
+    return np.asarray(batches[0].to_tensor(null_to_nan=True))
+
+
+def _typed(schema: Schema, column: Column, rows: pa.Table, first: int) -> ColumnValues:
+    """A column's values as the schema has them, null where one is missing. Raises DataError."""
+    is_text = column.categories is not None
+    return typed(
+        rows,
+        column.name,
+        first,
+        text=is_text,
+        spelling=column.spelling,
+        markers=schema.text_markers if is_text else schema.number_markers,
+        missing_numbers=schema.missing_numbers,
+        trims=schema.trims_text,
+    )
+
+
+def _check_filled(
+    columns: Sequence[Column], values: Mapping[str, ColumnValues], first: int
+) -> None:
+    """Raises DataError where columns lack values that nothing fills."""
     without_values = []
     for column in columns:
-        is_text = column.categories is not None
-        markers = schema.text_markers if is_text else schema.number_markers
-        column_values = typed(
-            rows,
-            column.name,
-            first,
-            text=is_text,
-            spelling=column.spelling,
-            markers=markers,
-            missing_numbers=schema.missing_numbers,
-            trims=schema.trims_text,
-        )
+        column_values = values[column.name]
         if column_values.null_count and column.fill is None:
             empty_rows = _empty_rows(column_values, first)
             without_values.append(f"{column.name} ({column_values.null_count}: {empty_rows})")
-        elif column_values.null_count:
-            column_values = column_values.fill_null(column.fill)
-        values[column.name] = column_values
     if without_values:
         raise DataError(
             f"missing values in columns {abridged(without_values)}; fill them in, or train with "
             "data.missing: impute"
         )
-    return values
 
 
-def _as_array(columns: Sequence[Column], rows: pa.Table) -> np.ndarray | None:
-    """The values (rows, columns) of a table whose columns are all numbers, and none is missing.
-
-    None of any other table. Arrow makes the array at once, which column by column takes a hundred
-    times as long for a wide table.
-    """
-    if any(column.categories is not None for column in columns):
-        return None
-    table = rows.select([column.name for column in columns])
-    for column_type in set(table.schema.types):
-        if not (pa.types.is_floating(column_type) or pa.types.is_integer(column_type)):
-            return None
-    batches = table.to_batches()
-    if len(batches) > 1:
-        batches = table.combine_chunks().to_batches()
-    if len(batches) != 1:  # no rows, or more than one array holds
-        return None
-    values = np.asarray(batches[0].to_tensor(null_to_nan=True))
-    return None if np.isnan(values).any() else values
-
-
-def _encode_numbers(
-    schema: Schema, columns: Sequence[Column], numbers: np.ndarray, first: int
-) -> EncodedRows:
-    """Rows of an array (rows, columns) of these columns, none of them text."""
-    positions = {column.name: i for i, column in enumerate(columns)}
-    is_feature = np.array([column.constant is None for column in columns])
-    features = tuple(column for column in columns if column.constant is None)
-    novel = np.zeros((len(numbers), len(schema.constants)), bool)
-    for i, column in enumerate(schema.constants):
-        if column.name in positions:
-            novel[:, i] = _differs(column, numbers[:, positions[column.name]], first)
-    encoded = _float32(Schema((), features), numbers[:, is_feature], first)
-    return EncodedRows(encoded, novel)
+def _in_order(
+    columns: Sequence[Column], numbers: np.ndarray, parts: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Features in the columns' order. parts: of the columns that are not in numbers, by name."""
+    features = []
+    place = 0
+    for column in columns:
+        if column.name in parts:
+            features.append(parts[column.name])
+        else:
+            features.append(numbers[:, place : place + 1])
+            place += 1
+    return np.concatenate(features, axis=1)
 
 
 def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> EncodedRows:
@@ -158,12 +176,33 @@ def _encode_array(schema: Schema, rows: np.ndarray, first: int) -> EncodedRows:
         if rows.dtype != np.uint8:
             features = _float32(schema, rows, first)
         return EncodedRows(features, np.zeros((len(rows), 0), bool))
-    is_plain = all(column.categories is None and column.fill is None for column in schema.columns)
-    if schema.missing_numbers or not is_plain:
+    has_categories = any(column.categories is not None for column in schema.columns)
+    if schema.missing_numbers or has_categories:
         names = [column.name for column in schema.columns]
         table = pa.table(list(rows.T.astype(np.float64)), names=names)
         return encode_rows(schema, table, first)
     return _encode_numbers(schema, schema.columns, rows, first)
+
+
+def _encode_numbers(
+    schema: Schema, columns: Sequence[Column], numbers: np.ndarray, first: int
+) -> EncodedRows:
+    """Rows of an array (rows, columns) of these columns, filled where they say with what.
+
+    Raises DataError where a number is missing or out of range.
+    """
+    is_nan = np.isnan(numbers)
+    if is_nan.any():
+        fills = [np.nan if column.fill is None else column.fill for column in columns]
+        numbers = np.where(is_nan, np.array(fills, np.float64), numbers)
+    places = {column.name: place for place, column in enumerate(columns)}
+    novel = np.zeros((len(numbers), len(schema.constants)), bool)
+    for i, column in enumerate(schema.constants):
+        if column.name in places:
+            novel[:, i] = _differs(column, numbers[:, places[column.name]], first)
+    features = tuple(column for column in columns if column.constant is None)
+    is_feature = np.array([column.constant is None for column in columns], bool)
+    return EncodedRows(_float32(Schema((), features), numbers[:, is_feature], first), novel)
 
 
 def _is_novel(column: Column, values: ColumnValues, first: int) -> np.ndarray:

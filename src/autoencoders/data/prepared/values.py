@@ -95,3 +95,8 @@ def is_text_type(column_type: pa.DataType) -> bool:
         or pa.types.is_large_string(column_type)
         or pa.types.is_string_view(column_type)
     )
+
+
+def is_number_type(column_type: pa.DataType) -> bool:
+    """Whether an Arrow type is one of whole numbers or fractions."""
+    return bool(pa.types.is_floating(column_type) or pa.types.is_integer(column_type))

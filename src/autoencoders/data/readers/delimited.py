@@ -214,7 +214,7 @@ class DelimitedFile:
             source,
             read_options=pa.csv.ReadOptions(
                 use_threads=False,  # with threads, errors name no rows
-                block_size=reader.BATCH_BYTES,
+                block_size=reader.table_batch_bytes(len(dialect.names)),
                 encoding="utf8" if encoding.startswith("utf-8") else encoding,
                 column_names=_arrow_names(dialect),
                 skip_rows=dialect.skipped_lines,

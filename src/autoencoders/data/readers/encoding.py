@@ -10,6 +10,8 @@ from typing import IO, cast
 from autoencoders.core.errors import DataError
 
 SAMPLE_BYTES = 2**20  # from which delimiter and names are decided
+SAMPLE_LINES = 10  # at least: the names of a wide table may take more bytes
+MOST_SAMPLE_BYTES = 2**26  # where lines have no end: 64 MB
 BLOCK_BYTES = 2**24  # read at once where the whole file is looked at
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -79,6 +81,11 @@ def sample_lines(path: Path, encoding: str) -> list[str]:
     """The first lines of a file, whole ones, without their ends."""
     with open_bytes(path) as stream:
         block = stream.read(SAMPLE_BYTES)
+        while _line_ends(block) < SAMPLE_LINES and len(block) < MOST_SAMPLE_BYTES:
+            more = stream.read(len(block))
+            if not more:
+                break
+            block += more
         is_whole = not stream.read(1)
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(block, final=is_whole)
@@ -88,3 +95,8 @@ def sample_lines(path: Path, encoding: str) -> list[str]:
     if not is_whole and len(lines) > 1:
         lines.pop()  # it may go on
     return lines
+
+
+def _line_ends(block: bytes) -> int:
+    """The number of line ends in a block."""
+    return max(block.count(b"\n"), block.count(b"\r"))

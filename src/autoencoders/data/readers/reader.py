@@ -16,6 +16,8 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Rows
 
 BATCH_BYTES = 2**23  # of a batch of raw rows: 8 MB, whatever the size of the file
+# columns of a wide table, whose batches grow with their number: each costs time in every batch
+WIDE = 2**12
 Labels: TypeAlias = np.ndarray | list[str] | None  # (rows,), of a batch
 
 
@@ -47,6 +49,11 @@ def relative_name(file: Path, folder: Path) -> str:
     """A file's path below a folder; bytes that are no UTF-8 are written as escapes."""
     path = file.relative_to(folder).as_posix()
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def table_batch_bytes(n_columns: int) -> int:
+    """The bytes of a table's batch: even of a wide one, they hold some hundred rows."""
+    return BATCH_BYTES * (1 + n_columns // WIDE)
 
 
 @contextmanager
