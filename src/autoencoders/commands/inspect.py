@@ -9,7 +9,7 @@ import click
 from autoencoders.commands.options import FILE
 
 if TYPE_CHECKING:
-    from autoencoders.data.preparation.columns import Decision
+    from autoencoders.data.preparation.decision import Decision
     from autoencoders.data.preparation.inspection import Inspection
     from autoencoders.data.readers.reader import Reader
 

@@ -15,7 +15,8 @@ import pytest
 from pyarrow import parquet
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.preparation.columns import ColumnTypes, Decision
+from autoencoders.data.preparation.columns import ColumnTypes
+from autoencoders.data.preparation.decision import Decision
 from autoencoders.data.prepared.features import encode
 from autoencoders.data.prepared.spelling import Spelling
 from intake import Intake, csv

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from autoencoders.data.preparation.columns import ColumnTypes, Decision
+from autoencoders.data.preparation.columns import ColumnTypes
+from autoencoders.data.preparation.decision import Decision
 from autoencoders.data.preparation.mends import Mends
 from autoencoders.data.preparation.spellings import SpellingEvidence
 from autoencoders.data.prepared.spelling import (

@@ -10,10 +10,12 @@ import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.anomalous import anomalous_class, class_name
-from autoencoders.data.preparation.columns import ColumnTypes, Markers, dates_note
+from autoencoders.data.preparation.columns import ColumnTypes
+from autoencoders.data.preparation.decision import dates_note
 from autoencoders.data.preparation.label_hints import LabelHints
 from autoencoders.data.preparation.named_columns import check_named_columns
 from autoencoders.data.preparation.splits import split_masks
+from autoencoders.data.preparation.text_column import Markers
 from autoencoders.data.prepared.schema import Rows, abridged
 from autoencoders.data.prepared.values import is_text_type
 from autoencoders.data.readers.reader import Reader

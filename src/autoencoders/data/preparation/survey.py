@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.preparation.columns import ColumnType, Markers
+from autoencoders.data.preparation.decision import ColumnType
+from autoencoders.data.preparation.text_column import Markers
 from autoencoders.data.prepared.categories import merged
 from autoencoders.data.prepared.schema import (
     LARGEST,
