@@ -25,7 +25,6 @@ NAMES = "length, width, colour, unit"
         ),
         ({"keep": ["width"], "ignore": ["width"]}, "data.keep and data.ignore: both name width"),
         ({"keep": ["colour"], "label": "colour"}, "data.keep and data.label: both name colour"),
-        ({"keep": ["width"], "split": "time:width"}, "data.keep and data.split: both name width"),
     ],
 )
 def test_what_names_a_column_wrongly_is_refused(
@@ -40,6 +39,12 @@ def test_all_wrong_names_are_told_at_once(intake: Intake):
     )
     keys = [line.split(":")[0] for line in message.splitlines()]
     assert keys == ["data.label", "data.keep", "data.types"]
+
+
+def test_a_column_that_splits_the_rows_is_no_feature_although_it_is_kept(intake: Intake):
+    path = intake.file("a.csv", csv(GOOD))
+    prepared = intake.load(path, split="time:width", keep=["width"])
+    assert "width" not in prepared.description.schema.features
 
 
 def test_a_column_that_is_ignored_may_have_a_type_and_order_the_rows(intake: Intake):

@@ -22,7 +22,7 @@ def test_an_array_is_its_rows_and_images_keep_their_shape(
     monkeypatch.setattr(reader, "BATCH_BYTES", 500)
     array = np.random.default_rng(0).normal(size=shape)
     opened = open_reader(intake.array("a.npy", array))
-    assert not opened.has_names
+    assert not opened.is_table
     assert opened.shape == (shape[1:] if len(shape) > 2 else ())
     assert opened.names == ([] if len(shape) > 2 else [f"x{i}" for i in range(array[0].size)])
     rows = np.concatenate([rows for rows, _ in opened.batches()])

@@ -119,7 +119,7 @@ def test_a_folder_with_one_table_is_that_table(intake: Intake):
     intake.file("deep/a.csv", csv(GOOD))
     intake.file("notes.txt", "")
     reader = open_reader(intake.source)
-    assert (reader.has_names, reader.names) == (True, list(GOOD))
+    assert (reader.is_table, reader.names) == (True, list(GOOD))
 
 
 def test_a_packed_table_with_tabs_is_read(intake: Intake):

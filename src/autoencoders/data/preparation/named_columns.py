@@ -29,12 +29,13 @@ def check_named_columns(data: Data, label: str, reader: Reader) -> None:
         if unknown:
             problems.append(f"{key}: no column {abridged(unknown)}; the source has {expected}")
         both = [name for name in names if name in data.keep]
-        if both and key not in ("data.keep", "data.types"):
+        if both and key in ("data.label", "data.ignore"):
             problems.append(
                 f"data.keep and {key}: both name {abridged(both)}, which is a feature by one and "
                 "none by the other; take it out of one"
             )
-    dates = [name for name in data.keep if name in reader.date_columns]
+    kept = [name for name in data.keep if name != split_by]
+    dates = [name for name in kept if name in reader.date_columns]
     if dates:
         problems.append(
             f"data.keep: {abridged(dates)} holds dates, which are no features; take it out, or "

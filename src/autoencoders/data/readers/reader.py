@@ -34,7 +34,6 @@ class Reader:
     largest_pixel: float = math.inf  # of the pixels' type, of 8 or 16 bits
     is_full_range: bool = False  # whether white is that value, however dark the images are
     names: list[str] = field(default_factory=list)  # of the columns
-    has_names: bool = False  # whether the source itself names its columns
     is_table: bool = False  # whether batches are tables with named columns
     is_typed: bool = False  # whether the source itself tells text from numbers
     description: str = ""  # of the source, in a few words

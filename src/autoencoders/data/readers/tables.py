@@ -49,7 +49,6 @@ def table_reader(path: Path, like: Schema, settings: TextSettings) -> Reader:
     return Reader(
         batches,
         names=names,
-        has_names=table.has_names,
         is_table=True,
         is_typed=table.is_typed,
         description=table.description,
@@ -62,7 +61,6 @@ def table_reader(path: Path, like: Schema, settings: TextSettings) -> Reader:
 class ParquetTable:
     """A Parquet file."""
 
-    has_names = True
     is_typed = True
     description = "Parquet"
     empty: tuple[str, ...] = ()
