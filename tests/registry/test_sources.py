@@ -11,7 +11,7 @@ from autoencoders.core.errors import UserError
 from autoencoders.core.files import tree_sha256
 from autoencoders.params.params import Params
 from autoencoders.params.sections import Data
-from autoencoders.registry.sources import check_source, introduction, split_note
+from autoencoders.registry.sources import check_source, id_note, introduction, split_note
 
 MADE = 1_790_000_000_000  # milliseconds: 2026-09-21 14:13:20 UTC
 
@@ -117,3 +117,10 @@ def test_what_splits_no_row_makes_no_other_split(params):
 
 def test_the_split_of_an_earlier_version_is_not_known(params):
     assert split_note(params.override({"data.split_seed": 2}).data, version()) == ""
+
+
+def test_a_version_that_does_not_know_the_ids_of_params_yaml_is_noted(params):
+    named = params.override({"data.id": "part"}).data
+    assert "names data.id = part, which this version does not know" in id_note(named, "")
+    assert id_note(named, "part") == ""
+    assert id_note(params.data, "part") == ""

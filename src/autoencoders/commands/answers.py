@@ -38,13 +38,16 @@ def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     check_output(out)
     from autoencoders.params.params import load_params
     from autoencoders.registry.answering import introduce, load_for
+    from autoencoders.registry.sources import id_note
     from autoencoders.serving.answers import answer_file
 
     params = load_params()
     introduction = introduce(model, params.data)
     answering = load_for(op, introduction.uris)
     n = answer_file(answering, op, file, out, params.evaluate.false_alarm_rate)
-    print(*introduction.lines, f"{out}: {n} rows", sep="\n")
+    note = "" if model else id_note(params.data, answering.description.schema.id_column)
+    lines = [*introduction.lines, note] if note else introduction.lines
+    print(*lines, f"{out}: {n} rows", sep="\n")
 
 
 OPERATIONS = [operation_command(op) for op in HELP]

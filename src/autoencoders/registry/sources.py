@@ -45,6 +45,20 @@ def split_note(data: Data, version: ModelVersion) -> str:
     )
 
 
+def id_note(data: Data, id_column: str) -> str:
+    """A note where params.yaml names another column of ids than the version that answers.
+
+    A champion stays one beside a version that differs in ids alone. id_column: the version's, or
+    nothing.
+    """
+    if data.id in ("", id_column):
+        return ""
+    return (
+        f"params.yaml names data.id = {data.id}, which this version does not know: `dvc repro` "
+        "trains one that does, and `ae registry promote VERSION` makes it the champion"
+    )
+
+
 def check_source(data: Data, version: ModelVersion) -> str:
     """A note where the file that the version was trained on has changed since; else nothing.
 
