@@ -58,3 +58,19 @@ def test_names_that_dvc_can_not_pass_are_mended_in_params_yaml(inspect):
 def test_a_file_without_names_is_refused_with_the_mend(inspect):
     with pytest.raises(Exception, match=r"data.header: none"):
         inspect("1.5,2\n2.5,3\n3.5,4\n")
+
+
+def test_a_wide_table_is_listed_in_some_lines_and_so_are_its_problems(inspect):
+    names = [f"c{i}" for i in range(400)]
+    row = ",".join("1.5" for _ in names)
+    other = ",".join("" if i < 300 else "2.5" for i in range(400))
+    done = inspect("\n".join([",".join(names), row, other, row]) + "\n")
+    assert done.exit_code == 1
+    assert "and 295 more" in done.output
+    assert "and 95 more" in done.output
+    assert "c5 " not in done.output
+    assert "3 rows, 400 columns" in done.output
+    assert "(300):" in done.output
+    assert done.output.count("missing values in 1 rows\n") == 200
+    assert "  and 100 more\n" in done.output
+    assert "-S ++data.missing=impute" in done.output

@@ -275,6 +275,18 @@ def test_every_column_of_a_table_has_a_line_with_its_values(
     assert colour == "category: blue, green, red"
 
 
+def test_of_a_wide_table_the_page_lists_the_first_columns_and_counts_the_others(
+    leaderboard: list[Row], table: Prepared, monkeypatch: pytest.MonkeyPatch
+):
+    source = read_json(table.rows["train"].path.with_name(REPORT))
+    names = [column["column"] for column in source["columns"]]
+    assert "more columns" not in html(leaderboard, {}, table.description, source)
+    monkeypatch.setattr(report, "MOST_COLUMNS", 2)
+    page = html(leaderboard, {}, table.description, source)
+    assert [cells[0] for cells in Page(page).cells if cells[0] in names] == names[:2]
+    assert f"and {len(names) - 2} more columns" in page
+
+
 def test_a_row_that_lacks_what_every_row_has_is_refused(
     leaderboard: list[Row], description: Description, source: dict[str, Any]
 ):

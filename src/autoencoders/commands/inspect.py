@@ -1,6 +1,7 @@
 """The command that shows how a file would be read, before any run."""
 
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from autoencoders.commands.options import FILE
 
 if TYPE_CHECKING:
     from autoencoders.data.preparation.decision import Decision
-    from autoencoders.data.preparation.inspection import Inspection
+    from autoencoders.data.preparation.inspection import InspectedColumn, Inspection
     from autoencoders.data.readers.reader import Reader
 
 PIPED_WIDTH = 160  # characters of a line where no terminal says its own
@@ -26,6 +27,7 @@ def inspect_file(file: Path) -> None:
     """Prints a table of the columns, then problems and the options that mend them."""
     from autoencoders.data.preparation.inspection import Inspection
     from autoencoders.data.preparation.mends import option
+    from autoencoders.data.preparation.overview import MOST_LINES
     from autoencoders.data.preparation.prepare import text_settings
     from autoencoders.data.readers.opening import open_reader
     from autoencoders.data.sources.archive import unpacked
@@ -50,8 +52,10 @@ def inspect_file(file: Path) -> None:
         print(f"\nNext: {run}")
         return
     print(f"\nRefused, until the file or the parameters are changed ({len(problems)}):")
-    for name, reason in problems.items():
+    for name, reason in islice(problems.items(), MOST_LINES):
         print(f"  column {name}: {reason}")
+    if len(problems) > MOST_LINES:
+        print(f"  and {len(problems) - MOST_LINES} more")
     mends = inspection.mends(decision)
     if mends.can_be_options:
         print(f"\nOr so: {run} {' '.join(mends.options())}")
@@ -77,19 +81,29 @@ def _read(inspection: "Inspection") -> None:
 
 
 def _show_columns(inspection: "Inspection", decision: "Decision") -> None:
-    """Prints a line for each column."""
+    """Prints a line for each column; of a wide table, for some of each type and treatment."""
     import shutil
 
     from rich.console import Console
     from rich.table import Table
 
+    from autoencoders.data.preparation.overview import groups
+
     table = Table("column", "type", "values", "missing", "examples", "is", box=None)
-    for column in inspection.columns(decision):
-        examples = ", ".join(example[:20] for example in column.examples)
-        missing = str(column.missing) if column.missing else ""
-        table.add_row(column.name, column.type, column.values, missing, examples, column.treatment)
+    for group in groups(inspection.columns(decision)):
+        for column in group.listed:
+            table.add_row(*_cells(column))
+        if group.n_others:
+            table.add_row(f"and {group.n_others} more", group.type, "", "", "", group.treatment)
     console = Console()
     if not console.is_terminal:
         console.width = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns
     console.print(table)
     print(f"{inspection.n} rows, {len(inspection.statistics)} columns")
+
+
+def _cells(column: "InspectedColumn") -> tuple[str, ...]:
+    """The cells of a column's line."""
+    examples = ", ".join(example[:20] for example in column.examples)
+    missing = str(column.missing) if column.missing else ""
+    return column.name, column.type, column.values, missing, examples, column.treatment

@@ -24,6 +24,7 @@ from autoencoders.evaluation.catalogue import (
 )
 from autoencoders.evaluation.row import Row
 
+MOST_COLUMNS = 200  # of the data, that the page lists
 ROUNDING = 1e-6  # share of a model's error below which PCA's is a rounding error
 
 
@@ -132,6 +133,7 @@ def html(
         images=images,
         data=data,
         source=source,
+        most_columns=MOST_COLUMNS,
         below_pca=below_pca,
         purpose=purpose,
     )

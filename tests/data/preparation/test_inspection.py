@@ -2,7 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from autoencoders.data.preparation import inspection
 from autoencoders.data.preparation.inspection import InspectedColumn, Inspection
 from autoencoders.data.readers.opening import open_reader
 from intake import Intake, csv
@@ -25,9 +27,9 @@ COLUMNS = {
 def inspected(intake: Intake, **settings: object) -> dict[str, InspectedColumn]:
     """The columns of COLUMNS as a file."""
     path = intake.file("a.csv", csv(COLUMNS, ";"))
-    inspection = Inspection(open_reader(path), intake.section(path, **settings))
-    assert list(inspection.read())[-1] == N
-    return {column.name: column for column in inspection.columns(inspection.decide())}
+    result = Inspection(open_reader(path), intake.section(path, **settings))
+    assert list(result.read())[-1] == N
+    return {column.name: column for column in result.columns(result.decide())}
 
 
 def test_every_column_has_its_type_values_and_treatment(intake):
@@ -67,3 +69,14 @@ def test_what_is_inspected_is_what_is_prepared(intake):
         for name, column in columns.items()
         if column.treatment.startswith(("a feature", "categories"))
     }
+
+
+def test_of_a_wide_table_fewer_values_are_kept_and_counted(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(inspection, "MOST_VALUES", 100 * (1 + len(COLUMNS)))
+    columns = inspected(intake)
+    assert columns["temp"].values.endswith("among the first 101 different")
+    assert columns["id"].values == "0 to 101 among the first 101 different"
+    assert columns["n"].values == "0 to 12, 8 different"
+    assert columns["valve"].treatment == "no feature: one value in all rows"

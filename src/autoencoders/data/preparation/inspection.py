@@ -24,7 +24,8 @@ from autoencoders.data.prepared.values import column_values, is_text_type
 from autoencoders.data.readers.reader import Reader
 from autoencoders.params.sections import Data
 
-MOST_DISTINCT = 1000  # values that are counted
+MOST_DISTINCT = 1000  # values of a column that are counted
+MOST_VALUES = 2**21  # of all columns, that are kept to count them: some 200 MB
 EXAMPLES = 3
 
 
@@ -32,9 +33,10 @@ EXAMPLES = 3
 class ColumnStatistics:
     """The values of one column: how many, how many differ, from where to where."""
 
+    most: int = MOST_DISTINCT  # distinct values that are counted
     n: int = 0  # rows
     present: int = 0  # values that are not missing
-    distinct: set[object] = field(default_factory=set)  # up to one more than MOST_DISTINCT
+    distinct: set[object] = field(default_factory=set)  # up to one more than `most`
     examples: list[object] = field(default_factory=list)
     minimum: object = None
     maximum: object = None
@@ -46,7 +48,7 @@ class ColumnStatistics:
         self.present += len(values)
         if not len(values):
             return
-        if len(self.distinct) <= MOST_DISTINCT:
+        if len(self.distinct) <= self.most:
             unique: list[object] = pc.unique(values).to_pylist()
             self._add_distinct(unique)
         ends = pc.min_max(values)
@@ -62,7 +64,7 @@ class ColumnStatistics:
             if len(self.examples) < EXAMPLES:
                 self.examples.append(value)
             self.distinct.add(value)
-            if len(self.distinct) > MOST_DISTINCT:
+            if len(self.distinct) > self.most:
                 break
 
     @property
@@ -107,7 +109,8 @@ class Inspection:
         self.data = data
         self.n = 0  # rows
         self.column_types = ColumnTypes(data, is_typed=reader.is_typed)
-        self.statistics = {name: ColumnStatistics() for name in reader.names}
+        most = min(MOST_DISTINCT, 1 + MOST_VALUES // (1 + len(reader.names)))
+        self.statistics = {name: ColumnStatistics(most) for name in reader.names}
 
     def read(self) -> Iterator[int]:
         """Reads the table; yields the number of rows so far. Raises DataError."""
@@ -208,9 +211,8 @@ class Inspection:
     def _values(self, name: str, statistics: ColumnStatistics, decision: Decision) -> str:
         """The range of numbers and dates, or how many texts differ."""
         n_distinct = len(statistics.distinct)
-        count = (
-            f"{n_distinct} different" if n_distinct <= MOST_DISTINCT else f"over {MOST_DISTINCT}"
-        )
+        most = statistics.most
+        count = f"{n_distinct} different" if n_distinct <= most else f"over {most}"
         if name in decision.dates:
             days = self.column_types.numeric_dates[name].range(decision.dates[name])
             return f"{days}, {count}"
@@ -224,8 +226,8 @@ class Inspection:
             ends = pc.min_max(numbers)
             low = ends["min"].as_py()
             high = ends["max"].as_py()
-            if n_distinct > MOST_DISTINCT:
-                return f"{low:g} to {high:g} among the first {MOST_DISTINCT} different"
+            if n_distinct > most:
+                return f"{low:g} to {high:g} among the first {most} different"
         if isinstance(low, str) or low is None:
             return count
         if isinstance(low, float):
