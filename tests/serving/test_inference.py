@@ -201,7 +201,18 @@ def test_reasons_are_shares_of_the_score_the_largest_first(model, frame):
         assert sum(shares) == pytest.approx(100, abs=2)  # all three columns; each share is rounded
 
 
+@pytest.mark.parametrize("rate", [-0.1, 1.1, 5, float("nan")])
+def test_a_rate_of_false_alarms_is_a_share(model, frame, rate):
+    with pytest.raises(DataError, match=r"^false_alarm_rate = .*: must lie in 0 to 1"):
+        answer(model, "score", frame, rate=rate)
+
+
 # --- sample and interpolate
+
+
+def test_more_steps_than_memory_holds_are_refused(model, frame):
+    with pytest.raises(DataError, match=r"^op = interpolate: 2 pairs of rows, steps = 1000000: at"):
+        answer(model, "interpolate", frame.head(4), steps=1_000_000)
 
 
 def test_samples_are_repeatable_draws_of_raw_rows(table_models, frame):

@@ -159,8 +159,10 @@ def _codes(model: TrainedModel, values: object) -> np.ndarray:
 def scored(model: TrainedModel | ServedModel, rows: EncodedRows, rate: float) -> pd.DataFrame:
     """Each row's score, percentile, p_value, anomaly and reasons.
 
-    rate: p-values up to it count as an anomaly's.
+    rate: p-values up to it count as an anomaly's. Raises DataError for a rate that is no share.
     """
+    if not 0 <= rate <= 1:  # NaN is refused, too
+        raise DataError(f"false_alarm_rate = {rate}: must lie in 0 to 1, a share of clean rows")
     scores = model.score(rows.features, rows.novel.sum(1))
     columns = {
         "score": scores.score,

@@ -21,7 +21,7 @@ from autoencoders.params.architecture import Architecture
 
 FORMAT = 2  # of model.json
 BATCH_ROWS = 4096  # in one pass of inference: more take memory and gain no speed
-MOST_SAMPLES = 1_000_000  # that are drawn at once: they are all in memory
+MOST_SAMPLES = 1_000_000  # rows that are drawn or interpolated at once: they are all in memory
 
 
 @dataclass(frozen=True)
@@ -201,12 +201,17 @@ def interpolated(model: TrainedModel, features: np.ndarray, steps: int) -> np.nd
     """`steps` decoded codes between each two rows: (pairs * steps, features), raw scale.
 
     They lie evenly on the line between the two codes. features: (2 * pairs, features), raw. Raises
-    DataError for an odd number of rows or one step.
+    DataError for an odd number of rows, one step, or more rows than MOST_SAMPLES.
     """
     if len(features) < 2 or len(features) % 2 or steps < 2:
         raise DataError(
             f"op = interpolate: {len(features)} rows, steps = {steps}; "
             "needs pairs of rows and two steps"
+        )
+    if len(features) // 2 * steps > MOST_SAMPLES:
+        raise DataError(
+            f"op = interpolate: {len(features) // 2} pairs of rows, steps = {steps}: at most "
+            f"{MOST_SAMPLES:,} rows at once"
         )
     codes = model.decoder_codes(features)
     t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
