@@ -1,7 +1,6 @@
 """Answers name their rows: by the column that data.id names, and by files of images."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -197,12 +196,6 @@ def test_codes_of_images_are_decoded_with_their_files(untrained, images, tmp_pat
     answers = read(tmp_path / "out.csv")
     assert list(answers.pop("file")) == FILES
     assert answers.shape == (6, 64)
-
-
-def test_a_file_whose_name_is_no_utf_8_is_named_by_its_bytes(untrained, images, tmp_path):
-    (images / "a/img1.png").rename(os.fsdecode(bytes(images / "a") + b"/img\xe9.png"))
-    answer_file(untrained["sparse"], "score", images / "a", tmp_path / "out.csv", 0.05)
-    assert "img\\xe9.png" in list(read(tmp_path / "out.csv")["file"])
 
 
 # --- rows by name in Python and over HTTP

@@ -220,7 +220,8 @@ def test_an_array_of_numbers_has_the_scores_of_its_table(params, tmp_path):
     values[:, 3] = RNG.random(N) < 0.3
     frame = pd.DataFrame(values.astype(float), columns=["a", "b", "c", "on"])
     typed = frame.assign(on=frame["on"] == 1)
-    changed, prepared = prepared_table(params.override(SETTINGS), typed, tmp_path)
+    settings = {**SETTINGS, "data.types": {}}
+    changed, prepared = prepared_table(params.override(settings), typed, tmp_path)
     model = fit(changed.plan("undercomplete", prepared.description.facts), prepared).model
     expected = scores(answer(model, "score", typed))
     np.save(tmp_path / "rows.npy", values)

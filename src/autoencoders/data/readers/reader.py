@@ -1,7 +1,6 @@
 """A reader: rows of a file in batches."""
 
 import math
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,9 +44,8 @@ class Reader:
 
 
 def relative_name(file: Path, folder: Path) -> str:
-    """A file's path below a folder; bytes that are no UTF-8 are written as escapes."""
-    path = file.relative_to(folder).as_posix()
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """A file's path below a folder."""
+    return file.relative_to(folder).as_posix()
 
 
 def table_batch_bytes(n_columns: int) -> int:
