@@ -127,3 +127,29 @@ def test_the_user_may_say_that_codes_are_numbers():
     evidence = SpellingEvidence()
     evidence.add(["007", "12"])
     assert spelling_of(evidence, is_said_number=True) == Spelling()
+
+
+def test_versions_are_codes_unless_they_are_said_to_be_numbers():
+    evidence = SpellingEvidence()
+    evidence.add([f"2.{count}" for count in range(13)])
+    found = spelling_of(evidence)
+    assert isinstance(found, Disagreement)
+    assert found.is_codes
+    assert found.reason == "counts behind points, as in versions (2.1 and 2.10)"
+    assert spelling_of(evidence, is_said_number=True) == Spelling()
+
+
+def test_numbers_that_may_be_codes_are_noted():
+    prices = SpellingEvidence()
+    prices.add(["2.5", "2.50", "3.99"])
+    assert spelling_of(prices) == Spelling()
+    (note,) = prices.doubts("price")
+    assert note.startswith("column price: 2.5 and 2.50 are read as the same number; if they are")
+    long = SpellingEvidence()
+    long.add(["1", "2", "1234567890123457"])
+    (note,) = long.doubts("n")
+    assert "numbers of over 15 digits are rounded (1234567890123457)" in note
+    assert note.endswith("say data.types: {n: category}")
+    plain = SpellingEvidence()
+    plain.add(["1", "2.5", "0.12345678901234567"])
+    assert plain.doubts("x") == []

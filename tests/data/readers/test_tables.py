@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.readers import reader
+from autoencoders.data.readers import delimited, encoding, reader
 from autoencoders.data.readers.opening import open_reader
 from contents import GOOD, GOOD_CSV, Content, N, changed, lines, parquet_table, png, zipped
 from intake import Intake, csv
@@ -359,6 +359,45 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_code_in_any_row_makes_its_column_text(intake: Intake):
     found = frame(intake.file("a.csv", many("007,t1\n")))
     assert found["v"].tolist()[-2:] == [str(399 % 90 + 10), "007"]
+    found = frame(intake.file("b.csv", many("1234567890123457,t1\n")))
+    assert found["v"].tolist()[-1] == "1234567890123457"
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_rows_are_looked_at_for_codes_when_they_are_read(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
+    path = intake.file("a.csv", many("007,t1\n"))
+    looked_at = []
+    monkeypatch.setattr(delimited, "may_hold_codes", lambda path, *_: looked_at.append(path))
+    opened = open_reader(path)
+    assert looked_at == []
+    for _ in range(2):
+        tables(opened)
+    assert looked_at == [path]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_late_code_makes_its_column_text_in_every_file_of_a_folder(intake: Intake):
+    intake.file("tables/a.csv", many("7,t1\n"))
+    intake.file("tables/b.csv", many("007,t1\n"))
+    found = pa.concat_tables(tables(open_reader(intake.source / "tables")))
+    assert found["v"].type == pa.string()
+    assert {"7", "007"} <= set(found["v"].to_pylist())
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_byte_behind_all_that_show_the_encoding_is_named(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("MOST_DECODED_BYTES", "SAMPLE_BYTES"):
+        monkeypatch.setattr(encoding, name, 100)
+    monkeypatch.setattr(encoding, "BLOCK_BYTES", 50)
+    path = intake.file("a.csv", many("5,é\n").encode("cp1252"))
+    with pytest.raises(DataError, match=r"column x, row 401: bytes that are no UTF-8.*cp1252"):
+        frame(path)
+    path = intake.file("b.csv", many("5,é\n"))
+    assert frame(path)["x"].tolist()[-1] == "é"
 
 
 @pytest.mark.usefixtures("small_blocks")

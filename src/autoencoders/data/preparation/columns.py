@@ -196,6 +196,7 @@ class ColumnTypes:
             return
         if self.is_typed or (column.spellings.shows_signs() and spelling != PLAIN_SPELLING):
             decision.notes.append(f"column {name}: read as numbers {spelling}")
+        decision.notes += column.spellings.doubts(name)
         if column.spellings.written_negative:
             text = column.spellings.written_negative
             decision.notes.append(f"column {name}: read as numbers below 0: {text!r} and such")

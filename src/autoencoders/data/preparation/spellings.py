@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from autoencoders.data.prepared.spelling import Spelling
+from autoencoders.data.readers.codes import VersionSigns
 from autoencoders.data.readers.texts import NumberText, number_text
 
 ORDINALS = {"st", "nd", "rd", "th"}  # behind the numbers of an order
@@ -28,6 +29,7 @@ class SpellingEvidence:
     n_leading_zeros: int = 0
     n_long: int = 0
     written_negative: str = ""  # the first text with a minus behind it, or in brackets
+    versions: VersionSigns = field(default_factory=VersionSigns)
 
     def add(self, texts: Iterable[str]) -> list[str]:
         """Adds texts; returns those that spell no number."""
@@ -51,6 +53,7 @@ class SpellingEvidence:
         for sign, texts in signs:
             if sign:
                 texts.setdefault(sign, text)
+        self.versions.add(text)
         self.n += 1
         self.longest_whole = max(self.longest_whole, number.n_digits)
         if number.n_digits > MOST_DIGITS:
@@ -65,11 +68,13 @@ class SpellingEvidence:
     def codes(self) -> str:
         """The reason why the numbers are codes; nothing where they are none.
 
-        Letters behind them that are no units, zeros before whole numbers, or more digits than a
-        number keeps.
+        Letters behind them that are no units, counts that run up behind the point, zeros before
+        whole numbers, or more digits than a number keeps.
         """
         if self._have_letters():
             return "letters behind some numbers, as in codes"
+        if self.versions.are_versions():
+            return f"counts behind points, as in versions ({self.versions.same_number()})"
         if self.shows_signs():
             return ""
         if self.n_leading_zeros > FEW * self.n:
@@ -77,6 +82,20 @@ class SpellingEvidence:
         if 2 * self.n_long > self.n:
             return f"more digits than a number keeps, as in codes ({self.long.strip()})"
         return ""
+
+    def doubts(self, name: str) -> list[str]:
+        """Notes on a column of numbers some of which may be codes after all."""
+        notes = []
+        mend = f"if they are codes, say data.types: {{{name}: category}}"
+        if self.versions.same_number():
+            same = self.versions.same_number()
+            notes.append(f"column {name}: {same} are read as the same number; {mend}")
+        if self.long and not self.shows_signs():
+            notes.append(
+                f"column {name}: numbers of over {MOST_DIGITS} digits are rounded "
+                f"({self.long.strip()}); {mend}"
+            )
+        return notes
 
     def _have_letters(self) -> bool:
         """Whether letters behind the numbers are no units.

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,11 +15,12 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.prepared.spelling import NUMBER_MARKERS, PLAIN_SPELLING
 from autoencoders.data.readers import reader
+from autoencoders.data.readers.blank_lines import blank_lines_at_end, without_last
 from autoencoders.data.readers.codes import (
     holds_code,
     holds_thousands,
-    may_hold_zeros,
-    whole_numbers,
+    holds_versions,
+    may_hold_codes,
 )
 from autoencoders.data.readers.delimiters import DELIMITER_NAMES
 from autoencoders.data.readers.dialect import Dialect, read_dialect
@@ -29,6 +30,7 @@ from autoencoders.data.readers.single_blanks import SingleBlanks
 # of Arrow's errors
 TOO_SHORT = "Could not skip initial"
 RAGGED = re.compile(r"Row #(\d+): Expected \d+ columns, got \d+")
+NO_UTF_8 = "UTF8 data"
 UNLIKE = re.compile(
     r"In CSV column #(\d+): Row #(\d+): CSV conversion error to (\w+): invalid (.*)"
 )
@@ -42,6 +44,7 @@ class TextSettings:
     header: str = "auto"  # as in `read_dialect`
     as_text: tuple[str, ...] = ()  # columns whose values stay text
     all_as_text: bool = False  # whether those of every column do: Arrow knows no decimal comma
+    looks_ahead: bool = False  # whether all rows are looked at before the schema is given
 
 
 class DelimitedFile:
@@ -62,6 +65,8 @@ class DelimitedFile:
             expected=[column.name for column in like.columns],
         )
         self.is_decided = bool(like.columns)
+        self.looks_ahead = settings.looks_ahead
+        self.has_seen_all = self.is_decided  # whether all rows were looked at for codes
         self.texts = [*settings.as_text, *_texts_of_model(like)]
         if settings.all_as_text or self.dialect.has_commas:
             self.texts = list(self.dialect.names)
@@ -102,11 +107,14 @@ class DelimitedFile:
             if TOO_SHORT in str(error):
                 raise DataError(f"{self.path}: holds no rows below the names") from None
             raise
-        if not self.is_decided:
-            codes = self._codes(whole_numbers(schema))
-            self.texts += codes
-            schema = self._open(self._text_types()).schema if codes else schema
-        return schema
+        if self.is_decided:
+            return schema
+        numbers = [column.name for column in schema if _is_number(column.type)]
+        codes = self._codes_at_start(numbers)
+        self.texts += codes
+        if self.looks_ahead:
+            codes += self._late_codes([name for name in numbers if name not in codes])
+        return self._open(self._text_types()).schema if codes else schema
 
     def _text_types(self) -> dict[str, pa.DataType]:
         """The type of the columns that are read as text."""
@@ -115,19 +123,40 @@ class DelimitedFile:
             types[name] = pa.string()
         return types
 
-    def _codes(self, names: list[str]) -> list[str]:
-        """Those of the columns that hold a code in any row, or points that may be of thousands."""
+    def _texts_of(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        """Yields these columns as text."""
         types: dict[str, pa.DataType] = dict.fromkeys(names, pa.string())
+        return iter(self._open(types, names)) if names else iter(())
+
+    def _codes_at_start(self, names: list[str]) -> list[str]:
+        """Those of the columns that are read as text for what the first batch holds.
+
+        A code, versions, or points that may be of thousands.
+        """
+        first = next(self._texts_of(names), None)
+        if first is None:
+            return []
+        codes = []
+        for name in names:
+            texts = first[name]
+            if holds_code(texts) or holds_thousands(texts) or holds_versions(texts):
+                codes.append(name)
+        return codes
+
+    def _late_codes(self, names: list[str]) -> list[str]:
+        """Those of the columns that hold a code in any row; they are text from now on.
+
+        The first line of an inspection shall not wait for it: all bytes of the file are read.
+        """
+        if self.has_seen_all:
+            return []
         codes: list[str] = []
-        parts = iter(self._open(types, names)) if names else iter(())
-        may_come = may_hold_zeros(self.path, self.dialect.encoding, self.dialect.delimiter)
-        for i, part in enumerate(parts):
-            for name in names:
-                is_new = name not in codes
-                if is_new and (holds_code(part[name]) or (i == 0 and holds_thousands(part[name]))):
-                    codes.append(name)
-            if not may_come or len(codes) == len(names):
-                break
+        if names and may_hold_codes(self.path, self.dialect.encoding, self.dialect.delimiter):
+            for part in self._texts_of(names):
+                others = [name for name in names if name not in codes]
+                codes += [name for name in others if holds_code(part[name])]
+        self.has_seen_all = True
+        self.texts += codes
         return codes
 
     def batches(
@@ -136,11 +165,13 @@ class DelimitedFile:
         """Yields the rows in batches of some megabytes, as these types."""
         del rows_per_batch  # blocks of bytes are what Arrow reads
         try:
-            parts = self._checked(self._open(types))
+            numbers = [name for name, column_type in types.items() if _is_number(column_type)]
+            self._late_codes(numbers)
+            parts = self._checked(self._open({**types, **self._text_types()}))
             if len(self.dialect.names) > 1:
                 yield from parts
                 return
-            yield from _without_last(parts, blank_lines_at_end(self.path, self.dialect.encoding))
+            yield from without_last(parts, blank_lines_at_end(self.path, self.dialect.encoding))
         except pa.ArrowInvalid as error:
             raise DataError(f"{self.path}: {self._in_words(str(error))}") from error
 
@@ -159,6 +190,11 @@ class DelimitedFile:
             return message
         name = _arrow_names(self.dialect)[int(unlike[1])]
         row = int(unlike[2]) - self.dialect.skipped_lines
+        if unlike[4].startswith(NO_UTF_8):
+            return (
+                f"column {name}, row {row}: bytes that are no UTF-8, as all before are; save the "
+                "file as UTF-8, or name its encoding in data.encoding: cp1252, for example"
+            )
         if self.is_decided:
             return f"column {name}, row {row}: {unlike[4]} is not of type {unlike[3]}; mend it"
         return (
@@ -242,6 +278,12 @@ def _texts_of_model(like: Schema) -> list[str]:
     return texts
 
 
+def _is_number(column_type: pa.DataType) -> bool:
+    """Whether a column is read as numbers, or has no value in the first batch."""
+    is_number = pa.types.is_floating(column_type) or pa.types.is_integer(column_type)
+    return bool(is_number or pa.types.is_null(column_type))
+
+
 def _ends_with_lines(rows: pa.RecordBatch) -> bool:
     """Whether a text of the last row has several lines."""
     last = rows.slice(len(rows) - 1).to_pylist()[0]
@@ -254,32 +296,3 @@ def _arrow_names(dialect: Dialect) -> list[str]:
     for position in dialect.unnamed:
         names[position] = f"column {position + 1}"
     return names
-
-
-def _without_last(parts: Iterator[pa.RecordBatch], n: int) -> Iterator[pa.RecordBatch]:
-    """Yields batches without the last n rows of them all."""
-    held: list[pa.RecordBatch] = []
-    n_held = 0
-    for part in parts:
-        held.append(part)
-        n_held += len(part)
-        while held and n_held - len(held[0]) >= n:
-            first = held.pop(0)
-            n_held -= len(first)
-            yield first
-    for part in held:
-        n_rows = min(len(part), max(0, n_held - n))
-        n_held -= len(part)
-        yield part.slice(0, n_rows)
-
-
-def blank_lines_at_end(path: Path, encoding: str) -> int:
-    """The number of lines without text after a file's last line of text."""
-    n_ends = 0
-    with io.TextIOWrapper(cast("io.BufferedReader", open_bytes(path)), encoding=encoding) as text:
-        while block := text.read(BLOCK_BYTES):
-            last = block.rstrip()
-            if last:
-                n_ends = 0
-            n_ends += block[len(last) :].count("\n")
-    return max(0, n_ends - 1)
