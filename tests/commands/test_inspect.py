@@ -74,3 +74,12 @@ def test_a_wide_table_is_listed_in_some_lines_and_so_are_its_problems(inspect):
     assert done.output.count("missing values in 1 rows\n") == 200
     assert "  and 100 more\n" in done.output
     assert "-S ++data.missing=impute" in done.output
+
+
+def test_names_and_texts_that_look_like_markup_are_shown_as_they_are(inspect):
+    rows = "".join(f"{i % 7},{('[/i]', ':key:')[i % 2]}\n" for i in range(80))
+    done = inspect("[/b],[red]x\n" + rows)
+    assert done.exit_code == 0
+    assert "[/b]" in done.output
+    assert "[red]x" in done.output
+    assert "[/i], :key:" in done.output

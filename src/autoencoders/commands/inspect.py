@@ -84,9 +84,9 @@ def _show_columns(inspection: "Inspection", decision: "Decision") -> None:
     """Prints a line for each column; of a wide table, for some of each type and treatment."""
     import shutil
 
-    from rich.console import Console
     from rich.table import Table
 
+    from autoencoders.commands.terminal import plain_console
     from autoencoders.data.preparation.overview import groups
 
     table = Table("column", "type", "values", "missing", "examples", "is", box=None)
@@ -95,7 +95,7 @@ def _show_columns(inspection: "Inspection", decision: "Decision") -> None:
             table.add_row(*_cells(column))
         if group.n_others:
             table.add_row(f"and {group.n_others} more", group.type, "", "", "", group.treatment)
-    console = Console()
+    console = plain_console()
     if not console.is_terminal:
         console.width = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns
     console.print(table)
@@ -104,6 +104,9 @@ def _show_columns(inspection: "Inspection", decision: "Decision") -> None:
 
 def _cells(column: "InspectedColumn") -> tuple[str, ...]:
     """The cells of a column's line."""
-    examples = ", ".join(example[:20] for example in column.examples)
+    from autoencoders.commands.terminal import printable
+
+    examples = ", ".join(printable(example[:20]) for example in column.examples)
     missing = str(column.missing) if column.missing else ""
-    return column.name, column.type, column.values, missing, examples, column.treatment
+    treatment = printable(column.treatment)
+    return printable(column.name), column.type, column.values, missing, examples, treatment
