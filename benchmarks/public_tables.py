@@ -20,7 +20,7 @@ from tqdm import tqdm
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.inspection import InspectedColumn, Inspection
 from autoencoders.data.preparation.mends import Mends
-from autoencoders.data.preparation.prepare import text_settings
+from autoencoders.data.preparation.plan import text_settings
 from autoencoders.data.readers.opening import open_reader
 from autoencoders.params.params import load_params
 from autoencoders.params.sections import Data

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -229,9 +230,10 @@ def test_another_number_of_ids_than_rows_is_refused(model, frame):
 @pytest.fixture
 def ask(model: TrainedModel, tmp_path: Path) -> Callable[[object], Any]:
     """Posts what becomes JSON to MLflow's server of the model, and gives its predictions."""
-    from mlflow.pyfunc.scoring_server import invocations
+    with warnings.catch_warnings(record=True, action="ignore"):  # mlflow's, of its type hints
+        from mlflow.pyfunc.scoring_server import invocations
 
-    from autoencoders.serving.pyfunc import ServedAutoencoder
+        from autoencoders.serving.pyfunc import ServedAutoencoder
 
     save(model, [{"loss": 1.0}], tmp_path / "model")
     loaded = ServedAutoencoder()

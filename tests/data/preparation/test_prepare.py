@@ -482,3 +482,18 @@ def test_the_columns_statistics_are_computed_once(intake: Intake, monkeypatch: p
     monkeypatch.setattr(Survey, "report", counted)
     intake.load(intake.file("a.csv", csv(GOOD)))
     assert len(calls) == 1
+
+
+def test_pixels_outside_of_the_training_range_are_noted(intake: Intake):
+    images = np.random.default_rng(0).integers(0, 60, (80, 9, 9)).astype(float)
+    prepared = intake.load(intake.array("a.npy", images))
+    assert "brighter" not in (intake.prepared / "report.json").read_text()
+    test_row = np.flatnonzero((images == prepared.sample("test")[0].reshape(9, 9)).all((1, 2)))[0]
+    images[test_row, 0, :2] = 99, -7
+    intake.load(intake.array("a.npy", images))
+    told = json.loads((intake.prepared / "report.json").read_text())["told"]
+    assert (
+        "validation or test pixels are brighter than white (59): up to 99, which is above 1 for a "
+        "model"
+    ) in told
+    assert any("darker than black (0): down to -7" in note for note in told)

@@ -159,11 +159,19 @@ class Inspection:
         features = self._features(decision)
         empty = [name for name in features if self._is_empty(name, decision)]
         missing = [name for name in features if self._missing(name, decision)]
+        missing += [name for name in decision.problems if self._is_mended_with_gaps(name, decision)]
         return Mends(
-            types=decision.mends,
+            types={**self.data.types, **decision.mends} if decision.mends else {},
             ignore=[*self.data.ignore, *empty] if empty else [],
             impute=self.data.missing == "refuse" and set(missing) > set(empty),
         )
+
+    def _is_mended_with_gaps(self, name: str, decision: Decision) -> bool:
+        """Whether a column lacks values when it has the type that mends it."""
+        if self.statistics[name].missing:
+            return True
+        column = self.column_types.texts[name]
+        return decision.mends[name] != "category" and column.n_markers > 0
 
     def _features(self, decision: Decision) -> list[str]:
         """The columns that are to be features."""

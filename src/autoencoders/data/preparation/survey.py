@@ -153,13 +153,17 @@ class Survey:
         Raises DataError where a column has no values, or numbers that 32 bits can't tell apart.
         """
         statistics = {row["column"]: row for row in report}
+        empty = [name for name in self.names if statistics[name]["missing"] == self.n]
+        if empty:
+            raise DataError(
+                "\n".join(
+                    f"column {name}: the training rows have no value in it; add it to data.ignore"
+                    for name in empty
+                )
+            )
         columns = []
         for name in self.names:
             row = statistics[name]
-            if row["missing"] == self.n:
-                raise DataError(
-                    f"column {name}: the training rows have no value in it; add it to data.ignore"
-                )
             if row["type"] == "number":
                 column = _numeric_column(row, impute=impute)
                 columns.append(replace(column, spelling=self._spelling(name)))
