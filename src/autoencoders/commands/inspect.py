@@ -29,6 +29,7 @@ def inspect_file(file: Path) -> None:
     from autoencoders.data.preparation.mends import option
     from autoencoders.data.preparation.overview import MOST_LINES
     from autoencoders.data.preparation.prepare import text_settings
+    from autoencoders.data.prepared.prepared import shown_notes
     from autoencoders.data.readers.opening import open_reader
     from autoencoders.data.sources.archive import unpacked
     from autoencoders.params.params import load_params
@@ -37,7 +38,7 @@ def inspect_file(file: Path) -> None:
     with unpacked(file) as path:
         reader = open_reader(path, image_side=data.image_side, text=text_settings(data))
         print(f"{file}: {reader.description}", flush=True)
-        for note in reader.notes:
+        for note in shown_notes(reader.notes):
             print(f"  {note}", flush=True)
         if not reader.is_table:
             _show_arrays(reader)
