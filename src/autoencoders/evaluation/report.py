@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.table import Table
 
-from autoencoders.data.prepared.prepared import Description
+from autoencoders.data.prepared.prepared import Description, shown_notes
 from autoencoders.evaluation.catalogue import (
     AUROC,
     AVERAGE_PRECISION,
@@ -133,6 +133,7 @@ def html(
         images=images,
         data=data,
         source=source,
+        notes=shown_notes(source["told"]),
         most_columns=MOST_COLUMNS,
         below_pca=below_pca,
         purpose=purpose,

@@ -1,6 +1,7 @@
 """`data/prepared`: training, validation and test rows, their scaling, their description."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +18,7 @@ from autoencoders.params.architecture import DataFacts
 
 SPLITS = ("train", "validation", "test")
 REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
+MOST_NOTES = 50  # on a source, that are shown at once: of a wide table there may be thousands
 SAMPLE_VALUES = 2**24  # of a split, that may be in memory at once: 64 MB as float32
 
 
@@ -116,6 +118,14 @@ def split_sha256(folder: Path, schema: Schema) -> str:
     del values["id_column"]  # it names the rows, and changes none of them
     columns = json.dumps(values, sort_keys=True)
     return sha256(tree_sha256(*arrays).encode(), columns.encode())
+
+
+def shown_notes(notes: Sequence[str]) -> list[str]:
+    """The first notes on a source, and how many more there are."""
+    shown = list(notes[:MOST_NOTES])
+    if len(notes) > MOST_NOTES:
+        shown.append(f"and {len(notes) - MOST_NOTES} more notes, which {REPORT} holds")
+    return shown
 
 
 def load_description(folder: Path) -> Description:
