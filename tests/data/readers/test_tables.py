@@ -138,7 +138,7 @@ def test_a_table_without_names_is_refused_but_names_may_be_numbers(intake: Intak
 TABLES: dict[str, tuple[str, Content, list[str]]] = {
     "an empty file": ("a.csv", "", ["a.csv: holds no rows"]),
     "blank lines alone": ("a.csv", "\n\n\n", ["a.csv"]),
-    "a header alone": ("a.csv", "length,width\n", ["0 rows leave 0 for train"]),
+    "a header alone": ("a.csv", "length,width\n", ["a.csv: holds no rows below"]),
     "a single row": ("a.csv", "length,width\n1,2\n", ["1 rows leave"]),
     "four rows": ("a.csv", "length,width\n" + "1,2\n3,4\n" * 2, ["4 rows leave 0 for validation"]),
     "a field too many": (
