@@ -363,6 +363,14 @@ def test_a_code_in_any_row_makes_its_column_text(intake: Intake):
     assert found["v"].tolist()[-1] == "1234567890123457"
 
 
+def test_versions_are_text_and_prices_are_numbers(intake: Intake):
+    versions = [f"2.{count}" for count in range(13)]
+    prices = [f"{price / 100:.2f}" for price in range(250, 263)]
+    found = frame(intake.file("a.csv", csv({"version": versions, "price": prices})))
+    assert found["version"].tolist() == versions
+    assert found["price"].tolist() == [float(price) for price in prices]
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_rows_are_looked_at_for_codes_when_they_are_read(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
