@@ -29,7 +29,7 @@ def check_named_columns(data: Data, label: str, reader: Reader) -> None:
         if unknown:
             problems.append(f"{key}: no column {abridged(unknown)}; the source has {expected}")
         both = [name for name in names if name in data.keep]
-        if both and key in ("data.label", "data.ignore"):
+        if both and key in ("data.label", "data.ignore", "data.id"):
             problems.append(
                 f"data.keep and {key}: both name {abridged(both)}, which is a feature by one and "
                 "none by the other; take it out of one"
