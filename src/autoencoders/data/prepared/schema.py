@@ -166,13 +166,14 @@ def _numbers(columns: Sequence[Column], rows: pa.Table) -> tuple[list[Column], n
     such column is named. Arrow makes the array at once, which column by column takes a hundred
     times as long for a wide table.
     """
-    table = rows.select([column.name for column in columns])
+    names = rows.schema.names
+    types = dict(zip(names, rows.schema.types, strict=True))
     numeric = []
-    for column, column_type in zip(columns, table.schema.types, strict=True):
-        if column.categories is None and is_number_type(column_type):
+    for column in columns:
+        if column.categories is None and is_number_type(types[column.name]):
             numeric.append(column)
-    if len(numeric) < len(columns):
-        table = table.select([column.name for column in numeric])
+    numeric_names = [column.name for column in numeric]
+    table = rows if numeric_names == names else rows.select(numeric_names)
     values = _as_array(table)
     for position in np.flatnonzero(np.isnan(values).any(0)):
         if numeric[position].fill is None:
