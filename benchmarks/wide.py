@@ -94,7 +94,8 @@ def _encoding_ratios() -> dict[str, float]:
     """The time that a row takes as a table, relative to that of the same numbers as an array."""
     import pyarrow as pa
 
-    from autoencoders.data.prepared.schema import Column, Schema, encode
+    from autoencoders.data.prepared.features import encode
+    from autoencoders.data.prepared.schema import Column, Schema
 
     row = np.random.default_rng(0).standard_normal((1, COLUMNS))
     numbers = Schema((), tuple(Column(f"x{i}") for i in range(COLUMNS)))
