@@ -160,7 +160,8 @@ def _check_image_side(reader: Reader, data: Data) -> None:
 def _check_columns(used: list[str], reader: Reader) -> None:
     """Raises DataError where the source lacks a column that parameters name."""
     columns = reader.names if reader.has_names else []
-    unknown = [name for name in used if name not in columns]
+    known = set(columns)
+    unknown = [name for name in used if name not in known]
     if unknown:
         raise DataError(
             f"data.label, data.split or data.ignore: no column {abridged(unknown)}; "
