@@ -127,7 +127,7 @@ class Inspection:
                     type=self._type(name, decision),
                     values=self._values(name, decision),
                     missing=self._missing(name, decision),
-                    examples=[str(example) for example in statistics.examples],
+                    examples=[_shown(example) for example in statistics.examples],
                     treatment=treatments[name],
                 )
             )
@@ -246,3 +246,8 @@ class Inspection:
             return ""
         count = str(n_distinct) if n_distinct <= statistics.most else f"over {statistics.most}"
         return f": the commonest {MOST_CATEGORIES} of {count} texts, all others are one"
+
+
+def _shown(value: object) -> str:
+    """A value as a person writes it: a whole number that is stored as a fraction has no decimals."""
+    return str(value).removesuffix(".0")

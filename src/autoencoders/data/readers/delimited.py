@@ -113,7 +113,8 @@ class DelimitedFile:
         codes = self._codes_at_start(numbers)
         self.texts += codes
         if self.is_part:
-            codes += self._late_codes([name for name in numbers if name not in codes])
+            known = set(codes)
+            codes += self._late_codes([name for name in numbers if name not in known])
         return self._open(self._text_types()).schema if codes else schema
 
     def _text_types(self) -> dict[str, pa.DataType]:
