@@ -249,5 +249,5 @@ class Inspection:
 
 
 def _shown(value: object) -> str:
-    """A value as a person writes it: a whole number that is stored as a fraction has no decimals."""
+    """A value as a person writes it: a whole number has no decimals, though it is a float."""
     return str(value).removesuffix(".0")
