@@ -1,6 +1,7 @@
 """Statistics of one column of an inspected table."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -54,7 +55,7 @@ class ColumnStatistics:
         return self.n - self.present
 
 
-def _ends(values: ColumnValues) -> tuple[object, object]:
+def _ends(values: ColumnValues) -> tuple[Any, Any]:
     """The least and the greatest value. Arrow compares durations as whole numbers alone."""
     numbers = values
     if pa.types.is_duration(values.type):
