@@ -348,6 +348,31 @@ def test_rising_numbers_that_nothing_calls_dates_stay_and_that_is_noted(intake):
     ]
 
 
+@FORMS
+def test_fractions_and_counts_that_rise_or_fall_stay_and_that_is_noted(intake, form):
+    seconds = np.arange(N) / 100
+    columns = {
+        "x": X,
+        "time": seconds.round(2).tolist(),
+        "left": (10**6 - np.cumsum(RNG.integers(1, 50, N))).tolist(),
+        "stock": np.repeat(np.arange(N // 2), 2).tolist(),
+    }
+    if form == "commas":
+        columns["time"] = [f"{value:.2f}".replace(".", ",") for value in seconds]
+    intake.load(written(intake, columns, form))
+    notes = json.loads((intake.prepared / "report.json").read_text())["told"]
+    noted = [note for note in notes if "from row to row" in note]
+    assert noted == [
+        "column time: a feature, whose numbers rise from row to row; if they are time, or count "
+        "the rows, name it in data.ignore or in data.split: time:time",
+        "column left: a feature, whose numbers fall from row to row; if they are time, or count "
+        "the rows, name it in data.ignore or in data.split: time:left",
+    ]
+    intake.load(written(intake, columns, form), keep=["time", "left"])
+    notes = json.loads((intake.prepared / "report.json").read_text())["told"]
+    assert not any("from row to row" in note for note in notes)
+
+
 def test_rows_can_be_split_by_a_date_of_any_form(intake):
     days = pd.date_range("2020-01-01", periods=N)
     order = np.random.default_rng(1).permutation(N)
