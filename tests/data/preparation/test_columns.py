@@ -486,6 +486,30 @@ def test_codes_that_differ_in_every_row_are_names_of_rows(decide):
     assert decision.notes == ["left out, as names of the rows, each of which differs: code"]
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [f"{value:.3f} ± 0.1" for value in X],
+        [f"{value:.3f} {'EW'[i % 2]}" for i, value in enumerate(X)],
+        [f"{i}:{i % 60:02}/km" for i in range(N)],
+    ],
+    ids=["with an error", "with letters", "paces"],
+)
+def test_measurements_that_are_left_out_as_names_of_rows_are_noted(decide, texts):
+    decided = decide({"y": texts})
+    (note,) = [note for note in decided.notes if note.startswith("column y")]
+    assert "y" in decided.left_out
+    assert note.startswith("column y: its texts begin as numbers do, but '")
+    assert note.split("'")[1] in texts
+
+
+@pytest.mark.parametrize("pattern", ["P{:04}", "{:05}", "#{:x}-a"])
+def test_names_of_rows_that_no_one_measures_are_not(decide, pattern):
+    decided = decide({"y": [pattern.format(7 * i) for i in range(N)]})
+    assert "y" in decided.left_out
+    assert not any(note.startswith("column y") for note in decided.notes)
+
+
 def test_a_bad_value_among_numbers_is_named_with_its_row(decide):
     texts = [*map(str, X[:-1]), "6.2\x1a"]
     assert decide({"x": texts}).problems["x"] == (

@@ -190,6 +190,7 @@ class ColumnTypes:
         reason = self.names[name].reason()
         if reason and name not in self.keep:
             decision.leave_out([name], reason)
+            decision.notes += self.texts[name].measurement_notes(name)
         else:
             decision.notes += notes
 

@@ -125,6 +125,23 @@ class TextColumn:
                 return text.strip()
         return ""
 
+    def measurement_notes(self, name: str) -> list[str]:
+        """A note on a column that is left out as names of the rows, but may hold measurements.
+
+        All its texts begin as numbers do, or letters stand behind its numbers: 7.9 ± 0.1, 2.5 E.
+        """
+        example = ""
+        if self.others and all(map(looks_like_number, self.others)):
+            example = min(self.others).strip()
+        elif not self.others:
+            example = self.spellings.letters()
+        if not example:
+            return []
+        return [
+            f"column {name}: its texts begin as numbers do, but {example!r} is none; if they "
+            "measure something, save them as numbers"
+        ]
+
 
 def _null_values(texts: Iterable[str]) -> str:
     """The parameter by which texts stand for a missing value, as YAML."""
