@@ -510,6 +510,20 @@ def test_names_of_rows_that_no_one_measures_are_not(decide, pattern):
     assert not any(note.startswith("column y") for note in decided.notes)
 
 
+def test_a_line_of_units_below_the_names_is_named_as_one(decide):
+    units = {"t": ["°C", *X[1:]], "p": ["bar", *Y[1:]], "q": [*X[:9], "?!", *X[10:]]}
+    problems = decide({name: list(map(str, values)) for name, values in units.items()})
+    for name in ("t", "p"):
+        assert problems.problems[name].endswith(
+            "row 1 holds texts in 2 columns: if these are units, or names once more, remove them "
+            "from the file"
+        )
+    assert "row 1 holds" not in problems.problems["q"]
+    further = {"t": ["Temp", "ID1", *X[2:]], "p": ["Pressure", "ID2", *Y[2:]]}
+    names = decide({name: list(map(str, values)) for name, values in further.items()})
+    assert "; rows 1 to 2 hold texts in 2 columns" in names.problems["p"]
+
+
 def test_a_bad_value_among_numbers_is_named_with_its_row(decide):
     texts = [*map(str, X[:-1]), "6.2\x1a"]
     assert decide({"x": texts}).problems["x"] == (

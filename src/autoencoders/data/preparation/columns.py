@@ -98,9 +98,24 @@ class ColumnTypes:
         for name, column in self.texts.items():
             if name not in decision.dates:
                 self._decide_text(name, column, files_decimal, decision)
+        self._name_further_header(decision)
         self._leave_out_running(decision)
         self._leave_out_dates(decision)
         return decision
+
+    def _name_further_header(self, decision: Decision) -> None:
+        """Says of problems what they have in common, where it is a line below the names."""
+        lines: dict[int, list[str]] = {}
+        for name in decision.problems:
+            lines.setdefault(self.texts[name].last_text_row(), []).append(name)
+        for row, names in lines.items():
+            if row and len(names) > 1:
+                rows = "row 1 holds" if row == 1 else f"rows 1 to {row} hold"
+                for name in names:
+                    decision.problems[name] += (
+                        f"; {rows} texts in {len(names)} columns: if these are units, or names "
+                        "once more, remove them from the file"
+                    )
 
     def _numeric_dates(self) -> dict[str, str]:
         """The meaning of the columns whose numbers are dates."""

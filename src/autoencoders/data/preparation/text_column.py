@@ -118,6 +118,13 @@ class TextColumn:
             f"{_null_values(text.strip() for text in self.rows)}"
         )
 
+    def last_text_row(self) -> int:
+        """The last row of texts above the first number, where no text stands below; else 0."""
+        rows = sorted(self.rows.values())
+        stand_above = rows == list(range(1, len(rows) + 1))
+        are_all = len(self.others) == len(rows)
+        return len(rows) if stand_above and are_all else 0
+
     def no_number(self) -> str:
         """The first text that is no number, but stands among numbers or begins like one."""
         for text in sorted(self.others):
