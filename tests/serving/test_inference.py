@@ -346,3 +346,5 @@ def test_a_column_of_numbers_and_texts_is_one_of_texts_and_other_objects_are_ref
         as_rows(pd.DataFrame({"x": [[1], "a"]}))
     with pytest.raises(DataError, match=r"rows: .*give columns by name"):
         as_rows({"x": [1, 2], "y": [1]})
+    with pytest.raises(DataError, match=r"rows: .*give columns by name"):
+        as_rows({"x": [1, 10**30]})

@@ -108,7 +108,7 @@ def as_rows(rows: object) -> Rows:
         if isinstance(rows, pa.Table):
             return rows
         return np.asarray(rows)
-    except (pa.ArrowException, ValueError, TypeError) as error:
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         problem = str(error).splitlines()[0]
         raise DataError(f"rows: {problem}; give columns by name, or an array") from error
 

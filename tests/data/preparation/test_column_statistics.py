@@ -1,5 +1,7 @@
 """Statistics of a column: what is missing, how many differ, from where to where."""
 
+from datetime import timedelta
+
 import numpy as np
 import pyarrow as pa
 
@@ -28,3 +30,13 @@ def test_blanks_around_a_text_are_no_part_of_it_and_markers_are_missing():
     statistics = ColumnStatistics()
     statistics.add(pa.array([" red", "red ", "", "-", None]), ("", "-"))
     assert (statistics.missing, statistics.distinct) == (3, {"red"})
+
+
+def test_durations_have_ends():
+    statistics = ColumnStatistics()
+    for minutes in ([5, None], [2, 9]):
+        values = [None if n is None else timedelta(minutes=n) for n in minutes]
+        statistics.add(pa.array(values, pa.duration("ns")), ("",))
+    assert statistics.missing == 1
+    assert statistics.minimum == timedelta(minutes=2)
+    assert statistics.maximum == timedelta(minutes=9)

@@ -348,6 +348,31 @@ def test_rising_numbers_that_nothing_calls_dates_stay_and_that_is_noted(intake):
     ]
 
 
+@FORMS
+def test_fractions_and_counts_that_rise_or_fall_stay_and_that_is_noted(intake, form):
+    seconds = np.arange(N) / 100
+    columns = {
+        "x": X,
+        "time": seconds.round(2).tolist(),
+        "left": (10**6 - np.cumsum(RNG.integers(1, 50, N))).tolist(),
+        "stock": np.repeat(np.arange(N // 2), 2).tolist(),
+    }
+    if form == "commas":
+        columns["time"] = [f"{value:.2f}".replace(".", ",") for value in seconds]
+    intake.load(written(intake, columns, form))
+    notes = json.loads((intake.prepared / "report.json").read_text())["told"]
+    noted = [note for note in notes if "from row to row" in note]
+    assert noted == [
+        "column time: a feature, whose numbers rise from row to row; if they are time, or count "
+        "the rows, name it in data.ignore or in data.split: time:time",
+        "column left: a feature, whose numbers fall from row to row; if they are time, or count "
+        "the rows, name it in data.ignore or in data.split: time:left",
+    ]
+    intake.load(written(intake, columns, form), keep=["time", "left"])
+    notes = json.loads((intake.prepared / "report.json").read_text())["told"]
+    assert not any("from row to row" in note for note in notes)
+
+
 def test_rows_can_be_split_by_a_date_of_any_form(intake):
     days = pd.date_range("2020-01-01", periods=N)
     order = np.random.default_rng(1).permutation(N)
@@ -459,6 +484,44 @@ def test_texts_that_name_nearly_every_row_are_left_out(intake, form):
 def test_codes_that_differ_in_every_row_are_names_of_rows(decide):
     decision = decide({"x": X, "code": [f"{i}{'B' * (i % 7 == 3)}" for i in range(N)]})
     assert decision.notes == ["left out, as names of the rows, each of which differs: code"]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [f"{value:.3f} ± 0.1" for value in X],
+        [f"{value:.3f} {'EW'[i % 2]}" for i, value in enumerate(X)],
+        [f"{i}:{i % 60:02}/km" for i in range(N)],
+    ],
+    ids=["with an error", "with letters", "paces"],
+)
+def test_measurements_that_are_left_out_as_names_of_rows_are_noted(decide, texts):
+    decided = decide({"y": texts})
+    (note,) = [note for note in decided.notes if note.startswith("column y")]
+    assert "y" in decided.left_out
+    assert note.startswith("column y: its texts begin as numbers do, but '")
+    assert note.split("'")[1] in texts
+
+
+@pytest.mark.parametrize("pattern", ["P{:04}", "{:05}", "#{:x}-a"])
+def test_names_of_rows_that_no_one_measures_are_not(decide, pattern):
+    decided = decide({"y": [pattern.format(7 * i) for i in range(N)]})
+    assert "y" in decided.left_out
+    assert not any(note.startswith("column y") for note in decided.notes)
+
+
+def test_a_line_of_units_below_the_names_is_named_as_one(decide):
+    units = {"t": ["°C", *X[1:]], "p": ["bar", *Y[1:]], "q": [*X[:9], "?!", *X[10:]]}
+    problems = decide({name: list(map(str, values)) for name, values in units.items()})
+    for name in ("t", "p"):
+        assert problems.problems[name].endswith(
+            "row 1 holds texts in 2 columns: if these are units, or names once more, remove them "
+            "from the file"
+        )
+    assert "row 1 holds" not in problems.problems["q"]
+    further = {"t": ["Temp", "ID1", *X[2:]], "p": ["Pressure", "ID2", *Y[2:]]}
+    names = decide({name: list(map(str, values)) for name, values in further.items()})
+    assert "; rows 1 to 2 hold texts in 2 columns" in names.problems["p"]
 
 
 def test_a_bad_value_among_numbers_is_named_with_its_row(decide):

@@ -11,6 +11,7 @@ from autoencoders.data.preparation.identifiers import (
     FEWEST_ROWS,
     Distinct,
     DistinctTexts,
+    Order,
 )
 
 RUNNING = np.arange(5000.0, 5000 + 300)
@@ -75,6 +76,29 @@ def test_the_reason_says_whether_numbers_run_in_order():
         "numbers of the rows, or ranks (each of 35000 to 37093 by 7 once; data.keep keeps them)"
     )
     assert collected(RUNNING / 8).reason() == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "direction"),
+    [
+        (RUNNING / 8, "rise"),
+        (-(RUNNING**2), "fall"),
+        (np.where(RUNNING % 7 == 0, np.nan, RUNNING), "rise"),
+        (np.append(RUNNING, RUNNING[-1]), ""),
+        (np.append(RUNNING, 0.0), ""),
+        (RUNNING[: FEWEST_ROWS - 1], ""),
+        (np.full(300, np.nan), ""),
+    ],
+    ids=["fractions", "falling", "with gaps", "equal", "a step back", "too few", "none"],
+)
+@pytest.mark.parametrize("cuts", [1, 3, 100])
+def test_numbers_have_a_direction_where_every_step_has_it(
+    values: np.ndarray, direction: str, cuts: int
+):
+    order = Order()
+    for part in np.array_split(values, cuts):
+        order.add(part)
+    assert order.direction() == direction
 
 
 def named(texts: Sequence[str | None]) -> DistinctTexts:

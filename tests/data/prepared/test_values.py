@@ -1,10 +1,11 @@
 """The values of a raw column: null for each missing one, blanks around a text left out."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from autoencoders.data.prepared.spelling import NUMBER_MARKERS, marker_numbers
-from autoencoders.data.prepared.values import typed
+from autoencoders.data.prepared.values import column_values, typed
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,10 @@ def test_blanks_around_a_text_are_left_out_where_they_are_to_be():
     table = pa.table({"v": ["EU ", " EU", "  ", None]})
     assert typed(table, "v", 0, text=True, trims=True).to_pylist() == ["EU", "EU", None, None]
     assert typed(table, "v", 0, text=True).to_pylist() == ["EU ", " EU", "  ", None]
+
+
+def test_fractions_of_16_bits_are_numbers():
+    halves = pa.array(np.array([0.5, np.nan, -2.0], np.float16))
+    table = pa.table({"v": halves})
+    assert column_values(table, "v").type == pa.float32()
+    assert typed(table, "v", 0, text=False).to_pylist() == [0.5, None, -2.0]

@@ -50,6 +50,28 @@ def test_splits_that_are_taken_for_labels_are_noted(intake: Intake):
     assert note.startswith("the labels are test, train: where these are splits, give the path")
 
 
+def test_masks_beside_their_images_are_noted(intake: Intake):
+    names = ["train/good/a.png", "test/bad/b.png", "ground_truth/bad/b.png", "ground_truth/c.png"]
+    for i, name in enumerate(names):
+        intake.image(name, grey(8, 8, i))
+    splits, masks = open_reader(intake.source).notes
+    assert splits.startswith("the labels are ground_truth, test, train: where these are splits")
+    assert masks == (
+        "images in ground_truth, ground_truth/bad are rows as all others are (2): where they are "
+        "masks, give the path of the other images alone"
+    )
+
+
+def test_images_in_a_format_that_is_not_read_are_noted_as_images(intake: Intake):
+    intake.image("a.png", grey(8, 8))
+    for name in ("b.HEIC", "Thumbs.db"):
+        intake.file(name, b"x")
+    assert open_reader(intake.source).notes == [
+        "left out, as images in a format that is not read: b.HEIC (1 files)",
+        "left out, as no images: Thumbs.db (1 files)",
+    ]
+
+
 def test_names_are_in_the_order_of_a_person(intake: Intake):
     names = [
         *("2.png", "10.png", "a/9.png", "a/10.png", "a b/1.png", "IMG1.png", "img2.png"),
@@ -197,3 +219,10 @@ def test_an_unknown_kind_of_file_is_refused_with_the_kinds_that_are_known(
     assert message.startswith(
         f"{path}: unknown kind of file; expected CSV (.csv, .tsv, .csv.gz), Parquet, .npy"
     )
+
+
+@pytest.mark.parametrize("name", ["iris.data", "logger.TXT", "a.dat"])
+def test_delimited_text_of_another_name_is_refused_with_the_name_to_give_it(
+    intake: Intake, name: str
+):
+    assert intake.refusal(intake.file(name, csv(GOOD))).endswith("so that its name ends in .csv")

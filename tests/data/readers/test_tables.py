@@ -64,6 +64,16 @@ def test_a_column_of_times_is_known_as_one(intake: Intake):
     assert reader.names == ["day", "time", "a"]
 
 
+def test_durations_are_left_out_as_dates_are_and_noted(intake: Intake):
+    path = intake.source / "a.parquet"
+    durations = pd.to_timedelta(np.arange(9), unit="s")
+    pd.DataFrame({"took": durations, "a": np.arange(9) / 2}).to_parquet(path)
+    reader = open_reader(path)
+    assert reader.date_columns == ["took"]
+    (note,) = reader.notes
+    assert note.startswith("durations are left out, as dates are: took;")
+
+
 def test_whole_numbers_that_become_fractions_after_the_first_block_are_numbers(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ):

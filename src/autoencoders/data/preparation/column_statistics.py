@@ -1,6 +1,7 @@
 """Statistics of one column of an inspected table."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,9 +35,7 @@ class ColumnStatistics:
         if len(self.distinct) <= self.most:
             unique: list[object] = pc.unique(values).to_pylist()
             self._add_distinct(unique)
-        ends = pc.min_max(values)
-        low = ends["min"].as_py()
-        high = ends["max"].as_py()
+        low, high = _ends(values)
         self.minimum = low if self.minimum is None else min(self.minimum, low)
         self.maximum = high if self.maximum is None else max(self.maximum, high)
 
@@ -54,6 +53,17 @@ class ColumnStatistics:
     def missing(self) -> int:
         """The number of rows without a value."""
         return self.n - self.present
+
+
+def _ends(values: ColumnValues) -> tuple[Any, Any]:
+    """The least and the greatest value. Arrow compares durations as whole numbers alone."""
+    numbers = values
+    if pa.types.is_duration(values.type):
+        numbers = pc.cast(values, pa.int64())
+    ends = pc.min_max(numbers)
+    low = pc.cast(ends["min"], values.type)
+    high = pc.cast(ends["max"], values.type)
+    return low.as_py(), high.as_py()
 
 
 def _present(values: ColumnValues, markers: tuple[str, ...]) -> ColumnValues:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from autoencoders.data.preparation.dates import date_formats, mixed_dates
 from autoencoders.data.preparation.decision import ColumnType, Decision
-from autoencoders.data.preparation.identifiers import Distinct, DistinctTexts
+from autoencoders.data.preparation.identifiers import Distinct, DistinctTexts, Order
 from autoencoders.data.preparation.numeric_dates import NumericDates
 from autoencoders.data.preparation.spellings import Disagreement, spelling_of
 from autoencoders.data.preparation.text_column import Markers, TextColumn
@@ -41,6 +41,7 @@ class ColumnTypes:
         self.texts: dict[str, TextColumn] = {}
         self.said_categories: dict[str, TextColumn] = {}  # columns of text that are given as such
         self.distinct: dict[str, Distinct] = {}  # numbers
+        self.order: dict[str, Order] = {}  # of numbers
         self.names: dict[str, DistinctTexts] = {}
         self.numeric_dates: dict[str, NumericDates] = {}
         self.logical: dict[str, None] = {}  # columns of true and false, in the source's order
@@ -72,10 +73,12 @@ class ColumnTypes:
 
     def _add_numbers(self, name: str, values: ColumnValues) -> None:
         self.numeric_dates.setdefault(name, NumericDates()).add(values)
+        order = self.order.setdefault(name, Order())
         distinct = self.distinct.setdefault(name, Distinct())
-        if distinct.repeats:
+        if distinct.repeats and not order.has_direction:
             return
         numbers = values.drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
+        order.add(numbers)
         if (np.floor(numbers) == numbers).all():
             distinct.add(numbers)
         else:
@@ -95,9 +98,24 @@ class ColumnTypes:
         for name, column in self.texts.items():
             if name not in decision.dates:
                 self._decide_text(name, column, files_decimal, decision)
+        self._name_further_header(decision)
         self._leave_out_running(decision)
         self._leave_out_dates(decision)
         return decision
+
+    def _name_further_header(self, decision: Decision) -> None:
+        """Says of problems what they have in common, where it is a line below the names."""
+        lines: dict[int, list[str]] = {}
+        for name in decision.problems:
+            lines.setdefault(self.texts[name].last_text_row(), []).append(name)
+        for row, names in lines.items():
+            if row and len(names) > 1:
+                rows = "row 1 holds" if row == 1 else f"rows 1 to {row} hold"
+                for name in names:
+                    decision.problems[name] += (
+                        f"; {rows} texts in {len(names)} columns: if these are units, or names "
+                        "once more, remove them from the file"
+                    )
 
     def _numeric_dates(self) -> dict[str, str]:
         """The meaning of the columns whose numbers are dates."""
@@ -114,12 +132,23 @@ class ColumnTypes:
         for meaning in dict.fromkeys(decision.dates.values()):
             names = [name for name, other in decision.dates.items() if other == meaning]
             decision.leave_out_dates(names, f"dates, {meaning}", self.split)
+        self._note_order(decision)
+
+    def _note_order(self, decision: Decision) -> None:
+        """Notes features whose numbers rise or fall from row to row: time or counts, perhaps."""
         for name, dates in self.numeric_dates.items():
+            if name in {*self.keep, *self.given, *decision.left_out}:
+                continue
+            direction = self.order[name].direction() if name in self.order else ""
+            meaning = "time, or count the rows"
             unit = dates.doubtful_unit(name)
-            if unit and name not in {*self.keep, *self.given, *decision.left_out}:
+            if unit:
+                direction = "rise"
+                meaning = f"{unit} since 1970"
+            if direction:
                 decision.notes.append(
-                    f"column {name}: a feature, whose numbers rise from row to row; if they are "
-                    f"{unit} since 1970, name it in data.ignore or in data.split: time:{name}"
+                    f"column {name}: a feature, whose numbers {direction} from row to row; if they "
+                    f"are {meaning}, name it in data.ignore or in data.split: time:{name}"
                 )
 
     def _decide_text(
@@ -176,6 +205,7 @@ class ColumnTypes:
         reason = self.names[name].reason()
         if reason and name not in self.keep:
             decision.leave_out([name], reason)
+            decision.notes += self.texts[name].measurement_notes(name)
         else:
             decision.notes += notes
 
@@ -208,13 +238,19 @@ class ColumnTypes:
             decision.notes.append(f"column {name}: read as numbers below 0: {text!r} and such")
 
     def _running(self, name: str, column: TextColumn, spelling: Spelling) -> str:
-        """The reason why the numbers of a column of text run; nothing where they do not."""
+        """The reason why the numbers of a column of text run; nothing where they do not.
+
+        Takes the order of its numbers down.
+        """
         if not self.names[name].are_all():
             return ""
         texts = pa.array(list(column.numbers), pa.string())
         values, _ = numbers_of(texts, spelling, self.markers.number)
+        numbers = values.to_numpy(zero_copy_only=False)
+        self.order[name] = Order()
+        self.order[name].add(numbers)
         distinct = Distinct()
-        distinct.add(values.to_numpy(zero_copy_only=False))
+        distinct.add(numbers)
         return distinct.reason()
 
     def _leave_out_running(self, decision: Decision) -> None:

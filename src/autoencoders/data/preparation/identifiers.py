@@ -81,6 +81,43 @@ class Distinct:
         return is_in_order and _largest_share(steps) > MOSTLY
 
 
+class Order:
+    """The order of a column's numbers, as long as each is above the one before, or below it."""
+
+    def __init__(self) -> None:
+        """Starts without a number."""
+        self.rises = True
+        self.falls = True
+        self.n = 0
+        self.last = np.nan
+
+    @property
+    def has_direction(self) -> bool:
+        """Whether all numbers so far rise, or all fall."""
+        return self.rises or self.falls
+
+    def add(self, values: np.ndarray) -> None:
+        """Adds values (rows,), of which some may be missing."""
+        if not self.has_direction:
+            return
+        numbers = values[~np.isnan(values)]
+        if not len(numbers):
+            return
+        steps = np.diff(numbers, prepend=self.last)
+        self.rises = self.rises and not (steps <= 0).any()
+        self.falls = self.falls and not (steps >= 0).any()
+        self.last = numbers[-1]
+        self.n += len(numbers)
+
+    def direction(self) -> str:
+        """The direction of all steps of enough rows, in a word; nothing where there is none."""
+        if self.n < FEWEST_ROWS:
+            return ""
+        if self.rises:
+            return "rise"
+        return "fall" if self.falls else ""
+
+
 class DistinctTexts:
     """The different texts of a column as hashes, unless many rows share them."""
 

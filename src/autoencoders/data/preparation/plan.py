@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.preparation.far_values import far_value_notes
 from autoencoders.data.preparation.raw import RawRows
 from autoencoders.data.preparation.scaling import fitted_scaling, pixel_notes, white_of
 from autoencoders.data.preparation.survey import Survey
@@ -40,6 +41,8 @@ class Plan:
         """Notes for the user. minimum, maximum: of the features of all rows."""
         notes: list[str] = self.rows.report()["told"]
         notes += Survey.notes(self.schema.columns, self.statistics)
+        if self.schema.columns:
+            notes += far_value_notes(self.survey)
         if self.schema.is_image and self.scaling == "pixels":
             notes += self._range_notes(minimum, maximum)
         return notes

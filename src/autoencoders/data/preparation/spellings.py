@@ -97,6 +97,16 @@ class SpellingEvidence:
             )
         return notes
 
+    def letters(self) -> str:
+        """The first text with letters behind its number that are no unit; nothing of codes.
+
+        Codes are whole numbers, of which some have no letter: 101, 101B.
+        """
+        are_codes = "" in self.units and not self.decimals
+        if are_codes or not self._have_letters():
+            return ""
+        return next(text.strip() for unit, text in self.units.items() if unit)
+
     def _have_letters(self) -> bool:
         """Whether letters behind the numbers are no units.
 

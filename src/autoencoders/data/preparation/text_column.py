@@ -118,12 +118,36 @@ class TextColumn:
             f"{_null_values(text.strip() for text in self.rows)}"
         )
 
+    def last_text_row(self) -> int:
+        """The last row of texts above the first number, where no text stands below; else 0."""
+        rows = sorted(self.rows.values())
+        stand_above = rows == list(range(1, len(rows) + 1))
+        are_all = len(self.others) == len(rows)
+        return len(rows) if stand_above and are_all else 0
+
     def no_number(self) -> str:
         """The first text that is no number, but stands among numbers or begins like one."""
         for text in sorted(self.others):
             if self.numbers or looks_like_number(text):
                 return text.strip()
         return ""
+
+    def measurement_notes(self, name: str) -> list[str]:
+        """A note on a column that is left out as names of the rows, but may hold measurements.
+
+        All its texts begin as numbers do, or letters stand behind its numbers: 7.9 ± 0.1, 2.5 E.
+        """
+        example = ""
+        if self.others and all(map(looks_like_number, self.others)):
+            example = min(self.others).strip()
+        elif not self.others:
+            example = self.spellings.letters()
+        if not example:
+            return []
+        return [
+            f"column {name}: its texts begin as numbers do, but {example!r} is none; if they "
+            "measure something, save them as numbers"
+        ]
 
 
 def _null_values(texts: Iterable[str]) -> str:

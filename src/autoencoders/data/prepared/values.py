@@ -15,22 +15,28 @@ from autoencoders.data.prepared.spelling import (
     numbers_of,
 )
 
-# Arrow's numbers of the types of whole numbers and fractions; asked for each column of a wide table
+# Arrow's numbers of the types of whole numbers and fractions; asked for each column of a wide
+# table. Without fractions of 16 bits, of which Arrow makes no array together with others
 NUMBER_TYPES = {
     column_type.id
     for column_type in (
         *(pa.int8(), pa.int16(), pa.int32(), pa.int64()),
         *(pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
-        *(pa.float16(), pa.float32(), pa.float64()),
+        *(pa.float32(), pa.float64()),
     )
 }
 
 
 def column_values(rows: pa.Table, name: str) -> ColumnValues:
-    """A column of a table in one piece; categories of Arrow's as their values."""
+    """A column of a table in one piece; categories of Arrow's as their values.
+
+    Fractions of 16 bits have 32, as Arrow can't count those of 16.
+    """
     values: ColumnValues = rows[name].combine_chunks()
     if isinstance(values, pa.DictionaryArray):
-        return values.dictionary_decode()
+        values = values.dictionary_decode()
+    if pa.types.is_float16(values.type):
+        values = pc.cast(values, pa.float32())
     return values
 
 

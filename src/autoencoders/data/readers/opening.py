@@ -17,24 +17,19 @@ from autoencoders.data.sources.archive import is_archive
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 ARRAY_SUFFIX = ".npy"
 TEXT_SETTINGS = TextSettings()
+UNREAD_IMAGES = (".heic", ".heif", ".jxl", ".svg", ".dcm", ".nii", ".nii.gz")
+TEXT_SUFFIXES = (".txt", ".data", ".dat", ".tab", ".asc", ".psv", ".log")  # of delimited text, too
 CONVERSIONS = {  # of files that tables often come in, by ending
     (".xlsx", ".xls", ".ods"): "a spreadsheet; save its sheet as CSV",
     (".json", ".jsonl", ".ndjson"): "JSON; convert it: "
     "pandas.read_json(file, lines=True).to_parquet('rows.parquet')",
-    (
-        ".heic",
-        ".heif",
-        ".jxl",
-        ".svg",
-        ".dcm",
-        ".nii",
-        ".nii.gz",
-    ): "an image in a format that is not read; save it as PNG, or its pixels as .npy",
+    UNREAD_IMAGES: "an image in a format that is not read; save it as PNG, or its pixels as .npy",
     (".feather", ".arrow", ".orc", ".h5", ".hdf5", ".mat", ".pkl", ".pickle", ".pt", ".db"): "a "
     "format that is not read; save the table as Parquet, or the array as .npy",
 }
 HIDDEN = ("__MACOSX", "@eaDir")  # folders that macOS and network disks make for themselves
 SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing")
+MASKS = ("mask", "masks", "ground_truth", "groundtruth", "gt", "annotations", "segmentation")
 EXPECTED = (
     "expected CSV (.csv, .tsv, .csv.gz), Parquet, .npy, .npz, a folder of images, "
     "or a zip or tar of these"
@@ -64,10 +59,18 @@ def open_reader(
         return array_reader(path, like=like)
     if like.shape or path.suffix.lower() in image_suffixes():
         return image_reader([path], image_side, like.shape, path.parent, path.parent)
+    raise DataError(f"{path}: {_way_out(path.name.lower())}")
+
+
+def _way_out(name: str) -> str:
+    """The reason why a file is not read, and what to do. name: of the file, in small letters."""
     for endings, advice in CONVERSIONS.items():
-        if path.name.lower().endswith(endings):
-            raise DataError(f"{path}: {advice}")
-    raise DataError(f"{path}: unknown kind of file; {EXPECTED}")
+        if name.endswith(endings):
+            return advice
+    rename = ""
+    if name.endswith(TEXT_SUFFIXES):
+        rename = "; rename a table of delimited text, so that its name ends in .csv"
+    return f"unknown kind of file; {EXPECTED}{rename}"
 
 
 def _folder_reader(folder: Path, image_side: int | str, like: Schema, text: TextSettings) -> Reader:
@@ -93,7 +96,9 @@ def _folder_reader(folder: Path, image_side: int | str, like: Schema, text: Text
         innermost = Path(os.path.commonpath([image.parent for image in images]))
         reader = image_reader(images, image_side, like.shape, innermost, folder)
         reader.notes.extend(_label_notes(images, innermost))
-        return _with_others(reader, files, images, "no images")
+        unread = _with_endings(files, UNREAD_IMAGES)
+        _with_others(reader, unread, images, "images in a format that is not read")
+        return _with_others(reader, files, [*images, *unread], "no images")
 
     def opened(file: Path, settings: TextSettings) -> Reader:
         return open_reader(file, like=like, text=settings)
@@ -139,13 +144,26 @@ def _label_notes(images: list[Path], folder: Path) -> list[str]:
             f"folders are no labels, as images lie beside them: {beside[0].name} "
             f"({len(beside)} images)"
         ]
+    notes = []
     folders = sorted({image.relative_to(folder).parts[0] for image in images})
-    if not beside and all(name.lower() in SPLITS for name in folders):
-        return [
+    if not beside and all(name.lower() in (*SPLITS, *MASKS) for name in folders):
+        notes.append(
             f"the labels are {abridged(folders)}: where these are splits, give the path of one of "
             "them alone"
-        ]
-    return []
+        )
+    masks = [image for image in images if _is_in_masks(image.relative_to(folder))]
+    if masks:
+        shown = abridged(sorted({str(mask.parent.relative_to(folder)) for mask in masks}))
+        notes.append(
+            f"images in {shown} are rows as all others are ({len(masks)}): where they are masks, "
+            "give the path of the other images alone"
+        )
+    return notes
+
+
+def _is_in_masks(path: Path) -> bool:
+    """Whether an image lies in a folder whose name says that it holds masks of other images."""
+    return any(name.lower() in MASKS for name in path.parts[:-1])
 
 
 def _natural(path: Path) -> tuple[list[list[tuple[int, int, str]]], str]:

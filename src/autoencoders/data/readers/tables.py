@@ -38,6 +38,7 @@ def table_reader(path: Path, like: Schema, settings: TextSettings) -> Reader:
     if row_numbers:
         shown = abridged([name or "the one without a name" for name in row_numbers])
         notes.append(f"left out, as a column of row numbers: {shown}")
+    notes += _duration_notes(schema)
     column_types = {column.name: _read_type(column.type) for column in schema}
     row_bytes = VALUE_BYTES * (1 + len(names))
     rows_per_batch = 1 + reader.table_batch_bytes(len(names)) // row_bytes
@@ -103,6 +104,17 @@ def _read_type(column_type: pa.DataType) -> pa.DataType:
     if pa.types.is_integer(column_type) or pa.types.is_null(column_type):
         return pa.float64()
     return column_type
+
+
+def _duration_notes(schema: pa.Schema) -> list[str]:
+    """A note on columns of durations, which are left out as dates are, but look like numbers."""
+    names = [column.name for column in schema if pa.types.is_duration(column.type)]
+    if not names:
+        return []
+    return [
+        f"durations are left out, as dates are: {abridged(names)}; as features, save them as "
+        "numbers: column.dt.total_seconds()"
+    ]
 
 
 def _check(path: Path, schema: pa.Schema) -> None:
