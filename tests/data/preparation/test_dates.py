@@ -45,6 +45,13 @@ def test_an_offset_is_part_of_the_moment():
     assert pd.isna(moments[2])
 
 
+def test_an_offset_may_stand_behind_the_half_of_the_day():
+    texts = pd.Series(["2020/01/31 1:00:00 PM GMT+2", "2020/01/31 11:30:00 AM GMT+0"])
+    assert date_formats(texts.tolist())[0] == "%Y/%m/%d"
+    moments = in_time(texts, "%Y/%m/%d")
+    assert moments.tolist() == [pd.Timestamp("2020-01-31 11:00"), pd.Timestamp("2020-01-31 11:30")]
+
+
 def test_times_of_day_are_times():
     assert date_formats(["12:30", "9:15:20"]) == [TIMES]
     assert in_time(pd.Series(["9:15", "12:30"]), TIMES).is_monotonic_increasing

@@ -20,7 +20,7 @@ from autoencoders.data.readers.date_texts import (
 
 DIGIT = re.compile(r"\d")  # which every date holds
 TIMES = "times of day"
-OFFSET = r":\d{2}\S*\s*(?P<sign>[-+])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$"
+OFFSET = r":\d{2}\S*\s*(?:[AaPp][Mm])?\s*(?P<sign>[-+])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$"
 TRIED_FIRST = 20  # texts on which most formats fail
 
 

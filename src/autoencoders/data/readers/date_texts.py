@@ -49,6 +49,8 @@ REWRITINGS = (  # to forms that FORMATS know, each by what stands in its place
     (WEEKDAY, ""),
     (re.compile(r"(?<=\d) ?Uhr$"), ""),
     (re.compile(r"(?<=\d) ?GMT$"), " UTC"),
+    (re.compile(r"(?<=[\dMm]) ?(?:GMT|UTC)([-+])(\d)(?=:|$)"), r" \g<1>0\2"),  # of forms: GMT+1
+    (re.compile(r"(?<=[\dMm]) ?(?:GMT|UTC)(?=[-+]\d{2})"), " "),
     (re.compile(r",\s+(?=\d{1,2}:)"), " "),
     (re.compile(r"^(\d{1,2})h(\d{2})$"), r"\1:\2"),
     (re.compile(r"^(\d{4})(\d{2})(\d{2})[T_ -](\d{2})(\d{2})(\d{2})(Z?)$"), r"\1-\2-\3 \4:\5:\6\7"),
