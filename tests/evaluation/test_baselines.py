@@ -6,7 +6,12 @@ The mean is a code of size 0.
 import numpy as np
 import pytest
 
-from autoencoders.evaluation.baselines import PrincipalComponents, isolation_scores
+from autoencoders.evaluation.baselines import (
+    Covariance,
+    PrincipalComponents,
+    Snapshots,
+    isolation_scores,
+)
 from autoencoders.models.trained.fidelity import squared_error
 
 ROWS, FEATURES = 200, 12
@@ -29,6 +34,59 @@ def test_pcas_error_is_the_sum_of_the_discarded_squared_singular_values(
     x_hat = PrincipalComponents([x]).at(code_size).reconstruct(x)
     expected = (singular[code_size:] ** 2).sum() / ROWS
     assert squared_error(x, x_hat).mean() == pytest.approx(expected, rel=1e-9, abs=1e-18)
+
+
+@pytest.mark.parametrize("rows", [FEATURES - 1, FEATURES, FEATURES + 1])
+@pytest.mark.parametrize("code_size", range(FEATURES + 1))
+def test_pcas_error_is_that_sum_with_about_as_many_rows_as_features(
+    x: np.ndarray, rows: int, code_size: int
+):
+    x = x[:rows]
+    singular = np.linalg.svd(x - x.mean(0), compute_uv=False)
+    x_hat = PrincipalComponents([x]).at(code_size).reconstruct(x)
+    expected = (singular[code_size:] ** 2).sum() / rows
+    assert squared_error(x, x_hat).mean() == pytest.approx(expected, rel=1e-9, abs=1e-18)
+
+
+@pytest.mark.parametrize("rows", [2, 5, FEATURES - 1, FEATURES, FEATURES + 1])
+def test_the_rows_gram_matrix_gives_the_components_of_the_covariance(x: np.ndarray, rows: int):
+    rank = min(rows - 1, FEATURES)  # the rows differ from their mean in so many directions
+    by_covariance = Covariance(iter([x[:rows]]))
+    by_rows = Snapshots(x[:rows])
+    np.testing.assert_allclose(by_rows.mean, by_covariance.mean, rtol=1e-12)
+    components = by_rows.components(rank)
+    cosines = components @ by_covariance.components(rank).T
+    np.testing.assert_allclose(np.abs(cosines), np.eye(rank), atol=1e-9)
+    np.testing.assert_allclose(components @ components.T, np.eye(rank), atol=1e-12)
+
+
+def test_components_of_tiny_variance_are_no_less_orthonormal():
+    rng = np.random.default_rng(0)
+    deviations = 10.0 ** -np.arange(10)
+    rows = rng.normal(size=(10, 10)) * deviations @ rng.normal(size=(10, 40))
+    components = PrincipalComponents([rows]).at(10).components
+    np.testing.assert_allclose(components @ components.T, np.eye(10), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "route"),
+    [(FEATURES - 1, Snapshots), (FEATURES, Covariance), (FEATURES + 1, Covariance)],
+)
+@pytest.mark.parametrize("size", [1, 5, 100])
+def test_the_smaller_matrix_is_taken_whatever_the_blocks(
+    x: np.ndarray, rows: int, route: type, size: int
+):
+    blocks = [x[start : min(start + size, rows)] for start in range(0, rows, size)]
+    pca = PrincipalComponents(blocks)
+    assert isinstance(pca.fitted, route)
+    whole = PrincipalComponents([x[:rows]]).at(5)
+    np.testing.assert_allclose(pca.at(5).reconstruct(x), whole.reconstruct(x), atol=1e-9)
+
+
+def test_rows_of_20_000_features_need_no_matrix_of_features():
+    rows = np.random.default_rng(0).normal(size=(3, 20_000)).astype(np.float32)
+    x_hat = PrincipalComponents([rows]).at(2).reconstruct(rows)  # the covariance would take hours
+    np.testing.assert_allclose(x_hat, rows, atol=1e-9)
 
 
 def test_pcas_error_falls_with_every_code_unit_to_0_at_full_rank(x: np.ndarray):
@@ -75,6 +133,12 @@ def test_a_code_larger_than_the_data_has_all_features(x: np.ndarray):
     assert PrincipalComponents([x]).at(1000).components.shape == (FEATURES, FEATURES)
 
 
+def test_a_code_larger_than_the_number_of_rows_has_as_many_components_as_rows(x: np.ndarray):
+    projection = PrincipalComponents([x[:5]]).at(1000)
+    assert projection.components.shape == (5, FEATURES)
+    np.testing.assert_allclose(projection.reconstruct(x[:5]), x[:5], atol=1e-9)
+
+
 def test_the_mean_predictor_gives_every_row_the_training_mean(x: np.ndarray):
     train, test = x[:150], x[150:]
     np.testing.assert_allclose(
@@ -103,8 +167,9 @@ def test_a_mean_far_above_the_spread_costs_no_digits(x: np.ndarray):
 
 def test_single_precision_rows_give_double_precision_baselines(x: np.ndarray):
     rows = x.astype(np.float32)
-    for projection in (PrincipalComponents([rows]).at(3), PrincipalComponents([rows]).at(0)):
-        assert projection.mean.dtype == projection.components.dtype == np.float64
+    for pca in (PrincipalComponents([rows]), PrincipalComponents([rows[:5]])):
+        for projection in (pca.at(3), pca.at(0)):
+            assert projection.mean.dtype == projection.components.dtype == np.float64
 
 
 def test_an_isolation_forest_scores_what_lies_far_away_highest_and_repeats(x: np.ndarray):

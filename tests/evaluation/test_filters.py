@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.data.prepared.schema import Column, Schema
 from autoencoders.evaluation.baselines import PrincipalComponents
-from autoencoders.evaluation.filters import cleaned, median, wiener
+from autoencoders.evaluation.filters import RIDGE, cleaned, median, wiener
 from autoencoders.evaluation.leaderboard import Evaluation
 from autoencoders.evaluation.row import Row
 from autoencoders.models import build
@@ -74,6 +74,25 @@ def test_wieners_filter_is_the_linear_regression_of_clean_on_corrupted_rows_what
     for size in (500, 77):
         result = wiener((x[i : i + size], y[i : i + size]) for i in range(0, 500, size))(y)
         np.testing.assert_allclose(result, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [2, 9, 10, 11])
+def test_wieners_filter_of_few_rows_is_ridge_regression_as_well(rows: int):
+    rng = np.random.default_rng(0)
+    x, y = normal(rows, 1, rng.normal(size=(10, 10)), rng.normal(size=(10, 10)))
+    centred = y - y.mean(0)
+    variance = centred.T @ centred + RIDGE * rows * np.eye(10)
+    weights = np.linalg.solve(variance, centred.T @ (x - x.mean(0)))
+    new = normal(50, 2, rng.normal(size=(10, 10)), rng.normal(size=(10, 10)))[1]
+    expected = x.mean(0) + (new - y.mean(0)) @ weights
+    for size in (rows, 1):
+        pairs = ((x[i : i + size], y[i : i + size]) for i in range(0, rows, size))
+        np.testing.assert_allclose(wiener(pairs)(new), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_wieners_filter_of_20_000_features_needs_no_matrix_of_features():
+    x = np.random.default_rng(0).random((3, 20_000))
+    np.testing.assert_allclose(wiener([(x, x)])(x), x, atol=1e-3)
 
 
 def test_wieners_filter_of_normal_rows_nears_the_conditional_mean():

@@ -383,7 +383,7 @@ def test_nothing_is_fitted_on_test_rows(
     rows = {**data.rows, "test": Blocks(tmp_path / "white.npy")}
     other = Evaluation(replace(data, rows=rows), evaluate)
     np.testing.assert_array_equal(other.pca.mean, evaluation.pca.mean)
-    np.testing.assert_array_equal(other.pca.components, evaluation.pca.components)
+    np.testing.assert_array_equal(other.pca.at(64).components, evaluation.pca.at(64).components)
 
 
 def test_evaluating_changes_neither_the_model_nor_the_global_random_stream(

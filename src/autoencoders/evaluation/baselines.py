@@ -1,8 +1,9 @@
 """The baselines: PCA at the same code size, the training rows' mean, an Isolation Forest."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import final
 
 import numpy as np
 
@@ -29,18 +30,59 @@ class Projection:
 
 
 class PrincipalComponents:
-    """PCA of the training rows for all code sizes, from their covariance. Each row is read once."""
+    """PCA of the training rows for all code sizes. Each row is read once.
+
+    The components are the eigenvectors of the features' covariance, the largest variance first
+    (Jolliffe 2002, "Principal component analysis", section 1.1). Of fewer rows than features, they
+    come from the rows' Gram matrix, which is smaller: see `Snapshots`.
+    """
 
     def __init__(self, blocks: Iterable[np.ndarray]) -> None:
         """blocks: (rows, features) each, the training split in model scale."""
         rows = iter(blocks)
         first = next(rows)
+        n_features = first.shape[1]
+        held = leading(chain([first], rows), n_features)
+        if sum(map(len, held)) < n_features:
+            self.fitted: Covariance | Snapshots = Snapshots(np.concatenate(held))
+        else:
+            self.fitted = Covariance(chain(held, rows))
+        self.mean = self.fitted.mean
+
+    def at(self, code_size: int) -> Projection:
+        """The best linear code of a size, or of all features or rows if there are fewer.
+
+        Of size 0, it reconstructs the mean.
+        """
+        return Projection(self.mean, self.fitted.components(code_size))
+
+
+def leading(blocks: Iterator[np.ndarray], n_rows: int) -> list[np.ndarray]:
+    """The blocks up to the one that completes n_rows rows; all blocks if they have fewer rows."""
+    held: list[np.ndarray] = []
+    n = 0
+    while n < n_rows:
+        block = next(blocks, None)
+        if block is None:
+            break
+        held.append(block)
+        n += len(block)
+    return held
+
+
+@final
+class Covariance:
+    """Principal components as eigenvectors of the features' covariance (features, features)."""
+
+    def __init__(self, blocks: Iterator[np.ndarray]) -> None:
+        """blocks: (rows, features) each."""
+        first = next(blocks)
         # near the mean, so that subtracting it loses no digits
         origin = first.mean(0, dtype=np.float64)
         n = 0
         total = np.zeros_like(origin)
         products = np.zeros((origin.size, origin.size))
-        for block in chain([first], rows):
+        for block in chain([first], blocks):
             x = block - origin
             n += len(x)
             total += x.sum(0)
@@ -48,15 +90,38 @@ class PrincipalComponents:
         offset = total / n
         covariance = products / n - np.outer(offset, offset)
         variances, directions = np.linalg.eigh(covariance)
-        self.mean = origin + offset
-        self.components = directions.T[np.argsort(-variances, kind="stable")]
+        self.mean = origin + offset  # (features,)
+        self.directions = directions.T[np.argsort(-variances, kind="stable")]
 
-    def at(self, code_size: int) -> Projection:
-        """The best linear code of a size, or of all features if there are fewer.
+    def components(self, n: int) -> np.ndarray:
+        """The first n components, orthonormal: (n, features)."""
+        return self.directions[:n]
 
-        Of size 0, it reconstructs the mean.
+
+@final
+class Snapshots:
+    """Principal components as weighted sums of the rows, which are fewer than the features.
+
+    The weights are eigenvectors of the rows' Gram matrix (rows, rows): where X X' u = s u, X' u is
+    an eigenvector of X' X. Sirovich 1987, "Turbulence and the dynamics of coherent structures",
+    part I, the method of snapshots.
+    """
+
+    def __init__(self, rows: np.ndarray) -> None:
+        """rows: (rows, features)."""
+        self.mean = rows.mean(0, dtype=np.float64)  # (features,)
+        self.centred = rows - self.mean
+        variances, weights = np.linalg.eigh(self.centred @ self.centred.T)
+        self.weights = weights[:, np.argsort(-variances, kind="stable")]  # a column a component
+
+    def components(self, n: int) -> np.ndarray:
+        """The first n components, orthonormal: (n, features); as many as rows, at most.
+
+        The orthogonalisation gives them length 1, and takes out of those of small variance what
+        rounding put there of larger ones.
         """
-        return Projection(self.mean, self.components[:code_size])
+        directions, _ = np.linalg.qr(self.centred.T @ self.weights[:, :n])
+        return directions.T
 
 
 def isolation_scores(train: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:

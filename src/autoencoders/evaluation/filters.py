@@ -1,13 +1,15 @@
 """Filters of corrupted test rows: the denoising model, and those without a network."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 import torch
 from scipy.ndimage import median_filter
+from sklearn.kernel_ridge import KernelRidge
 
 from autoencoders.data.prepared.prepared import Prepared
-from autoencoders.evaluation.baselines import Projection
+from autoencoders.evaluation.baselines import Projection, leading
 from autoencoders.evaluation.metrics import Values, psnr
 from autoencoders.models.trained.model import TrainedModel, batches
 
@@ -23,13 +25,23 @@ def wiener(pairs: Iterable[Pair]) -> Filter:
     pairs: clean rows x and corrupted ones y, (rows, features) each; they are read once.
     Kay 1993, section 12.3.
     """
+    blocks = (np.hstack([x, y], dtype=np.float64) for x, y in pairs)
+    first = next(blocks)
+    n_features = first.shape[1] // 2
+    held = leading(chain([first], blocks), n_features)
+    if sum(map(len, held)) < n_features:
+        return _wiener_by_gram(np.concatenate(held))
+    return _wiener_by_covariance(chain(held, blocks))
+
+
+def _wiener_by_covariance(blocks: Iterator[np.ndarray]) -> Filter:
+    """Wiener's filter by Cov(y), (features, features). blocks: x beside y, (rows, 2 * features)."""
     n = 0
     total = np.zeros(())
     products = np.zeros(())
-    for x, y in pairs:
-        both = np.hstack([x, y], dtype=np.float64)
-        corrupted = both[:, x.shape[1] :]
-        n += len(x)
+    for both in blocks:
+        corrupted = both[:, both.shape[1] // 2 :]
+        n += len(both)
         total = total + both.sum(0)
         products = products + corrupted.T @ both
     mean = total / n
@@ -41,6 +53,20 @@ def wiener(pairs: Iterable[Pair]) -> Filter:
     variance = covariances[:, size:]  # Cov(y)
     weights = np.linalg.solve(variance + RIDGE * np.eye(size), with_clean)
     return lambda y: clean_mean + (y - corrupted_mean) @ weights
+
+
+def _wiener_by_gram(both: np.ndarray) -> Filter:
+    """Wiener's filter of fewer rows than features, by their Gram matrix Y Y', (rows, rows).
+
+    Y' (Y Y' + r I)^-1 X = (Y' Y + r I)^-1 Y' X: Saunders et al. 1998, "Ridge regression learning
+    algorithm in dual variables". both: x beside y, (rows, 2 * features).
+    """
+    clean, corrupted = np.hsplit(both, 2)
+    clean_mean = clean.mean(0)
+    corrupted_mean = corrupted.mean(0)
+    ridge = KernelRidge(alpha=RIDGE * len(both))
+    ridge.fit(corrupted - corrupted_mean, clean - clean_mean)
+    return lambda y: clean_mean + ridge.predict(y - corrupted_mean)
 
 
 def median(shape: tuple[int, ...]) -> Filter:
