@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
-from autoencoders.evaluation.baselines import PrincipalComponents
+from autoencoders.models.pca import PrincipalComponents
 from autoencoders.evaluation.catalogue import (
     EXPLAINED_VARIANCE,
     PCA_SQUARED_ERROR,

@@ -12,6 +12,7 @@ import torch
 from autoencoders.core.process import is_first
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models import build
+from autoencoders.models.pca import PrincipalComponents
 from autoencoders.models.trained.model import ModelDescription, TrainedModel, as_tensor
 from autoencoders.params.plan import Plan
 from autoencoders.params.sections import FixedTrain
@@ -89,6 +90,9 @@ def _untrained(plan: Plan, data: Prepared, fingerprint: str) -> TrainedModel:
         fingerprint=fingerprint,
     )
     autoencoder = build(plan.model_type, plan.architecture, plan.type_values)
+    if plan.architecture.linear_path:
+        pca = PrincipalComponents(map(data.scaled, data.rows["train"]))
+        autoencoder.start_as_pca(pca.at(plan.architecture.code_size))
     return TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale))
 
 
