@@ -31,6 +31,8 @@ class Autoencoder(nn.Module, ABC):
     """
 
     generates: ClassVar[bool] = False  # whether `sample` draws new rows
+    # whether the loss is the reconstruction loss alone, without penalty and corruption
+    rebuilds_only: ClassVar[bool] = False
     corrupts: ClassVar[bool] = False  # whether `corrupt` spoils rows, which the type cleans
     weight = 0.0  # of the penalty
     input_gradients = False  # whether `loss` computes gradients at x, which no training step needs

@@ -64,7 +64,7 @@ def fit(
     model = _untrained(plan, data, fingerprint)
     module = _module(model, plan.seed, train, data, resume)
     rows = RowsModule(data, module.chunk, module.shuffling)
-    history = History(train.patience, log if is_first() else None)
+    history = History(train.patience, log if is_first() else None, rows)
     _run(train, module, rows, _callbacks(history, callbacks, resume), resume)
     _take_best(model, history)
     if not trial:
@@ -163,9 +163,7 @@ def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
 def _take_best(model: TrainedModel, history: History) -> None:
     """Gives the model its best epoch's weights, ready for inference."""
     model.autoencoder.load_state_dict(history.weights)
-    model.description = replace(
-        model.description, epochs=len(history.epochs), best_epoch=history.best
-    )
+    model.description = replace(model.description, epochs=history.last, best_epoch=history.best)
     model.eval()
 
 

@@ -37,7 +37,7 @@ class ModelDescription:
     split_sha256: str
     fingerprint: str  # of the training stage's parameters, data and code
     epochs: int = 0  # trained
-    best_epoch: int = 0  # whose weights these are, counted from 1
+    best_epoch: int = 0  # whose weights these are, counted from 1; 0: the start as PCA
     calibration_rows: int = 0  # clean validation rows, whose scores new ones are compared with
     weights_sha256: str = ""  # of model.safetensors; "" in a model written before it was recorded
     history_sha256: str = ""  # of history.csv, likewise
