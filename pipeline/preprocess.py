@@ -7,7 +7,7 @@ if __name__ == "__main__":
         from autoencoders.core.files import read_json
         from autoencoders.core.paths import DATA, RAW
         from autoencoders.data.preparation.prepare import prepare
-        from autoencoders.data.prepared.prepared import REPORT
+        from autoencoders.data.prepared.prepared import REPORT, shown_notes
         from autoencoders.params.params import load_params
 
         description = prepare(RAW, DATA, load_params().data)
@@ -15,4 +15,4 @@ if __name__ == "__main__":
             f"{description.name}: {description.rows}, {description.schema.n_features} features",
             flush=True,
         )
-        print(*read_json(DATA / REPORT)["told"], sep="\n")
+        print(*shown_notes(read_json(DATA / REPORT)["told"]), sep="\n")

@@ -47,6 +47,8 @@ OWNERS = {
     "optuna_dashboard": {"tuning"},
     "sqlalchemy": {"tracking", "tuning"},
     "requests": {"doctor", "tracking"},
+    "fastapi": {"serving"},
+    "starlette": {"serving"},
     "psutil": {"core", "doctor", "tracking", "tuning"},
 }
 LIGHT = (  # modules that import none of the heavy ones

@@ -16,6 +16,7 @@ from autoencoders.evaluation.anomalies import (
     anomaly_metrics,
     auroc_of_counts,
     average_precision_of_counts,
+    detection,
 )
 from autoencoders.evaluation.catalogue import AUROC, FALSE_ALARM_RATE
 from autoencoders.evaluation.leaderboard import Evaluation
@@ -210,6 +211,29 @@ def test_models_pca_and_an_isolation_forest_are_judged_by_how_they_tell_anomalie
     assert not any("probe" in key for row in rows.values() for key in row)
     read = [row_of(values) for values in json.loads(json.dumps(list(rows.values())))]
     assert read == anomalous[0]
+
+
+def test_a_value_that_no_training_row_had_tells_an_anomaly(
+    params: Params, evaluate: Evaluate, tmp_path: Path
+):
+    """The column is constant in the training rows, and the only one that tells."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(correlated(rng, 600, 4), columns=list("abcd"))
+    is_test = np.arange(600) >= 500
+    frame["valve"] = (is_test & (np.arange(600) % 2 == 0)).astype(int)
+    frame["bad"] = frame["valve"]
+    frame["split"] = np.where(
+        is_test, "test", np.where(np.arange(600) < 400, "train", "validation")
+    )
+    overrides = {
+        **QUICK,
+        "data.label": "bad",
+        "data.label_means": "anomaly",
+        "data.split": "column:split",
+    }
+    changed, data = prepared_table(params.override(overrides), frame, tmp_path)
+    model = fit(changed.plan("undercomplete", data.description.facts), data).model
+    assert detection(model, data, evaluate)[AUROC.key].value > 0.9  # else 0.5
 
 
 def test_only_clean_rows_count_as_false_alarms(anomalous):

@@ -250,6 +250,18 @@ def test_the_page_tells_what_the_data_is(page: str, source: dict[str, Any]):
     assert f"Labels: 0 ({source['labels']['0']}), 1 " in words
 
 
+def test_every_note_on_the_data_is_a_line_and_without_notes_there_is_no_section(
+    leaderboard: list[Row], description: Description, source: dict[str, Any]
+):
+    page = html(leaderboard, {}, description, {**source, "told": []})
+    assert "How it was read" not in page
+    told = ["column <b>: read as numbers", "left out, as dates: when"]
+    page = html(leaderboard, {}, description, {**source, "told": told})
+    assert "<h3>How it was read</h3>" in page
+    assert "<li>column &lt;b&gt;: read as numbers</li>" in page
+    assert "<li>left out, as dates: when</li>" in page
+
+
 def test_every_column_of_a_table_has_a_line_with_its_values(
     leaderboard: list[Row], table: Prepared, frame: pd.DataFrame
 ):
@@ -261,6 +273,18 @@ def test_every_column_of_a_table_has_a_line_with_its_values(
     assert {line[0] for line in lines if line[-1]} == {"site", "unit"}
     (colour,) = [line[1] for line in lines if line[0] == "colour"]
     assert colour == "category: blue, green, red"
+
+
+def test_of_a_wide_table_the_page_lists_the_first_columns_and_counts_the_others(
+    leaderboard: list[Row], table: Prepared, monkeypatch: pytest.MonkeyPatch
+):
+    source = read_json(table.rows["train"].path.with_name(REPORT))
+    names = [column["column"] for column in source["columns"]]
+    assert "more columns" not in html(leaderboard, {}, table.description, source)
+    monkeypatch.setattr(report, "MOST_COLUMNS", 2)
+    page = html(leaderboard, {}, table.description, source)
+    assert [cells[0] for cells in Page(page).cells if cells[0] in names] == names[:2]
+    assert f"and {len(names) - 2} more columns" in page
 
 
 def test_a_row_that_lacks_what_every_row_has_is_refused(

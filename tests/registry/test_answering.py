@@ -3,8 +3,9 @@
 import pytest
 
 from autoencoders.core.errors import UserError
+from autoencoders.params.params import Params
 from autoencoders.registry import answering
-from autoencoders.registry.answering import load_answering, load_for, locate
+from autoencoders.registry.answering import introduce, load_answering, load_for, locate
 from workshop import Workshop
 
 
@@ -40,3 +41,30 @@ def test_several_models_score_together(uris: list[str]):
 def test_several_models_do_nothing_but_score(uris: list[str]):
     with pytest.raises(UserError, match="several models only score"):
         load_for("encode", uris)
+
+
+def test_the_version_that_is_introduced_answers_whoever_is_champion_next(
+    workshop: Workshop, uris: list[str], params: Params
+):
+    introduction = introduce([], params.data)
+    assert introduction.uris == [uris[0]]
+    assert introduction.lines[0].startswith(f"{uris[0]} answers: undercomplete, trained on table")
+    workshop.registry.promote_by_hand(uris[1].rpartition("/")[2], "a test")
+    model = load_for("score", introduction.uris)
+    assert model.description.model_type == "undercomplete"
+    assert introduce([], params.data).uris == [uris[1]]
+    workshop.registry.rollback()
+
+
+def test_the_champion_of_another_split_answers_and_says_so(
+    workshop: Workshop, uris: list[str], params: Params
+):
+    assert len(introduce([], params.data).lines) == 1
+    other = params.override({"data.split_seed": 7, "data.test_fraction": 0.3})
+    introduction = introduce([], other.data)
+    assert introduction.uris == [uris[0]]
+    assert introduction.lines[1] == (
+        "params.yaml names another split than this version was trained on "
+        "(data.test_fraction = 0.3, not 0.2; data.split_seed = 7, not 1): `dvc repro` trains on it"
+    )
+    assert len(introduce(uris[:1], other.data).lines) == 1  # the user named the version

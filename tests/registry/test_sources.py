@@ -1,5 +1,6 @@
 """Which version answers, and what becomes of data that it was not trained on."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from autoencoders.core.errors import UserError
 from autoencoders.core.files import tree_sha256
 from autoencoders.params.params import Params
 from autoencoders.params.sections import Data
-from autoencoders.registry.sources import check_source, introduction
+from autoencoders.registry.sources import check_source, id_note, introduction, split_note
 
 MADE = 1_790_000_000_000  # milliseconds: 2026-09-21 14:13:20 UTC
 
@@ -86,3 +87,40 @@ def test_another_file_of_the_same_name_is_refused_with_both_ways_out(folder, par
 @pytest.mark.parametrize("path", ["examples/built_in", "https://example.org/a.csv", "gone.csv"])
 def test_data_sets_addresses_and_files_that_are_gone_are_not_compared(folder, params, path):
     assert check_source(data(params, path), trained_on("a/data.csv")) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "differences"),
+    [
+        ({}, ""),
+        ({"split_seed": 2}, "data.split_seed = 2, not 1"),
+        ({"test_fraction": 0.3}, "data.test_fraction = 0.3, not 0.2"),
+        ({"split": "time:t"}, "data.split = time:t, not random"),
+        ({"split": "column:t", "split_seed": 2}, "data.split = column:t, not random"),
+        ({"protocol": "transductive"}, "data.protocol = transductive, not split"),
+        ({"scaling": "robust", "missing": "impute"}, ""),
+    ],
+)
+def test_another_split_is_noted_with_its_values(params, values, differences):
+    model = version(split=json.dumps(params.data.split_values))
+    changed = params.override({f"data.{name}": value for name, value in values.items()})
+    note = split_note(changed.data, model)
+    assert differences in note
+    assert bool(note) == bool(differences)
+
+
+def test_what_splits_no_row_makes_no_other_split(params):
+    by_time = params.override({"data.split": "time:t"})
+    model = version(split=json.dumps(by_time.data.split_values))
+    assert split_note(by_time.override({"data.split_seed": 2}).data, model) == ""
+
+
+def test_the_split_of_an_earlier_version_is_not_known(params):
+    assert split_note(params.override({"data.split_seed": 2}).data, version()) == ""
+
+
+def test_a_version_that_does_not_know_the_ids_of_params_yaml_is_noted(params):
+    named = params.override({"data.id": "part"}).data
+    assert "names data.id = part, which this version does not know" in id_note(named, "")
+    assert id_note(named, "part") == ""
+    assert id_note(params.data, "part") == ""

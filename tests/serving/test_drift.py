@@ -83,6 +83,17 @@ def test_the_distances_are_those_of_kolmogorov_and_smirnov(model, table, frame, 
     assert row.statistic == pytest.approx(np.abs(below[0] - below[1]).max())
 
 
+def test_a_column_of_one_value_has_moved_where_new_rows_have_others(model, table, frame, tmp_path):
+    others = frame.assign(unit=np.where(np.arange(len(frame)) % 2, 7, 8))
+    result = drift(model, saved(others, tmp_path), table, 0.05)
+    (row,) = result.table[result.table["what"] == "column unit"].itertuples()
+    assert row.statistic == pytest.approx(0.5)
+    assert "column unit" in result.moved
+    assert result.alarms >= 0.5
+    same = drift(model, saved(frame, tmp_path), table, 0.05)
+    assert "column unit" not in same.moved
+
+
 def test_of_images_score_and_code_are_compared(untrained, digits, tmp_path):
     data = load_prepared(digits)
     np.save(tmp_path / "same.npy", data.rows["test"].read(0, 300).reshape(-1, 8, 8))
@@ -95,7 +106,7 @@ def test_of_a_large_file_rows_are_taken_evenly(model, table, frame, tmp_path, mo
     monkeypatch.setattr(module, "SAMPLED_ROWS", 100)
     monkeypatch.setattr(reader, "BATCH_BYTES", 2000)
     many = pd.concat([frame] * 5, ignore_index=True).assign(length=np.arange(2000.0))
-    chosen = module._sampled(saved(many, tmp_path), model)[:, 0]
+    chosen = module._sampled(saved(many, tmp_path), model).features[:, 0]
     steps = np.diff(chosen)
     assert 50 <= len(chosen) <= 100
     assert chosen[0] == 0

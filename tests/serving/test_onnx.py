@@ -19,8 +19,8 @@ from click.testing import CliRunner
 
 from autoencoders import cli
 from autoencoders.core.errors import UserError
+from autoencoders.data.prepared.features import encode
 from autoencoders.data.prepared.prepared import load_prepared
-from autoencoders.data.prepared.schema import encode
 from autoencoders.models.trained.model import BATCH_ROWS, TrainedModel
 from autoencoders.models.trained.saved import save
 from autoencoders.registry.answering import load_answering, locate
@@ -107,6 +107,15 @@ def test_every_operation_answers_by_the_graph_as_by_the_model(op, n_rows, graphs
         assert_near(result[name].to_numpy(float), expected[name].to_numpy(float))
     others = expected.columns.difference(numbers)
     pd.testing.assert_frame_equal(result[others], expected[others])
+
+
+def test_a_graph_counts_values_that_no_training_row_had_as_the_model_does(graphs, model, frame):
+    fast = accelerated(copy.copy(model), graphs["table"])
+    rows = frame.head(20).assign(unit=8)
+    result, expected = (table_of(answer(answering, "score", rows)) for answering in (fast, model))
+    assert_near(result["score"].to_numpy(), expected["score"].to_numpy())
+    assert result["anomaly"].all()
+    pd.testing.assert_frame_equal(result[["p_value"]], expected[["p_value"]])
 
 
 def test_rows_of_several_batches_are_answered_in_their_order(graphs, untrained, digits):

@@ -1,14 +1,18 @@
 """The champion over HTTP, as `ae serve` starts it: right under load, refusals with a reason."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,12 +89,48 @@ def test_codes_samples_and_settings_answer_as_in_python(ask, workshop, frame):
         assert verdicts == list(answer(model, "score", frame, rate=rate)["anomaly"])
 
 
-def test_without_params_rows_are_reconstructed(ask, workshop, frame):
-    status, body = ask({"dataframe_records": frame.head(3).to_dict("records")})
+@pytest.mark.parametrize("settings", [{}, {"params": None}, {"params": {}}])
+@pytest.mark.parametrize(
+    ("form", "orient"),
+    [
+        ("dataframe_records", "records"),
+        ("dataframe_split", "split"),
+        ("inputs", "list"),
+        ("instances", "records"),
+    ],
+)
+def test_without_settings_rows_in_every_form_are_reconstructed(
+    ask, workshop, frame, form, orient, settings
+):
+    status, body = ask({form: frame.head(3).to_dict(orient), **settings})
     assert status == 200, body
     assert_same(
         body["predictions"], answer(workshop.models["variational"], "reconstruct", frame.head(3))
     )
+
+
+def test_csv_is_reconstructed_and_refused_with_a_query(server, workshop, frame):
+    rows = frame.head(3).to_csv(index=False).encode()
+    status, body = post(server[0], rows, "text/csv")
+    assert status == 200, body
+    assert_same(
+        body["predictions"], answer(workshop.models["variational"], "reconstruct", frame.head(3))
+    )
+    for query in ("op=score", "op=reconstruct", "n"):
+        assert_refused(*post(f"{server[0]}?{query}", rows, "text/csv"), "must be empty")
+
+
+def test_csv_that_cannot_be_read_is_refused_and_its_traceback_is_logged(server, workshop):
+    assert_refused(*post(server[0], b"", "text/csv"), "No columns to parse from file")
+    assert "EmptyDataError" in (workshop.folder / "serve.log").read_text()
+
+
+@pytest.mark.parametrize("path", ["ping", "health", "version"])
+def test_other_paths_answer_as_those_of_mlflow(server, path):
+    url = server[0].replace("invocations", path)
+    with urllib.request.urlopen(url, timeout=60) as response:
+        expected = mlflow.__version__ if path == "version" else "\n"
+        assert response.read().decode() == expected
 
 
 BAD: dict[str, tuple[Callable[[pd.DataFrame], Any], str]] = {
@@ -125,19 +165,41 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], Any], str]] = {
         lambda frame: {"inputs": [0], "params": {"op": "sample", "n": "x"}},
         "n",
     ),
+    "no number": (
+        lambda frame: {"inputs": [0], "params": {"op": "sample", "n": None}},
+        "n = None: must be a whole number",
+    ),
+    "an unknown setting": (
+        lambda frame: records(frame, "interpolate", step=3),
+        "unknown setting 'step'; allowed are op, false_alarm_rate, n, steps, seed",
+    ),
+    "an operation beside the rows": (
+        lambda frame: {"dataframe_split": frame.to_dict("split"), "op": "score"},
+        "op: must stand in 'params'",
+    ),
+    "a list": (lambda frame: [1.0], "must be an object"),
     "an unknown key": (lambda frame: {"rows": [1]}, "dataframe_split"),
+    "JSON without end": (lambda frame: b"[" * 100_000, "nested more than 64 deep"),
     "no JSON": (lambda frame: b'{"inputs": [', "JSON"),
     "nothing": (lambda frame: b"", "JSON"),
 }
+
+
+def assert_refused(status: int, body: Any, reason: str) -> None:
+    """Status 400 and the reason in one line, in MLflow's form, without a traceback."""
+    assert status == 400, body
+    error = json.loads(body)
+    assert error["error_code"] in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+    assert reason in error["message"]
+    assert "\n" not in error["message"]
+    assert "Traceback" not in body
 
 
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_request_is_refused_with_its_reason_and_the_server_goes_on(ask, server, frame, bad):
     content, reason = BAD[bad]
     status, body = ask(content(frame.head(4)))
-    assert 400 <= status < 500, body
-    assert reason in body
-    assert "Traceback" not in body
+    assert_refused(status, body, reason)
     assert ask(records(frame.head(2), "encode"))[0] == 200
     assert server[1].poll() is None
 
@@ -181,6 +243,12 @@ for op in ("score", "denoise", "interpolate"):
     model.predict(frame, params={"op": op}).to_csv(f"{op}.csv", index=False)
 sample = model.predict(np.zeros(1), params={"op": "sample", "n": 5, "seed": 2})
 sample.to_csv("sample.csv", index=False)
+try:
+    model.unwrap_python_model().predict(None, frame, params={"step": 3})
+except mlflow.MlflowException as refusal:
+    assert "unknown setting 'step'" in str(refusal), refusal
+else:
+    raise AssertionError("an unknown setting was dropped")
 """
 
 
@@ -196,3 +264,9 @@ def test_the_loaded_model_answers_every_operation_without_pickle(workshop, champ
     assert_same(pd.read_csv("sample.csv"), answer(model, "sample", None, n=5, seed=2))
     stored = [path.suffix for path in (workshop.folder / "mlruns").rglob("*")]
     assert not {".pkl", ".pt", ".pth", ".ckpt"} & set(stored)
+
+
+def test_ctrl_c_ends_the_server(server):  # the last one that needs it
+    process = server[1]
+    process.send_signal(signal.SIGINT)
+    process.wait(30)

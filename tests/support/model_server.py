@@ -65,10 +65,10 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(log.read_text())
 
 
-def post(address: str, content: Any) -> tuple[int, Any]:
+def post(address: str, content: Any, content_type: str = "application/json") -> tuple[int, Any]:
     """Posts a body, or what becomes JSON, and gives the status and the answer."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    request = urllib.request.Request(address, body, {"Content-Type": content_type})
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             return response.status, json.load(response)

@@ -10,10 +10,16 @@ from autoencoders.data.sources.source import download
 from autoencoders.params.params import Params
 
 
-def prepared_table(params: Params, frame: pd.DataFrame, folder: Path) -> tuple[Params, Prepared]:
-    """The table, prepared in the folder beside its CSV file, and the parameters that name it."""
+def prepared_table(
+    params: Params, frame: pd.DataFrame, folder: Path, **settings: object
+) -> tuple[Params, Prepared]:
+    """The table, prepared in the folder beside its CSV file, and the parameters that name it.
+
+    settings: further values of the data section.
+    """
     frame.to_csv(folder / "table.csv", index=False)
-    changed = params.override({"data.name": "table", "data.path": str(folder / "table.csv")})
+    values = {"name": "table", "path": str(folder / "table.csv"), **settings}
+    changed = params.override({f"data.{name}": value for name, value in values.items()})
     download(changed.data, folder / "raw")
     prepare(folder / "raw", folder / "prepared", changed.data)
     return changed, load_prepared(folder / "prepared")

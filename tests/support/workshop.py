@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,7 +81,18 @@ class Workshop:
 def workshop(
     table: Prepared, table_models: dict[str, TrainedModel], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Workshop]:
-    folder = tmp_path_factory.mktemp("workshop")
+    with open_workshop(table, table_models, tmp_path_factory.mktemp("workshop")) as opened:
+        yield opened
+
+
+@contextmanager
+def open_workshop(
+    table: Prepared, models: dict[str, TrainedModel], folder: Path
+) -> Iterator[Workshop]:
+    """A repository in a folder, in which the process is meanwhile.
+
+    table: as `prepared_table` leaves it. models: of it, by type.
+    """
     for path in (
         ROOT / name for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml")
     ):
@@ -89,7 +101,7 @@ def workshop(
     shutil.copytree(prepared, folder / "data/prepared")
     shutil.copy(prepared.with_name("table.csv"), folder)
     description = replace(table.description, source=str(folder / "table.csv"))
-    for kind, model in table_models.items():
+    for kind, model in models.items():
         named = replace(model.description, fingerprint=f"of {kind}")
         changed = TrainedModel(named, model.autoencoder, model.shift, model.scale)
         changed.load_state_dict(model.state_dict())
@@ -101,6 +113,4 @@ def workshop(
         patch.setenv("MLFLOW_TRACKING_URI", "")
         runs = Runs(description)
         registry = Registry(runs.client, "table")
-        yield Workshop(
-            folder, replace(table, description=description), table_models, runs, registry
-        )
+        yield Workshop(folder, replace(table, description=description), models, runs, registry)

@@ -12,6 +12,7 @@ import pytest
 from autoencoders.core.errors import DivergedError, Interrupted
 from autoencoders.core.files import write_json
 from autoencoders.tracking import clone
+from autoencoders.tracking.evaluation import TAG_LENGTH
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import waiting
 from autoencoders.tracking.runs import Runs
@@ -276,6 +277,27 @@ def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(
         "leaderboard.json",
         "report.json",
     }
+
+
+def test_the_notes_on_the_data_are_a_tag_of_the_parent_run_cut_to_what_a_server_takes(
+    runs, tracked_root, monkeypatch
+):
+    for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml"):
+        (tracked_root / name).symlink_to(Path(name).resolve())
+    monkeypatch.chdir(tracked_root)
+    for name in ("reports/index.html", "metrics/leaderboard.json"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("{}")
+    Path("data/prepared").mkdir(parents=True)
+    for error, told in (
+        (1.5, ["left out, as dates: when", "column x: filled"]),
+        (2.5, ["a" * 9000]),
+    ):
+        write_json(Path("data/prepared/report.json"), {"told": told})
+        write_json(Path("metrics/metrics.json"), {"pca": {"test_squared_error": error}})
+        runs.log_evaluation()
+        tags = runs.client.get_run(runs.parent()).data.tags
+        assert tags["data_notes"] == "\n".join(told)[:TAG_LENGTH]
 
 
 def test_a_record_for_another_store_waits_for_that_store(

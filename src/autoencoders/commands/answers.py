@@ -38,12 +38,16 @@ def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     check_output(out)
     from autoencoders.params.params import load_params
     from autoencoders.registry.answering import introduce, load_for
+    from autoencoders.registry.sources import id_note
     from autoencoders.serving.answers import answer_file
 
     params = load_params()
     introduction = introduce(model, params.data)
-    n = answer_file(load_for(op, model), op, file, out, params.evaluate.false_alarm_rate)
-    print(*introduction, f"{out}: {n} rows", sep="\n")
+    answering = load_for(op, introduction.uris)
+    n = answer_file(answering, op, file, out, params.evaluate.false_alarm_rate)
+    note = "" if model else id_note(params.data, answering.description.schema.id_column)
+    lines = [*introduction.lines, note] if note else introduction.lines
+    print(*lines, f"{out}: {n} rows", sep="\n")
 
 
 OPERATIONS = [operation_command(op) for op in HELP]
@@ -59,13 +63,13 @@ def sample(n: int, out: Path, model: str | None) -> None:
 
     check_output(out)
     from autoencoders.params.params import load_params
-    from autoencoders.registry.answering import introduce, load_answering, locate
+    from autoencoders.registry.answering import introduce, load_for
     from autoencoders.serving.answers import write
     from autoencoders.serving.inference import answer
-    from autoencoders.serving.served import trained_model
 
-    print(*introduce(named_models(model), load_params().data), sep="\n")
-    trained = trained_model(load_answering(locate(model)))
+    introduction = introduce(named_models(model), load_params().data)
+    print(*introduction.lines, sep="\n")
+    trained = load_for("sample", introduction.uris).trained
     rows = answer(trained, "sample", None, n=n)
     write([rows], out, trained)
     print(f"{out}: {n} samples")
@@ -87,8 +91,10 @@ def drift(file: Path, model: str | None) -> None:
 
     data = load_prepared(DATA)
     params = load_params()
-    print(*introduce(named_models(model), params.data), sep="\n")
-    located = locate(model)
+    introduction = introduce(named_models(model), params.data)
+    print(*introduction.lines, sep="\n")
+    (uri,) = introduction.uris
+    located = locate(uri)
     result = drift(load_answering(located), file, data, params.evaluate.false_alarm_rate)
     print(summary(result))
     run = log_drift(result, located.uri, file, data.description)

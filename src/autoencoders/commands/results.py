@@ -20,11 +20,10 @@ PARAMS_HELP = (
 @click.command()
 def leaderboard() -> None:
     """Print the last evaluation's leaderboard and what to do next."""
-    from rich.console import Console
-
+    from autoencoders.commands.terminal import plain_console
     from autoencoders.evaluation.latest import latest_leaderboard
 
-    Console().print(latest_leaderboard())
+    plain_console().print(latest_leaderboard())
     print(NEXT)
 
 
@@ -33,9 +32,9 @@ def leaderboard() -> None:
 @click.option("--all", "everything", is_flag=True, help="every value, its default and meaning")
 def show_params(model_type: str | None, everything: bool) -> None:
     """Prints one table of values for each type, or the file with every value."""
-    from rich.console import Console
     from rich.table import Table
 
+    from autoencoders.commands.terminal import plain_console
     from autoencoders.data.known import known_facts
     from autoencoders.params.listing import full_text, listed
     from autoencoders.params.params import load_params
@@ -59,7 +58,7 @@ def show_params(model_type: str | None, everything: bool) -> None:
         table = Table("value", "is", "from", title=f"{name}{size}", title_justify="left", box=None)
         for line in listed(params, name, facts, tuned):
             table.add_row(*line)
-        Console().print(table)
+        plain_console().print(table)
     if facts is None:
         print(
             f"\nThe data is not known yet: `dvc repro preprocess` makes {DATA}, "

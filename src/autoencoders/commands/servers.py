@@ -14,7 +14,7 @@ def ui(port: int, host: str) -> None:
 
     servers.prepare_ui()
     print(f"MLflow UI on http://{host}:{port}, Ctrl-C ends it", flush=True)
-    servers.become("server", host, port)
+    servers.become("mlflow server", host, port)
 
 
 @click.command()
@@ -27,8 +27,10 @@ def serve(port: int, host: str, model: str | None) -> None:
     from autoencoders.registry.answering import introduce, locate
     from autoencoders.serving import servers
 
-    print(*introduce(named_models(model), load_params().data), sep="\n", flush=True)
-    located = locate(model)
-    servers.prepare_model_server(located.graph)
+    introduction = introduce(named_models(model), load_params().data)
+    print(*introduction.lines, sep="\n", flush=True)
+    (uri,) = introduction.uris
+    located = locate(uri)
+    servers.prepare_model_server(located.uri, located.graph)
     print(f"{located.uri} on http://{host}:{port}/invocations, Ctrl-C ends it", flush=True)
-    servers.become("models serve", host, port, "--env-manager", "local", "-m", located.uri)
+    servers.become("uvicorn --factory autoencoders.serving.app:served_app", host, port)

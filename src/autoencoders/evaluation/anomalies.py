@@ -20,8 +20,10 @@ def detection(model: TrainedModel, data: Prepared, params: Evaluate) -> Estimate
     """The share of clean test rows that raise an alarm, and how well scores rank anomalies."""
     p_values = []
     scores = []
+    first = 0
     for raw in data.rows["test"]:
-        scored = model.score(raw)
+        scored = model.score(raw, data.n_novel["test"][first : first + len(raw)])
+        first += len(raw)
         p_values.append(scored.p_value)
         scores.append(scored.score)
     has_anomalies = data.description.anomaly_labels

@@ -56,7 +56,9 @@ class Figures:
         description = data.description
         n_rows = FIGURE_VALUES // description.schema.n_features
         self.shape = description.schema.shape
-        self.labels = data.labels["test"][data.chosen("test", n_rows)]
+        chosen = data.chosen("test", n_rows)
+        self.labels = data.labels["test"][chosen]
+        self.n_novel = data.n_novel["test"][chosen]
         self.names = description.labels or ("rows",)
         self.anomalous = description.anomaly_labels
         self.black = min(0.0, description.minimum)
@@ -193,7 +195,7 @@ class Figures:
 
     def scores(self) -> Figure:
         """The distribution of the test rows' scores, apart for anomalies where labels name them."""
-        scores = self.model.score(self.x).score
+        scores = self.model.score(self.x, self.n_novel).score
         groups = {"test rows": scores}
         if self.anomalous:
             groups = {"normal": scores[self.labels == 0], "anomaly": scores[self.labels == 1]}

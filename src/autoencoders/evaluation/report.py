@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.table import Table
 
-from autoencoders.data.prepared.prepared import Description
+from autoencoders.data.prepared.prepared import Description, shown_notes
 from autoencoders.evaluation.catalogue import (
     AUROC,
     AVERAGE_PRECISION,
@@ -24,6 +24,7 @@ from autoencoders.evaluation.catalogue import (
 )
 from autoencoders.evaluation.row import Row
 
+MOST_COLUMNS = 200  # of the data, that the page lists
 ROUNDING = 1e-6  # share of a model's error below which PCA's is a rounding error
 
 
@@ -132,6 +133,8 @@ def html(
         images=images,
         data=data,
         source=source,
+        notes=shown_notes(source["told"]),
+        most_columns=MOST_COLUMNS,
         below_pca=below_pca,
         purpose=purpose,
     )

@@ -31,7 +31,9 @@ class Data(Section):
     """anomaly: one of two labels means an anomaly, by its name, or as the rarer one; auto: so where
     the y of an .npz is 0 and 1, or logical, else class."""
     ignore: list[str] = Field(default_factory=list)
-    """Columns that are left out."""
+    """Columns that are left out; their types do not matter."""
+    id: str = ""
+    """The column that names the rows: no feature, but answers carry its values; empty: none."""
     encoding: Annotated[str, Field(min_length=1)] = "auto"
     """The encoding of a delimited text file, by Python's name; auto: UTF-8, UTF-16 with its mark,
     else cp1252."""
@@ -46,7 +48,7 @@ class Data(Section):
     """The types of columns by name: category for numbers that are codes; number; point or comma for
     numbers whose decimal sign is not plain to see."""
     keep: list[str] = Field(default_factory=list)
-    """Columns that stay features although they number or name the rows."""
+    """Columns that stay features although they number or name the rows, or look like dates."""
     missing: Literal["refuse", "impute"] = "refuse"
     """impute: the training rows' median or most frequent category."""
     image_side: Literal["auto"] | Annotated[int, Field(ge=2, le=4096)] = "auto"
@@ -72,6 +74,19 @@ class Data(Section):
     def is_own(self) -> bool:
         """Whether the data is the user's own, and none of those that come by name."""
         return self.path != NO_FILE or self.openml > 0
+
+    @property
+    def split_values(self) -> dict[str, str | int | float]:
+        """The values that decide which rows are training, validation and test rows, by name."""
+        values: dict[str, str | int | float] = {"protocol": self.protocol, "split": self.split}
+        if self.split.startswith("column:"):
+            return values
+        values["validation_fraction"] = self.validation_fraction
+        if self.protocol != "transductive":
+            values["test_fraction"] = self.test_fraction
+        if self.split == "random":
+            values["split_seed"] = self.split_seed
+        return values
 
     @property
     def title(self) -> str:

@@ -9,7 +9,7 @@ from autoencoders.core.paths import RESUME, repository
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.sections import Data
 from autoencoders.registry.registry import present
-from autoencoders.registry.sources import check_source, introduction
+from autoencoders.registry.sources import check_source, introduction, split_note
 from autoencoders.registry.versions import fetch, load_fetched, model_sha256
 from autoencoders.serving.ensemble import Ensemble
 from autoencoders.serving.onnx import accelerated
@@ -45,33 +45,44 @@ def load_answering(located: Located) -> TrainedModel | ServedModel:
 def load_for(op: str, uris: Sequence[str]) -> Ensemble:
     """Returns the model of an operation, and with it the others whose scores are averaged.
 
-    Without a URI it is the champion. Raises UserError.
+    uris: one or more. Raises UserError.
     """
-    if not uris:
-        return Ensemble([load_answering(locate())])
     models = [load_answering(locate(uri)) for uri in uris]
     if len(models) > 1 and not (op == "score" and _have_the_same_columns(models)):
         raise UserError("--model: several models only score, and only rows of the same columns")
     return Ensemble(models)
 
 
-def introduce(uris: Sequence[str], data: Data) -> list[str]:
-    """Lines that name the answering versions, and a note where the champion's data has changed.
+class Introduction(NamedTuple):
+    """The models that answer: URIs that mean the same versions whoever is champion next, and lines.
+
+    The lines name the versions, and say where the champion was trained on other data or splits.
+    """
+
+    uris: list[str]
+    lines: list[str]
+
+
+def introduce(uris: Sequence[str], data: Data) -> Introduction:
+    """Finds the versions that answer, once: those of the URIs, by default the champion.
 
     data: of params.yaml. Raises UserError where no version is named, and the champion was trained
     on other data.
     """
     registry = present(writing=False)
+    answering = []
     lines = []
     for uri in uris or [f"models:/{registry.name}@champion"]:
         if not uri.startswith("models:/"):
+            answering.append(uri)
             continue
         version = version_of(registry.client, uri)
+        answering.append(f"models:/{version.name}/{version.version}")
         lines.append(introduction(version))
-        note = "" if uris else check_source(data, version)
-        if note:
-            lines.append(note)
-    return lines
+        if not uris:
+            notes = (check_source(data, version), split_note(data, version))
+            lines += [note for note in notes if note]
+    return Introduction(answering, lines)
 
 
 def _have_the_same_columns(models: Sequence[TrainedModel | ServedModel]) -> bool:

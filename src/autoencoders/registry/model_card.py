@@ -1,6 +1,6 @@
 """The model card of a version, in Markdown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -8,10 +8,33 @@ from autoencoders.evaluation.catalogue import PCA_SQUARED_ERROR
 from autoencoders.evaluation.row import Row
 from autoencoders.models.trained.model import TrainedModel
 
+NOTE_LENGTH = 1000  # characters of all notes: a database takes few of a description
 
-def model_card(name: str, row: Row, model: TrainedModel, tags: Mapping[str, str]) -> str:
-    """Returns the card of a model. name: the registered model's; row: its leaderboard row."""
+
+def model_card(
+    name: str, row: Row, model: TrainedModel, tags: Mapping[str, str], notes: Sequence[str]
+) -> str:
+    """Returns the card of a model.
+
+    name: the registered model's; row: its leaderboard row; notes: on the data, of which it shows
+    the first ones.
+    """
     loader = PackageLoader("autoencoders", "registry")
     templates = Environment(loader=loader, undefined=StrictUndefined)  # noqa: S701  (Markdown)
     template = templates.get_template("model_card.md.j2")
-    return template.render(name=name, row=row, pca=PCA_SQUARED_ERROR, model=model, tags=tags)
+    return template.render(
+        name=name, row=row, pca=PCA_SQUARED_ERROR, model=model, tags=tags, notes=_first(notes)
+    )
+
+
+def _first(notes: Sequence[str]) -> list[str]:
+    """The first notes, up to NOTE_LENGTH characters, and how many more there are."""
+    shown: list[str] = []
+    length = 0
+    for note in notes:
+        length += len(note)
+        if length > NOTE_LENGTH:
+            shown.append(f"{len(notes) - len(shown)} more notes stand in report.json, in MLflow")
+            break
+        shown.append(note)
+    return shown

@@ -14,6 +14,7 @@ from autoencoders.evaluation.row import Row, TrainedNetwork, read_rows
 from autoencoders.params.params import Params, load_params
 from autoencoders.registry.decision import CHAMPION, PROMOTED, Decision
 from autoencoders.registry.registry import CHALLENGER, Registry
+from autoencoders.tracking.evaluation import data_notes
 from autoencoders.tracking.runs import Runs
 
 
@@ -43,13 +44,14 @@ def register_models(
 ) -> dict[str, str]:
     """Returns the version of each trained type's model, registered where it is not yet."""
     rate = params.evaluate.false_alarm_rate
+    notes = data_notes()
     versions = {}
     for row in rows:
         model_type = row.model
         if model_type in params.model_types:
             folder = MODELS / model_type
             run_id = runs.trained(folder)
-            versions[model_type] = registry.add(folder, run_id, row, runs.lineage(), rate)
+            versions[model_type] = registry.add(folder, run_id, row, runs.lineage(), rate, notes)
     return versions
 
 

@@ -6,6 +6,7 @@ test rows.
 
 import json
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -69,11 +70,20 @@ class Registry:
         order = ["version_number DESC"]
         return list(self.client.search_model_versions(query, max_results=10_000, order_by=order))
 
-    def add(self, folder: Path, run_id: str, row: Row, tags: dict[str, str], rate: float) -> str:
+    def add(
+        self,
+        folder: Path,
+        run_id: str,
+        row: Row,
+        tags: dict[str, str],
+        rate: float,
+        notes: Sequence[str] = (),
+    ) -> str:
         """Returns the version of the model in a folder.
 
         Where there is none yet, a new version is logged to the training's run. row: the model's
-        leaderboard row. rate: of false alarms, the default of its scores' verdict.
+        leaderboard row. rate: of false alarms, the default of its scores' verdict. notes: on the
+        data, for the model's card.
         """
         sha256 = model_sha256(folder)
         registered = self.of_model(sha256)
@@ -89,7 +99,7 @@ class Registry:
             "kind": description.model_type,
             "fingerprint": description.fingerprint,
         }
-        card = model_card(self.name, row, model, tags)
+        card = model_card(self.name, row, model, tags, notes)
         experiment = self.client.get_run(run_id).info.experiment_id
         mlflow.set_experiment(experiment_id=experiment)  # where the model belongs
         logged = log_model(folder, run_id, description.model_type, card, tags, rate)

@@ -1,5 +1,6 @@
 """The version that answers: a line about it, and whether it was trained on params.yaml's data."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,38 @@ def introduction(version: ModelVersion) -> str:
     return (
         f"models:/{version.name}/{version.version} answers: {model_type}, trained on "
         f"{data}{where}, registered {made:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def split_note(data: Data, version: ModelVersion) -> str:
+    """A note where params.yaml splits the rows otherwise than the version's training did.
+
+    Nothing for a version whose split was not recorded, as it was registered before.
+    """
+    trained: dict[str, str | int | float] = json.loads(version.tags.get("split", "{}"))
+    differences = []
+    for name, value in data.split_values.items():
+        if name in trained and trained[name] != value:
+            differences.append(f"data.{name} = {value}, not {trained[name]}")
+    if not differences:
+        return ""
+    return (
+        "params.yaml names another split than this version was trained on "
+        f"({'; '.join(differences)}): `dvc repro` trains on it"
+    )
+
+
+def id_note(data: Data, id_column: str) -> str:
+    """A note where params.yaml names another column of ids than the version that answers.
+
+    A champion stays one beside a version that differs in ids alone. id_column: the version's, or
+    nothing.
+    """
+    if data.id in ("", id_column):
+        return ""
+    return (
+        f"params.yaml names data.id = {data.id}, which this version does not know: `dvc repro` "
+        "trains one that does, and `ae registry promote VERSION` makes it the champion"
     )
 
 

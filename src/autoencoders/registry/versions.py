@@ -7,7 +7,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 import mlflow
-from mlflow import MlflowException, types
+from mlflow import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.models.model import ModelInfo
 
@@ -17,7 +17,7 @@ from autoencoders.core.files import copied, tree_sha256
 from autoencoders.core.paths import REGISTERED
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.models.trained.saved import DESCRIPTION, load
-from autoencoders.serving.inference import OPERATIONS, SETTINGS
+from autoencoders.serving.settings import settings_schema
 from autoencoders.tracking import address
 from autoencoders.tracking.failures import is_outage
 from autoencoders.tracking.scratch import scratch_folder
@@ -98,10 +98,4 @@ def signature(rate: float) -> ModelSignature:
 
     Rows have no signature, as they may be columns, features, images or codes.
     """
-    specs = [
-        types.ParamSpec("op", "string", OPERATIONS[0]),
-        types.ParamSpec("false_alarm_rate", "double", rate),
-    ]
-    for name, default in SETTINGS.items():
-        specs.append(types.ParamSpec(name, "long", default))
-    return ModelSignature(params=types.ParamSchema(specs))
+    return ModelSignature(params=settings_schema(rate))

@@ -21,11 +21,14 @@ from autoencoders.data.sources.archive import unpacked
 from autoencoders.data.sources.source import ANSWERS
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.inference import Answer, answer
+from autoencoders.serving.named import NamedRows, as_table, named_batches, with_names
+from autoencoders.serving.novelty import NovelValues
 from autoencoders.serving.served import ServedModel, trained_model
 
 if TYPE_CHECKING:
     from PIL import Image
 
+TABLES = (".csv", ".parquet")  # the files whose answers have columns
 PICTURE_COLUMNS = 8  # images side by side in a picture
 PICTURE_SIDE = 32  # pixels: lower images are enlarged by a whole factor up to that height
 BRIGHTEST = 255  # of a pixel with 8 bits
@@ -42,12 +45,14 @@ def answer_file(
 
     def answers() -> Iterator[Answer]:
         nonlocal n
-        reading_bar = tqdm(reader.batches(), desc=op, unit="batch", disable=None)
-        batches: Iterator[Rows] = (batch for batch, _ in reading_bar)
+        named = named_batches(reader, trained.description.schema, op)
+        batches: Iterable[NamedRows] = tqdm(named, desc=op, unit="batch", disable=None)
         if op == "interpolate":
             batches = _in_pairs(batches)
-        for batch in batches:
-            result = answer(model, op, batch, first=n, rate=rate)
+        for batch, names in batches:
+            result = answer(model, op, batch, first=n, rate=rate, novel_values=novel_values)
+            if names and out.suffix in TABLES:
+                result = with_names(result, names)
             if op == "score" and isinstance(result, pd.DataFrame):
                 result.insert(0, "row", np.arange(n + 1, n + 1 + len(result)))
             yield result
@@ -56,24 +61,34 @@ def answer_file(
             raise DataError(f"{source}: no rows")
 
     trained = trained_model(model)
+    novel_values = NovelValues(trained.description.schema)
     with reading(source, trained.description.schema) as reader:
-        for note in reader.notes:
-            print(note)
+        _tell(reader.notes)
         write(answers(), out, trained)
+    _tell(novel_values.notes())
     return n
 
 
-def _in_pairs(batches: Iterable[Rows]) -> Iterator[Rows]:
-    """The rows in batches of even length; the last one may be odd."""
+def _tell(notes: Iterable[str]) -> None:
+    """Prints a line a note."""
+    for note in notes:
+        print(note)
+
+
+def _in_pairs(batches: Iterable[NamedRows]) -> Iterator[NamedRows]:
+    """The rows in batches of even length; the last one may be odd.
+
+    They have no names, as the rows between a pair are neither of the two.
+    """
     odd_row: Rows | None = None  # of the batches before, whose partner is in the next one
-    for batch in batches:
+    for batch, _ in batches:
         rows = batch if odd_row is None else _joined(odd_row, batch)
         even = len(rows) // 2 * 2
         odd_row = rows[even:] if even < len(rows) else None
         if even:
-            yield rows[:even]
+            yield NamedRows(rows[:even], {})
     if odd_row is not None:
-        yield odd_row
+        yield NamedRows(odd_row, {})
 
 
 def _joined(first: Rows, second: Rows) -> Rows:
@@ -92,9 +107,14 @@ def reading(source: Path, schema: Schema) -> Iterator[Reader]:
     with unpacked(source) as path:
         reader = open_reader(path, like=schema)
         known = {column.name for column in schema.columns}
-        unknown = [name for name in reader.names if name not in known]
+        names = (schema.id_column, reader.file_column)
+        unknown = [name for name in reader.names if name not in known and name not in names]
         if unknown and known.intersection(reader.names):
             reader.notes.append(f"left out, as the model does not know them: {abridged(unknown)}")
+        if schema.id_column and schema.id_column not in reader.names:
+            reader.notes.append(
+                f"no column {schema.id_column}, which names the rows (data.id): answers have none"
+            )
         yield reader
 
 
@@ -125,22 +145,15 @@ def write(answers: Iterable[Answer], out: Path, model: TrainedModel) -> None:
 
 def _write_csv(answers: Iterable[Answer], path: Path) -> None:
     for part in answers:
-        _as_table(part).to_csv(path, mode="a", index=False, header=not path.exists())
+        as_table(part).to_csv(path, mode="a", index=False, header=not path.exists())
 
 
 def _write_parquet(answers: Iterable[Answer], path: Path) -> None:
-    tables = (pa.Table.from_pandas(_as_table(part), preserve_index=False) for part in answers)
+    tables = (pa.Table.from_pandas(as_table(part), preserve_index=False) for part in answers)
     first = next(tables)
     with pa.parquet.ParquetWriter(path, first.schema) as writer:
         for table in chain([first], tables):
             writer.write_table(table)
-
-
-def _as_table(answers: Answer) -> pd.DataFrame:
-    """A table as it is; an array with a column for each of a row's values."""
-    if isinstance(answers, pd.DataFrame):
-        return answers
-    return pd.DataFrame(answers.reshape(len(answers), -1)).add_prefix("value_")
 
 
 def picture(rows: np.ndarray, model: TrainedModel) -> "Image.Image":

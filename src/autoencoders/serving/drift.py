@@ -1,7 +1,7 @@
 """Whether new data still looks like the training data: columns, code units and anomaly scores."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.stats import ks_2samp
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.prepared.features import EncodedRows, encode_rows
 from autoencoders.data.prepared.prepared import Prepared
-from autoencoders.data.prepared.schema import encode
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.answers import reading
 from autoencoders.serving.served import ServedModel, trained_model
@@ -58,9 +58,9 @@ def drift(model: TrainedModel | ServedModel, source: Path, data: Prepared, rate:
             "data/prepared is not what this model was trained on; "
             "`dvc repro preprocess` with its parameters"
         )
-    new = _sampled(source, trained)
+    new, novel = _sampled(source, trained)
     old = data.sample("train", SAMPLED_ROWS)
-    scores = model.score(new)
+    scores = model.score(new, novel.sum(1))
     pairs = {"score": (trained.calibration.numpy(), scores.score)}
     old_codes = model.encode(old)
     new_codes = model.encode(new)
@@ -69,6 +69,8 @@ def drift(model: TrainedModel | ServedModel, source: Path, data: Prepared, rate:
     if not description.schema.is_image:
         for i, name in enumerate(description.schema.features):
             pairs[f"column {name}"] = (old[:, i], new[:, i])
+        for i, column in enumerate(description.schema.constants):
+            pairs[f"column {column.name}"] = (np.zeros(len(old)), novel[:, i])
     lines = []
     for name, (before, after) in pairs.items():
         test = ks_2samp(before, after)
@@ -79,32 +81,37 @@ def drift(model: TrainedModel | ServedModel, source: Path, data: Prepared, rate:
     return Drift(table, len(new), alarms)
 
 
-def _sampled(source: Path, model: TrainedModel) -> np.ndarray:
-    """Features of at most SAMPLED_ROWS rows, evenly spread over the file.
-
-    Raises DataError without rows.
-    """
+def _sampled(source: Path, model: TrainedModel) -> EncodedRows:
+    """At most SAMPLED_ROWS rows, evenly spread over the file. Raises DataError without rows."""
     schema = model.description.schema
-    parts: list[np.ndarray] = []
+    parts: list[EncodedRows] = []
     n = 0  # rows read
     step = 1  # between the rows that are sampled
     with reading(source, schema) as reader:
         for batch, _ in reader.batches():
-            features = encode(schema, batch, n)
-            parts.append(every_nth(features, step, first=n))
+            parts.append(every_nth(encode_rows(schema, batch, n), step, first=n))
             n += len(batch)
-            while sum(map(len, parts)) > 2 * SAMPLED_ROWS:
-                parts = [every_nth(np.concatenate(parts), 2)]
+            while sum(len(part.features) for part in parts) > 2 * SAMPLED_ROWS:
+                parts = [every_nth(_joined(parts), 2)]
                 step *= 2
     if not n:
         raise DataError(f"{source}: no rows")
-    rows = np.concatenate(parts)
-    return every_nth(rows, math.ceil(len(rows) / SAMPLED_ROWS))
+    rows = _joined(parts)
+    return every_nth(rows, math.ceil(len(rows.features) / SAMPLED_ROWS))
 
 
-def every_nth(rows: np.ndarray, n: int, *, first: int = 0) -> np.ndarray:
+def _joined(parts: Sequence[EncodedRows]) -> EncodedRows:
+    """The rows of all parts."""
+    return EncodedRows(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.novel for part in parts]),
+    )
+
+
+def every_nth(rows: EncodedRows, n: int, *, first: int = 0) -> EncodedRows:
     """The rows whose numbers are multiples of n. first: number of the first row."""
-    return rows[-first % n :: n]
+    chosen = slice(-first % n, None, n)
+    return EncodedRows(rows.features[chosen], rows.novel[chosen])
 
 
 def summary(drift: Drift) -> str:

@@ -36,6 +36,6 @@ class Ensemble:
         """The first model's raw-scale reconstructions: (rows, features)."""
         return self.models[0].reconstruct(raw)
 
-    def score(self, raw: np.ndarray) -> Scores:
+    def score(self, raw: np.ndarray, n_novel: np.ndarray | None = None) -> Scores:
         """The models' mean anomaly scores in nats, see `mean_scores`."""
-        return mean_scores([model.score(raw) for model in self.models])
+        return mean_scores([model.score(raw, n_novel) for model in self.models])

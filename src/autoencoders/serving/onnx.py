@@ -60,9 +60,11 @@ class GraphModel:
         """Raw-scale reconstructions: (rows, features)."""
         return self._output("reconstruction", raw)
 
-    def score(self, raw: np.ndarray) -> Scores:
+    def score(self, raw: np.ndarray, n_novel: np.ndarray | None = None) -> Scores:
         """Anomaly scores in nats, see TrainedModel.score."""
-        return conformal_scores(self._output("nats", raw), self.trained.calibration.numpy())
+        parts = self._output("nats", raw)
+        novel_part = self.description.novel_part
+        return conformal_scores(parts, n_novel, novel_part, self.trained.calibration.numpy())
 
     def _output(self, name: str, raw: np.ndarray) -> np.ndarray:
         """One of OUTPUTS for any number of rows."""

@@ -5,6 +5,7 @@ MLflow loads it from this file (models-from-code) and the weights from safetenso
 
 import os
 from pathlib import Path
+from typing import Any
 
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
@@ -15,6 +16,7 @@ from autoencoders.core.errors import DataError
 from autoencoders.models.trained.saved import load
 from autoencoders.serving.inference import FALSE_ALARMS, OPERATIONS, SETTINGS, answer
 from autoencoders.serving.onnx import ONNX_VARIABLE, accelerated
+from autoencoders.serving.settings import check_settings, settings_schema
 
 
 class ServedAutoencoder(PythonModel):
@@ -36,11 +38,15 @@ class ServedAutoencoder(PythonModel):
         params=None,  # noqa: ANN001
     ):
         """The operation's answer. Raises MlflowException for misuse, over HTTP status 400."""
-        params = params or {}
-        op = params.get("op", OPERATIONS[0])
-        rate = float(params.get("false_alarm_rate", FALSE_ALARMS))
-        settings = {name: int(params.get(name, default)) for name, default in SETTINGS.items()}
+        if params is None:
+            params = {}
         try:
+            check_settings(params, settings_schema())
+            op = params.get("op", OPERATIONS[0])
+            rate = float(params.get("false_alarm_rate", FALSE_ALARMS))
+            settings: dict[str, Any] = {
+                name: int(params.get(name, default)) for name, default in SETTINGS.items()
+            }
             return answer(self.model, op, model_input, rate=rate, **settings)
         except DataError as error:
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from error

@@ -28,8 +28,8 @@ class ServedModel(Protocol):
     def reconstruct(self, raw: np.ndarray) -> np.ndarray:
         """Raw-scale reconstructions: (rows, features)."""
 
-    def score(self, raw: np.ndarray) -> Scores:
-        """Anomaly scores in nats."""
+    def score(self, raw: np.ndarray, n_novel: np.ndarray | None = None) -> Scores:
+        """Anomaly scores in nats. n_novel: (rows,), as in TrainedModel.score."""
 
 
 def trained_model(model: TrainedModel | ServedModel) -> TrainedModel:

@@ -8,6 +8,8 @@ from autoencoders.core.errors import UserError
 from autoencoders.tracking import address
 from autoencoders.tracking.runs import connected
 
+MODEL_VARIABLE = "AUTOENCODERS_MODEL"  # URI of the model that a server answers by
+
 
 def prepare_ui() -> None:
     """Makes the local store ready to be shown. Raises UserError where the store is a server."""
@@ -22,18 +24,18 @@ def prepare_ui() -> None:
     os.environ["MLFLOW_BACKEND_STORE_URI"] = uri
 
 
-def prepare_model_server(graph: Path) -> None:
+def prepare_model_server(uri: str, graph: Path) -> None:
     """Sets the environment of a model's server. graph: of the model in ONNX, if it has one."""
     from autoencoders.serving.onnx import ONNX_VARIABLE  # with torch, which the UI does not need
 
     store = os.environ.get(address.VARIABLE) or address.local()
+    os.environ[MODEL_VARIABLE] = uri
     os.environ[ONNX_VARIABLE] = str(graph)
     os.environ[address.VARIABLE] = address.without_credentials(store)
-    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
-def become(command: str, host: str, port: int, *options: str) -> None:
-    """Turns this process into one of MLflow's servers, such as `models serve`."""
+def become(command: str, host: str, port: int) -> None:
+    """Turns this process into a server, such as `mlflow server`."""
     where = ["--host", host, "--port", str(port), "--workers", "1"]
-    arguments = [sys.executable, "-m", "mlflow", *command.split(), *where, *options]
+    arguments = [sys.executable, "-m", *command.split(), *where]
     os.execv(sys.executable, arguments)  # noqa: S606

@@ -14,6 +14,8 @@ from autoencoders.models.trained.saved import load_description, load_history
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import RunRecord
 
+DATA_NOTES = "data_notes"  # a tag of the parent run; the report has all notes
+TAG_LENGTH = 5000  # characters that every server takes
 Metrics = dict[str, float]
 
 
@@ -43,6 +45,12 @@ def baseline_metrics(metrics: Mapping[str, Metrics]) -> Metrics:
     return named
 
 
+def data_notes() -> list[str]:
+    """Returns the notes on how the data was read, and what was left out."""
+    notes: list[str] = read_json(paths.DATA / REPORT).get("told", [])
+    return notes
+
+
 def record_training(recorder: Recorder, folder: Path) -> RunRecord:
     """Records more of the run that trained the model in a folder.
 
@@ -70,6 +78,9 @@ def record_types(
 
 
 def record_baselines(run: RunRecord, metrics: Mapping[str, Metrics]) -> None:
-    """Records the baselines' metrics and the report for the run above all types."""
+    """Records the baselines' metrics, the notes on the data and the report for the parent run."""
     run.metrics(baseline_metrics(metrics))
+    notes = "\n".join(data_notes())
+    if notes:
+        run.tag(**{DATA_NOTES: notes[:TAG_LENGTH]})
     run.artifacts([paths.REPORT_PAGE, paths.LEADERBOARD, paths.DATA / REPORT])

@@ -1,5 +1,6 @@
 """The origin of a run: commit, changes, experiment, and the data's hashes."""
 
+import json
 import os
 import subprocess
 
@@ -31,6 +32,7 @@ def lineage(data: Description) -> dict[str, str]:
     tags["content_sha256"] = data.content_sha256
     tags["source"] = data.source
     tags["source_sha256"] = data.source_sha256
+    tags["split"] = json.dumps(data.split_values)
     return tags
 
 

@@ -171,4 +171,4 @@ def _calibrate(model: TrainedModel, data: Prepared) -> None:
     """Prepares the model to score rows, which a trial's model never does."""
     training = data.sample("train", CALIBRATION_ROWS)
     clean = data.clean("validation", CALIBRATION_ROWS)
-    model.calibrate(training, clean)
+    model.calibrate(training, clean, data.clean_novel("validation", CALIBRATION_ROWS))

@@ -16,6 +16,7 @@ from pyarrow import parquet
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation import prepare as module
 from autoencoders.data.preparation.prepare import prepare
+from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.prepared import SPLITS, load_prepared
 from autoencoders.data.readers import reader
 from autoencoders.params.params import Params
@@ -222,6 +223,24 @@ def test_categories_stay_0_and_1_and_constants_come_back(intake: Intake):
     )
 
 
+def test_values_in_constant_columns_that_no_training_row_had_are_counted_by_row(intake: Intake):
+    split = ["train"] * 120 + ["validation"] * 60 + ["test"] * 60
+    unit = ["cm"] * 120 + ["mm"] * 3 + ["cm"] * 57 + ["cm"] * 59 + ["mm"]
+    table = csv({**GOOD, "unit": unit, "split": split})
+    prepared = intake.load(intake.file("a.csv", table), split="column:split")
+    assert not prepared.n_novel["train"].any()
+    assert prepared.n_novel["validation"].tolist() == [1] * 3 + [0] * 57
+    assert prepared.clean_novel("validation").tolist() == [1] * 3 + [0] * 57
+    assert prepared.n_novel["test"].tolist() == [0] * 59 + [1]
+
+
+def test_without_such_values_no_row_has_one(intake: Intake):
+    prepared = intake.load(intake.file("a.csv", csv(GOOD)))
+    assert not list(intake.prepared.glob("*_novel.npy"))
+    for split in SPLITS:
+        assert prepared.n_novel[split].tolist() == [0] * prepared.description.rows[split]
+
+
 def test_a_number_named_like_a_category_keeps_its_own_scaling(intake: Intake):
     values: dict[str, list[Any]] = {
         "colour": ["red", "blue"] * 30,
@@ -289,7 +308,9 @@ def test_labels_ignored_columns_and_dates_are_no_features_and_are_noted(intake: 
     assert prepared.description.anomaly_labels
     assert prepared.description.labels == ("0", "1")
     report = reported(intake)
-    assert report["told"] == ["left out, as dates: when"]
+    assert report["told"] == [
+        "left out, as dates: when (data.split: time:when would test on the latest rows)"
+    ]
     assert report["labels"] == {"0": N // 2, "1": N // 2}
     normal = prepared.labels["validation"] == 0
     np.testing.assert_array_equal(
@@ -448,3 +469,31 @@ def test_a_training_draws_its_rows_anew_in_each_epoch(intake: Intake, params: Pa
     )
     first, second = (means["train/reconstruction_loss"] for means in fitted.history)
     assert abs(first - second) > 1e-3  # the same weights, but other rows
+
+
+def test_the_columns_statistics_are_computed_once(intake: Intake, monkeypatch: pytest.MonkeyPatch):
+    calls = []
+    computed = Survey.report
+
+    def counted(survey: Survey) -> list[dict[str, Any]]:
+        calls.append(survey)
+        return computed(survey)
+
+    monkeypatch.setattr(Survey, "report", counted)
+    intake.load(intake.file("a.csv", csv(GOOD)))
+    assert len(calls) == 1
+
+
+def test_pixels_outside_of_the_training_range_are_noted(intake: Intake):
+    images = np.random.default_rng(0).integers(0, 60, (80, 9, 9)).astype(float)
+    prepared = intake.load(intake.array("a.npy", images))
+    assert "brighter" not in (intake.prepared / "report.json").read_text()
+    test_row = np.flatnonzero((images == prepared.sample("test")[0].reshape(9, 9)).all((1, 2)))[0]
+    images[test_row, 0, :2] = 99, -7
+    intake.load(intake.array("a.npy", images))
+    told = json.loads((intake.prepared / "report.json").read_text())["told"]
+    assert (
+        "validation or test pixels are brighter than white (59): up to 99, which is above 1 for a "
+        "model"
+    ) in told
+    assert any("darker than black (0): down to -7" in note for note in told)

@@ -87,6 +87,25 @@ def test_the_anomaly_of_two_labels_is_the_one_by_its_name_else_the_rarer(
     assert prepared.description.labels[1] == anomaly
 
 
+BLANKS = {
+    **GOOD,
+    "y": [("ok", " ok", "bad ", "ok ")[i % 4] for i in range(N)],
+    "part": [("train", " train", "validation ", "test")[i // 4 % 4] for i in range(N)],
+}
+NAMED: dict[str, Any] = {"label": "y", "ignore": ["unit"], "split": "column:part"}
+
+
+def test_blanks_around_labels_and_names_of_splits_mean_nothing(intake: Intake):
+    prepared = intake.load(intake.file("a.csv", csv(BLANKS)), label_means="anomaly", **NAMED)
+    assert prepared.description.labels == ("ok", "bad")
+    assert prepared.description.rows["train"] >= N // 2
+
+
+def test_a_label_of_blanks_is_missing(intake: Intake):
+    path = intake.file("a.csv", csv({**BLANKS, "y": [*BLANKS["y"][:4], " ", *BLANKS["y"][5:]]}))
+    assert "label y: row 5 has no value" in intake.refusal(path, **NAMED)
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.npy"])
 def test_a_side_is_refused_where_nothing_is_resized(intake: Intake, name: str):
     path = (
@@ -147,3 +166,59 @@ def test_a_setting_that_does_not_fit_the_table_is_refused_with_its_key_or_column
     written = {name: ["" if v is None else v for v in column] for name, column in table.items()}
     message = intake.refusal(intake.file("a.csv", csv(written)), **values)
     assert all(part in message for part in parts), message
+
+
+def test_the_column_of_ids_is_no_feature_and_is_kept_in_the_schema(intake: Intake):
+    values = {"id": [f"{i % 30:04}" for i in range(N)], **GOOD}
+    path = intake.file("a.csv", csv(values))
+    schema = intake.load(path, id="id").description.schema
+    assert schema.id_column == "id"
+    assert [column.name for column in schema.columns] == list(GOOD)
+    assert intake.load(path, ignore=["id"]).description.schema.id_column == ""
+
+
+def test_ids_of_several_types_are_read_as_text(intake: Intake):
+    values = {"id": [*range(N - 1), "A7"], **GOOD}
+    assert intake.load(intake.file("a.csv", csv(values)), id="id").description.rows["train"]
+
+
+@pytest.mark.parametrize("also", [{"ignore": ["t"]}, {"split": "time:t"}])
+def test_the_column_of_ids_may_be_ignored_too_and_split_the_rows(
+    intake: Intake, also: dict[str, Any]
+):
+    values: dict[str, Any] = {"n": range(N), "t": range(N), **GOOD}  # as text, 10 comes before 9
+    settings = {"keep": ["n"], **also}
+    path = intake.file("a.csv", csv(values))
+    prepared = intake.load(path, id="t", **settings)
+    assert [column.name for column in prepared.description.schema.columns] == ["n", *GOOD]
+    without = intake.load(path, **{"ignore": [] if "split" in also else ["t"], **settings})
+    assert numbers(prepared, "test") == numbers(without, "test")
+
+
+def test_the_column_of_ids_changes_no_split(intake: Intake):
+    path = intake.file("a.csv", csv({"id": [f"part {i}" for i in range(N)], **GOOD}))
+    with_ids = intake.load(path, id="id").description
+    without = intake.load(path).description
+    assert with_ids.split_sha256 == without.split_sha256
+    assert with_ids.schema == without.schema  # the same features
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"id": "part"}, "data.id: no column part; the source has id, row, length"),
+        ({"id": "colour", "label": "colour"}, "data.id = colour: is the label"),
+        ({"id": "id", "keep": ["id"]}, "data.keep and data.id: both name id"),
+        ({"id": "row"}, "data.id = row: answers have a column of this name themselves; rename it"),
+    ],
+)
+def test_a_column_that_can_not_name_the_rows_is_refused(
+    intake: Intake, values: dict[str, Any], reason: str
+):
+    path = intake.file("a.csv", csv({"id": range(N), "row": range(N), **GOOD}))
+    message = intake.refusal(path, **values)
+    assert message.startswith(reason)
+
+
+def test_an_array_has_no_column_of_ids(intake: Intake):
+    assert "the source has none" in intake.refusal(intake.array("a.npy", ROWS), id="x0")

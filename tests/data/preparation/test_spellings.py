@@ -29,6 +29,11 @@ def decided(texts: list[str], decimal: str = "auto", files: str = "") -> Spellin
         (["1 234,5", "12"], Spelling(",", " ")),
         (["1\u202f234", "12"], Spelling(".", " ")),
         (["1'000", "2'500.5"], Spelling(groups="'")),
+        (["1’000", "2'500.5"], Spelling(groups="'")),
+        (["5-", "6"], Spelling()),
+        (["(5)", "6"], Spelling()),
+        (["EUR 5", "6 EUR"], Spelling(unit="EUR")),
+        (["00.7", "0.5"], Spelling()),
         (["32%", "5 %"], Spelling(unit="%")),
         (["$5", "-$7.50"], Spelling(unit="$")),
         (["3 kg", "2.5kg"], Spelling(unit="kg")),
@@ -65,6 +70,12 @@ def test_a_column_of_two_spellings_has_none(texts, reason):
 
 
 CODES = [["170", "171a", "171b"], ["1A", "2B"], ["12", "13B"], ["1st", "2nd"]]
+CODES += [
+    ["01234", "98765"],
+    ["007", "12"],
+    ["9007199254740993"],
+    ["5", "1234567890123456", "2345678901234567"],
+]
 
 
 @pytest.mark.parametrize("texts", CODES)
@@ -103,3 +114,42 @@ def test_a_text_that_spells_no_number_is_given_back(text):
 @given(st.lists(st.floats(-1e6, 1e6).map(lambda v: round(v, 2)), min_size=3))
 def test_numbers_as_python_prints_them_are_plain(values):
     assert decided([str(value) for value in values if abs(value) >= 1e-4] or ["1.5"]) == Spelling()
+
+
+def test_few_codes_among_many_numbers_are_named_and_a_long_number_is_one():
+    few = decided(["007", *map(str, range(1, 500))])
+    assert isinstance(few, Disagreement)
+    assert few.reason == "zeros before a few whole numbers: '007'"
+    assert decided(["1", "2", "9" * 20]) == Spelling()
+
+
+def test_the_user_may_say_that_codes_are_numbers():
+    evidence = SpellingEvidence()
+    evidence.add(["007", "12"])
+    assert spelling_of(evidence, is_said_number=True) == Spelling()
+
+
+def test_versions_are_codes_unless_they_are_said_to_be_numbers():
+    evidence = SpellingEvidence()
+    evidence.add([f"2.{count}" for count in range(13)])
+    found = spelling_of(evidence)
+    assert isinstance(found, Disagreement)
+    assert found.is_codes
+    assert found.reason == "counts behind points, as in versions (2.1 and 2.10)"
+    assert spelling_of(evidence, is_said_number=True) == Spelling()
+
+
+def test_numbers_that_may_be_codes_are_noted():
+    prices = SpellingEvidence()
+    prices.add(["2.5", "2.50", "3.99"])
+    assert spelling_of(prices) == Spelling()
+    (note,) = prices.doubts("price")
+    assert note.startswith("column price: 2.5 and 2.50 are read as the same number; if they are")
+    long = SpellingEvidence()
+    long.add(["1", "2", "1234567890123457"])
+    (note,) = long.doubts("n")
+    assert "numbers of over 15 digits are rounded (1234567890123457)" in note
+    assert note.endswith("say data.types: {n: category}")
+    plain = SpellingEvidence()
+    plain.add(["1", "2.5", "0.12345678901234567"])
+    assert plain.doubts("x") == []

@@ -59,13 +59,13 @@ def test_a_column_that_32_bit_numbers_cannot_tell_apart_is_refused(
 ):
     survey = surveyed(values[:, None], ["a"], [])
     if accepted:
-        assert survey.columns(impute=False)[0].name == "a"
+        assert survey.columns(survey.report(), impute=False)[0].name == "a"
     else:
         with pytest.raises(
             DataError,
             match=r"^column a: values from .* differ by less than 32-bit numbers can tell",
         ):
-            survey.columns(impute=False)
+            survey.columns(survey.report(), impute=False)
 
 
 def test_a_sample_that_does_not_fit_is_thinned_without_losing_the_middle(
@@ -100,7 +100,7 @@ def test_columns_are_numbers_and_categories_in_the_sources_order_and_fills_are_m
             if impute
             else {}
         )
-        assert survey.columns(impute=impute) == (
+        assert survey.columns(survey.report(), impute=impute) == (
             Column("colour", ("blue", "red"), fills.get("colour")),
             Column("size", None, fills.get("size")),
             Column("unit", ("cm",), fills.get("unit"), constant="cm"),
@@ -112,7 +112,7 @@ def test_columns_are_numbers_and_categories_in_the_sources_order_and_fills_are_m
 def test_of_equally_frequent_categories_the_first_by_name_is_filled_in():
     survey = Survey(["a"], 1)
     survey.add(pa.table({"a": ["z", "b", "z", "b", "c"]}), 0)
-    assert survey.columns(impute=True)[0].fill == "b"
+    assert survey.columns(survey.report(), impute=True)[0].fill == "b"
 
 
 @pytest.mark.parametrize("n", [MOST_CATEGORIES, MOST_CATEGORIES + 1, 3 * MOST_CATEGORIES])
@@ -120,7 +120,7 @@ def test_of_many_categories_the_commonest_are_told_apart_and_that_is_noted(n: in
     texts = [f"n{i}" for i in range(n)] + [f"n{i}" for i in range(MOST_CATEGORIES)]
     survey = Survey(["a"], 1)
     survey.add(pa.table({"a": texts}), 0)
-    columns = survey.columns(impute=False)
+    columns = survey.columns(survey.report(), impute=False)
     assert columns[0].categories == tuple(sorted(f"n{i}" for i in range(MOST_CATEGORIES)))
     assert bool(survey.notes(columns, survey.report())) == (n > MOST_CATEGORIES)
 
@@ -132,7 +132,7 @@ def test_a_column_without_values_is_refused_by_name(column_type: pa.DataType):
     with pytest.raises(
         DataError, match=r"^column b: the training rows have no value in it; add it to data.ignore"
     ):
-        survey.columns(impute=True)
+        survey.columns(survey.report(), impute=True)
 
 
 def test_the_report_says_of_each_column_what_numpy_says():

@@ -15,7 +15,13 @@ import pytest
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared import prepared
 from autoencoders.data.prepared.blocks import Blocks
-from autoencoders.data.prepared.prepared import SPLITS, load_description, load_prepared
+from autoencoders.data.prepared.prepared import (
+    MOST_NOTES,
+    SPLITS,
+    load_description,
+    load_prepared,
+    shown_notes,
+)
 
 ARRAYS = sorted(
     [
@@ -57,6 +63,15 @@ def test_a_sample_is_the_same_each_time_in_order_without_repetition_and_fits(
     assert (np.diff(chosen) > 0).all()
     np.testing.assert_array_equal(chosen, data.chosen("train", most))
     np.testing.assert_array_equal(data.sample("train", most), np.load(digits / "train.npy")[chosen])
+
+
+@pytest.mark.parametrize("n", [0, 1, MOST_NOTES, MOST_NOTES + 1, 20_000])
+def test_of_many_notes_the_first_are_shown_and_the_others_counted(n: int):
+    notes = [f"note {i}" for i in range(n)]
+    shown = shown_notes(notes)
+    assert shown[:MOST_NOTES] == notes[:MOST_NOTES]
+    counted = [f"and {n - MOST_NOTES} more notes, which report.json holds"]
+    assert shown[MOST_NOTES:] == (counted if n > MOST_NOTES else [])
 
 
 def test_scaled_rows_are_shifted_and_divided(digits: Path):

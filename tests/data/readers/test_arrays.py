@@ -1,12 +1,14 @@
 """Arrays: rows with their labels, images of their own shape; files that can't be used."""
 
 import pickle
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.prepared.schema import Schema, encode
+from autoencoders.data.prepared.features import encode
+from autoencoders.data.prepared.schema import Column, Schema
 from autoencoders.data.readers import reader
 from autoencoders.data.readers.opening import open_reader
 from contents import IMAGES, ROWS, Content, npy, npz
@@ -20,7 +22,7 @@ def test_an_array_is_its_rows_and_images_keep_their_shape(
     monkeypatch.setattr(reader, "BATCH_BYTES", 500)
     array = np.random.default_rng(0).normal(size=shape)
     opened = open_reader(intake.array("a.npy", array))
-    assert not opened.has_names
+    assert not opened.is_table
     assert opened.shape == (shape[1:] if len(shape) > 2 else ())
     assert opened.names == ([] if len(shape) > 2 else [f"x{i}" for i in range(array[0].size)])
     rows = np.concatenate([rows for rows, _ in opened.batches()])
@@ -55,6 +57,66 @@ def test_an_array_whose_channels_no_picture_shows_is_refused(
         DataError, match=f"expected .height, width, channels. with 1, 3 or 4 channels; .*{advice}"
     ):
         open_reader(intake.array("a.npy", np.zeros(shape, np.uint8)))
+
+
+def test_one_picture_in_colour_is_no_array_of_rows(intake: Intake):
+    path = intake.array("a.npy", np.zeros((60, 50, 3), np.uint8))
+    with pytest.raises(DataError, match=r"\(60, 50, 3\) may be one picture in colour.*flat"):
+        open_reader(path)
+    assert open_reader(path, like=Schema((50, 3))).shape == (50, 3)  # of a model of such rows
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "note"),
+    [
+        ((60,), float, "60 rows of one value; where they are a series"),
+        ((60, 1), float, ""),
+        ((60, 8, 8, 4), np.uint8, "four channels, of which the fourth is read as the others"),
+        ((60, 8, 8, 3), np.uint8, ""),
+        ((60, 784), np.uint8, "where they are pictures, give rows.reshape(-1, 28, 28)"),
+        ((60, 784), float, ""),
+        ((60, 783), np.uint8, ""),
+    ],
+)
+def test_rows_that_may_be_meant_otherwise_are_noted(
+    intake: Intake, shape: tuple[int, ...], dtype: type, note: str
+):
+    notes = open_reader(intake.array("a.npy", np.zeros(shape, dtype))).notes
+    assert len(notes) == bool(note)
+    assert all(note in shown for shown in notes)
+
+
+def test_labels_of_bytes_are_text(intake: Intake):
+    intake.array("X.npy", ROWS)
+    intake.array("y.npy", np.where(np.arange(60) % 3, b"caf\xc3\xa9", b"bar"))
+    assert intake.load(intake.source).description.labels == ("bar", "caf\u00e9")
+
+
+def test_labels_of_whole_numbers_that_are_stored_as_fractions_are_classes(intake: Intake):
+    intake.array("X.npy", ROWS)
+    intake.array("y.npy", (np.arange(60) % 3).astype(np.float16))
+    assert intake.load(intake.source).description.labels == ("0", "1", "2")
+
+
+def test_quantities_beside_the_rows_of_a_model_are_not_looked_at(intake: Intake):
+    intake.array("X.npy", ROWS)
+    intake.array("y.npy", np.linspace(0, 1, 60))
+    model_schema = Schema(columns=tuple(Column(f"x{i}") for i in range(4)))
+    ((rows, labels),) = open_reader(intake.source, like=model_schema).batches()
+    assert (len(rows), labels) == (60, None)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", ">i4", "<f2", ">f4", ">f8", "longdouble"])
+def test_the_same_numbers_are_the_same_images_in_every_type(
+    intake: Intake, dtype: str, order: Literal["C", "F"]
+):
+    images = np.random.default_rng(0).integers(0, 255, (60, 8, 8))
+    scaled = []
+    for values in (images.astype(np.uint8), images.astype(dtype, order=order)):
+        prepared = intake.load(intake.array("a.npy", values))
+        scaled.append(prepared.scaled(prepared.sample("test")))
+    np.testing.assert_array_equal(scaled[0], scaled[1])
 
 
 # --- arrays that can't be used: (file, content, parts of the message) ---
@@ -119,7 +181,17 @@ ARRAYS: dict[str, tuple[str, Content, list[str]]] = {
     "labels with two axes": (
         "a.npz",
         npz(X=ROWS, y=np.zeros((60, 1))),
-        ["y.npy are float64 of shape (60, 1)"],
+        ["y.npy are float64 of shape (60, 1); give one value a row: y.ravel()"],
+    ),
+    "labels with a column for each class": (
+        "a.npz",
+        npz(X=ROWS, y=np.eye(3)[np.arange(60) % 3]),
+        ["y.npy are float64 of shape (60, 3)", "y.argmax(axis=1)"],
+    ),
+    "labels that are quantities": (
+        "a.npz",
+        npz(X=ROWS, y=np.where(np.arange(60) == 7, 0.5, 0)),
+        ["y.npy: row 8 is 0.5, but a label is a class"],
     ),
     "a label that is missing": (
         "a.npz",

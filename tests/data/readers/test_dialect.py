@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.readers import encoding
 from autoencoders.data.readers.dialect import Dialect, read_dialect
 
 anything = settings(deadline=None, derandomize=True, database=None)
@@ -45,6 +46,27 @@ def test_the_delimiter_is_the_one_that_gives_every_row_the_same_number_of_fields
     assert bool(found.notes) == (delimiter != ",")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_names_that_are_longer_than_the_sample_are_read_to_their_end(
+    dialect, monkeypatch: pytest.MonkeyPatch, end: str, suffix: str
+):
+    monkeypatch.setattr(encoding, "SAMPLE_BYTES", 100)
+    names = tuple(f"a long name {i}" for i in range(50))
+    rows = [",".join(f"{i}.5" for i in range(50))] * 30
+    content = (end.join([",".join(names), *rows]) + end).encode()
+    found = dialect(gzip.compress(content) if suffix == ".csv.gz" else content, f"a{suffix}")
+    assert (found.names, found.delimiter) == (names, ",")
+
+
+def test_a_sample_ends_where_lines_have_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(encoding, "SAMPLE_BYTES", 100)
+    monkeypatch.setattr(encoding, "MOST_SAMPLE_BYTES", 1000)
+    (tmp_path / "a.csv").write_text("1," * 5000)
+    (line,) = encoding.sample_lines(tmp_path / "a.csv", "utf-8")
+    assert 1000 <= len(line) < 2000
+
+
 def test_a_decimal_comma_is_no_delimiter(dialect):
     assert dialect("temp;press\n20,4;40,5\n19,6;40,7\n").delimiter == ";"
     one = dialect("temp\n20,4\n19,6\n")
@@ -67,7 +89,69 @@ def test_the_line_of_a_spreadsheet_says_the_delimiter(dialect):
     assert (found.delimiter, found.skipped_lines, found.names) == (";", 2, NAMES)
 
 
+@pytest.mark.parametrize("line", ["sep=\\t", "SEP = \t", '"sep=\\t"'])
+def test_the_line_of_a_spreadsheet_may_spell_a_tab(dialect, line):
+    assert dialect(f"{line}\n" + text("\t")).delimiter == "\t"
+
+
+@pytest.mark.parametrize("delimiter", [":", "~", "^"])
+def test_a_rare_delimiter_is_found_where_names_and_rows_agree(dialect, delimiter):
+    found = dialect(text(delimiter))
+    assert (found.delimiter, found.names) == (delimiter, NAMES)
+    times = dialect("start: end\n" + "".join(f"12:{i:02}\n" for i in range(20)))
+    assert times.names == ("start: end",)
+
+
+def test_decimal_commas_between_blanks_are_no_delimiters(dialect):
+    assert dialect("temp press\n1,5 2,5\n3,5 4,25\n").delimiter == " "
+
+
+@pytest.mark.parametrize("row", ["3", "3,4,5"])
+def test_a_ragged_row_makes_no_column_of_decimal_commas(dialect, row):
+    assert dialect(f"temp,press\n1,2\n{row}\n4,5\n").names == ("temp", "press")
+
+
+def test_amounts_with_commas_that_split_some_rows_are_refused(dialect):
+    with pytest.raises(DataError, match="its first line has 2 fields, others have 3"):
+        dialect("n,v\n1,$1,234.50\n2,$2,000.00\n3,$2.00\n")
+
+
+def test_single_quotes_are_quotes_where_they_stand_around_the_names(dialect):
+    found = dialect("'temp','n, m'\n'1.5','a, b'\n")
+    assert (found.quote, found.names) == ("'", ("temp", "n, m"))
+    assert found.notes == ["read with single quotes around values"]
+    assert dialect("temp,n\n'1,2\n").quote == '"'
+
+
+def test_a_blank_before_a_quote_is_refused(dialect):
+    with pytest.raises(DataError, match="line 3 has a blank before a quote"):
+        dialect('temp,what\n1,"a"\n2, "a, b"\n')
+
+
+def test_a_quote_that_swallows_lines_is_refused(dialect):
+    with pytest.raises(DataError, match=r"a quote opens in line 2, .*, in line 3"):
+        dialect('temp,what\n1,"open\n2,"open\n3,b\n')
+    assert dialect('temp,what\n1,"two\nlines"\n2,5" pipe\n').names == ("temp", "what")
+
+
 # --- names ---
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "My title",
+        "Station: Oslo\nHeight: 12 m",
+        "% made by a program",
+        "@relation x\n@attribute temp numeric\n@data",
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_lines_above_the_names_are_refused_with_the_mend(dialect, title, delimiter):
+    with pytest.raises(DataError, match=r"no part of the table: .*write # in front of each"):
+        dialect(f"{title}\n\n" + text(delimiter, rows=ROWS * 5))
+    commented = "".join(f"# {line}\n" for line in title.split("\n"))
+    assert dialect(commented + text(delimiter)).names == NAMES
 
 
 def test_comments_and_blank_lines_above_the_names_are_left_out_and_noted(dialect):
@@ -92,6 +176,9 @@ def test_names_in_a_comment_are_names(dialect):
         "red\nblue\nred\n",
         "20,4;3,5\n19,6;3,7\n",
         "2020-01-01,5\n2020-01-02,6\n",
+        "3,5;31.01.2024;n/a\n4,5;01.02.2024;3\n",  # as the columns below are judged
+        "31. Januar 2024;<NA>\n1. Februar 2024;3\n",
+        "CHF 5.50\nCHF 6.50\n",
     ],
 )
 def test_a_first_line_that_looks_like_a_row_is_refused_with_both_mends(dialect, content):
@@ -165,7 +252,8 @@ def test_a_name_may_hold_the_end_of_a_line(dialect):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "notes"), [("utf-8", 0), ("utf-8-sig", 0), ("utf-16", 1), ("cp1252", 1)]
+    ("encoding", "notes"),
+    [("utf-8", 0), ("utf-8-sig", 0), ("utf-16", 1), ("utf-32", 1), ("cp1252", 1)],
 )
 def test_the_encoding_is_found_and_another_than_utf_8_is_noted(dialect, encoding, notes):
     found = dialect("größe,€\n1,2\n".encode(encoding))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.readers.images import OWN_SIDE, RESIZED_SIDE
 from autoencoders.data.readers.opening import open_reader
 from contents import GOOD_CSV, ROWS, grey, huge_png, npy, png
@@ -121,6 +122,67 @@ def test_images_of_8_and_of_16_bits_are_not_mixed(intake: Intake, other: str):
         DataError, match=re.escape(f"{deep} holds more than 8 bits a pixel, {plain} does not")
     ):
         open_reader(intake.source)
+
+
+# pixels of RGBA, with an alpha channel that is 0, 10, ..., 230
+TRANSPARENT = np.arange(24, dtype=np.uint8).reshape(6, 4) * 10
+
+
+def test_what_the_alpha_channel_alone_shows_is_seen_over_white(intake: Intake):
+    black = np.zeros((6, 4, 3), np.uint8)
+    path = intake.image("a.png", np.dstack([black, TRANSPARENT]))
+    reader = open_reader(path)
+    ((rows, _),) = reader.batches()
+    assert isinstance(rows, np.ndarray)
+    np.testing.assert_array_equal(rows[0, ..., 0], 255 - TRANSPARENT)
+    assert reader.notes == ["transparent images are laid over white: 1"]
+
+
+@pytest.mark.parametrize("brightness", [250, 255])
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_white_on_a_transparent_ground_is_refused(intake: Intake, mode: str, brightness: int):
+    white = np.full((6, 4, 3), brightness, np.uint8)
+    path = intake.image("a.png", np.dstack([white, TRANSPARENT]), mode)
+    with pytest.raises(DataError, match=re.escape(f"{path}: shows something white")):
+        list(open_reader(path).batches())
+
+
+def test_an_image_that_shows_nothing_or_hides_nothing_is_read(intake: Intake):
+    white = np.full((6, 4, 3), 255, np.uint8)
+    for i, alpha in enumerate((0, 255)):
+        intake.image(f"{i}.png", np.dstack([white, np.full((6, 4), alpha, np.uint8)]))
+    ((rows, _),) = open_reader(intake.source).batches()
+    np.testing.assert_array_equal(rows, 255)
+
+
+def test_a_transparent_place_of_a_palette_is_white(intake: Intake):
+    palette = Image.fromarray(np.tile(np.array([0, 1], np.uint8), (6, 2))).convert("P")
+    palette.putpalette([255, 0, 0, 0, 255, 0])
+    palette.save(intake.source / "a.png", transparency=1)
+    ((rows, _),) = open_reader(intake.source).batches()
+    expected = np.tile(np.array([[255, 0, 0], [255, 255, 255]]), (6, 2, 1))
+    np.testing.assert_array_equal(rows[0], expected)
+
+
+def test_images_in_colour_for_a_model_of_grey_ones_are_noted(intake: Intake):
+    intake.image("a.png", np.zeros((6, 4, 3), np.uint8))
+    assert open_reader(intake.source, like=Schema((6, 4))).notes == [
+        "images in colour are read as grey, as the model's images are"
+    ]
+
+
+def test_images_of_16_bits_are_refused_for_a_model_of_images_in_colour(intake: Intake):
+    path = intake.image("a.png", np.zeros((6, 4), np.uint16))
+    with pytest.raises(DataError, match=re.escape(f"{path}: more than 8 bits a pixel, but the")):
+        open_reader(intake.source, like=Schema((6, 4, 3)))
+
+
+@pytest.mark.parametrize("ending", ["h5", "mpg", "wmf"])
+def test_what_pillow_knows_but_can_not_decode_is_no_image(intake: Intake, ending: str):
+    intake.image("a.png", grey(8, 8))
+    intake.file(f"b.{ending}", "data")
+    (note,) = open_reader(intake.source).notes
+    assert note == f"left out, as no images: b.{ending} (1 files)"
 
 
 def test_a_single_image_is_too_few_rows(intake: Intake):

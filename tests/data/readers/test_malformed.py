@@ -244,7 +244,7 @@ def test_codes_are_no_picture(intake: Intake, pictorial: TrainedModel):
     )
 
 
-def refusal(model: TrainedModel, op: str, rows: Any, **settings: int) -> str:
+def refusal(model: TrainedModel, op: str, rows: Any, **settings: Any) -> str:
     """The message with which `answer` refuses rows."""
     with pytest.raises(DataError) as caught:
         answer(model, op, rows, **settings)

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.readers import reader
+from autoencoders.data.readers import delimited, encoding, reader
 from autoencoders.data.readers.opening import open_reader
 from contents import GOOD, GOOD_CSV, Content, N, changed, lines, parquet_table, png, zipped
 from intake import Intake, csv
@@ -93,6 +93,26 @@ def test_a_wide_parquet_file_comes_in_pieces(intake: Intake, monkeypatch: pytest
     np.testing.assert_array_equal(pa.concat_tables(batches).to_pandas().to_numpy(), rows)
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_batches_grow_with_the_columns_of_a_wide_table(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, suffix: str
+):
+    rows = np.random.default_rng(0).normal(size=(60, 50)).round(5)
+    values = {f"c{i}": rows[:, i].tolist() for i in range(50)}
+    path = intake.source / f"a{suffix}"
+    if suffix == ".csv":
+        path.write_text(csv(values))
+    else:
+        parquet.write_table(pa.table(values), path)
+    monkeypatch.setattr(reader, "BATCH_BYTES", 2000)
+    batches = {}
+    for wide in (10, 2**12):
+        monkeypatch.setattr(reader, "WIDE", wide)
+        batches[wide] = tables(open_reader(path))
+    assert len(batches[10]) <= len(batches[2**12]) / 4
+    assert pa.concat_tables(batches[10]).equals(pa.concat_tables(batches[2**12]))
+
+
 def test_the_row_numbers_that_pandas_writes_are_left_out_and_noted(intake: Intake):
     table = pd.DataFrame({"a": [1.5, 2.5, 3.5], "b": [1.0, 0.0, 2.0]})
     table.to_csv(intake.source / "a.csv")
@@ -133,7 +153,7 @@ TABLES: dict[str, tuple[str, Content, list[str]]] = {
         ["a.csv", "its first line has 2 fields, others have 3"],
     ),
     "UTF-16 without a mark": ("a.csv", csv(GOOD).encode("utf-16-le"), ["a.csv", "byte 2 is 0"]),
-    "UTF-32": ("a.csv", csv(GOOD).encode("utf-32"), ["a.csv"]),
+    "UTF-32 without its mark": ("a.csv", csv(GOOD).encode("utf-32-le"), ["byte 2 is 0"]),
     "NUL bytes in a number": (
         "a.csv",
         csv(changed("length", 7, "1\x002")),
@@ -305,7 +325,7 @@ def test_a_table_that_can_not_be_used_is_refused_and_nothing_is_written(intake: 
 @pytest.mark.parametrize(
     ("content", "parts"),
     [
-        (csv(changed("length", 200, "tall")), ["a.csv", "Row #201", "tall"]),
+        (csv(changed("length", 200, "tall")), ["a.csv", "row 200", "tall"]),
         (lines(200, "1,2"), ["a.csv", "Row #201", "got 2"]),
         (csv(changed("length", 200, "inf")), ["length", "row 200", "inf"]),
         (csv(changed("length", 200, "")), ["missing values in columns length (1: row 200)"]),
@@ -319,3 +339,101 @@ def test_what_is_wrong_after_the_first_block_is_refused_with_its_row(
     monkeypatch.setattr(reader, "BATCH_BYTES", 2048)
     message = intake.refusal(intake.file("a.csv", content))
     assert all(part in message for part in parts), message
+
+
+# --- what a value is, wherever it stands ---
+
+
+def many(last: str, name: str = "v") -> str:
+    """A table of several blocks with other last lines."""
+    return f"{name},x\n" + "".join(f"{i % 90 + 10},t{i % 7}\n" for i in range(400)) + last
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads 400 bytes at once."""
+    monkeypatch.setattr(reader, "BATCH_BYTES", 400)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_code_in_any_row_makes_its_column_text(intake: Intake):
+    found = frame(intake.file("a.csv", many("007,t1\n")))
+    assert found["v"].tolist()[-2:] == [str(399 % 90 + 10), "007"]
+    found = frame(intake.file("b.csv", many("1234567890123457,t1\n")))
+    assert found["v"].tolist()[-1] == "1234567890123457"
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_rows_are_looked_at_for_codes_when_they_are_read(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
+    path = intake.file("a.csv", many("007,t1\n"))
+    looked_at = []
+    monkeypatch.setattr(delimited, "may_hold_codes", lambda path, *_: looked_at.append(path))
+    opened = open_reader(path)
+    assert looked_at == []
+    for _ in range(2):
+        tables(opened)
+    assert looked_at == [path]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_late_code_makes_its_column_text_in_every_file_of_a_folder(intake: Intake):
+    intake.file("tables/a.csv", many("7,t1\n"))
+    intake.file("tables/b.csv", many("007,t1\n"))
+    found = pa.concat_tables(tables(open_reader(intake.source / "tables")))
+    assert found["v"].type == pa.string()
+    assert {"7", "007"} <= set(found["v"].to_pylist())
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_byte_behind_all_that_show_the_encoding_is_named(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("MOST_DECODED_BYTES", "SAMPLE_BYTES"):
+        monkeypatch.setattr(encoding, name, 100)
+    monkeypatch.setattr(encoding, "BLOCK_BYTES", 50)
+    path = intake.file("a.csv", many("5,é\n").encode("cp1252"))
+    with pytest.raises(DataError, match=r"column x, row 401: bytes that are no UTF-8.*cp1252"):
+        frame(path)
+    path = intake.file("b.csv", many("5,é\n"))
+    assert frame(path)["x"].tolist()[-1] == "é"
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        ("red,t1\n", r"column v, row 401: value 'red' among values .*data.types: {v: category}"),
+        ("5\n", r"Row #402: .*row 401 below the names.*quote values that hold a delimiter"),
+        ('5,"open\n6,b\n7,c\n', "the quote in row 401 is not closed"),
+    ],
+)
+def test_a_late_row_that_can_not_be_read_is_named_with_the_mend(
+    intake: Intake, last: str, message: str
+):
+    with pytest.raises(DataError, match=message):
+        frame(intake.file("a.csv", many(last)))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_last_value_may_have_several_lines(intake: Intake):
+    assert frame(intake.file("a.csv", many('5,"a\n""b"""\n')))["x"].tolist()[-1] == 'a\n"b"'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_blanks_between_fields_are_one_in_any_encoding(intake: Intake, encoding: str, end: str):
+    rows = ["größe  colour", '1.5   "dark  red"', "  2.5 grün  ", ""]
+    path = intake.file("a.csv", end.join(rows).encode(encoding))
+    assert frame(path).to_dict("list") == {"größe": [1.5, 2.5], "colour": ["dark  red", "grün"]}
+
+
+def test_a_quote_that_is_never_closed_is_refused_in_one_column_too(intake: Intake):
+    with pytest.raises(DataError, match="the quote in row 2 is not closed"):
+        frame(intake.file("a.csv", 'a\nred\n"blue\nred\n'))
+
+
+def test_names_without_a_line_end_and_rows_are_refused(intake: Intake):
+    with pytest.raises(DataError, match="holds no rows below the names"):
+        open_reader(intake.file("a.csv", "a,b"))

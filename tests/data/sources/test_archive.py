@@ -1,18 +1,23 @@
 """Archives: unpacked as they were packed, within their folder and within bounds, or not at all."""
 
+import io
 import math
+import stat
 import struct
 import tarfile
+import warnings
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.readers.opening import open_reader
 from autoencoders.data.sources import archive
-from autoencoders.data.sources.archive import unpack
+from autoencoders.data.sources.archive import unpack, unpacked
 from autoencoders.models.trained.model import TrainedModel
-from contents import GOOD_CSV, ROWS, Content, member, npy, png, tarred, zipped
+from contents import GOOD_CSV, ROWS, Content, N, member, npy, png, tarred, zipped
 from intake import Intake, everything
 
 
@@ -63,10 +68,56 @@ def test_an_archive_of_countless_empty_files_is_refused(
     assert not (intake.folder / "unpacked").exists()
 
 
+def test_an_error_about_a_file_names_its_archive(intake: Intake, tabular: TrainedModel):
+    path = intake.file("a.zip", zipped({"in/b.png": b"no image", "in/c.png": png()}))
+    with pytest.raises(DataError) as caught, unpacked(path) as files:
+        open_reader(files)
+    assert str(caught.value).startswith(f"{path}/in/b.png: not an image that can be read")
+    table = intake.file("b.zip", zipped({"in/b.csv": b""}))
+    assert intake.answer_refusal(tabular, "score", table).startswith(f"{table}/in/b.csv: ")
+
+
+@pytest.mark.parametrize(("ending", "mode"), [("tbz2", "w:bz2"), ("txz", "w:xz"), ("TGZ", "w:gz")])
+def test_short_endings_are_archives_too(
+    intake: Intake, ending: str, mode: Literal["w:gz", "w:bz2", "w:xz"]
+):
+    path = intake.file(f"a.{ending}", tarred((member("a.csv"), GOOD_CSV), mode=mode))
+    assert sum(intake.load(path).description.rows.values()) == N
+
+
+def test_folders_may_stand_twice_and_those_of_macos_are_left_out(intake: Intake):
+    folder = member("t", tarfile.DIRTYPE)
+    parts = [(member(f"t/{i}.csv"), GOOD_CSV) for i in range(2)]
+    mac = (member("__MACOSX/t/0.csv"), b"no table")
+    path = intake.file("a.tgz", tarred((folder, b""), (folder, b""), *parts, mac, mode="w:gz"))
+    assert sum(intake.load(path).description.rows.values()) == 2 * N
+
+
 # --- archives that can't be used: (file, content, parts of the message) ---
 
 
 OUT = {"../evil.csv": GOOD_CSV}
+
+
+def with_link() -> bytes:
+    """A zip that holds a table and a link to it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive_file:
+        archive_file.writestr("a.csv", GOOD_CSV)
+        link = zipfile.ZipInfo("link.csv")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive_file.writestr(link, "a.csv")
+    return file.getvalue()
+
+
+def repeated() -> bytes:
+    """A zip that holds two tables of one name."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive_file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(2):
+            archive_file.writestr("a.csv", GOOD_CSV)
+    return file.getvalue()
 
 
 ARCHIVES: dict[str, tuple[str, Content, list[str]]] = {
@@ -87,6 +138,13 @@ ARCHIVES: dict[str, tuple[str, Content, list[str]]] = {
         ["'/tmp/evil.csv' leads out"],
     ),
     "an .npz that climbs": ("a.npz", zipped({"../X.npy": npy(ROWS)}), ["'../X.npy' leads out"]),
+    "a zip with a link": ("a.zip", with_link(), ["member 'link.csv' is a link or a device"]),
+    "a zip with a name that stands twice": ("a.zip", repeated(), ["member 'a.csv' stands twice"]),
+    "a tar with a name that stands twice": (
+        "a.tar",
+        tarred((member("a.csv"), GOOD_CSV), (member("a.csv"), GOOD_CSV)),
+        ["member 'a.csv' stands twice"],
+    ),
     "a zip cut short": (
         "a.zip",
         zipped({"good.csv": GOOD_CSV})[:-30],

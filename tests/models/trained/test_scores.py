@@ -228,11 +228,41 @@ def test_rows_that_are_all_the_same_have_the_largest_p_value(linear):
 
 def test_a_score_is_compared_with_the_clean_scores():
     parts = np.array([[0.5, 0.25, 0.25], [3.0, 0.0, 1.0]])  # two features and the divergence
-    scores = conformal_scores(parts, calibration=np.array([0.0, 1.0, 1.0, 2.0]))
+    scores = conformal_scores(parts, None, 2.0, calibration=np.array([0.0, 1.0, 1.0, 2.0]))
     assert scores.score.tolist() == [1.0, 4.0]
     assert scores.contributions.tolist() == [[0.5, 0.25], [3.0, 0.0]]
     assert scores.percentile.tolist() == [25.0, 100.0]  # 1 and 4 of 4 are lower
     assert scores.p_value.tolist() == [(1 + 3) / (1 + 4), 1 / (1 + 4)]  # 3 and 0 are as high
+
+
+def test_each_novel_value_adds_its_part():
+    parts = np.array([[0.5, 0.5], [0.5, 0.5], [0.0, 0.0]])
+    scores = conformal_scores(parts, np.array([0, 1, 2]), 2.0, calibration=np.array([1.0, 2.0]))
+    assert scores.score.tolist() == [1.0, 3.0, 4.0]
+    assert scores.p_value.tolist() == [1.0, 1 / 3, 1 / 3]
+    assert scores.contributions.tolist() == [[0.5], [0.5], [0.0]]
+
+
+def test_a_novel_value_weighs_as_much_as_the_most_unusual_clean_row(linear):
+    clean = raw_rows(50, seed=2)
+    linear.calibrate(raw_rows(200, seed=1), clean)
+    largest = linear.score(clean).score.max()
+    assert linear.description.novel_part == pytest.approx(largest)
+    row = raw_rows(1, seed=3)
+    without, once = linear.score(row), linear.score(row, np.array([1]))
+    assert once.score[0] == pytest.approx(without.score[0] + largest)
+    assert once.p_value[0] == 1 / 51
+
+
+def test_clean_rows_with_a_novel_value_are_compared_as_such(linear):
+    """Else the p-values of rows like these would not be uniform."""
+    clean, n_novel = raw_rows(50, seed=2), np.arange(50) % 2
+    linear.calibrate(raw_rows(200, seed=1), clean, n_novel)
+    scores = linear.score(clean, n_novel)
+    np.testing.assert_allclose(np.sort(scores.score), linear.calibration, rtol=1e-6)
+    assert scores.p_value.max() == 1
+    plain = linear.score(clean).score.max()
+    assert linear.description.novel_part == pytest.approx(plain)
 
 
 # --- several models
@@ -242,17 +272,22 @@ def test_an_ensembles_score_is_the_mean_and_its_p_value_twice_the_mean():
     """Vovk & Wang 2020: the mean of p-values alone would not be one."""
     result = [
         Scores(
-            np.array([score]), np.full((1, 2), score), np.array([percentile]), np.array([p_value])
+            np.array([score]),
+            np.full((1, 2), score),
+            np.array([percentile]),
+            np.array([p_value]),
+            novel_part=score,
         )
         for score, percentile, p_value in ((2.0, 50.0, 0.1), (4.0, 90.0, 0.3))
     ]
-    score, contributions, percentile, p_value = mean_scores(result)
+    score, contributions, percentile, p_value, novel_part = mean_scores(result)
     assert (score[0], contributions.tolist(), percentile[0], p_value[0]) == (
         3.0,
         [[3.0, 3.0]],
         70.0,
         0.4,
     )
+    assert novel_part == 3.0
     assert mean_scores([result[0], result[0]._replace(p_value=np.array([0.9]))]).p_value[0] == 1.0
     assert mean_scores(result[:1]) is result[0]
 

@@ -27,3 +27,10 @@ def anomalous_class(names: tuple[str, ...], counts: np.ndarray) -> tuple[int, st
             return position, f"as the other one is called {names[1 - position]}"
     rarer = int(counts.argmin())
     return rarer, "as the rarer of the two"
+
+
+def class_name(value: object) -> str:
+    """A label as text; a whole number that is stored as a float has no decimals."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)

@@ -4,114 +4,29 @@ It is made from every row of a source, and all problems are told at once.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from autoencoders.core.errors import DataError
-from autoencoders.data.preparation.dates import date_formats
+from autoencoders.data.preparation.dates import date_formats, mixed_dates
+from autoencoders.data.preparation.decision import ColumnType, Decision
 from autoencoders.data.preparation.identifiers import Distinct
-from autoencoders.data.preparation.spellings import Disagreement, SpellingEvidence, spelling_of
+from autoencoders.data.preparation.numeric_dates import NumericDates
+from autoencoders.data.preparation.spellings import Disagreement, spelling_of
+from autoencoders.data.preparation.text_column import Markers, TextColumn
 from autoencoders.data.prepared.schema import abridged
 from autoencoders.data.prepared.spelling import (
-    NUMBER_MARKERS,
+    LOGICAL_SPELLING,
     PLAIN_SPELLING,
-    TEXT_MARKERS,
     ColumnValues,
     Spelling,
-    is_marker,
     numbers_of,
 )
 from autoencoders.data.prepared.values import column_values, is_text_type
 from autoencoders.params.sections import Data
 
 RUNNING = "numbers of the rows, which run"
-MANY = 1000  # distinct texts that are no numbers: a column of so many holds no numbers
-
-
-@dataclass(frozen=True)
-class ColumnType:
-    """The type of a column of text: categories, numbers in a spelling, or dates."""
-
-    is_category: bool
-    spelling: Spelling = PLAIN_SPELLING
-    date_format: str = ""  # of dates: the first that fits, by strptime's letters
-
-
-@dataclass(frozen=True)
-class Markers:
-    """The texts that stand for a missing value."""
-
-    text: tuple[str, ...] = TEXT_MARKERS
-    number: tuple[str, ...] = NUMBER_MARKERS
-
-    @classmethod
-    def with_further(cls, texts: Iterable[str]) -> "Markers":
-        """The usual markers, and these for text and numbers alike."""
-        further = tuple(texts)
-        return cls(
-            tuple(dict.fromkeys((*TEXT_MARKERS, *further))),
-            tuple(dict.fromkeys((*NUMBER_MARKERS, *further))),
-        )
-
-
-@dataclass
-class TextColumn:
-    """The distinct texts of a column: the spellings of numbers, and all others."""
-
-    spellings: SpellingEvidence = field(default_factory=SpellingEvidence)
-    numbers: set[str] = field(default_factory=set)
-    others: set[str] = field(default_factory=set)
-    n_markers: int = 0  # rows whose text stands for a missing number, but for no missing text
-
-    def add(self, values: ColumnValues, markers: Markers) -> None:
-        """Adds the values of some rows."""
-        if len(self.others) > max(MANY, len(self.numbers)):
-            return
-        self.n_markers += _count(values, markers.number) - _count(values, markers.text)
-        distinct: list[str | None] = pc.unique(pc.cast(values, pa.string())).to_pylist()
-        new = {text for text in distinct if text is not None} - self.numbers - self.others
-        new = {text for text in new if text.strip() not in markers.number}
-        others = set(self.spellings.add(sorted(new)))
-        self.others |= others
-        self.numbers |= new - others
-
-
-def _count(values: ColumnValues, markers: tuple[str, ...]) -> int:
-    """The number of texts that are one of the markers."""
-    texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
-    return int(is_marker(texts, markers).to_numpy(zero_copy_only=False).sum())
-
-
-@dataclass
-class Decision:
-    """The types of a table's columns, the columns that are no features, and notes for the user."""
-
-    types: dict[str, ColumnType] = field(default_factory=dict)  # of the columns of text
-    left_out: list[str] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)  # why, by column
-    notes: list[str] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)  # by column
-    mends: dict[str, str] = field(default_factory=dict)  # the type to say in data.types, by column
-
-    def check(self) -> None:
-        """Raises DataError, which names every column that can't be read."""
-        if not self.problems:
-            return
-        lines = [f"column {name}: {reason}" for name, reason in self.problems.items()]
-        listed = ", ".join(f"{name}: {column_type}" for name, column_type in self.mends.items())
-        lines.append(f"mend the file, name columns in data.ignore, or say data.types: {{{listed}}}")
-        raise DataError("\n".join(lines))
-
-    def leave_out(self, names: list[str], reason: str) -> None:
-        """Leaves columns out, and notes it."""
-        if names:
-            self.left_out += names
-            self.reasons |= dict.fromkeys(names, reason)
-            self.notes.append(f"left out, as {reason}: {abridged(names)}")
 
 
 class ColumnTypes:
@@ -124,28 +39,35 @@ class ColumnTypes:
         self.decimal = data.decimal
         self.given = data.types
         self.keep = data.keep
+        self.split = data.split
         self.texts: dict[str, TextColumn] = {}
         self.distinct: dict[str, Distinct] = {}
+        self.numeric_dates: dict[str, NumericDates] = {}
+        self.logical: dict[str, None] = {}  # columns of true and false, in the source's order
 
     def add(self, rows: pa.Table, names: Iterable[str]) -> None:
         """Adds rows, of these columns."""
         for name in names:
             values = column_values(rows, name)
+            if self.given.get(name) == "category":
+                continue
             if is_text_type(values.type):
                 self._add_text(name, values)
             elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
                 self._add_numbers(name, values)
+            elif pa.types.is_boolean(values.type):
+                self.logical[name] = None
 
     def _add_text(self, name: str, values: ColumnValues) -> None:
-        if self.given.get(name) == "category":
-            return
         self.texts.setdefault(name, TextColumn()).add(values, self.markers)
+        self.numeric_dates.setdefault(name, NumericDates()).add_texts(values, self.markers.number)
         distinct = self.distinct.setdefault(name, Distinct())
         if not distinct.repeats:
             texts = values.drop_null().to_numpy(zero_copy_only=False)
             distinct.add(pd.util.hash_array(texts.astype(object), categorize=False))
 
     def _add_numbers(self, name: str, values: ColumnValues) -> None:
+        self.numeric_dates.setdefault(name, NumericDates()).add(values)
         distinct = self.distinct.setdefault(name, Distinct())
         if distinct.repeats:
             return
@@ -157,47 +79,112 @@ class ColumnTypes:
 
     def decide(self) -> Decision:
         """The types of the columns, from all rows that were added."""
-        decision = Decision()
+        decision = Decision(dates=self._numeric_dates())
+        for name, column_type in self.given.items():
+            if column_type == "category":
+                decision.types[name] = ColumnType(is_category=True)
+        for name in self.logical:
+            decision.types[name] = ColumnType(is_category=False, spelling=LOGICAL_SPELLING)
         files_decimal = self._files_decimal()
         for name, column in self.texts.items():
-            self._decide_text(name, column, files_decimal, decision)
-        decision.leave_out(self._running_numbers(), RUNNING)
-        decision.leave_out(
-            [name for name, column_type in decision.types.items() if column_type.date_format],
-            "dates",
-        )
+            if name not in decision.dates:
+                self._decide_text(name, column, files_decimal, decision)
+        running = [name for name in self._running_numbers() if name not in decision.dates]
+        decision.leave_out(running, RUNNING)
+        self._leave_out_dates(decision)
         return decision
+
+    def _numeric_dates(self) -> dict[str, str]:
+        """The meaning of the columns whose numbers are dates."""
+        meanings = {}
+        for name, dates in self.numeric_dates.items():
+            if name not in self.keep and name not in self.given:
+                meanings[name] = dates.meaning(name)
+        return {name: meaning for name, meaning in meanings.items() if meaning}
+
+    def _leave_out_dates(self, decision: Decision) -> None:
+        """Leaves dates out, those of text and those of numbers, and notes what may be others."""
+        texts = [name for name, column in decision.types.items() if column.date_format]
+        decision.leave_out_dates(texts, "dates", self.split)
+        for meaning in dict.fromkeys(decision.dates.values()):
+            names = [name for name, other in decision.dates.items() if other == meaning]
+            decision.leave_out_dates(names, f"dates, {meaning}", self.split)
+        for name, dates in self.numeric_dates.items():
+            unit = dates.doubtful_unit(name)
+            if unit and name not in {*self.keep, *self.given, *decision.left_out}:
+                decision.notes.append(
+                    f"column {name}: a feature, whose numbers rise from row to row; if they are "
+                    f"{unit} since 1970, name it in data.ignore or in data.split: time:{name}"
+                )
 
     def _decide_text(
         self, name: str, column: TextColumn, files_decimal: str, decision: Decision
     ) -> None:
         """Decides on a column of text."""
-        layouts = date_formats(column.others | column.numbers) if column.others else []
         is_said_number = name in self.given
-        n_texts = len(column.numbers) + len(column.others)
-        few_others = 0 < 2 * len(column.others) < n_texts and not self.is_typed
-        few_others = few_others and not column.spellings.are_codes()
-        if layouts and name not in self.given:
-            decision.types[name] = ColumnType(is_category=False, date_format=layouts[0])
-        elif column.others and (few_others or is_said_number):
+        if column.are_logical():
+            self._take_as_logical(name, decision)
+        elif not is_said_number and self._are_dates(name, column, decision):
+            pass
+        elif column.others and (is_said_number or self._are_mostly_numbers(column)):
             others = abridged(sorted(column.others))
             decision.problems[name] = f"{others} among numbers"
             decision.mends[name] = "category"
         elif column.others or not column.numbers:
-            decision.types[name] = ColumnType(is_category=True)
-            if name not in self.keep and self.distinct[name].are_all():
-                decision.leave_out([name], "names of the rows, each of which differs")
+            self._take_as_categories(name, column.notes(name), decision)
         else:
             self._decide_spelling(name, column, files_decimal, decision)
+
+    def _take_as_logical(self, name: str, decision: Decision) -> None:
+        decision.types[name] = ColumnType(is_category=False, spelling=LOGICAL_SPELLING)
+        if self.is_typed:
+            decision.notes.append(f"column {name}: read as numbers {LOGICAL_SPELLING}")
+
+    def _are_dates(self, name: str, column: TextColumn, decision: Decision) -> bool:
+        """Decides on a column whose texts are dates, all or most; returns whether they are."""
+        if not column.others:
+            return False
+        texts = column.others | column.numbers.keys()
+        layouts = date_formats(texts)
+        if layouts and name not in self.keep:
+            decision.types[name] = ColumnType(is_category=False, date_format=layouts[0])
+            return True
+        problem = mixed_dates(texts)
+        if layouts:
+            problem = "dates, which data.keep makes no features"
+        if problem:
+            decision.problems[name] = problem
+            decision.mends[name] = "category"
+        return bool(problem)
+
+    def _are_mostly_numbers(self, column: TextColumn) -> bool:
+        """Whether a few texts stand among numbers, where the source does not say that all are text.
+
+        Codes such as 1, 2 and 3A are no numbers.
+        """
+        n_texts = len(column.numbers) + len(column.others)
+        few_others = 2 * len(column.others) < n_texts
+        return few_others and not self.is_typed and not column.spellings.codes()
+
+    def _take_as_categories(self, name: str, notes: list[str], decision: Decision) -> None:
+        """Makes categories of a column, unless each text names another row. notes: if it stays."""
+        decision.types[name] = ColumnType(is_category=True)
+        if name not in self.keep and self.distinct[name].are_all():
+            decision.leave_out([name], "names of the rows, each of which differs")
+        else:
+            decision.notes += notes
 
     def _decide_spelling(
         self, name: str, column: TextColumn, files_decimal: str, decision: Decision
     ) -> None:
         decimal = self.given.get(name, self.decimal)
-        spelling = spelling_of(column.spellings, decimal, files_decimal)
+        is_said_number = name in self.given
+        spelling = spelling_of(
+            column.spellings, decimal, files_decimal, is_said_number=is_said_number
+        )
         if isinstance(spelling, Disagreement) and spelling.is_codes:
-            decision.types[name] = ColumnType(is_category=True)
-            decision.notes.append(f"column {name}: categories, as it has {spelling.reason}")
+            note = f"column {name}: categories, as it has {spelling.reason}"
+            self._take_as_categories(name, [note], decision)
             return
         if isinstance(spelling, Disagreement):
             decision.problems[name] = spelling.reason
@@ -209,12 +196,16 @@ class ColumnTypes:
             return
         if self.is_typed or (column.spellings.shows_signs() and spelling != PLAIN_SPELLING):
             decision.notes.append(f"column {name}: read as numbers {spelling}")
+        decision.notes += column.spellings.doubts(name)
+        if column.spellings.written_negative:
+            text = column.spellings.written_negative
+            decision.notes.append(f"column {name}: read as numbers below 0: {text!r} and such")
 
     def _runs(self, name: str, column: TextColumn, spelling: Spelling) -> bool:
         """Whether the numbers of a column of text run."""
         if not self.distinct[name].are_all():
             return False
-        texts = pa.array(sorted(column.numbers), pa.string())
+        texts = pa.array(list(column.numbers), pa.string())
         values, _ = numbers_of(texts, spelling, self.markers.number)
         distinct = Distinct()
         distinct.add(values.to_numpy(zero_copy_only=False))

@@ -6,22 +6,20 @@ from datetime import datetime
 
 import pandas as pd
 
-CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp][Mm])?"
-ZONE = r"(?:Z|UTC|[-+]\d{2}:?\d{2})"
-TIME = rf"{CLOCK}\s*{ZONE}?"
-TIME_BEHIND = re.compile(rf"[T ]\s*{TIME}$")
-TIME_ALONE = re.compile(TIME)
-FORMATS = (  # of the date, in the order in which they are tried: the day comes before the month
-    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d"),
-    *("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%m/%d/%Y", "%m-%d-%Y", "%m.%d.%Y"),
-    *("%d.%m.%y", "%d/%m/%y", "%d-%m-%y", "%m/%d/%y", "%m-%d-%y"),
-    *("%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%B-%Y", "%d/%b/%Y", "%d-%b-%y", "%d. %B %Y"),
-    *("%b %d %Y", "%B %d %Y", "%b %d, %Y", "%B %d, %Y", "%b-%d-%Y", "%B-%d-%Y"),
-    *("%Y-%b-%d", "%Y %b %d", "%Y-%m", "%Y/%m", "%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%m/%Y"),
-    *("%a %b %d %Y", "%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y"),
-    "%Y%m%d",
+from autoencoders.data.prepared.schema import abridged
+from autoencoders.data.readers.date_texts import (
+    CLOCK,
+    FORMATS,
+    TIME_ALONE,
+    TIME_BEHIND,
+    ZONE,
+    is_date,
+    rewritten,
+    without_time,
 )
+
 TIMES = "times of day"
+OFFSET = r":\d{2}\S*\s*(?P<sign>[-+])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$"
 TRIED_FIRST = 20  # texts on which most formats fail
 
 
@@ -33,16 +31,28 @@ def date_formats(texts: Collection[str]) -> list[str]:
     """
     if not texts:
         return []
-    if all(TIME_ALONE.fullmatch(text.strip()) for text in texts):
+    moments = {rewritten(text) for text in texts}
+    if all(TIME_ALONE.fullmatch(text) for text in moments):
         return [TIMES]
-    dates = {_without_time(text) for text in texts}
+    dates = {without_time(text) for text in moments}
     some = sorted(dates)[:TRIED_FIRST]
     candidates = [layout for layout in FORMATS if all(_has_format(text, layout) for text in some)]
     return [layout for layout in candidates if all(_has_format(text, layout) for text in dates)]
 
 
-def _without_time(text: str) -> str:
-    return TIME_BEHIND.sub("", text.strip())
+def mixed_dates(texts: Collection[str]) -> str:
+    """The reason why texts, most of which are dates, have no format; nothing of other texts."""
+    dates = sorted(text for text in texts if is_date(text))
+    if 2 * len(dates) <= len(texts):
+        return ""
+    others = sorted(set(texts) - set(dates))
+    if others:
+        return f"{abridged(others)} among dates"
+    first = date_formats(dates[:1])
+    for other in dates:
+        if not set(date_formats([other])) & set(first):
+            return f"dates of different formats: {dates[0]!r}, {other!r}"
+    return f"dates of different formats: {abridged(dates)}"
 
 
 def _has_format(text: str, layout: str) -> bool:
@@ -58,15 +68,17 @@ def in_time(texts: pd.Series, layout: str) -> pd.Series:
 
     NaT where a text is missing or has another format.
     """
-    text = texts.astype("string").str.strip()
+    distinct = texts.dropna().unique()
+    text = texts.map({value: rewritten(value) for value in distinct}).astype("string")
     days = pd.Series(pd.Timestamp(0), index=texts.index)
     if layout != TIMES:
         dates = text.str.replace(TIME_BEHIND, "", regex=True)
         days = pd.to_datetime(dates, format=layout, errors="coerce")
     clock = text.str.extract(rf"({CLOCK})\s*{ZONE}?$", flags=re.IGNORECASE)[0].fillna("0:00")
     moments = pd.to_datetime(clock.str.replace(",", "."), format="mixed", errors="coerce")
-    offsets = text.str.extract(r":\d{2}\S*\s*(?P<sign>[-+])(?P<hours>\d{2}):?(?P<minutes>\d{2})$")
-    minutes = 60 * pd.to_numeric(offsets["hours"]) + pd.to_numeric(offsets["minutes"])
+    offsets = text.str.extract(OFFSET)
+    minutes = 60 * pd.to_numeric(offsets["hours"])
+    minutes = minutes + pd.to_numeric(offsets["minutes"].fillna("0"))
     minutes = minutes.where(offsets["sign"] != "-", -minutes).fillna(0)
     since_midnight = moments - moments.dt.normalize()
     return days + since_midnight - pd.to_timedelta(minutes.astype(float), unit="min")

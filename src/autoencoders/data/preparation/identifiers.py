@@ -6,6 +6,7 @@ A model would learn that row 5,001 is unusual because no training row had such a
 import numpy as np
 
 FEWEST_ROWS = 20  # of fewer, a column of measurements may be distinct, too
+MOSTLY = 0.9  # the share of equal steps above which numbers in order run, with gaps
 MOST_ROWS = 20_000_000  # whose values are kept, 8 bytes each
 
 
@@ -41,8 +42,25 @@ class Distinct:
         return len(np.unique(values)) == len(values)
 
     def run(self) -> bool:
-        """Whether the values are whole numbers of a range with one step, in any order."""
+        """Whether the values are whole numbers of a range with one step, in any order.
+
+        Or in order, rising or falling, with gaps: rows were removed.
+        """
         if not self.are_all():
             return False
-        steps = np.diff(np.sort(np.concatenate(self.parts)))
-        return bool((steps == steps[0]).all())
+        values = np.concatenate(self.parts)
+        is_whole = np.isfinite(values) & (values == np.floor(values))
+        if not is_whole.all():
+            return False
+        steps = np.diff(np.sort(values))
+        if (steps == steps[0]).all():
+            return True
+        in_order = np.diff(values)
+        is_in_order = bool((in_order > 0).all() or (in_order < 0).all())
+        return is_in_order and _largest_share(steps) > MOSTLY
+
+
+def _largest_share(values: np.ndarray) -> float:
+    """The share of the commonest value among all."""
+    _, counts = np.unique(values, return_counts=True)
+    return float(counts.max() / len(values))

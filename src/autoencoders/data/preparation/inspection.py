@@ -9,20 +9,23 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from autoencoders.data.preparation.columns import ColumnTypes, Decision
+from autoencoders.data.preparation.columns import ColumnTypes
+from autoencoders.data.preparation.decision import Decision
 from autoencoders.data.preparation.mends import Mends
 from autoencoders.data.preparation.spellings import SpellingEvidence
 from autoencoders.data.prepared.spelling import (
     PLAIN_SPELLING,
     ColumnValues,
     is_marker,
+    marker_numbers,
     numbers_of,
 )
 from autoencoders.data.prepared.values import column_values, is_text_type
 from autoencoders.data.readers.reader import Reader
 from autoencoders.params.sections import Data
 
-MOST_DISTINCT = 1000  # values that are counted
+MOST_DISTINCT = 1000  # values of a column that are counted
+MOST_VALUES = 2**21  # of all columns, that are kept to count them: some 200 MB
 EXAMPLES = 3
 
 
@@ -30,9 +33,10 @@ EXAMPLES = 3
 class ColumnStatistics:
     """The values of one column: how many, how many differ, from where to where."""
 
+    most: int = MOST_DISTINCT  # distinct values that are counted
     n: int = 0  # rows
     present: int = 0  # values that are not missing
-    distinct: set[object] = field(default_factory=set)  # up to one more than MOST_DISTINCT
+    distinct: set[object] = field(default_factory=set)  # up to one more than `most`
     examples: list[object] = field(default_factory=list)
     minimum: object = None
     maximum: object = None
@@ -44,7 +48,7 @@ class ColumnStatistics:
         self.present += len(values)
         if not len(values):
             return
-        if len(self.distinct) <= MOST_DISTINCT:
+        if len(self.distinct) <= self.most:
             unique: list[object] = pc.unique(values).to_pylist()
             self._add_distinct(unique)
         ends = pc.min_max(values)
@@ -60,7 +64,7 @@ class ColumnStatistics:
             if len(self.examples) < EXAMPLES:
                 self.examples.append(value)
             self.distinct.add(value)
-            if len(self.distinct) > MOST_DISTINCT:
+            if len(self.distinct) > self.most:
                 break
 
     @property
@@ -75,6 +79,10 @@ def _present(values: ColumnValues, markers: tuple[str, ...]) -> ColumnValues:
         texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string())).drop_null()
         return texts.filter(pc.invert(is_marker(texts, markers)))
     values = values.drop_null()
+    numbers = marker_numbers(markers)
+    if numbers and (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+        marked = pc.is_in(pc.cast(values, pa.float64()), pa.array(numbers, pa.float64()))
+        values = values.filter(pc.invert(marked))
     if pa.types.is_floating(values.type):
         return values.filter(pc.invert(pc.is_nan(values)))
     return values
@@ -101,7 +109,8 @@ class Inspection:
         self.data = data
         self.n = 0  # rows
         self.column_types = ColumnTypes(data, is_typed=reader.is_typed)
-        self.statistics = {name: ColumnStatistics() for name in reader.names}
+        most = min(MOST_DISTINCT, 1 + MOST_VALUES // (1 + len(reader.names)))
+        self.statistics = {name: ColumnStatistics(most) for name in reader.names}
 
     def read(self) -> Iterator[int]:
         """Reads the table; yields the number of rows so far. Raises DataError."""
@@ -119,6 +128,8 @@ class Inspection:
     def _named(self) -> dict[str, str]:
         """The treatment that parameters or the source give to columns, by name."""
         named = dict.fromkeys(self.data.ignore, "left out (data.ignore)")
+        if self.data.id:
+            named[self.data.id] = "left out: names the rows in answers (data.id)"
         named |= dict.fromkeys(self.reader.date_columns, "left out: a date")
         if self.reader.file_column:
             named[self.reader.file_column] = "left out: the name of each row's file"
@@ -148,11 +159,19 @@ class Inspection:
         features = self._features(decision)
         empty = [name for name in features if self._is_empty(name, decision)]
         missing = [name for name in features if self._missing(name, decision)]
+        missing += [name for name in decision.problems if self._is_mended_with_gaps(name, decision)]
         return Mends(
-            types=decision.mends,
+            types={**self.data.types, **decision.mends} if decision.mends else {},
             ignore=[*self.data.ignore, *empty] if empty else [],
             impute=self.data.missing == "refuse" and set(missing) > set(empty),
         )
+
+    def _is_mended_with_gaps(self, name: str, decision: Decision) -> bool:
+        """Whether a column lacks values when it has the type that mends it."""
+        if self.statistics[name].missing:
+            return True
+        column = self.column_types.texts[name]
+        return decision.mends[name] != "category" and column.n_markers > 0
 
     def _features(self, decision: Decision) -> list[str]:
         """The columns that are to be features."""
@@ -184,7 +203,9 @@ class Inspection:
         if name in decision.problems:
             return "unclear"
         column_type = decision.types.get(name)
-        if name in self.reader.date_columns or (column_type and column_type.date_format):
+        if name in self.reader.date_columns or name in decision.dates:
+            return "date"
+        if column_type and column_type.date_format:
             return "date"
         if column_type is None:
             return "text" if self._holds_text(name) else "number"
@@ -198,9 +219,11 @@ class Inspection:
     def _values(self, name: str, statistics: ColumnStatistics, decision: Decision) -> str:
         """The range of numbers and dates, or how many texts differ."""
         n_distinct = len(statistics.distinct)
-        count = (
-            f"{n_distinct} different" if n_distinct <= MOST_DISTINCT else f"over {MOST_DISTINCT}"
-        )
+        most = statistics.most
+        count = f"{n_distinct} different" if n_distinct <= most else f"over {most}"
+        if name in decision.dates:
+            days = self.column_types.numeric_dates[name].range(decision.dates[name])
+            return f"{days}, {count}"
         low = statistics.minimum
         high = statistics.maximum
         column_type = decision.types.get(name)
@@ -211,8 +234,8 @@ class Inspection:
             ends = pc.min_max(numbers)
             low = ends["min"].as_py()
             high = ends["max"].as_py()
-            if n_distinct > MOST_DISTINCT:
-                return f"{low:g} to {high:g} among the first {MOST_DISTINCT} different"
+            if n_distinct > most:
+                return f"{low:g} to {high:g} among the first {most} different"
         if isinstance(low, str) or low is None:
             return count
         if isinstance(low, float):
@@ -224,6 +247,8 @@ class Inspection:
         statistics = self.statistics[name]
         column_type = decision.types.get(name)
         if column_type is None or column_type.is_category or column_type.date_format:
+            return statistics.missing
+        if name not in self.column_types.texts:
             return statistics.missing
         return statistics.missing + self.column_types.texts[name].n_markers
 
@@ -242,10 +267,10 @@ class Inspection:
     def _as_feature(self, name: str, decision: Decision) -> str:
         """The treatment of a column that is a feature."""
         column_type = decision.types.get(name)
-        if column_type and column_type.is_category:
-            return "categories, one feature each"
         if self.data.types.get(name) == "category":
             return "categories, one feature each (data.types)"
+        if column_type and column_type.is_category:
+            return "categories, one feature each"
         scaling = "standard" if self.data.scaling == "auto" else self.data.scaling
         if column_type and column_type.spelling != PLAIN_SPELLING:
             return f"a feature, scaling: {scaling}, read {column_type.spelling}"

@@ -24,6 +24,21 @@ class Mends:
     ignore: list[str] = field(default_factory=list)  # data.ignore
     impute: bool = False  # data.missing
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.types or self.ignore or self.impute)
+
+    def values(self) -> dict[str, object]:
+        """The parameters' values, by their names below data."""
+        values: dict[str, object] = {}
+        if self.types:
+            values["types"] = dict(self.types)
+        if self.ignore:
+            values["ignore"] = self.ignore
+        if self.impute:
+            values["missing"] = "impute"
+        return values
+
     @property
     def can_be_options(self) -> bool:
         """Whether every name can be passed by -S."""
@@ -43,11 +58,4 @@ class Mends:
 
     def yaml(self) -> str:
         """The lines of params.yaml, below data."""
-        values: dict[str, object] = {}
-        if self.types:
-            values["types"] = dict(self.types)
-        if self.ignore:
-            values["ignore"] = self.ignore
-        if self.impute:
-            values["missing"] = "impute"
-        return yaml_text({"data": values}, flow=False)
+        return yaml_text({"data": self.values()}, flow=False)

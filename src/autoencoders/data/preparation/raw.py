@@ -9,10 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.preparation.anomalous import anomalous_class
-from autoencoders.data.preparation.columns import ColumnTypes, Markers
+from autoencoders.data.preparation.anomalous import anomalous_class, class_name
+from autoencoders.data.preparation.columns import ColumnTypes
+from autoencoders.data.preparation.decision import dates_note
+from autoencoders.data.preparation.label_hints import LabelHints
+from autoencoders.data.preparation.named_columns import check_named_columns
 from autoencoders.data.preparation.splits import split_masks
-from autoencoders.data.prepared.schema import SHOWN_EXPECTED, Rows, abridged
+from autoencoders.data.preparation.text_column import Markers
+from autoencoders.data.prepared.schema import Rows, abridged
 from autoencoders.data.prepared.values import is_text_type
 from autoencoders.data.readers.reader import Reader
 from autoencoders.data.sources.origin import Origin
@@ -39,12 +43,13 @@ class RawRows:
             label = origin.label or ""
         split_by = data.split.partition(":")[2]
         used = [name for name in (label, split_by) if name] + data.ignore
-        _check_columns(used, reader)
+        check_named_columns(data, label, reader)
+        if data.id:
+            used.append(data.id)
         self.unused_dates = [name for name in reader.date_columns if name not in used]
         no_features = {*used, *self.unused_dates, reader.file_column}
         self.names = [name for name in reader.names if name not in no_features]
         self._read_labels_and_split(label, split_by)
-        self.label_notes: list[str] = []
         self.anomaly_labels = self._order_anomaly_labels()
 
     def _read_labels_and_split(self, label: str, split_by: str) -> None:
@@ -54,6 +59,7 @@ class RawRows:
         split_values = []
         column_types = ColumnTypes(self.data, is_typed=self.reader.is_typed)
         self.markers = column_types.markers
+        hints = LabelHints()
         for batch, batch_labels in self.reader.batches():
             self.n += len(batch)
             if batch_labels is not None:
@@ -61,13 +67,21 @@ class RawRows:
             if not isinstance(batch, pa.Table):
                 continue
             column_types.add(batch, self.names)
+            batch_label = None
             if label:
-                labels.append(_without_markers(batch[label], self.markers).to_pandas())
+                batch_label = _marks(batch[label], self.markers)
+                labels.append(batch_label)
             if split_by:
-                split_values.append(_without_markers(batch[split_by], self.markers).to_pandas())
+                split_values.append(_marks(batch[split_by], self.markers))
+            candidates = {
+                name: _marks(batch[name], self.markers) for name in hints.candidates(self.names)
+            }
+            hints.add(candidates, batch_label)
         self.decision = column_types.decide()
         self.decision.check()
-        self.names = [name for name in self.names if name not in self.decision.left_out]
+        left_out = set(self.decision.left_out)
+        self.names = [name for name in self.names if name not in left_out]
+        self.label_notes = hints.notes(self.names, label)
         self.split_column = pd.Series(dtype=object)
         if split_values:
             self.split_column = pd.concat(split_values, ignore_index=True)
@@ -128,7 +142,7 @@ class RawRows:
         counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         notes = [*self.reader.notes, *self.decision.notes, *self.label_notes]
         if self.unused_dates:
-            notes.append(f"left out, as dates: {abridged(self.unused_dates)}")
+            notes.append(dates_note(self.unused_dates, "dates", self.data.split))
         return {
             "rows": self.n,
             "shape": list(self.reader.shape),
@@ -137,12 +151,16 @@ class RawRows:
         }
 
 
-def _without_markers(values: "pa.ChunkedArray[Any]", markers: Markers) -> "pa.ChunkedArray[Any]":
-    """A column with null in place of texts that stand for a missing value."""
+def _marks(values: "pa.ChunkedArray[Any]", markers: Markers) -> pd.Series:
+    """What a column says of each row (rows,): text without blanks around it, or numbers.
+
+    Null in place of texts that stand for a missing value.
+    """
     if not is_text_type(values.type):
-        return values
-    is_missing = pc.is_in(values, pa.array(markers.text, pa.string()))
-    return pc.if_else(is_missing, pa.scalar(None, pa.string()), values)
+        return values.to_pandas()
+    texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
+    is_missing = pc.is_in(texts, pa.array(markers.text, pa.string()))
+    return pc.if_else(is_missing, pa.scalar(None, pa.string()), texts).to_pandas()
 
 
 def _check_image_side(reader: Reader, data: Data) -> None:
@@ -154,17 +172,6 @@ def _check_image_side(reader: Reader, data: Data) -> None:
         f"data.image_side = {side}: image files alone are resized, and {data.title} has rows of "
         f"shape {reader.shape or len(reader.names)}; choose auto"
     )
-
-
-def _check_columns(used: list[str], reader: Reader) -> None:
-    """Raises DataError where the source lacks a column that parameters name."""
-    columns = reader.names if reader.has_names else []
-    unknown = [name for name in used if name not in columns]
-    if unknown:
-        raise DataError(
-            f"data.label, data.split or data.ignore: no column {abridged(unknown)}; "
-            f"the source has {abridged(columns, SHOWN_EXPECTED) or 'none with names'}"
-        )
 
 
 def _classes(column: str, labels: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -185,11 +192,4 @@ def _classes(column: str, labels: pd.Series) -> tuple[np.ndarray, tuple[str, ...
             f"label {column}: {problem}; "
             f"one of at most {MOST_CLASSES} classes is needed in every row"
         )
-    return codes.astype(np.uint16), tuple(map(_class_name, values))
-
-
-def _class_name(value: object) -> str:
-    """A label as text; a whole number that is stored as a float has no decimals."""
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
+    return codes.astype(np.uint16), tuple(map(class_name, values))

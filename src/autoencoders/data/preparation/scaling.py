@@ -5,9 +5,13 @@ import numpy as np
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.schema import Schema
+from autoencoders.data.readers.arrays import SMALLEST_PICTURE
 from autoencoders.data.readers.reader import Reader
 
-SMALLEST_PICTURE = 8  # pixels a side, of an array whose values have both signs
+BYTE = 255.0  # the largest number of 8 bits
+USUAL_SHARE = 0.999  # of the training pixels
+MISSING = (-99, -999, -9999, -99999, -32768, -32767)  # markers of missing pixels
+DARK = 1 / 8  # of the value of white: what is darker hardly shows
 
 
 class Binarised:
@@ -30,31 +34,80 @@ def white_of(survey: Survey, reader: Reader) -> float:
     """The value of a white pixel.
 
     1 where the brightest training pixel is at most 1. That of 8 or 16 bits for image files of 8
-    bits, and for arrays of such a type that use more than half of its range. Else the brightest
-    training pixel.
+    bits, and for arrays of such a type that use more than half of its range. That of 8 bits for
+    whole numbers that use more than half of it, whatever their type. Else the brightest training
+    pixel.
     """
     brightest = float(survey.maximum.max(initial=0))
     if brightest <= 1:
         return 1.0
     if reader.is_full_range or brightest > reader.largest_pixel / 2:
         return max(reader.largest_pixel, brightest)
+    if BYTE / 2 < brightest <= BYTE and _are_bytes(survey):
+        return BYTE
     return brightest
+
+
+def _are_bytes(survey: Survey) -> bool:
+    """Whether pixels are whole numbers that are not negative."""
+    is_whole = survey.sample == np.round(survey.sample)
+    return bool(is_whole.all() and survey.minimum.min(initial=0) >= 0)
 
 
 def pixel_notes(survey: Survey, reader: Reader, white: float) -> list[str]:
     """Notes on pixels that may be meant otherwise. Raises DataError where they can't be pixels."""
     notes = []
-    if white not in (1.0, reader.largest_pixel):
+    black = float(survey.minimum.min(initial=0))
+    darkest = float(survey.minimum.min())
+    brightest = float(survey.maximum.max())
+    if darkest == brightest:
+        notes.append(f"every pixel of the training images is {darkest:g}: they show nothing")
+    if white not in (1.0, reader.largest_pixel) and white == brightest:
         notes.append(f"white is {white:g}, the brightest training pixel")
-    if survey.minimum.min(initial=0) < 0:
-        height, width = reader.shape[:2]
-        if min(height, width) < SMALLEST_PICTURE:
+    elif white not in (1.0, reader.largest_pixel):
+        notes.append(f"white is {white:g}, as pixels are whole numbers up to {brightest:g}")
+    elif white == 1 and reader.is_full_range:
+        notes.append("white is 1, as the pixels are 0 and 1, although the files could hold 255")
+    height, width = reader.shape[:2]
+    if min(height, width) < SMALLEST_PICTURE:
+        if black < 0:
             raise DataError(
                 f"rows of shape {reader.shape} with values below 0: too small for pictures; give "
                 "other rows flat, as (rows, values), or pixels that are not negative"
             )
+        notes.append(
+            f"rows of shape {reader.shape} are taken for pictures; other rows can be given flat, "
+            "as (rows, values)"
+        )
+    if black < 0:
+        _check_marker(survey, black, white)
         notes.append("pixels have both signs: taken for standardised pictures")
+    notes.extend(_outlier_notes(survey, white))
     return notes
+
+
+def _check_marker(survey: Survey, black: float, white: float) -> None:
+    """Raises DataError where the one negative value is a usual marker of missing pixels."""
+    is_marker = survey.sample == black
+    is_alone = not ((survey.sample < 0) & ~is_marker).any()
+    if black in MISSING and is_alone:
+        raise DataError(
+            f"{int(is_marker.sum())} training pixels are {black:g}, and all others lie between 0 "
+            f"and {white:g}: a marker of missing pixels? Give these another value, such as 0"
+        )
+
+
+def _outlier_notes(survey: Survey, white: float) -> list[str]:
+    """A note where nearly all training pixels are far darker than the value of white."""
+    if not survey.sample.size:
+        return []
+    usual = float(np.quantile(survey.sample, USUAL_SHARE))
+    if usual <= 0 or usual >= white * DARK:
+        return []
+    return [
+        f"white is {white:g}, but {USUAL_SHARE:.1%} of the training pixels are at most {usual:g}, "
+        "which is nearly black"
+    ]
 
 
 def fitted_scaling(

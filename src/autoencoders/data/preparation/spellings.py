@@ -4,22 +4,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from autoencoders.data.prepared.spelling import BLANKS, MINUS, Spelling
+from autoencoders.data.prepared.spelling import Spelling
+from autoencoders.data.readers.codes import VersionSigns
+from autoencoders.data.readers.texts import NumberText, number_text
 
-SIGN = rf"[-+{MINUS}]?"
-CURRENCIES = "$€£¥"
-UNIT = (
-    rf"[%‰°{CURRENCIES}]|°?[^\W\d_]{{1,4}}[²³]?(/[^\W\d_]{{1,4}}[²³]?)?"  # such as %, kg, km/h, °C
-)
-NUMBER_TEXT = re.compile(
-    rf"\(?{SIGN}\s*(?P<before>[{CURRENCIES}])?\s*{SIGN}"
-    rf"(?P<digits>\d[\d.,'{BLANKS}]*|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?"
-    rf"\s*(?P<behind>{UNIT})?\)?"
-)
 ORDINALS = {"st", "nd", "rd", "th"}  # behind the numbers of an order
-GROUP_SIGNS = (",", ".", "'", " ")
-# digits whose one comma or point may be a decimal sign as well as one of thousands
-AMBIGUOUS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+MOST_DIGITS = 15  # of a whole number that 64 bits keep exactly, whatever its digits are
+FEW = 0.01  # share of the numbers; of ten codes, one begins with 0
+NO_DIGITS_AT_END = re.compile("[^0-9]+$")
 
 
 @dataclass
@@ -31,20 +23,81 @@ class SpellingEvidence:
     groups: dict[str, str] = field(default_factory=dict)  # certain separators of thousands
     ambiguous: dict[str, str] = field(default_factory=dict)  # signs that may be either
     longest_whole: int = 0  # digits of the longest text that has none of these signs
+    leading_zero: str = ""  # the first text of a whole number such as 007
+    long: str = ""  # the first text with more digits than a number keeps
+    n: int = 0  # texts that spell numbers
+    n_leading_zeros: int = 0
+    n_long: int = 0
+    written_negative: str = ""  # the first text with a minus behind it, or in brackets
+    versions: VersionSigns = field(default_factory=VersionSigns)
 
     def add(self, texts: Iterable[str]) -> list[str]:
         """Adds texts; returns those that spell no number."""
         others = []
         for text in texts:
-            match = NUMBER_TEXT.fullmatch(text.strip())
-            if match is None or not self._add_digits(match["digits"], text):
+            number = number_text(text)
+            if number is None:
                 others.append(text)
-                continue
-            unit = match["before"] or match["behind"] or ""
-            self.units.setdefault(unit, text)
+            else:
+                self._add_number(number, text)
         return others
 
-    def are_codes(self) -> bool:
+    def _add_number(self, number: NumberText, text: str) -> None:
+        """Adds the signs that one text of a number shows."""
+        self.units.setdefault(number.unit, text)
+        signs = (
+            (number.decimal, self.decimals),
+            (number.groups, self.groups),
+            (number.ambiguous, self.ambiguous),
+        )
+        for sign, texts in signs:
+            if sign:
+                texts.setdefault(sign, text)
+        self.versions.add(text)
+        self.n += 1
+        self.longest_whole = max(self.longest_whole, number.n_digits)
+        if number.n_digits > MOST_DIGITS:
+            self.n_long += 1
+            self.long = self.long or text
+        if number.has_leading_zero:
+            self.n_leading_zeros += 1
+            self.leading_zero = self.leading_zero or text
+        if number.is_written_negative:
+            self.written_negative = self.written_negative or text
+
+    def codes(self) -> str:
+        """The reason why the numbers are codes; nothing where they are none.
+
+        Letters behind them that are no units, counts that run up behind the point, zeros before
+        whole numbers, or more digits than a number keeps.
+        """
+        if self._have_letters():
+            return "letters behind some numbers, as in codes"
+        if self.versions.are_versions():
+            return f"counts behind points, as in versions ({self.versions.same_number()})"
+        if self.shows_signs():
+            return ""
+        if self.n_leading_zeros > FEW * self.n:
+            return f"zeros before whole numbers, as in codes ({self.leading_zero.strip()})"
+        if 2 * self.n_long > self.n:
+            return f"more digits than a number keeps, as in codes ({self.long.strip()})"
+        return ""
+
+    def doubts(self, name: str) -> list[str]:
+        """Notes on a column of numbers some of which may be codes after all."""
+        notes = []
+        mend = f"if they are codes, say data.types: {{{name}: category}}"
+        if self.versions.same_number():
+            same = self.versions.same_number()
+            notes.append(f"column {name}: {same} are read as the same number; {mend}")
+        if self.long and not self.shows_signs():
+            notes.append(
+                f"column {name}: numbers of over {MOST_DIGITS} digits are rounded "
+                f"({self.long.strip()}); {mend}"
+            )
+        return notes
+
+    def _have_letters(self) -> bool:
         """Whether letters behind the numbers are no units.
 
         Of some numbers one letter, of others none or another one; or those of ordinals: 1st, 2nd.
@@ -60,29 +113,6 @@ class SpellingEvidence:
         """Whether a text holds a decimal sign, groups or a unit."""
         return bool(self.decimals or self.groups or self.ambiguous or set(self.units) - {""})
 
-    def _add_digits(self, digits: str, text: str) -> bool:
-        """Adds one number's digits; returns whether they are a number."""
-        digits = re.sub(f"[{BLANKS}]", " ", digits.strip(BLANKS))
-        if digits.isdigit():
-            self.longest_whole = max(self.longest_whole, len(digits))
-            return True
-        if AMBIGUOUS.fullmatch(digits):
-            sign = "," if "," in digits else "."
-            self.ambiguous.setdefault(sign, text)
-            return True
-        for decimal in (".", ","):
-            if re.fullmatch(rf"\d*{re.escape(decimal)}\d*", digits):
-                self.decimals.setdefault(decimal, text)
-                return True
-        for groups in GROUP_SIGNS:
-            match = re.fullmatch(rf"\d{{1,3}}({re.escape(groups)}\d{{3}})+([.,]\d*)?", digits)
-            if match and (match[2] or "")[:1] != groups:
-                self.groups.setdefault(groups, text)
-                if match[2]:
-                    self.decimals.setdefault(match[2][0], text)
-                return True
-        return False
-
 
 @dataclass(frozen=True)
 class Disagreement:
@@ -94,15 +124,22 @@ class Disagreement:
 
 
 def spelling_of(
-    evidence: SpellingEvidence, decimal: str = "auto", files_decimal: str = ""
+    evidence: SpellingEvidence,
+    decimal: str = "auto",
+    files_decimal: str = "",
+    *,
+    is_said_number: bool = False,
 ) -> Spelling | Disagreement:
     """The one spelling of all texts, or why there is none.
 
     decimal: point or comma where the user says so; else auto. files_decimal: the sign that the
-    file's other columns show, . or a comma; nothing where they show none.
+    file's other columns show, . or a comma; nothing where they show none. is_said_number: whether
+    the user says that these are numbers, not codes.
     """
-    if evidence.are_codes():
-        return Disagreement("letters behind some numbers, as in codes", is_codes=True)
+    if evidence.codes() and not is_said_number:
+        return Disagreement(evidence.codes(), is_codes=True)
+    if evidence.leading_zero and not evidence.shows_signs() and not is_said_number:
+        return Disagreement(f"zeros before a few whole numbers: {evidence.leading_zero.strip()!r}")
     if len(evidence.units) > 1:
         shown = ", ".join(repr(text) for text in list(evidence.units.values())[:3])
         return Disagreement(f"units differ: {shown}")
@@ -149,7 +186,7 @@ def _ambiguous(sign: str, evidence: SpellingEvidence, files_decimal: str) -> str
     """
     other = "," if sign == "." else "."
     example = evidence.ambiguous[sign]
-    ends_with_zero = example.rstrip(f")%‰ {CURRENCIES}").endswith("0")
+    ends_with_zero = NO_DIGITS_AT_END.sub("", example).endswith("0")
     if evidence.longest_whole > 3:
         return sign
     if sign == "." and files_decimal != "," and not (evidence.longest_whole and ends_with_zero):

@@ -11,13 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.preparation.columns import ColumnType, Markers
+from autoencoders.data.preparation.decision import ColumnType
+from autoencoders.data.preparation.text_column import Markers
+from autoencoders.data.prepared.categories import merged
 from autoencoders.data.prepared.schema import (
     LARGEST,
     Column,
     Rows,
 )
-from autoencoders.data.prepared.spelling import PLAIN_SPELLING, ColumnValues, Spelling
+from autoencoders.data.prepared.spelling import (
+    PLAIN_SPELLING,
+    ColumnValues,
+    Spelling,
+    marker_numbers,
+)
 from autoencoders.data.prepared.values import is_text_type, typed
 
 SAMPLE = 2**24  # values kept for medians and quartiles, which are exact up to so many: 128 MB
@@ -65,7 +72,7 @@ class Survey:
             return
         texts = [name for name in self.names if self._is_category(rows, name)]
         for name in texts:
-            values = typed(rows, name, first, text=True, markers=self.markers.text)
+            values = typed(rows, name, first, text=True, markers=self.markers.text, trims=True)
             self._add_text(name, values)
         self.numbers = [name for name in self.names if name not in texts]
         numbers = np.zeros((len(rows), len(self.numbers)))
@@ -77,6 +84,7 @@ class Survey:
                 text=False,
                 spelling=self._spelling(name),
                 markers=self.markers.number,
+                missing_numbers=marker_numbers(self.markers.number),
             )
             numbers[:, i] = values.to_numpy(zero_copy_only=False)
         self._add_numbers(numbers)
@@ -139,19 +147,23 @@ class Survey:
         """The sample's quartiles (3, numbers)."""
         return pd.DataFrame(self.sample).quantile([0.25, 0.5, 0.75]).to_numpy()
 
-    def columns(self, *, impute: bool) -> tuple[Column, ...]:
-        """The schema's columns. impute: whether missing values are filled.
+    def columns(self, report: list[dict[str, Any]], *, impute: bool) -> tuple[Column, ...]:
+        """The schema's columns. report: of this survey. impute: whether missing values are filled.
 
         Raises DataError where a column has no values, or numbers that 32 bits can't tell apart.
         """
-        statistics = {row["column"]: row for row in self.report()}
+        statistics = {row["column"]: row for row in report}
+        empty = [name for name in self.names if statistics[name]["missing"] == self.n]
+        if empty:
+            raise DataError(
+                "\n".join(
+                    f"column {name}: the training rows have no value in it; add it to data.ignore"
+                    for name in empty
+                )
+            )
         columns = []
         for name in self.names:
             row = statistics[name]
-            if row["missing"] == self.n:
-                raise DataError(
-                    f"column {name}: the training rows have no value in it; add it to data.ignore"
-                )
             if row["type"] == "number":
                 column = _numeric_column(row, impute=impute)
                 columns.append(replace(column, spelling=self._spelling(name)))
@@ -200,7 +212,8 @@ class Survey:
             }
         )
         rows = cast(list[dict[str, Any]], numbers.to_dict("records"))
-        for name, counts in self.texts.items():
+        for name, texts in self.texts.items():
+            counts = merged(texts)
             rows.append(
                 {
                     "column": name,

@@ -1,7 +1,8 @@
 """`data/prepared`: training, validation and test rows, their scaling, their description."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from autoencoders.params.architecture import DataFacts
 
 SPLITS = ("train", "validation", "test")
 REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
+MOST_NOTES = 50  # on a source, that are shown at once: of a wide table there may be thousands
 SAMPLE_VALUES = 2**24  # of a split, that may be in memory at once: 64 MB as float32
 
 
@@ -39,6 +41,8 @@ class Description:
     content_sha256: str  # of all arrays
     source: str  # the user's file or folder, else the data set's name
     source_sha256: str
+    # the parameters that decided on the splits, by name in the section `data`
+    split_values: dict[str, str | int | float] = field(default_factory=dict)
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     @property
@@ -56,6 +60,8 @@ class Prepared:
     description: Description
     rows: dict[str, Blocks]
     labels: dict[str, np.ndarray]
+    # (n,): the row's values in constant columns that no training row had
+    n_novel: dict[str, np.ndarray]
     shift: np.ndarray  # (features,), float32: model scale = (raw - shift) / scale
     scale: np.ndarray
     mean: np.ndarray  # (features,), float32: of the training rows, raw scale
@@ -88,6 +94,13 @@ class Prepared:
             return rows
         return rows[self.sampled_labels(split, most) == 0]
 
+    def clean_novel(self, split: str, most: int | None = None) -> np.ndarray:
+        """The numbers of novel values in the rows that `clean` gives."""
+        n_novel = self.n_novel[split][self.chosen(split, most)]
+        if not self.description.anomaly_labels:
+            return n_novel
+        return n_novel[self.sampled_labels(split, most) == 0]
+
     def sampled_labels(self, split: str, most: int | None = None) -> np.ndarray:
         """Labels of the rows that `sample` gives."""
         return self.labels[split][self.chosen(split, most)]
@@ -101,8 +114,18 @@ def content_sha256(folder: Path) -> str:
 def split_sha256(folder: Path, schema: Schema) -> str:
     """The hash of each split's rows in raw scale: where it is the same, models may be compared."""
     arrays = [folder / f"{split}.npy" for split in SPLITS]
-    columns = json.dumps(asdict(schema), sort_keys=True)
+    values = asdict(schema)
+    del values["id_column"]  # it names the rows, and changes none of them
+    columns = json.dumps(values, sort_keys=True)
     return sha256(tree_sha256(*arrays).encode(), columns.encode())
+
+
+def shown_notes(notes: Sequence[str]) -> list[str]:
+    """The first notes on a source, and how many more there are."""
+    shown = list(notes[:MOST_NOTES])
+    if len(notes) > MOST_NOTES:
+        shown.append(f"and {len(notes) - MOST_NOTES} more notes, which {REPORT} holds")
+    return shown
 
 
 def load_description(folder: Path) -> Description:
@@ -128,16 +151,20 @@ def load_prepared(folder: Path) -> Prepared:
     n_features = description.schema.n_features
     rows = {}
     labels = {}
+    n_novel = {}
     for split in SPLITS:
         n = description.rows.get(split, 0)
         rows[split] = _array(folder / f"{split}.npy", (n, n_features))
         labels[split] = _array(folder / f"{split}_labels.npy", (n,)).mapped()
+        n_novel[split] = np.zeros(n, np.uint16)
+        if description.schema.constants and (folder / f"{split}_novel.npy").exists():
+            n_novel[split] = _array(folder / f"{split}_novel.npy", (n,)).mapped()
     shift = _array(folder / "shift.npy", (n_features,)).read()
     scale = _array(folder / "scale.npy", (n_features,)).read()
     mean = _array(folder / "mean.npy", (n_features,)).read()
     if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
         raise DataError(f"{folder}: shift or scale can't be used; {AGAIN}")
-    return Prepared(description, rows, labels, shift, scale, mean)
+    return Prepared(description, rows, labels, n_novel, shift, scale, mean)
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> Blocks:

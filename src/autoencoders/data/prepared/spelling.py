@@ -27,6 +27,7 @@ EARLIER_TEXT_MARKERS = (  # of models without markers of their own: those of Arr
     *("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"),
 )
 BLANKS = " \u00a0\u202f\u2009"  # that separate groups of digits: no-break, narrow and thin ones
+APOSTROPHES = "'’"
 MINUS = "−–"  # signs that stand for a minus: U+2212 and the dash
 GROUP_NAMES = {",": "commas", ".": "points", "'": "apostrophes", " ": "blanks"}
 # of a number in the plain spelling
@@ -42,10 +43,13 @@ class Spelling:
     decimal: str = "."  # or ","
     groups: str = ""  # between groups of three digits: one of , . ' or a blank
     unit: str = ""  # text beside each number: a percent sign, a currency, a unit
+    logical: bool = False  # whether true stands for 1, and false for 0
 
     def __str__(self) -> str:
         """The spelling in words, for messages and notes."""
         parts = []
+        if self.logical:
+            parts.append("with true for 1 and false for 0")
         if self.decimal == ",":
             parts.append("with a decimal comma")
         if self.groups:
@@ -56,11 +60,18 @@ class Spelling:
 
 
 PLAIN_SPELLING = Spelling()
+LOGICAL_SPELLING = Spelling(logical=True)
 
 
 def is_marker(texts: ColumnValues, markers: Sequence[str]) -> ColumnValues:
     """Whether each text is one of the markers (rows,); false of null."""
     return pc.is_in(texts, pa.array(markers, pa.string()))
+
+
+def marker_numbers(markers: Sequence[str]) -> tuple[float, ...]:
+    """The numbers among the markers, such as -999: in a column of numbers they are no texts."""
+    texts = [marker for marker in markers if re.match(PLAIN, marker)]
+    return tuple(float(text) for text in texts)
 
 
 def numbers_of(
@@ -85,9 +96,14 @@ def numbers_of(
 def _plain(texts: ColumnValues, spelling: Spelling) -> ColumnValues:
     """The texts in the plain spelling; those in another one are no plain numbers after it."""
     texts = pc.replace_substring_regex(texts, f"[{MINUS}]", "-")
+    texts = pc.replace_substring_regex(texts, r"^\(\s*(.*?)\s*\)$", r"-\1")  # of accountants
+    texts = pc.replace_substring_regex(texts, r"^([^-+]*)-$", r"-\1")  # behind the number
+    texts = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"^([-+])\s+", r"\1"))
     if spelling == PLAIN_SPELLING:
         return texts
-    texts = pc.replace_substring_regex(texts, r"^\((.*)\)$", r"-\1")  # of accountants
+    if spelling.logical:
+        texts = pc.replace_substring_regex(texts, "(?i)^true$", "1")
+        return pc.replace_substring_regex(texts, "(?i)^false$", "0")
     if spelling.unit:
         texts = _without_unit(texts, spelling.unit)
     if spelling.groups:
@@ -110,7 +126,8 @@ def _without_unit(texts: ColumnValues, unit: str) -> ColumnValues:
 
 def _without_groups(texts: ColumnValues, spelling: Spelling) -> ColumnValues:
     """The texts without signs between groups of three digits; other groups spell no number."""
-    separator = f"[{BLANKS}]" if spelling.groups == " " else re.escape(spelling.groups)
+    variants = {" ": f"[{BLANKS}]", "'": f"[{APOSTROPHES}]"}
+    separator = variants.get(spelling.groups, re.escape(spelling.groups))
     decimal = re.escape(spelling.decimal)
     grouped = rf"^[-+]?\d{{1,3}}({separator}\d{{3}})+({decimal}\d*)?$"
     ungrouped = pc.replace_substring_regex(texts, separator, "")

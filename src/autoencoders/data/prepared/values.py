@@ -32,18 +32,25 @@ def typed(
     text: bool,
     spelling: Spelling = PLAIN_SPELLING,
     markers: Sequence[str] = TEXT_MARKERS,
+    missing_numbers: Sequence[float] = (),
+    trims: bool = False,
 ) -> ColumnValues:
     """A column as text or as float64, with null for each missing value.
 
-    A NaN is missing, and a text that is one of the markers. spelling: of numbers that are given as
-    text. first: number of the first row. Raises DataError, which names the rows that hold something
+    A NaN is missing, one of the missing numbers, and a text that is one of the markers. spelling:
+    of numbers that are given as text. trims: whether blanks around a text are no part of it. first:
+    number of the first row. Raises DataError, which names the rows that hold something
     else.
     """
     column = column_values(rows, name)
     values: ColumnValues
     try:
         if text:
+            if pa.types.is_floating(column.type):
+                column = pc.if_else(pc.is_nan(column), None, column)
             values = pc.cast(column, pa.string())
+            if trims:
+                values = pc.utf8_trim_whitespace(values)
             is_missing = is_marker(values, markers)
         elif is_text_type(column.type):
             values = _spelled(column, name, first, spelling, markers)
@@ -56,6 +63,9 @@ def typed(
         raise DataError(
             f"column {name}, rows {first + 1} to {first + len(column)}: not {expected} ({error})"
         ) from None
+    if missing_numbers and not text:
+        is_marked = pc.is_in(values, pa.array(missing_numbers, pa.float64()))
+        is_missing = pc.or_kleene(is_missing, is_marked)
     return pc.if_else(is_missing, None, values)
 
 
@@ -85,3 +95,8 @@ def is_text_type(column_type: pa.DataType) -> bool:
         or pa.types.is_large_string(column_type)
         or pa.types.is_string_view(column_type)
     )
+
+
+def is_number_type(column_type: pa.DataType) -> bool:
+    """Whether an Arrow type is one of whole numbers or fractions."""
+    return bool(pa.types.is_floating(column_type) or pa.types.is_integer(column_type))

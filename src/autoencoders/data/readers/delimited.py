@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,18 +15,25 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.prepared.spelling import NUMBER_MARKERS, PLAIN_SPELLING
 from autoencoders.data.readers import reader
-from autoencoders.data.readers.dialect import (
-    DELIMITERS,
-    Dialect,
-    read_dialect,
+from autoencoders.data.readers.blank_lines import blank_lines_at_end, without_last
+from autoencoders.data.readers.codes import (
+    holds_code,
+    holds_thousands,
+    holds_versions,
+    may_hold_codes,
 )
+from autoencoders.data.readers.delimiters import DELIMITER_NAMES
+from autoencoders.data.readers.dialect import Dialect, read_dialect
 from autoencoders.data.readers.encoding import BLOCK_BYTES, open_bytes
+from autoencoders.data.readers.single_blanks import SingleBlanks
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer as Buffer
-
-BLANKS = re.compile(rb"[ \t]+")
-QUOTED_OR_BLANKS = re.compile(rb'("[^"\n]*")|[ \t]+')
+# of Arrow's errors
+TOO_SHORT = "Could not skip initial"
+RAGGED = re.compile(r"Row #(\d+): Expected \d+ columns, got \d+")
+NO_UTF_8 = "UTF8 data"
+UNLIKE = re.compile(
+    r"In CSV column #(\d+): Row #(\d+): CSV conversion error to (\w+): invalid (.*)"
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class TextSettings:
     header: str = "auto"  # as in `read_dialect`
     as_text: tuple[str, ...] = ()  # columns whose values stay text
     all_as_text: bool = False  # whether those of every column do: Arrow knows no decimal comma
+    looks_ahead: bool = False  # whether all rows are looked at before the schema is given
 
 
 class DelimitedFile:
@@ -56,6 +64,9 @@ class DelimitedFile:
             header=settings.header,
             expected=[column.name for column in like.columns],
         )
+        self.is_decided = bool(like.columns)
+        self.looks_ahead = settings.looks_ahead
+        self.has_seen_all = self.is_decided  # whether all rows were looked at for codes
         self.texts = [*settings.as_text, *_texts_of_model(like)]
         if settings.all_as_text or self.dialect.has_commas:
             self.texts = list(self.dialect.names)
@@ -69,7 +80,7 @@ class DelimitedFile:
     def description(self) -> str:
         """The dialect in a few words."""
         encoding = self.dialect.encoding.removesuffix("-sig")
-        fields = DELIMITERS.get(self.dialect.delimiter, "")
+        fields = DELIMITER_NAMES.get(self.dialect.delimiter, "")
         between = f"{fields} between fields" if fields else "one column"
         names = "names in the first line" if self.has_names else "no names"
         return f"delimited text, {encoding}, {between}, {names}"
@@ -86,26 +97,119 @@ class DelimitedFile:
         return [names[position] for position in self.dialect.unnamed]
 
     def schema(self) -> pa.Schema:
-        """The columns and the types that Arrow infers from the first batch."""
+        """The columns and the types that Arrow infers from the first batch.
+
+        Codes such as 007 are text, unless a model waits for numbers: its columns are decided.
+        """
+        try:
+            schema = self._open(self._text_types()).schema
+        except pa.ArrowInvalid as error:
+            if TOO_SHORT in str(error):
+                raise DataError(f"{self.path}: holds no rows below the names") from None
+            raise
+        if self.is_decided:
+            return schema
+        numbers = [column.name for column in schema if _is_number(column.type)]
+        codes = self._codes_at_start(numbers)
+        self.texts += codes
+        if self.looks_ahead:
+            codes += self._late_codes([name for name in numbers if name not in codes])
+        return self._open(self._text_types()).schema if codes else schema
+
+    def _text_types(self) -> dict[str, pa.DataType]:
+        """The type of the columns that are read as text."""
         types: dict[str, pa.DataType] = {}
         for name in (*self.texts, *self.empty):
             types[name] = pa.string()
-        return self._open(types).schema
+        return types
+
+    def _texts_of(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        """Yields these columns as text."""
+        types: dict[str, pa.DataType] = dict.fromkeys(names, pa.string())
+        return iter(self._open(types, names)) if names else iter(())
+
+    def _codes_at_start(self, names: list[str]) -> list[str]:
+        """Those of the columns that are read as text for what the first batch holds.
+
+        A code, versions, or points that may be of thousands.
+        """
+        first = next(self._texts_of(names), None)
+        if first is None:
+            return []
+        codes = []
+        for name in names:
+            texts = first[name]
+            if holds_code(texts) or holds_thousands(texts) or holds_versions(texts):
+                codes.append(name)
+        return codes
+
+    def _late_codes(self, names: list[str]) -> list[str]:
+        """Those of the columns that hold a code in any row; they are text from now on.
+
+        The first line of an inspection shall not wait for it: all bytes of the file are read.
+        """
+        if self.has_seen_all:
+            return []
+        codes: list[str] = []
+        if names and may_hold_codes(self.path, self.dialect.encoding, self.dialect.delimiter):
+            for part in self._texts_of(names):
+                others = [name for name in names if name not in codes]
+                codes += [name for name in others if holds_code(part[name])]
+        self.has_seen_all = True
+        self.texts += codes
+        return codes
 
     def batches(
         self, types: Mapping[str, pa.DataType], rows_per_batch: int
     ) -> Iterator[pa.RecordBatch]:
         """Yields the rows in batches of some megabytes, as these types."""
         del rows_per_batch  # blocks of bytes are what Arrow reads
-        parts = self._open(dict(types))
-        if len(self.dialect.names) > 1:
-            yield from self._checked(parts)
-            return
-        yield from _without_last(parts, blank_lines_at_end(self.path, self.dialect.encoding))
+        try:
+            numbers = [name for name, column_type in types.items() if _is_number(column_type)]
+            self._late_codes(numbers)
+            parts = self._checked(self._open({**types, **self._text_types()}))
+            if len(self.dialect.names) > 1:
+                yield from parts
+                return
+            yield from without_last(parts, blank_lines_at_end(self.path, self.dialect.encoding))
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{self.path}: {self._in_words(str(error))}") from error
+
+    def _in_words(self, message: str) -> str:
+        """An error of Arrow's with the column, the row and what to do."""
+        message = message.splitlines()[0]
+        ragged = RAGGED.search(message)
+        if ragged:
+            row = int(ragged[1]) - self.dialect.skipped_lines
+            return (
+                f"{message} (row {row} below the names); give it as many fields as the others, "
+                "quote values that hold a delimiter, or remove the line"
+            )
+        unlike = UNLIKE.search(message)
+        if unlike is None:
+            return message
+        name = _arrow_names(self.dialect)[int(unlike[1])]
+        row = int(unlike[2]) - self.dialect.skipped_lines
+        if unlike[4].startswith(NO_UTF_8):
+            return (
+                f"column {name}, row {row}: bytes that are no UTF-8, as all before are; save the "
+                "file as UTF-8, or name its encoding in data.encoding: cp1252, for example"
+            )
+        if self.is_decided:
+            return f"column {name}, row {row}: {unlike[4]} is not of type {unlike[3]}; mend it"
+        return (
+            f"column {name}, row {row}: {unlike[4]} among values of type {unlike[3]}; mend it, or "
+            f"say data.types: {{{name}: category}}, or number, if a decimal comma or unit is meant"
+        )
 
     def _checked(self, parts: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yields batches. Raises DataError where a column without a name has a value after all."""
+        """Yields batches.
+
+        Raises DataError where a column without a name has a value after all, or where the last
+        value runs over all lines to the file's end.
+        """
         first = 0
+        last: pa.RecordBatch | None = None
         for part in parts:
             for name in self.empty:
                 is_value = pc.not_equal(pc.utf8_trim_whitespace(part[name]), pa.scalar(""))
@@ -116,41 +220,74 @@ class DelimitedFile:
                         "write a name above it"
                     )
             first += len(part)
+            last = part if len(part) else last
             yield part
+        if last is not None and _ends_with_lines(last) and self._has_odd_quotes():
+            raise DataError(
+                f"{self.path}: the quote in row {first} is not closed, so that all lines behind it "
+                "would be one value; close it, or double quotes within a value"
+            )
 
-    def _open(self, types: dict[str, pa.DataType]) -> pa.csv.CSVStreamingReader:
+    def _has_odd_quotes(self) -> bool:
+        """Whether the file has an odd number of quotes."""
+        n = 0
+        with open_bytes(self.path) as stream:
+            while block := stream.read(BLOCK_BYTES):
+                n += block.count(self.dialect.quote.encode())
+        return n % 2 == 1
+
+    def _open(
+        self, types: Mapping[str, pa.DataType], names: list[str] | None = None
+    ) -> pa.csv.CSVStreamingReader:
+        """Arrow's reader of the file. names: the columns to read; None: all."""
         dialect = self.dialect
         source: str | IO[bytes] = str(self.path)
+        encoding = dialect.encoding
         if dialect.delimiter == " ":
-            source = io.BufferedReader(_SingleBlanks(open_bytes(self.path)))
+            source = io.BufferedReader(SingleBlanks(self.path, encoding, dialect.quote))
+            encoding = "utf-8"
         return pa.csv.open_csv(
             source,
             read_options=pa.csv.ReadOptions(
                 use_threads=False,  # with threads, errors name no rows
-                block_size=reader.BATCH_BYTES,
-                encoding="utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding,
+                block_size=reader.table_batch_bytes(len(dialect.names)),
+                encoding="utf8" if encoding.startswith("utf-8") else encoding,
                 column_names=_arrow_names(dialect),
                 skip_rows=dialect.skipped_lines,
             ),
             parse_options=pa.csv.ParseOptions(
                 delimiter=dialect.delimiter,
+                quote_char=dialect.quote,
                 ignore_empty_lines=len(dialect.names) > 1,
             ),
             convert_options=pa.csv.ConvertOptions(
-                column_types=types,
+                column_types=dict(types),
                 null_values=list(NUMBER_MARKERS),
+                include_columns=names,
                 strings_can_be_null=False,  # a region may be called NA
             ),
         )
 
 
 def _texts_of_model(like: Schema) -> list[str]:
-    """The columns that a model reads from text: its categories, and numbers in a spelling."""
-    texts = []
+    """The columns that a model reads from text: ids, categories, and numbers in a spelling."""
+    texts = [like.id_column] if like.id_column else []
     for column in like.columns:
         if column.categories is not None or column.spelling != PLAIN_SPELLING:
             texts.append(column.name)
     return texts
+
+
+def _is_number(column_type: pa.DataType) -> bool:
+    """Whether a column is read as numbers, or has no value in the first batch."""
+    is_number = pa.types.is_floating(column_type) or pa.types.is_integer(column_type)
+    return bool(is_number or pa.types.is_null(column_type))
+
+
+def _ends_with_lines(rows: pa.RecordBatch) -> bool:
+    """Whether a text of the last row has several lines."""
+    last = rows.slice(len(rows) - 1).to_pylist()[0]
+    return any(isinstance(value, str) and "\n" in value for value in last.values())
 
 
 def _arrow_names(dialect: Dialect) -> list[str]:
@@ -159,72 +296,3 @@ def _arrow_names(dialect: Dialect) -> list[str]:
     for position in dialect.unnamed:
         names[position] = f"column {position + 1}"
     return names
-
-
-def _without_last(parts: Iterator[pa.RecordBatch], n: int) -> Iterator[pa.RecordBatch]:
-    """Yields batches without the last n rows of them all."""
-    held: list[pa.RecordBatch] = []
-    n_held = 0
-    for part in parts:
-        held.append(part)
-        n_held += len(part)
-        while held and n_held - len(held[0]) >= n:
-            first = held.pop(0)
-            n_held -= len(first)
-            yield first
-    for part in held:
-        n_rows = min(len(part), max(0, n_held - n))
-        n_held -= len(part)
-        yield part.slice(0, n_rows)
-
-
-def blank_lines_at_end(path: Path, encoding: str) -> int:
-    """The number of lines without text after a file's last line of text."""
-    n_ends = 0
-    with io.TextIOWrapper(cast("io.BufferedReader", open_bytes(path)), encoding=encoding) as text:
-        while block := text.read(BLOCK_BYTES):
-            last = block.rstrip()
-            if last:
-                n_ends = 0
-            n_ends += block[len(last) :].count("\n")
-    return max(0, n_ends - 1)
-
-
-class _SingleBlanks(io.RawIOBase):
-    """A file of bytes in which one blank stands for any number of blanks or tabs.
-
-    Blanks at the beginning and end of a line are left out.
-    """
-
-    def __init__(self, source: IO[bytes]) -> None:
-        super().__init__()
-        self.source = source
-        self.rest = b""
-
-    def readable(self) -> bool:
-        """Whether bytes can be read: always."""
-        return True
-
-    def readinto(self, buffer: "Buffer") -> int:
-        """Fills a buffer with the next bytes, and returns their number; 0 at the end."""
-        if not self.rest:
-            lines = self.source.readlines(reader.BATCH_BYTES)
-            self.rest = b"".join(_with_single_blanks(line) for line in lines)
-        view = memoryview(buffer)
-        part = self.rest[: len(view)]
-        view[: len(part)] = part
-        self.rest = self.rest[len(part) :]
-        return len(part)
-
-    def close(self) -> None:
-        """Closes the file that the bytes come from, too."""
-        self.source.close()
-        super().close()
-
-
-def _with_single_blanks(line: bytes) -> bytes:
-    """A line with one blank between its fields."""
-    stripped = line.strip()
-    if b'"' in stripped:
-        return QUOTED_OR_BLANKS.sub(lambda match: match[1] or b" ", stripped) + b"\n"
-    return BLANKS.sub(b" ", stripped) + b"\n"

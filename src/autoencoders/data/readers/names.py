@@ -1,24 +1,18 @@
 """The names of a delimited file's fields: where they stand, and one for each field."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import abridged
+from autoencoders.data.prepared.spelling import NUMBER_MARKERS
+from autoencoders.data.readers.date_texts import is_date
+from autoencoders.data.readers.texts import number_text
 
 SEVERAL = 5  # rows
 MOSTLY = 0.9  # share of the rows that have to agree on the number of fields
-MISSING_MARKERS = frozenset(("", "?", "-", "NA", "N/A", "n/a", "na", "NaN", "nan", "null", "NULL"))
-# a number in any usual spelling: sign, currency, digits with groups, exponent, percent or unit
-NUMBER = re.compile(
-    r"[(]?[-+−]?\s*[$€£¥]?\s*[-+−]?"
-    r"(\d[\d.,'\u00a0\u202f]*|[.,]\d+)([eE][-+−]?\d+)?"
-    r"\s*([%‰$€£¥]|[^\W\d]{1,3})?[)]?"
-)
-# a date or a time: three groups of digits, or of a month's name among them
-DATE = re.compile(r"\d{1,4}[-/.: ](\d{1,2}|[A-Za-z]{3,9})[-/.: ]\d{1,4}([T ].*)?|\d{1,2}:\d{2}.*")
 
 
 @dataclass(frozen=True)
@@ -46,8 +40,8 @@ def heading(
     width = most_fields(rest or rows)
     if header == "none":
         return Heading([f"x{i}" for i in range(width)], in_first_row=False)
-    if header == "auto" and not _are_names(first, rest):
-        if comment and len(comment) == width and _are_names(comment, rows):
+    if header == "auto" and not are_names(first, rest):
+        if comment and len(comment) == width and are_names(comment, rows):
             return Heading(comment, in_first_row=False, is_comment=True)
         if _are_values(first, rest):
             raise DataError(
@@ -60,7 +54,7 @@ def heading(
     return Heading(first, in_first_row=True)
 
 
-def _are_names(first: list[str], rest: list[list[str]]) -> bool:
+def are_names(first: list[str], rest: list[list[str]]) -> bool:
     """Whether a row is certainly one of names.
 
     Text above numbers, or above one text in all rows; names behind an empty field above row names,
@@ -74,7 +68,7 @@ def _are_names(first: list[str], rest: list[list[str]]) -> bool:
         return True
     offset = most_fields(rest) - len(first)
     for position, name in enumerate(first):
-        is_text = name not in MISSING_MARKERS and not is_value(name)
+        is_text = name not in NUMBER_MARKERS and not is_value(name)
         column = _column(rest, position + max(0, offset))
         if is_text and (_are_all_values(column) or _is_one_other(name, column)):
             return True
@@ -92,7 +86,7 @@ def _are_values(first: list[str], rest: list[list[str]]) -> bool:
         column = _column(rest, position)
         if is_value(value) and _are_all_values(column):
             return True
-        if value not in MISSING_MARKERS and value in column:
+        if value not in NUMBER_MARKERS and value in column:
             return True
     return False
 
@@ -106,12 +100,13 @@ def most_fields(rows: list[list[str]]) -> int:
 def _column(rows: list[list[str]], position: int) -> list[str]:
     """The values of one field that are not missing."""
     values = [row[position] for row in rows if position < len(row)]
-    return [value for value in values if value not in MISSING_MARKERS]
+    return [value for value in values if value not in NUMBER_MARKERS]
 
 
+@lru_cache(maxsize=2**16)
 def is_value(text: str) -> bool:
     """Whether text is a number in a usual spelling, or a date."""
-    return bool(NUMBER.fullmatch(text) or DATE.fullmatch(text))
+    return number_text(text) is not None or is_date(text)
 
 
 def _are_all_values(column: list[str]) -> bool:

@@ -29,14 +29,16 @@ def table_reader(path: Path, like: Schema, settings: TextSettings) -> Reader:
         schema = table.schema()
     _check(path, schema)
     names = [name for name in schema.names if not _is_row_number(name)]
-    names = [name for name in names if name not in table.empty]
+    empty = set(table.empty)
+    names = [name for name in names if name not in empty]
     notes = list(table.notes)
-    if len(names) + len(table.empty) < len(schema.names):
+    if len(names) + len(empty) < len(schema.names):
         row_numbers = [name for name in schema.names if _is_row_number(name)]
         shown = abridged([name or "the one without a name" for name in row_numbers])
         notes.append(f"left out, as a column of row numbers: {shown}")
     column_types = {column.name: _read_type(column.type) for column in schema}
-    rows_per_batch = 1 + reader.BATCH_BYTES // (VALUE_BYTES * (1 + len(names)))
+    row_bytes = VALUE_BYTES * (1 + len(names))
+    rows_per_batch = 1 + reader.table_batch_bytes(len(names)) // row_bytes
 
     def batches() -> Iterator[tuple[Rows, Labels]]:
         with arrow_errors(path):
@@ -47,7 +49,6 @@ def table_reader(path: Path, like: Schema, settings: TextSettings) -> Reader:
     return Reader(
         batches,
         names=names,
-        has_names=table.has_names,
         is_table=True,
         is_typed=table.is_typed,
         description=table.description,
@@ -60,7 +61,6 @@ def table_reader(path: Path, like: Schema, settings: TextSettings) -> Reader:
 class ParquetTable:
     """A Parquet file."""
 
-    has_names = True
     is_typed = True
     description = "Parquet"
     empty: tuple[str, ...] = ()

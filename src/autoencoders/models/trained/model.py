@@ -21,7 +21,7 @@ from autoencoders.params.architecture import Architecture
 
 FORMAT = 2  # of model.json
 BATCH_ROWS = 4096  # in one pass of inference: more take memory and gain no speed
-MOST_SAMPLES = 1_000_000  # that are drawn at once: they are all in memory
+MOST_SAMPLES = 1_000_000  # rows that are drawn or interpolated at once: they are all in memory
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class ModelDescription:
     epochs: int = 0  # trained
     best_epoch: int = 0  # whose weights these are, counted from 1; 0: the start as PCA
     calibration_rows: int = 0  # clean validation rows, whose scores new ones are compared with
+    # of the score, in nats, of a value in a constant column that no training row had: the largest
+    # score of the clean validation rows; 0 in a model that was written before
+    novel_part: float = 0.0
     weights_sha256: str = ""  # of model.safetensors; "" in a model written before it was recorded
     history_sha256: str = ""  # of history.csv, likewise
     format: int = FORMAT
@@ -122,31 +125,42 @@ class TrainedModel(nn.Module):
 
         return self._batched(codes, decoded)
 
-    def calibrate(self, training: np.ndarray, clean: np.ndarray) -> None:
+    def calibrate(
+        self, training: np.ndarray, clean: np.ndarray, n_novel: np.ndarray | None = None
+    ) -> None:
         """Sets the errors' variance from training rows, and the scores of clean validation rows.
 
-        training, clean: (rows, features), raw.
+        training, clean: (rows, features), raw. n_novel: (clean rows,), as in `score`.
         """
         variance = robust_variance(self._batched(training, self._squared_error))
         self.variance = torch.from_numpy(variance).to(self.scale)
-        scores = self._batched(clean, self.score_parts).sum(1)
+        parts = self._batched(clean, self.score_parts)
+        novel_part = float(parts.sum(1).max())
+        scores = conformal_scores(parts, n_novel, novel_part, np.zeros(1)).score
         self.calibration = torch.from_numpy(np.sort(scores))
-        self.description = replace(self.description, calibration_rows=len(clean))
+        self.description = replace(
+            self.description, calibration_rows=len(clean), novel_part=novel_part
+        )
 
     def _squared_error(self, raw: Tensor) -> Tensor:
         """Squared errors in model scale: (rows, features)."""
         x = self.scaled(raw)
         return (self.autoencoder(x) - x).square()
 
-    def score(self, raw: np.ndarray) -> Scores:
+    def score(self, raw: np.ndarray, n_novel: np.ndarray | None = None) -> Scores:
         """Anomaly scores in nats, with the parts of `score_parts`.
+
+        n_novel: (rows,), values in constant columns that no training row had; None: there are none.
+        Each adds the largest score of the clean validation rows, so that such a row is as unusual
+        as any of them.
 
         For the variational type an upper bound of the negative ELBO, as the logarithm of the draws'
         mean error is at least the mean of the logarithms (Jensen); for others, the reconstruction
         error.
         """
         parts = self._batched(raw, self.score_parts)
-        return conformal_scores(parts, self.calibration.numpy())
+        novel_part = self.description.novel_part
+        return conformal_scores(parts, n_novel, novel_part, self.calibration.numpy())
 
     @torch.no_grad()
     def _batched(self, rows: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
@@ -187,12 +201,17 @@ def interpolated(model: TrainedModel, features: np.ndarray, steps: int) -> np.nd
     """`steps` decoded codes between each two rows: (pairs * steps, features), raw scale.
 
     They lie evenly on the line between the two codes. features: (2 * pairs, features), raw. Raises
-    DataError for an odd number of rows or one step.
+    DataError for an odd number of rows, one step, or more rows than MOST_SAMPLES.
     """
     if len(features) < 2 or len(features) % 2 or steps < 2:
         raise DataError(
             f"op = interpolate: {len(features)} rows, steps = {steps}; "
             "needs pairs of rows and two steps"
+        )
+    if len(features) // 2 * steps > MOST_SAMPLES:
+        raise DataError(
+            f"op = interpolate: {len(features) // 2} pairs of rows, steps = {steps}: at most "
+            f"{MOST_SAMPLES:,} rows at once"
         )
     codes = model.decoder_codes(features)
     t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]

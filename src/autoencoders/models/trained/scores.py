@@ -16,10 +16,12 @@ VARIANCE_FLOOR = 0.01  # of a feature's errors over the best rows, as a share of
 class Scores(NamedTuple):
     """Anomaly scores of rows, in nats up to a constant; a high score is unusual."""
 
-    score: np.ndarray  # (rows,): sum of the row's contributions and its divergence
+    # (rows,): sum of the row's contributions, its divergence, and the parts of its novel values
+    score: np.ndarray
     contributions: np.ndarray  # (rows, features): each feature's part of the score
     percentile: np.ndarray  # (rows,): share of clean validation rows with a lower score, in percent
     p_value: np.ndarray  # (rows,): conformal, in (0, 1]
+    novel_part: float  # of the score, for each value that no training row had
 
 
 def robust_variance(error: np.ndarray) -> np.ndarray:
@@ -40,7 +42,9 @@ def robust_variance(error: np.ndarray) -> np.ndarray:
     return variance
 
 
-def conformal_scores(parts: np.ndarray, calibration: np.ndarray) -> Scores:
+def conformal_scores(
+    parts: np.ndarray, n_novel: np.ndarray | None, novel_part: float, calibration: np.ndarray
+) -> Scores:
     """The scores of rows, compared with those of clean rows.
 
     percentile = 100 (clean rows with a lower score) / (clean rows); p-value = (1 + clean rows with
@@ -48,9 +52,13 @@ def conformal_scores(parts: np.ndarray, calibration: np.ndarray) -> Scores:
     section 2.2.
 
     parts: (rows, features + 1), each feature's part of the score and the divergence, in nats.
-    calibration: (clean rows,), the clean rows' scores, rising.
+    n_novel: (rows,), the row's values in constant columns that no training row had; None: there are
+    none. novel_part: of the score, for each of them. calibration: (clean rows,), the clean rows'
+    scores, rising.
     """
     score = parts.sum(1)
+    if n_novel is not None:
+        score = score + novel_part * n_novel.astype(score.dtype)
     n_clean = len(calibration)
     n_lower = np.searchsorted(calibration, score, "left")
     return Scores(
@@ -58,6 +66,7 @@ def conformal_scores(parts: np.ndarray, calibration: np.ndarray) -> Scores:
         contributions=parts[:, :-1],
         percentile=100 * n_lower / n_clean,
         p_value=(1 + n_clean - n_lower) / (1 + n_clean),
+        novel_part=novel_part,
     )
 
 
@@ -74,4 +83,5 @@ def mean_scores(models: Sequence[Scores]) -> Scores:
         contributions=np.mean([scores.contributions for scores in models], axis=0),
         percentile=np.mean([scores.percentile for scores in models], axis=0),
         p_value=np.minimum(1, 2 * np.mean([scores.p_value for scores in models], axis=0)),
+        novel_part=float(np.mean([scores.novel_part for scores in models])),
     )

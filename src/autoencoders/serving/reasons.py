@@ -1,0 +1,31 @@
+"""The reasons for a score: the columns with the largest parts of it, and their shares."""
+
+import numpy as np
+
+from autoencoders.data.prepared.schema import Schema
+from autoencoders.models.trained.scores import Scores
+
+REASONS = 3  # parts of a score that are named
+SMALLEST_SHARE = 0.005  # of a part that is named: it is written as 1 %
+DIVERGENCE = "the code's divergence"  # the part of a score that is no column's
+
+
+def reasons(schema: Schema, scores: Scores, novel: np.ndarray) -> list[str]:
+    """The largest parts of each score, such as "press 71%; temp 22%"; a score of 0 has none.
+
+    A part is a column's, a constant column's where its value is one that no training row had, or
+    the divergence of the code from its prior. novel: (rows, constant columns), logical.
+    """
+    names, columns = schema.by_column(scores.contributions)
+    constants = novel * scores.novel_part
+    rest = scores.score - columns.sum(1) - constants.sum(1)
+    parts = np.column_stack([columns, constants, rest])
+    names = [*names, *(column.name for column in schema.constants), DIVERGENCE]
+    smallest = np.finfo(np.float32).tiny  # no division by a score of 0
+    shares = parts / np.maximum(scores.score[:, None], smallest)
+    largest = np.argsort(-shares, axis=1, kind="stable")[:, :REASONS]
+    texts = []
+    for row, share in zip(largest, shares, strict=True):
+        named = [f"{names[j]} {share[j]:.0%}" for j in row if share[j] >= SMALLEST_SHARE]
+        texts.append("; ".join(named))
+    return texts
