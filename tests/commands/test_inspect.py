@@ -1,6 +1,7 @@
 """`ae inspect`: a table before any run, all that would be refused, and parameters that mend it."""
 
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -180,3 +181,12 @@ def test_arrays_are_shown_as_preparation_takes_or_refuses_them(inspect):
     assert done.exit_code == 1
     assert "row 6, " in done.output
     assert "nan is not finite" in done.output
+
+
+def test_of_many_values_the_columns_alone_are_inspected(inspect, monkeypatch):
+    module = sys.modules["autoencoders.commands.inspect"]
+    monkeypatch.setattr(module, "MOST_REHEARSED", 50)
+    done = inspect("x;y\n" + "".join(f"{i % 7};{i % 5}\n" for i in range(40)))
+    assert done.exit_code == 0
+    assert "so many values that splits and ranges are left to preprocess" in done.output
+    assert done.output.endswith("Next: dvc exp run -S data.path=a.csv\n")

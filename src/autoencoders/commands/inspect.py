@@ -1,5 +1,6 @@
 """The command that shows how a file would be read, before any run."""
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from autoencoders.data.readers.reader import Reader
     from autoencoders.params.sections import Data
 
+MOST_REHEARSED = 10_000_000  # values of a source that is read again as preprocess reads it
 PIPED_WIDTH = 160  # characters of a line where no terminal says its own
 INSPECT_HELP = (
     "Show how a file is read, column by column, and what would be refused. FILE: a table, an "
@@ -50,9 +52,15 @@ def inspect_file(file: Path) -> None:
             problems = [f"column {name}: {reason}" for name, reason in refused.items()]
             mends = inspection.mends(decision)
             notes = decision.notes
+            n_values = inspection.n * len(reader.names)
         else:
-            _show_arrays(reader)
-        told, refusal = _rehearsal(file, path, data.model_copy(update=mends.values()))
+            n_values = _show_arrays(reader)
+        told: list[str] = []
+        refusal: list[str] = []
+        if n_values <= MOST_REHEARSED:
+            told, refusal = _rehearsal(file, path, data.model_copy(update=mends.values()))
+        else:
+            print("  so many values that splits and ranges are left to preprocess")
     if told and not problems:
         notes = [note for note in told if note not in reader.notes]
     _show_lines(notes)
@@ -107,10 +115,15 @@ def _show_mends(mends: "Mends", run: str, *, are_enough: bool) -> None:
         print(mends.yaml(), end="")
 
 
-def _show_arrays(reader: "Reader") -> None:
-    """Prints the number of rows that are no table."""
-    n = sum(len(batch) for batch, _ in reader.batches())
+def _show_arrays(reader: "Reader") -> int:
+    """Prints the number of rows that are no table, and returns that of their values."""
+    n = 0
+    n_values = 0
+    for batch, _ in reader.batches():
+        n += len(batch)
+        n_values += math.prod(batch.shape)
     print(f"  {n} rows")
+    return n_values
 
 
 def _read(inspection: "Inspection") -> None:

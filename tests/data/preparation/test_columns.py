@@ -200,7 +200,10 @@ def test_a_region_may_be_called_na(intake):
         intake, {"x": X, "region": [("EU", "NA", "AS")[i % 3] for i in range(N)]}
     )
     assert features == ["x", "region=AS", "region=EU", "region=NA", "region=other"]
-    assert notes == []
+    assert notes == [
+        "column region: NA in 80 rows is a category of its own; if it means missing, say "
+        "data.null_values: [NA]"
+    ]
 
 
 @pytest.mark.parametrize("marker", ["?", "-", "NA", "n/a", "NaN", "null", ""])
@@ -419,3 +422,70 @@ def test_of_many_categories_the_commonest_hundred_are_told_apart(intake):
     features, notes = told(intake, columns)
     assert len(features) == 1 + 100 + 1
     assert "the commonest 100 are told apart" in notes[0]
+
+
+@FORMS
+def test_texts_that_may_mean_missing_are_counted_and_noted_with_the_mend(intake, form):
+    regions = [("EU", "NA", "null", "AS", "NA")[i % 5] for i in range(N)]
+    path = written(intake, {"x": X, "region": regions}, form)
+    note = (
+        "column region: NA in 96 rows, null in 48 rows are categories of their own; if they mean "
+        "missing, say data.null_values: [NA, 'null']"
+    )
+    intake.load(path)
+    assert note in json.loads((intake.prepared / "report.json").read_text())["told"]
+    intake.load(path, types={"region": "category"})
+    assert note in json.loads((intake.prepared / "report.json").read_text())["told"]
+    prepared = intake.load(path, null_values=["NA", "null"], missing="impute")
+    assert prepared.description.schema.columns[-1].categories == ("AS", "EU")
+    told = json.loads((intake.prepared / "report.json").read_text())["told"]
+    assert not any("categories of their own" in line for line in told)
+
+
+@FORMS
+def test_texts_that_name_nearly_every_row_are_left_out(intake, form):
+    names = [f"journal {'abc'[i % 3]} {max(i, 9)}" for i in range(N)]
+    repeated = [f"town {i // 2}" for i in range(N)]
+    path = written(intake, {"x": X, "title": names, "town": repeated}, form)
+    prepared = intake.load(path)
+    assert [column.name for column in prepared.description.schema.columns] == ["x", "town"]
+    told = json.loads((intake.prepared / "report.json").read_text())["told"]
+    n = len(set(names))
+    assert f"left out, as names of nearly all rows, {n} different in {N}: title" in told
+    kept = intake.load(path, keep=["title"])
+    assert [column.name for column in kept.description.schema.columns] == ["x", "title", "town"]
+
+
+def test_codes_that_differ_in_every_row_are_names_of_rows(decide):
+    decision = decide({"x": X, "code": [f"{i}{'B' * (i % 7 == 3)}" for i in range(N)]})
+    assert decision.notes == ["left out, as names of the rows, each of which differs: code"]
+
+
+def test_a_bad_value_among_numbers_is_named_with_its_row(decide):
+    texts = [*map(str, X[:-1]), "6.2\x1a"]
+    assert decide({"x": texts}).problems["x"] == (
+        "'6.2\\x1a' (row 240) among numbers; mend this in the file, or, where it means missing, "
+        'say data.null_values: ["6.2\\x1A"]'
+    )
+    texts = ["tall", *map(str, X[1:-1]), "short"]
+    assert "'tall' (row 1), 'short' (row 240) among numbers" in decide({"x": texts}).problems["x"]
+    texts = [f"t{i}" if i % 10 == 0 else str(X[i]) for i in range(N)]
+    assert "'t40' (row 41) and 19 more among numbers" in decide({"x": texts}).problems["x"]
+
+
+@FORMS
+def test_each_number_of_a_range_in_any_order_may_be_a_rank(intake, form):
+    ranks = [int(value) for value in np.random.default_rng(1).permutation(N) + 1]
+    others = [int(value) for value in np.random.default_rng(2).permutation(N) + 1]
+    columns = {"x": X, "row": range(N), "wealth": ranks, "crime": others}
+    path = written(intake, columns, form)
+    prepared = intake.load(path)
+    assert prepared.description.schema.features == ["x"]
+    told = json.loads((intake.prepared / "report.json").read_text())["told"]
+    may_be_ranks = (
+        "left out, as numbers of the rows, or ranks (each of 1 to 240 once; data.keep keeps them): "
+    )
+    assert any(note.startswith(may_be_ranks) for note in told)
+    assert "left out, as numbers of the rows, which run: row" in told
+    kept = intake.load(path, keep=["wealth", "crime"])
+    assert kept.description.schema.features == ["x", "wealth", "crime"]

@@ -76,6 +76,29 @@ def test_a_time_may_follow_in_other_ways(form, clock):
     assert ((moments - expected).abs() < pd.Timedelta(minutes=1)).all()
 
 
+@pytest.mark.parametrize(
+    ("texts", "months"),
+    [
+        (["1974Q1", "1974Q4"], [1, 10]),
+        (["1960q1", "1960q2"], [1, 4]),
+        (["1959Q01", "1959Q03"], [1, 7]),
+        (["q2 1960", "q3 1960"], [4, 7]),
+        (["2020H1", "2020H2"], [1, 7]),
+        (["H2 2020", "h1 2020"], [7, 1]),
+        (["1990M02", "1990m12"], [2, 12]),
+        (["1950:1", "1950:12"], [1, 12]),
+    ],
+)
+def test_a_part_of_a_year_is_its_first_month(texts, months):
+    (layout,) = date_formats(texts)
+    assert in_time(pd.Series(texts), layout).dt.month.tolist() == months
+
+
+@pytest.mark.parametrize("text", ["1920-21", "1/86", "1000:1", "1974Q5", "2020H3", "1950:13"])
+def test_a_text_that_may_be_no_part_of_a_year_is_no_date(text):
+    assert date_formats([text]) == []
+
+
 def test_quarters_and_weeks_are_their_first_day():
     quarters = pd.Series(["2020Q1", "2020Q4", "2021Q2", None])
     (layout,) = date_formats(set(quarters.dropna()))

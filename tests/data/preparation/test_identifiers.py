@@ -1,9 +1,17 @@
 """Identifiers: values that number or name the rows."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from autoencoders.data.preparation.identifiers import FEWEST_ROWS, Distinct
+from autoencoders.data.preparation.identifiers import (
+    ENOUGH_ROWS,
+    FEWEST_ROWS,
+    Distinct,
+    DistinctTexts,
+)
 
 RUNNING = np.arange(5000.0, 5000 + 300)
 GAPS = np.delete(RUNNING, [3, 100, 101, 250])
@@ -59,6 +67,47 @@ def test_other_numbers_do_not(values):
     assert not collected(values).run()
 
 
+def test_the_reason_says_whether_numbers_run_in_order():
+    assert collected(RUNNING[::-1]).reason() == "numbers of the rows, which run"
+    assert collected(GAPS).reason() == "numbers of the rows, which run"
+    shuffled = np.random.default_rng(0).permutation(7 * RUNNING)
+    assert collected(shuffled).reason() == (
+        "numbers of the rows, or ranks (each of 35000 to 37093 by 7 once; data.keep keeps them)"
+    )
+    assert collected(RUNNING / 8).reason() == ""
+
+
+def named(texts: Sequence[str | None]) -> DistinctTexts:
+    """The texts, added in some parts."""
+    names = DistinctTexts()
+    for start in range(0, len(texts), 100):
+        names.add(pa.array(texts[start : start + 100], pa.string()))
+    return names
+
+
 def test_texts_that_differ_in_every_row_are_names():
-    assert collected(np.arange(300, dtype=np.uint64) * 977).are_all()
-    assert not collected(np.repeat(np.arange(150, dtype=np.uint64), 2)).are_all()
+    assert named([f"name {i}" for i in range(300)]).are_all()
+    assert named([f"name {i}" for i in range(300)]).reason().startswith("names of the rows")
+    assert not named([f"name {i % 299}" for i in range(300)]).are_all()
+    assert named([]).reason() == ""
+
+
+def test_texts_that_differ_in_nine_of_ten_rows_are_names_of_nearly_all():
+    assert named([f"name {max(i, 29)}" for i in range(300)]).reason() == (
+        "names of nearly all rows, 271 different in 300"
+    )
+    assert named([f"name {max(i, 30)}" for i in range(300)]).reason() == ""
+    assert named([f"name {i}" for i in range(FEWEST_ROWS - 1)]).reason() == ""
+
+
+def test_texts_that_many_rows_lack_are_no_names_of_rows():
+    assert named([f"name {i}" if i % 20 else None for i in range(300)]).reason() == (
+        "names of nearly all rows, 285 different in 300"
+    )
+    assert named([f"name {i}" if i % 2 else None for i in range(300)]).reason() == ""
+
+
+def test_texts_that_many_rows_share_are_not_kept():
+    names = named([f"name {i % 3}" for i in range(ENOUGH_ROWS + 100)])
+    assert names.parts == []
+    assert names.reason() == ""

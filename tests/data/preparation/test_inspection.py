@@ -1,11 +1,15 @@
 """The inspection of a table says what preprocessing does with it."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from autoencoders.data.preparation import inspection
 from autoencoders.data.preparation.inspection import InspectedColumn, Inspection
+from autoencoders.data.preparation.plan import text_settings
 from autoencoders.data.readers.opening import open_reader
 from intake import Intake, csv
 
@@ -24,10 +28,13 @@ COLUMNS = {
 }
 
 
-def inspected(intake: Intake, **settings: object) -> dict[str, InspectedColumn]:
-    """The columns of COLUMNS as a file."""
-    path = intake.file("a.csv", csv(COLUMNS, ";"))
-    result = Inspection(open_reader(path), intake.section(path, **settings))
+def inspected(
+    intake: Intake, values: Mapping[str, Iterable[Any]] = COLUMNS, **settings: Any
+) -> dict[str, InspectedColumn]:
+    """The columns of values as a file."""
+    path = intake.file("a.csv", csv(values, ";"))
+    data = intake.section(path, **settings)
+    result = Inspection(open_reader(path, text=text_settings(data)), data)
     assert list(result.read())[-1] == N
     return {column.name: column for column in result.columns(result.decide())}
 
@@ -56,11 +63,11 @@ def test_every_column_has_its_type_values_and_treatment(intake):
     assert columns["valve"].treatment == "no feature: one value in all rows"
     assert columns["y"].treatment == "the class (data.label)"
     assert columns["mixed"].treatment == "refused: units differ: '5 g', '5 kg'"
-    assert (columns["n"].missing, columns["n"].values) == (1, "0 to 12, 8 different")
+    assert (columns["n"].missing, columns["n"].values) == (1, "0 to 12, 7 different")
 
 
 def test_what_is_inspected_is_what_is_prepared(intake):
-    settings = {"label": "y", "ignore": ["mixed"], "missing": "impute"}
+    settings: dict[str, Any] = {"label": "y", "ignore": ["mixed"], "missing": "impute"}
     columns = inspected(intake, **settings)
     prepared = intake.load(intake.source / "a.csv", **settings)
     features = {column.name for column in prepared.description.schema.columns if column.features}
@@ -78,5 +85,49 @@ def test_of_a_wide_table_fewer_values_are_kept_and_counted(
     columns = inspected(intake)
     assert columns["temp"].values.endswith("among the first 101 different")
     assert columns["id"].values == "0 to 101 among the first 101 different"
-    assert columns["n"].values == "0 to 12, 8 different"
+    assert columns["n"].values == "0 to 12, 7 different"
     assert columns["valve"].treatment == "no feature: one value in all rows"
+
+
+def test_texts_such_as_na_are_no_dates_and_no_numbers(intake: Intake):
+    days = pd.date_range("2020-01-01", periods=N).strftime("%d.%m.%Y")
+    columns = inspected(
+        intake,
+        {
+            "day": ["NA" if i % 5 == 0 else days[i % 300] for i in range(N)],
+            "stamp": ["NA" if i % 5 == 0 else 20200101 + i % 28 for i in range(N)],
+            "n": [("NA", "1", "1.0", "2", "+2")[i % 5] for i in range(N)],
+            "x": [f"{i % 77},5" for i in range(N)],
+        },
+    )
+    assert (columns["day"].type, columns["day"].missing) == ("date", N // 5)
+    assert columns["day"].values == "240 different"
+    assert (columns["stamp"].type, columns["stamp"].missing) == ("date", N // 5)
+    assert columns["stamp"].values == "2020-01-01 to 2020-01-28, 28 different"
+    assert (columns["n"].type, columns["n"].missing) == ("number", N // 5)
+    assert columns["n"].values == "1 to 2, 2 different"
+
+
+@pytest.mark.parametrize("words", [("TRUE", "FALSE"), ("true", "false"), ("True", "False")])
+def test_true_and_false_are_no_range_of_numbers(intake: Intake, words: tuple[str, str]):
+    values: dict[str, Any] = {"on": [words[i % 2] for i in range(N)], "x": range(5, N + 5)}
+    column = inspected(intake, values)["on"]
+    assert (column.type, column.values, column.missing) == ("true/false", "2 different", 0)
+    assert column.treatment.endswith("with true for 1 and false for 0")
+
+
+def test_categories_that_are_merged_are_said_to_be(intake: Intake):
+    values: dict[str, Any] = {
+        "x": [f"{i % 77},5" for i in range(N)],
+        "few": [f"name {i % 100}" for i in range(N)],
+        "town": [f"town {i % 300}" for i in range(N)],
+        "street": [f"street {i % 1100}" for i in range(N)],
+        "code": [i % 200 for i in range(N)],
+    }
+    columns = inspected(intake, values, types={"code": "category"})
+    assert columns["few"].treatment == "categories, one feature each"
+    assert columns["town"].treatment == (
+        "categories, one feature each: the commonest 100 of 300 texts, all others are one"
+    )
+    assert "commonest 100 of over 1000 texts" in columns["street"].treatment
+    assert columns["code"].treatment.startswith("categories, one feature each (data.types): the")

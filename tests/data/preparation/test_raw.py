@@ -1,5 +1,6 @@
 """Raw rows: labels and columns that are left out; settings that don't fit the source."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,34 @@ def test_the_anomaly_of_two_labels_is_the_one_by_its_name_else_the_rarer(
     assert prepared.description.anomaly_labels
     assert prepared.description.labels is not None
     assert prepared.description.labels[1] == anomaly
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_noted"),
+    [
+        ([-1, 1], True),
+        (["normal", "anomaly"], True),
+        (["ok", "scratch"], True),
+        (["cat", "dog"], False),
+        ([1, 2], False),
+        ([-1, 0, 1], False),
+    ],
+)
+def test_classes_that_may_mean_anomalies_are_noted_where_no_setting_says_so(
+    intake: Intake, labels: list[Any], is_noted: bool
+):
+    y = np.array([labels[i % len(labels)] for i in range(N)])
+    path = intake.source / "a.npz"
+    np.savez(path, X=numbered(N), y=y)
+    classes = " and ".join(sorted(map(str, labels)))
+    note = (
+        f"labels {classes} are two classes; if one of them means an anomaly, set "
+        "data.label_means: anomaly"
+    )
+    for means in ("auto", "class"):
+        assert not intake.load(path, label_means=means).description.anomaly_labels
+        told = json.loads((intake.prepared / "report.json").read_text())["told"]
+        assert (note in told) == (is_noted and means == "auto")
 
 
 BLANKS = {

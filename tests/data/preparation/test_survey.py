@@ -155,3 +155,11 @@ def test_the_report_says_of_each_column_what_numpy_says():
         "constant": False,
     }
     assert (c["column"], c["constant"], c["deviation"]) == ("c", True, 0)
+
+
+def test_all_columns_without_a_value_are_named_at_once():
+    rows = ROWS.copy()
+    rows[:, :2] = np.nan
+    survey = surveyed(rows, ["a", "b", "c"], [])
+    with pytest.raises(DataError, match=r"(?s)^column a: .*no value in it.*\ncolumn b: .*no value"):
+        survey.columns(survey.report(), impute=True)

@@ -24,7 +24,7 @@ def test_a_number_is_no_code(text):
 
 
 @pytest.mark.parametrize(
-    "content", ["a;b\n1;2\n1;07\n", "a\n01", 'a\n"01"\n', "a\r05\r", "a; b\n1; 05"]
+    "content", ["a;b\n1;2\n1;07\n", "a\n01", 'a\n"01"\n', "a\r05\r", "a; b\n1; 05", "a\n000000000"]
 )
 def test_zeros_before_digits_are_seen(tmp_path, content):
     path = tmp_path / "a.csv"
@@ -51,6 +51,16 @@ def test_points_may_be_of_thousands_where_whole_numbers_stand_beside_them():
     assert not holds_thousands(pa.array(["1.500", "2.500"]))
     assert not holds_thousands(pa.array(["1.500", "900", "2.5"]))
     assert not holds_thousands(pa.array(["1", "900"]))
+
+
+@pytest.mark.parametrize("size", [1, 7, 2**18])
+def test_zeros_of_dates_times_and_fractions_are_none(tmp_path, monkeypatch, size):
+    monkeypatch.setattr("autoencoders.data.readers.codes.BLOCK_BYTES", size)
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n05/06/2020,2020-01-05 09:30,0.5\n06.07.2021,09:30:00,00.5\n")
+    assert not may_hold_codes(path, "utf-8", ",")
+    path.write_text(path.read_text() + "06.07.2021,09:30:00,005")
+    assert may_hold_codes(path, "utf-8", ",")
 
 
 @pytest.mark.parametrize("content", ["a;b\n1;{}\n2;3", "a\n{}", 'a\n"{}"\n', "a\n-{}\n", "a\r{}"])

@@ -1,8 +1,10 @@
 """The dialect of delimited text: what a person sees at once, or a refusal with the mend."""
 
 import gzip
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +28,7 @@ def text(delimiter: str, *before: str, rows: Sequence[tuple[str, ...]] = ROWS) -
 def dialect(tmp_path: Path):
     """Reads the dialect of a content."""
 
-    def read(content: str | bytes, name: str = "a.csv", **settings: str) -> Dialect:
+    def read(content: str | bytes, name: str = "a.csv", **settings: Any) -> Dialect:
         path = tmp_path / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return read_dialect(path, **settings)
@@ -212,8 +214,8 @@ def test_names_that_stand_twice_or_nowhere_get_one_and_that_is_noted(dialect):
     found = dialect("a,b,a,,c\n1,2,3,4,5\n")
     assert found.names == ("a", "b", "a.1", "column 4", "c")
     assert [note.split(":")[0] for note in found.notes] == [
-        "the name a stands twice",
         "the field at place 4 has no name",
+        "the name a stands twice",
     ]
     assert dialect("a,a,a.1\n1,2,3\n").names == ("a", "a.2", "a.1")
 
@@ -302,3 +304,75 @@ def test_any_table_of_numbers_keeps_its_names_and_rows(tmp_path_factory, delimit
     path.write_text("\n".join(delimiter.join(line) for line in lines))
     found = read_dialect(path)
     assert (found.delimiter, found.names, found.skipped_lines) == (delimiter, tuple(names), 1)
+
+
+# --- names that are none, rows that are none ---
+
+
+def test_names_that_look_like_values_are_noted_unless_they_run(dialect):
+    rows = "5.1,3.5,1\n4.9,3.0,0\n"
+    (note,) = dialect("150,4,setosa\n" + rows).notes
+    assert note.startswith("names that look like values: 150, 4; if the first line is a row, say")
+    assert dialect("area,1990,1991,1992\n" + "2.5,1,2,3\n" * 3).notes == []
+
+
+@pytest.mark.parametrize("content", ["0.00,1.00,0.00\n", "1,2,3", " -2.48, 3.52\n\n\n"])
+def test_an_only_line_of_values_is_no_line_of_names(dialect, content):
+    with pytest.raises(DataError, match=r"its only line looks like a row .*header: none"):
+        dialect(content)
+
+
+def test_of_many_names_that_stand_twice_some_are_noted(dialect):
+    found = dialect(",".join(["a"] * 50) + "\n" + ",".join(["1"] * 50) + "\n")
+    assert len(set(found.names)) == 50
+    assert len(found.notes) == 4
+    assert found.notes[-1] == "and so on: 46 more names"
+
+
+def test_lines_without_text_between_rows_are_counted(dialect):
+    found = dialect('a,b\n\n1,"x\n\ny"\n\n\n2,z\n\n\n')
+    assert found.notes == ["left out, as lines without text: 3"]
+    assert dialect("a\n1\n\n2\n").notes == []  # of one column, it is a missing value
+
+
+def test_names_of_rows_between_commas_are_those_in_quotes_that_r_writes(dialect):
+    found = dialect('"a","b"\n"1",2.5,"x"\n"2",3,"y"\n')
+    assert found.names == ("", "a", "b")
+    for rows in ("1,2.5,x\n2,3,y\n", '"1","2.5","x"\n"2","3","y"\n', '"s",2.5,"x"\n"t",3,"y"\n'):
+        with pytest.raises(DataError, match="write a name above each"):
+            dialect('"a","b"\n' + rows)
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        (["1", "2", "3"], "a column of row numbers"),
+        (["0", "7", "4"], "a column of row numbers"),
+        (["1.0", "2.0", "3.0"], "a column of row numbers"),
+        (["0", "1", "0", "1", "2"], "a column of row numbers"),  # of tables one behind the other
+        (["1947", "1948", "1949"], "names of the rows.*1947, 1948, 1949; if they are data"),
+        (["Alabama", "Alaska"], "names of the rows.*Alabama, Alaska; if"),
+        (["1962.25", "1962.5"], "names of the rows.*1962.25, 1962.5; if"),
+        (["", ""], "a field without name and value"),
+    ],
+)
+def test_a_first_field_without_name_is_left_out_by_what_it_holds(dialect, values, note):
+    found = dialect(",x,y\n" + "".join(f"{value},1.5,2\n" for value in values))
+    assert found.names == ("", "x", "y")
+    assert re.match(f"left out, as {note}", found.notes[-1])
+    kept = dialect(",x,y\n" + "".join(f"{value},1.5,2\n" for value in values), keeps_first=True)
+    assert kept.names == ("column 1", "x", "y")
+
+
+@pytest.mark.parametrize("values", [["a", "b", "a"], ["0.5", "0.5", "1"], ["3", "7", "3"]])
+def test_a_first_field_without_name_that_repeats_is_data(dialect, values):
+    found = dialect(",x,y\n" + "".join(f"{value},1.5,2\n" for value in values))
+    assert found.names == ("column 1", "x", "y")
+    assert found.notes == ["the field at place 1 has no name: called column 1"]
+
+
+def test_the_line_where_a_table_begins_below_other_lines_is_named(dialect):
+    title = 'Title:,"Population,\n1996"\nSource:,office\n====\n'
+    table = "town,area,people\n" + "a,1.5,2\n" * 9
+    with pytest.raises(DataError, match=r"names \(town, area, people\).*begins in line 5:"):
+        dialect(title + table + "====\nFootnotes\n")

@@ -144,7 +144,7 @@ def test_a_column_that_is_a_date_in_one_file_alone_is_refused(intake: Intake, or
         table: dict[str, list[Any]] = {"x": [row / 2 for row in range(30)], "t": values}
         intake.file(f"parts/{i}.csv", csv(table))
     message = intake.refusal(intake.source / "parts")
-    assert message.startswith("column t: 2020-01-01")
+    assert message.startswith("column t: '2020-01-01'")
     assert "among numbers" in message
 
 

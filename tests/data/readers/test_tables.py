@@ -138,7 +138,7 @@ def test_a_table_without_names_is_refused_but_names_may_be_numbers(intake: Intak
 TABLES: dict[str, tuple[str, Content, list[str]]] = {
     "an empty file": ("a.csv", "", ["a.csv: holds no rows"]),
     "blank lines alone": ("a.csv", "\n\n\n", ["a.csv"]),
-    "a header alone": ("a.csv", "length,width\n", ["0 rows leave 0 for train"]),
+    "a header alone": ("a.csv", "length,width\n", ["a.csv: holds no rows below"]),
     "a single row": ("a.csv", "length,width\n1,2\n", ["1 rows leave"]),
     "four rows": ("a.csv", "length,width\n" + "1,2\n3,4\n" * 2, ["4 rows leave 0 for validation"]),
     "a field too many": (
@@ -361,6 +361,14 @@ def test_a_code_in_any_row_makes_its_column_text(intake: Intake):
     assert found["v"].tolist()[-2:] == [str(399 % 90 + 10), "007"]
     found = frame(intake.file("b.csv", many("1234567890123457,t1\n")))
     assert found["v"].tolist()[-1] == "1234567890123457"
+
+
+def test_versions_are_text_and_prices_are_numbers(intake: Intake):
+    versions = [f"2.{count}" for count in range(13)]
+    prices = [f"{price / 100:.2f}" for price in range(250, 263)]
+    found = frame(intake.file("a.csv", csv({"version": versions, "price": prices})))
+    assert found["version"].tolist() == versions
+    assert found["price"].tolist() == [float(price) for price in prices]
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -6,27 +6,25 @@ It is made from every row of a source, and all problems are told at once.
 from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from autoencoders.data.preparation.dates import date_formats, mixed_dates
 from autoencoders.data.preparation.decision import ColumnType, Decision
-from autoencoders.data.preparation.identifiers import Distinct
+from autoencoders.data.preparation.identifiers import Distinct, DistinctTexts
 from autoencoders.data.preparation.numeric_dates import NumericDates
 from autoencoders.data.preparation.spellings import Disagreement, spelling_of
 from autoencoders.data.preparation.text_column import Markers, TextColumn
-from autoencoders.data.prepared.schema import abridged
 from autoencoders.data.prepared.spelling import (
     LOGICAL_SPELLING,
     PLAIN_SPELLING,
     ColumnValues,
     Spelling,
+    is_marker,
     numbers_of,
 )
 from autoencoders.data.prepared.values import column_values, is_text_type
 from autoencoders.params.sections import Data
-
-RUNNING = "numbers of the rows, which run"
 
 
 class ColumnTypes:
@@ -41,7 +39,9 @@ class ColumnTypes:
         self.keep = data.keep
         self.split = data.split
         self.texts: dict[str, TextColumn] = {}
-        self.distinct: dict[str, Distinct] = {}
+        self.said_categories: dict[str, TextColumn] = {}  # columns of text that are given as such
+        self.distinct: dict[str, Distinct] = {}  # numbers
+        self.names: dict[str, DistinctTexts] = {}
         self.numeric_dates: dict[str, NumericDates] = {}
         self.logical: dict[str, None] = {}  # columns of true and false, in the source's order
 
@@ -49,9 +49,12 @@ class ColumnTypes:
         """Adds rows, of these columns."""
         for name in names:
             values = column_values(rows, name)
+            is_text = is_text_type(values.type)
             if self.given.get(name) == "category":
-                continue
-            if is_text_type(values.type):
+                if is_text:
+                    column = self.said_categories.setdefault(name, TextColumn())
+                    column.count_markers(values, self.markers)
+            elif is_text:
                 self._add_text(name, values)
             elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
                 self._add_numbers(name, values)
@@ -61,10 +64,11 @@ class ColumnTypes:
     def _add_text(self, name: str, values: ColumnValues) -> None:
         self.texts.setdefault(name, TextColumn()).add(values, self.markers)
         self.numeric_dates.setdefault(name, NumericDates()).add_texts(values, self.markers.number)
-        distinct = self.distinct.setdefault(name, Distinct())
-        if not distinct.repeats:
-            texts = values.drop_null().to_numpy(zero_copy_only=False)
-            distinct.add(pd.util.hash_array(texts.astype(object), categorize=False))
+        names = self.names.setdefault(name, DistinctTexts())
+        if not names.repeat:
+            texts = pc.cast(values, pa.string())
+            is_missing = is_marker(pc.utf8_trim_whitespace(texts), self.markers.text)
+            names.add(pc.if_else(is_missing, pa.scalar(None, pa.string()), texts))
 
     def _add_numbers(self, name: str, values: ColumnValues) -> None:
         self.numeric_dates.setdefault(name, NumericDates()).add(values)
@@ -83,14 +87,15 @@ class ColumnTypes:
         for name, column_type in self.given.items():
             if column_type == "category":
                 decision.types[name] = ColumnType(is_category=True)
+        for name, column in self.said_categories.items():
+            decision.notes += column.marker_notes(name)
         for name in self.logical:
             decision.types[name] = ColumnType(is_category=False, spelling=LOGICAL_SPELLING)
         files_decimal = self._files_decimal()
         for name, column in self.texts.items():
             if name not in decision.dates:
                 self._decide_text(name, column, files_decimal, decision)
-        running = [name for name in self._running_numbers() if name not in decision.dates]
-        decision.leave_out(running, RUNNING)
+        self._leave_out_running(decision)
         self._leave_out_dates(decision)
         return decision
 
@@ -127,8 +132,7 @@ class ColumnTypes:
         elif not is_said_number and self._are_dates(name, column, decision):
             pass
         elif column.others and (is_said_number or self._are_mostly_numbers(column)):
-            others = abridged(sorted(column.others))
-            decision.problems[name] = f"{others} among numbers"
+            decision.problems[name] = column.among_numbers()
             decision.mends[name] = "category"
         elif column.others or not column.numbers:
             self._take_as_categories(name, column.notes(name), decision)
@@ -169,8 +173,9 @@ class ColumnTypes:
     def _take_as_categories(self, name: str, notes: list[str], decision: Decision) -> None:
         """Makes categories of a column, unless each text names another row. notes: if it stays."""
         decision.types[name] = ColumnType(is_category=True)
-        if name not in self.keep and self.distinct[name].are_all():
-            decision.leave_out([name], "names of the rows, each of which differs")
+        reason = self.names[name].reason()
+        if reason and name not in self.keep:
+            decision.leave_out([name], reason)
         else:
             decision.notes += notes
 
@@ -184,15 +189,16 @@ class ColumnTypes:
         )
         if isinstance(spelling, Disagreement) and spelling.is_codes:
             note = f"column {name}: categories, as it has {spelling.reason}"
-            self._take_as_categories(name, [note], decision)
+            self._take_as_categories(name, [note, *column.marker_notes(name)], decision)
             return
         if isinstance(spelling, Disagreement):
             decision.problems[name] = spelling.reason
             decision.mends[name] = "point" if spelling.is_ambiguous else "category"
             return
         decision.types[name] = ColumnType(is_category=False, spelling=spelling)
-        if name not in self.keep and self._runs(name, column, spelling):
-            decision.leave_out([name], RUNNING)
+        running = self._running(name, column, spelling)
+        if running and name not in self.keep:
+            decision.leave_out([name], running)
             return
         if self.is_typed or (column.spellings.shows_signs() and spelling != PLAIN_SPELLING):
             decision.notes.append(f"column {name}: read as numbers {spelling}")
@@ -201,23 +207,25 @@ class ColumnTypes:
             text = column.spellings.written_negative
             decision.notes.append(f"column {name}: read as numbers below 0: {text!r} and such")
 
-    def _runs(self, name: str, column: TextColumn, spelling: Spelling) -> bool:
-        """Whether the numbers of a column of text run."""
-        if not self.distinct[name].are_all():
-            return False
+    def _running(self, name: str, column: TextColumn, spelling: Spelling) -> str:
+        """The reason why the numbers of a column of text run; nothing where they do not."""
+        if not self.names[name].are_all():
+            return ""
         texts = pa.array(list(column.numbers), pa.string())
         values, _ = numbers_of(texts, spelling, self.markers.number)
         distinct = Distinct()
         distinct.add(values.to_numpy(zero_copy_only=False))
-        return distinct.run()
+        return distinct.reason()
 
-    def _running_numbers(self) -> list[str]:
-        """The columns of whole numbers that run."""
-        return [
-            name
-            for name, distinct in self.distinct.items()
-            if name not in self.texts and name not in self.keep and distinct.run()
-        ]
+    def _leave_out_running(self, decision: Decision) -> None:
+        """Leaves out columns of whole numbers that run."""
+        reasons: dict[str, list[str]] = {}
+        for name, distinct in self.distinct.items():
+            reason = distinct.reason()
+            if reason and name not in {*self.keep, *decision.dates}:
+                reasons.setdefault(reason, []).append(name)
+        for reason, names in reasons.items():
+            decision.leave_out(names, reason)
 
     def _files_decimal(self) -> str:
         """A comma where columns show it as decimal sign and none shows a point; else nothing."""

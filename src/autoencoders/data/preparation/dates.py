@@ -18,6 +18,7 @@ from autoencoders.data.readers.date_texts import (
     without_time,
 )
 
+DIGIT = re.compile(r"\d")  # which every date holds
 TIMES = "times of day"
 OFFSET = r":\d{2}\S*\s*(?P<sign>[-+])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$"
 TRIED_FIRST = 20  # texts on which most formats fail
@@ -29,7 +30,7 @@ def date_formats(texts: Collection[str]) -> list[str]:
     TIMES for times of day. Several where all days are also months: 05/06/2020. None where the
     texts are no dates of one format.
     """
-    if not texts:
+    if not texts or not all(DIGIT.search(text) for text in texts):
         return []
     moments = {rewritten(text) for text in texts}
     if all(TIME_ALONE.fullmatch(text) for text in moments):

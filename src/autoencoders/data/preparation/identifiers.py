@@ -4,10 +4,16 @@ A model would learn that row 5,001 is unusual because no training row had such a
 """
 
 import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from autoencoders.data.prepared.spelling import ColumnValues
 
 FEWEST_ROWS = 20  # of fewer, a column of measurements may be distinct, too
 MOSTLY = 0.9  # the share of equal steps above which numbers in order run, with gaps
 MOST_ROWS = 20_000_000  # whose values are kept, 8 bytes each
+ENOUGH_ROWS = 10_000  # of which half have the texts of others: these are no names of rows
+RUNNING = "numbers of the rows, which run"
 
 
 class Distinct:
@@ -41,6 +47,21 @@ class Distinct:
         values = np.concatenate(self.parts)
         return len(np.unique(values)) == len(values)
 
+    def reason(self) -> str:
+        """The reason why numbers that run are no feature; nothing of other numbers."""
+        if not self.run():
+            return ""
+        values = np.concatenate(self.parts)
+        in_order = np.diff(values)
+        if (in_order > 0).all() or (in_order < 0).all():
+            return RUNNING
+        step = int(np.diff(np.sort(values))[0])
+        by = f" by {step}" if step > 1 else ""
+        return (
+            f"numbers of the rows, or ranks (each of {values.min():.0f} to {values.max():.0f}{by} "
+            "once; data.keep keeps them)"
+        )
+
     def run(self) -> bool:
         """Whether the values are whole numbers of a range with one step, in any order.
 
@@ -58,6 +79,49 @@ class Distinct:
         in_order = np.diff(values)
         is_in_order = bool((in_order > 0).all() or (in_order < 0).all())
         return is_in_order and _largest_share(steps) > MOSTLY
+
+
+class DistinctTexts:
+    """The different texts of a column as hashes, unless many rows share them."""
+
+    def __init__(self) -> None:
+        """Starts without a text."""
+        self.parts: list[np.ndarray] = []  # hashes that differ, of each batch
+        self.n = 0  # texts
+        self.n_rows = 0  # some of which may lack a text
+        self.repeat = False
+
+    def add(self, texts: ColumnValues) -> None:
+        """Adds texts (rows,), null where one is missing."""
+        if self.repeat:
+            return
+        self.n_rows += len(texts)
+        self.n += len(texts) - texts.null_count
+        unique = pc.unique(texts.drop_null()).to_numpy(zero_copy_only=False)
+        self.parts.append(pd.util.hash_array(unique.astype(object), categorize=False))
+        n_kept = sum(map(len, self.parts))
+        if n_kept > MOST_ROWS or (self.n > ENOUGH_ROWS and 2 * n_kept < self.n):
+            self.repeat = True
+            self.parts = []
+
+    def n_distinct(self) -> int:
+        """The number of different texts; 0 where many rows share them, or there are few."""
+        if self.repeat or self.n < FEWEST_ROWS:
+            return 0
+        return len(np.unique(np.concatenate(self.parts)))
+
+    def are_all(self) -> bool:
+        """Whether there are enough texts, and each differs from all others."""
+        return 0 < self.n == self.n_distinct()
+
+    def reason(self) -> str:
+        """The reason why texts are names of rows; nothing of other texts."""
+        n_distinct = self.n_distinct()
+        if n_distinct <= MOSTLY * self.n_rows:
+            return ""
+        if n_distinct == self.n_rows:
+            return "names of the rows, each of which differs"
+        return f"names of nearly all rows, {n_distinct} different in {self.n_rows}"
 
 
 def _largest_share(values: np.ndarray) -> float:

@@ -4,88 +4,23 @@ Columns are read and decided on by the pipeline's own code.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from autoencoders.data.preparation.column_statistics import MOST_DISTINCT, ColumnStatistics
 from autoencoders.data.preparation.columns import ColumnTypes
 from autoencoders.data.preparation.decision import Decision
 from autoencoders.data.preparation.mends import Mends
 from autoencoders.data.preparation.spellings import SpellingEvidence
-from autoencoders.data.prepared.spelling import (
-    PLAIN_SPELLING,
-    ColumnValues,
-    is_marker,
-    marker_numbers,
-    numbers_of,
-)
-from autoencoders.data.prepared.values import column_values, is_text_type
+from autoencoders.data.preparation.survey import MOST_CATEGORIES
+from autoencoders.data.prepared.spelling import PLAIN_SPELLING, Spelling, numbers_of
+from autoencoders.data.prepared.values import column_values
 from autoencoders.data.readers.reader import Reader
 from autoencoders.params.sections import Data
 
-MOST_DISTINCT = 1000  # values of a column that are counted
 MOST_VALUES = 2**21  # of all columns, that are kept to count them: some 200 MB
-EXAMPLES = 3
-
-
-@dataclass
-class ColumnStatistics:
-    """The values of one column: how many, how many differ, from where to where."""
-
-    most: int = MOST_DISTINCT  # distinct values that are counted
-    n: int = 0  # rows
-    present: int = 0  # values that are not missing
-    distinct: set[object] = field(default_factory=set)  # up to one more than `most`
-    examples: list[object] = field(default_factory=list)
-    minimum: object = None
-    maximum: object = None
-
-    def add(self, values: ColumnValues, markers: tuple[str, ...]) -> None:
-        """Adds the values of some rows. markers: texts that stand for a missing value."""
-        self.n += len(values)
-        values = _present(values, markers)
-        self.present += len(values)
-        if not len(values):
-            return
-        if len(self.distinct) <= self.most:
-            unique: list[object] = pc.unique(values).to_pylist()
-            self._add_distinct(unique)
-        ends = pc.min_max(values)
-        low = ends["min"].as_py()
-        high = ends["max"].as_py()
-        self.minimum = low if self.minimum is None else min(self.minimum, low)
-        self.maximum = high if self.maximum is None else max(self.maximum, high)
-
-    def _add_distinct(self, values: list[object]) -> None:
-        for value in values:
-            if value in self.distinct:
-                continue
-            if len(self.examples) < EXAMPLES:
-                self.examples.append(value)
-            self.distinct.add(value)
-            if len(self.distinct) > self.most:
-                break
-
-    @property
-    def missing(self) -> int:
-        """The number of rows without a value."""
-        return self.n - self.present
-
-
-def _present(values: ColumnValues, markers: tuple[str, ...]) -> ColumnValues:
-    """The values that are not missing."""
-    if is_text_type(values.type):
-        texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string())).drop_null()
-        return texts.filter(pc.invert(is_marker(texts, markers)))
-    values = values.drop_null()
-    numbers = marker_numbers(markers)
-    if numbers and (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
-        marked = pc.is_in(pc.cast(values, pa.float64()), pa.array(numbers, pa.float64()))
-        values = values.filter(pc.invert(marked))
-    if pa.types.is_floating(values.type):
-        return values.filter(pc.invert(pc.is_nan(values)))
-    return values
 
 
 @dataclass(frozen=True)
@@ -190,9 +125,9 @@ class Inspection:
                 InspectedColumn(
                     name=name,
                     type=self._type(name, decision),
-                    values=self._values(name, statistics, decision),
+                    values=self._values(name, decision),
                     missing=self._missing(name, decision),
-                    examples=[str(example) for example in statistics.examples],
+                    examples=[_shown(example) for example in statistics.examples],
                     treatment=treatments[name],
                 )
             )
@@ -202,13 +137,13 @@ class Inspection:
         """The type of a column in one word."""
         if name in decision.problems:
             return "unclear"
+        if self._are_dates(name, decision):
+            return "date"
         column_type = decision.types.get(name)
-        if name in self.reader.date_columns or name in decision.dates:
-            return "date"
-        if column_type and column_type.date_format:
-            return "date"
         if column_type is None:
             return "text" if self._holds_text(name) else "number"
+        if column_type.spelling.logical:
+            return "true/false"
         return "category" if column_type.is_category else "number"
 
     def _holds_text(self, name: str) -> bool:
@@ -216,41 +151,68 @@ class Inspection:
         texts = [value for value in self.statistics[name].distinct if isinstance(value, str)]
         return bool(SpellingEvidence().add(texts))
 
-    def _values(self, name: str, statistics: ColumnStatistics, decision: Decision) -> str:
-        """The range of numbers and dates, or how many texts differ."""
-        n_distinct = len(statistics.distinct)
-        most = statistics.most
-        count = f"{n_distinct} different" if n_distinct <= most else f"over {most}"
-        if name in decision.dates:
-            days = self.column_types.numeric_dates[name].range(decision.dates[name])
-            return f"{days}, {count}"
-        low = statistics.minimum
-        high = statistics.maximum
-        column_type = decision.types.get(name)
-        if column_type and not column_type.is_category and not column_type.date_format:
-            texts = pa.array([str(value) for value in statistics.distinct], pa.string())
-            markers = self.column_types.markers.number
-            numbers, _ = numbers_of(texts, column_type.spelling, markers)
-            ends = pc.min_max(numbers)
-            low = ends["min"].as_py()
-            high = ends["max"].as_py()
-            if n_distinct > most:
-                return f"{low:g} to {high:g} among the first {most} different"
-        if isinstance(low, str) or low is None:
-            return count
-        if isinstance(low, float):
-            return f"{low:g} to {high:g}, {count}"
-        return f"{low} to {high}, {count}"
-
-    def _missing(self, name: str, decision: Decision) -> int:
-        """The number of rows without a value: of numbers, markers such as NA count, too."""
+    def _values(self, name: str, decision: Decision) -> str:
+        """The range of numbers and dates, and how many values differ."""
         statistics = self.statistics[name]
         column_type = decision.types.get(name)
-        if column_type is None or column_type.is_category or column_type.date_format:
-            return statistics.missing
+        if column_type and column_type.spelling.logical:
+            return f"{len(statistics.distinct)} different"
+        if column_type and not column_type.is_category and not column_type.date_format:
+            return self._values_of_numbers(name, column_type.spelling)
+        count = f"over {statistics.most}"
+        if len(statistics.distinct) <= statistics.most:
+            count = f"{self._n_different(name, decision)} different"
+        limits = self._limits(name, decision)
+        return f"{limits}, {count}" if limits else count
+
+    def _values_of_numbers(self, name: str, spelling: Spelling) -> str:
+        """The range of numbers that are given as text, and how many differ."""
+        statistics = self.statistics[name]
+        texts = pa.array([str(value) for value in statistics.distinct], pa.string())
+        numbers, _ = numbers_of(texts, spelling, self.column_types.markers.number)
+        ends = pc.min_max(numbers)
+        limits = f"{ends['min'].as_py():g} to {ends['max'].as_py():g}"
+        if len(statistics.distinct) > statistics.most:
+            return f"{limits} among the first {statistics.most} different"
+        return f"{limits}, {len(pc.unique(numbers.drop_null()))} different"
+
+    def _n_different(self, name: str, decision: Decision) -> int:
+        """The number of different values; of dates, a text such as NA is none."""
+        distinct = self.statistics[name].distinct
+        if not self._are_dates(name, decision):
+            return len(distinct)
+        markers = self.column_types.markers.number
+        return sum(not (isinstance(value, str) and value in markers) for value in distinct)
+
+    def _limits(self, name: str, decision: Decision) -> str:
+        """The least and the greatest of numbers or dates; nothing of texts."""
+        if name in decision.dates:
+            return self.column_types.numeric_dates[name].range(decision.dates[name])
+        low = self.statistics[name].minimum
+        high = self.statistics[name].maximum
+        if low is None or isinstance(low, str):
+            return ""
+        if isinstance(low, float):
+            return f"{low:g} to {high:g}"
+        return f"{low} to {high}"
+
+    def _are_dates(self, name: str, decision: Decision) -> bool:
+        """Whether a column holds dates: by its type, as texts or as numbers."""
+        column_type = decision.types.get(name)
+        if column_type and column_type.date_format:
+            return True
+        return name in self.reader.date_columns or name in decision.dates
+
+    def _missing(self, name: str, decision: Decision) -> int:
+        """The number of rows without a value: of numbers and dates, texts such as NA count, too."""
+        missing = self.statistics[name].missing
         if name not in self.column_types.texts:
-            return statistics.missing
-        return statistics.missing + self.column_types.texts[name].n_markers
+            return missing
+        column_type = decision.types.get(name)
+        is_number = column_type is not None and not column_type.is_category
+        if is_number or self._are_dates(name, decision):
+            missing += self.column_types.texts[name].n_markers
+        return missing
 
     def _treatments(self, decision: Decision) -> dict[str, str]:
         """The pipeline's treatment of each column."""
@@ -268,10 +230,24 @@ class Inspection:
         """The treatment of a column that is a feature."""
         column_type = decision.types.get(name)
         if self.data.types.get(name) == "category":
-            return "categories, one feature each (data.types)"
+            return f"categories, one feature each (data.types){self._merged(name)}"
         if column_type and column_type.is_category:
-            return "categories, one feature each"
+            return f"categories, one feature each{self._merged(name)}"
         scaling = "standard" if self.data.scaling == "auto" else self.data.scaling
         if column_type and column_type.spelling != PLAIN_SPELLING:
             return f"a feature, scaling: {scaling}, read {column_type.spelling}"
         return f"a feature, scaling: {scaling}"
+
+    def _merged(self, name: str) -> str:
+        """The merging of a column's rare categories, in words; nothing where they are few."""
+        statistics = self.statistics[name]
+        n_distinct = len(statistics.distinct)
+        if n_distinct <= MOST_CATEGORIES:
+            return ""
+        count = str(n_distinct) if n_distinct <= statistics.most else f"over {statistics.most}"
+        return f": the commonest {MOST_CATEGORIES} of {count} texts, all others are one"
+
+
+def _shown(value: object) -> str:
+    """A value as a person writes it: a whole number has no decimals, though it is a float."""
+    return str(value).removesuffix(".0")

@@ -139,7 +139,10 @@ def _schema(rows: RawRows, survey: Survey, statistics: list[dict[str, Any]], dat
             trims_text=True,
         )
     if not schema.n_features:
-        raise DataError("no features: every column is constant, ignored, a label or a date")
+        raise DataError(
+            "no features: every column is constant, ignored, a label or a date, or numbers or "
+            "names the rows (data.keep keeps it)"
+        )
     return schema
 
 

@@ -9,7 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoencoders.core.errors import DataError
-from autoencoders.data.preparation.anomalous import anomalous_class, class_name
+from autoencoders.data.preparation.anomalous import (
+    ANOMALOUS,
+    NORMAL,
+    anomalous_class,
+    class_name,
+)
 from autoencoders.data.preparation.columns import ColumnTypes
 from autoencoders.data.preparation.decision import dates_note
 from autoencoders.data.preparation.label_hints import LabelHints
@@ -97,9 +102,10 @@ class RawRows:
         Raises DataError where data.label_means says so, but there are not two classes.
         """
         means = self.data.label_means
-        if means == "class" or (means == "auto" and self.classes not in NPZ_ANOMALIES):
+        if means == "class":
             return False
-        if means == "auto" and not self.origin.npz:
+        if means == "auto" and not (self.origin.npz and self.classes in NPZ_ANOMALIES):
+            self._note_anomaly_words()
             return False
         counts = np.bincount(self.labels, minlength=len(self.classes))
         decided = anomalous_class(self.classes, counts)
@@ -115,6 +121,16 @@ class RawRows:
             self.labels = 1 - self.labels
             self.classes = self.classes[::-1]
         return True
+
+    def _note_anomaly_words(self) -> None:
+        """Notes two classes, of which one may mean an anomaly by its name."""
+        words = {name.strip().lower() for name in self.classes} - {"0", "1"}
+        may_be_anomalies = self.classes == ("-1", "1") or words & (ANOMALOUS | NORMAL)
+        if len(self.classes) == 2 and may_be_anomalies:
+            self.label_notes.append(
+                f"labels {' and '.join(self.classes)} are two classes; if one of them means an "
+                "anomaly, set data.label_means: anomaly"
+            )
 
     def __iter__(self) -> Iterator[tuple[int, Rows]]:
         """Batches of features' columns, each with the number of its first row."""

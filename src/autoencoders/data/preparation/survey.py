@@ -74,7 +74,8 @@ class Survey:
         for name in texts:
             values = typed(rows, name, first, text=True, markers=self.markers.text, trims=True)
             self._add_text(name, values)
-        self.numbers = [name for name in self.names if name not in texts]
+        are_texts = set(texts)
+        self.numbers = [name for name in self.names if name not in are_texts]
         numbers = np.zeros((len(rows), len(self.numbers)))
         for i, name in enumerate(self.numbers):
             values = typed(

@@ -90,13 +90,14 @@ def _numbers(
     such column is named. Arrow makes the array at once, which column by column takes a hundred
     times as long for a wide table.
     """
-    table = rows.select([column.name for column in columns])
+    names = rows.schema.names
+    types = dict(zip(names, rows.schema.types, strict=True))
     numeric = []
-    for column, column_type in zip(columns, table.schema.types, strict=True):
-        if column.categories is None and is_number_type(column_type):
+    for column in columns:
+        if column.categories is None and is_number_type(types[column.name]):
             numeric.append(column)
-    if len(numeric) < len(columns):
-        table = table.select([column.name for column in numeric])
+    numeric_names = [column.name for column in numeric]
+    table = rows if numeric_names == names else rows.select(numeric_names)
     values = _as_array(table)
     if schema.missing_numbers:
         values = np.where(np.isin(values, schema.missing_numbers), np.nan, values)

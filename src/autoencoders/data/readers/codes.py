@@ -22,7 +22,8 @@ VERSION = r"^(\d{1,4})(?:\.(0|[1-9]\d{0,2}))?$"  # counts never begin with 0 beh
 IS_VERSION = re.compile(VERSION)
 FIRST_DOUBTFUL = 10  # a count that may as well be a decimal place with a zero behind it
 MANY_DIGITS = 16
-LAST_START, MINUS, ZERO, NINE = b",-09"
+OVERLAP = MANY_DIGITS + 4  # bytes that two blocks share: a code and what stands around it
+LAST_SIGN, MINUS, ZERO, NINE = b",-09"
 
 
 class VersionSigns:
@@ -102,7 +103,7 @@ def holds_thousands(texts: ColumnValues) -> bool:
 
 
 def may_hold_codes(path: Path, encoding: str, delimiter: str) -> bool:
-    """Whether a field of a file may begin with 0 and another digit, or with very many digits.
+    """Whether a field of a file may be digits that begin with 0, or begin with very many digits.
 
     True where an encoding has several bytes a digit.
     """
@@ -115,32 +116,50 @@ def may_hold_codes(path: Path, encoding: str, delimiter: str) -> bool:
 
 
 def _overlapping_blocks(path: Path) -> Iterator[np.ndarray]:
-    """Yields the bytes of a file in blocks, each with the last ones of the block before."""
+    """Yields the bytes of a file in blocks, each with the last ones of the block before.
+
+    A line's end stands before the first byte, and behind the last.
+    """
     last = b"\n"
     with open_bytes(path) as stream:
         while block := stream.read(BLOCK_BYTES):
             overlapping = last + block
             yield np.frombuffer(overlapping, np.uint8)
-            last = overlapping[-MANY_DIGITS:]
+            last = overlapping[-OVERLAP:]
+    yield np.frombuffer(last + b"\n", np.uint8)
 
 
 def _has_zeros(block: np.ndarray, delimiter: int) -> bool:
-    """Whether a field begins with 0 and another digit.
+    """Whether digits that fill a field begin with 0, unlike those of 05/06/2020 and 09:30.
 
-    What may stand before a field (ends of lines, quotes, blanks, the comma) is no byte above it.
+    What may stand around a field (ends of lines, quotes, blanks, the comma) is no byte above it.
     """
     before = block[:-2]
-    is_start = before <= LAST_START
-    if delimiter > LAST_START:
+    is_start = before <= LAST_SIGN
+    if delimiter > LAST_SIGN:
         is_start |= before == delimiter
     is_start &= block[1:-1] == ZERO
-    follows = block[np.flatnonzero(is_start) + 2]
-    return bool(((follows >= ZERO) & (follows <= NINE)).any())
+    places = np.flatnonzero(is_start) + 2
+    places = places[_are_digits(block[places])]
+    for _ in range(MANY_DIGITS):
+        places = places[places < len(block) - 1] + 1
+        bytes_behind = block[places]
+        are_digits = _are_digits(bytes_behind)
+        ends = bytes_behind[~are_digits]
+        if ((ends <= LAST_SIGN) | (ends == delimiter)).any():
+            return True
+        places = places[are_digits]
+    return False
+
+
+def _are_digits(values: np.ndarray) -> np.ndarray:
+    """Whether bytes are digits."""
+    return np.asarray((values >= ZERO) & (values <= NINE))
 
 
 def _has_many_digits(block: np.ndarray, delimiter: int) -> bool:
     """Whether a field begins with more digits than 64 bits keep, with or without a sign."""
-    runs = (block >= ZERO) & (block <= NINE)
+    runs = _are_digits(block)
     for length in (1, 2, 4, 8):  # whether 2, 4, 8 and 16 digits begin at a byte
         runs = runs[:-length] & runs[length:]
     before = block[: max(0, len(runs) - 1)]

@@ -62,9 +62,15 @@ REWRITINGS = (  # to forms that FORMATS know, each by what stands in its place
     (re.compile(r"^(\d{4})年(\d{1,2})月(\d{1,2})日"), r"\1-\2-\3"),
     (re.compile(r"^(\d{4})[- ]?W(\d{2})$"), r"\1-W\2-1"),
 )
-QUARTERS = (
-    re.compile(r"(?P<year>\d{4})[-/ ]?Q(?P<quarter>[1-4])"),
-    re.compile(r"Q(?P<quarter>[1-4])[-/ ]?(?P<year>\d{4})"),
+YEAR = r"(?P<year>\d{4})"
+PARTS_OF_YEARS = (  # quarters, halves and months, each with the number of its months
+    (3, re.compile(rf"{YEAR}[-/: ]?Q0?(?P<part>[1-4])", re.IGNORECASE)),
+    (3, re.compile(rf"Q0?(?P<part>[1-4])[-/: ]?{YEAR}", re.IGNORECASE)),
+    (6, re.compile(rf"{YEAR}[-/: ]?H(?P<part>[12])", re.IGNORECASE)),
+    (6, re.compile(rf"H(?P<part>[12])[-/: ]?{YEAR}", re.IGNORECASE)),
+    (1, re.compile(rf"{YEAR}[-/: ]?M(?P<part>0?[1-9]|1[0-2])", re.IGNORECASE)),
+    # the first four may be quarters: they have the same order
+    (1, re.compile(r"(?P<year>1[5-9]\d{2}|20\d{2}):(?P<part>0?[1-9]|1[0-2])")),
 )
 LONGEST = 60  # characters of a date with its time
 DIRECTIVES = {
@@ -93,8 +99,8 @@ DATE_TEXT = re.compile("|".join(map(_pattern, FORMATS)))
 def rewritten(text: str) -> str:
     """A date or time in a form that FORMATS know; other texts need not stay as they are.
 
-    Months have their English names of three letters, weekdays are left out, a quarter or week is
-    its first month or day.
+    Months have their English names of three letters, weekdays are left out, a half of a year, a
+    quarter or week is its first month or day.
     """
     text = text.strip()
     if len(text) > LONGEST:
@@ -102,10 +108,10 @@ def rewritten(text: str) -> str:
     text = NAMED_MONTH.sub(lambda match: match.lastgroup or "", text)
     for pattern, replacement in REWRITINGS:
         text = pattern.sub(replacement, text)
-    for pattern in QUARTERS:
+    for n_months, pattern in PARTS_OF_YEARS:
         match = pattern.fullmatch(text)
         if match:
-            return f"{match['year']}-{3 * int(match['quarter']) - 2:02}"
+            return f"{match['year']}-{n_months * (int(match['part']) - 1) + 1:02}"
     return text
 
 

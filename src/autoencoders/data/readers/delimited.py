@@ -1,7 +1,6 @@
 """Delimited text files as batches of columns, typed by Arrow."""
 
 import io
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.prepared.spelling import NUMBER_MARKERS, PLAIN_SPELLING
 from autoencoders.data.readers import reader
+from autoencoders.data.readers.arrow_messages import in_words
 from autoencoders.data.readers.blank_lines import blank_lines_at_end, without_last
 from autoencoders.data.readers.codes import (
     holds_code,
@@ -25,15 +25,10 @@ from autoencoders.data.readers.codes import (
 from autoencoders.data.readers.delimiters import DELIMITER_NAMES
 from autoencoders.data.readers.dialect import Dialect, read_dialect
 from autoencoders.data.readers.encoding import BLOCK_BYTES, open_bytes
+from autoencoders.data.readers.first_column import FIRST_NAME
 from autoencoders.data.readers.single_blanks import SingleBlanks
 
-# of Arrow's errors
-TOO_SHORT = "Could not skip initial"
-RAGGED = re.compile(r"Row #(\d+): Expected \d+ columns, got \d+")
-NO_UTF_8 = "UTF8 data"
-UNLIKE = re.compile(
-    r"In CSV column #(\d+): Row #(\d+): CSV conversion error to (\w+): invalid (.*)"
-)
+TOO_SHORT = "Could not skip initial"  # of an error of Arrow's
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class TextSettings:
     header: str = "auto"  # as in `read_dialect`
     as_text: tuple[str, ...] = ()  # columns whose values stay text
     all_as_text: bool = False  # whether those of every column do: Arrow knows no decimal comma
-    looks_ahead: bool = False  # whether all rows are looked at before the schema is given
+    is_part: bool = False  # whether the file is one of several, which agree on columns of text
 
 
 class DelimitedFile:
@@ -58,14 +53,16 @@ class DelimitedFile:
         Raises DataError.
         """
         self.path = path
+        expected = [column.name for column in like.columns]
         self.dialect = read_dialect(
             path,
             encoding=settings.encoding,
             header=settings.header,
-            expected=[column.name for column in like.columns],
+            expected=expected,
+            keeps_first=FIRST_NAME in (*expected, like.id_column),
         )
         self.is_decided = bool(like.columns)
-        self.looks_ahead = settings.looks_ahead
+        self.is_part = settings.is_part
         self.has_seen_all = self.is_decided  # whether all rows were looked at for codes
         self.texts = [*settings.as_text, *_texts_of_model(like)]
         if settings.all_as_text or self.dialect.has_commas:
@@ -101,19 +98,23 @@ class DelimitedFile:
 
         Codes such as 007 are text, unless a model waits for numbers: its columns are decided.
         """
+        is_needed = not self.is_decided and not self.is_part
+        if is_needed and not self.dialect.has_rows:
+            raise DataError(f"{self.path}: holds no rows below the names")
         try:
             schema = self._open(self._text_types()).schema
         except pa.ArrowInvalid as error:
             if TOO_SHORT in str(error):
                 raise DataError(f"{self.path}: holds no rows below the names") from None
-            raise
+            raise DataError(f"{self.path}: {self._in_words(error)}") from error
         if self.is_decided:
             return schema
         numbers = [column.name for column in schema if _is_number(column.type)]
         codes = self._codes_at_start(numbers)
         self.texts += codes
-        if self.looks_ahead:
-            codes += self._late_codes([name for name in numbers if name not in codes])
+        if self.is_part:
+            known = set(codes)
+            codes += self._late_codes([name for name in numbers if name not in known])
         return self._open(self._text_types()).schema if codes else schema
 
     def _text_types(self) -> dict[str, pa.DataType]:
@@ -173,34 +174,11 @@ class DelimitedFile:
                 return
             yield from without_last(parts, blank_lines_at_end(self.path, self.dialect.encoding))
         except pa.ArrowInvalid as error:
-            raise DataError(f"{self.path}: {self._in_words(str(error))}") from error
+            raise DataError(f"{self.path}: {self._in_words(error)}") from error
 
-    def _in_words(self, message: str) -> str:
+    def _in_words(self, error: pa.ArrowInvalid) -> str:
         """An error of Arrow's with the column, the row and what to do."""
-        message = message.splitlines()[0]
-        ragged = RAGGED.search(message)
-        if ragged:
-            row = int(ragged[1]) - self.dialect.skipped_lines
-            return (
-                f"{message} (row {row} below the names); give it as many fields as the others, "
-                "quote values that hold a delimiter, or remove the line"
-            )
-        unlike = UNLIKE.search(message)
-        if unlike is None:
-            return message
-        name = _arrow_names(self.dialect)[int(unlike[1])]
-        row = int(unlike[2]) - self.dialect.skipped_lines
-        if unlike[4].startswith(NO_UTF_8):
-            return (
-                f"column {name}, row {row}: bytes that are no UTF-8, as all before are; save the "
-                "file as UTF-8, or name its encoding in data.encoding: cp1252, for example"
-            )
-        if self.is_decided:
-            return f"column {name}, row {row}: {unlike[4]} is not of type {unlike[3]}; mend it"
-        return (
-            f"column {name}, row {row}: {unlike[4]} among values of type {unlike[3]}; mend it, or "
-            f"say data.types: {{{name}: category}}, or number, if a decimal comma or unit is meant"
-        )
+        return in_words(str(error), self.dialect, _arrow_names(self.dialect), self.is_decided)
 
     def _checked(self, parts: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yields batches.

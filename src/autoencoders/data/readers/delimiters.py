@@ -7,7 +7,7 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import abridged
 from autoencoders.data.prepared.spelling import NUMBER_MARKERS
 from autoencoders.data.readers.names import MOSTLY, are_names, is_value, most_fields
-from autoencoders.data.readers.splitting import split_rows
+from autoencoders.data.readers.splitting import n_lines_of_rows, split_rows
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 # of files that none of these splits: taken where names and rows have the same number of fields
@@ -83,8 +83,11 @@ def _fits_names(rows: list[list[str]]) -> bool:
     return sum(len(row) == n_fields for row in below) >= MOSTLY * len(below)
 
 
-def check_title(path: Path, lines: Sequence[str], quote: str) -> None:
-    """Raises DataError where the names stand below lines that are no part of the table."""
+def check_title(path: Path, lines: Sequence[str], quote: str, first_line: int) -> None:
+    """Raises DataError where the names stand below lines that are no part of the table.
+
+    first_line: number of the first of the lines.
+    """
     for delimiter in DELIMITERS:
         rows = split_rows(lines, delimiter, quote)
         n_fields = most_fields(rows)
@@ -95,13 +98,17 @@ def check_title(path: Path, lines: Sequence[str], quote: str) -> None:
         if not 0 < first <= MOST_TITLE_LINES or not below:
             continue
         n_alike = sum(len(row) == n_fields for row in below)
-        is_table = n_alike >= MOSTLY * len(below)
+        n_split = sum(len(row) > 1 for row in below)  # of footnotes, some are one field
+        is_table = n_alike >= MOSTLY * n_split and 2 * n_alike > len(below)
         are_several_lines = first > 1 and delimiter != " "
         if is_table and (are_several_lines or are_names(rows[first], below)):
+            line = first_line - 1 + n_lines_of_rows(lines, delimiter, quote, first + 1)
+            names = [name for name in rows[first] if name]
             raise DataError(
-                f"{path}: lines stand above the columns' names ({abridged(rows[first])}), which "
-                f"are no part of the table: {abridged(_texts(lines, first))}; remove them, or "
-                "write # in front of each; or quote values that hold a delimiter"
+                f"{path}: lines stand above the columns' names ({abridged(names)}), which "
+                f"are no part of the table: {abridged(_texts(lines, first))}; the table begins in "
+                f"line {line}: remove those above it, or write # in front of each; or quote values "
+                "that hold a delimiter"
             )
 
 

@@ -19,8 +19,10 @@ from autoencoders.data.readers.delimiters import (
 from autoencoders.data.readers.encoding import file_encoding, sample_lines
 from autoencoders.data.readers.names import cleaned_names, heading, most_fields
 from autoencoders.data.readers.splitting import (
+    blank_lines_note,
     check_quotes,
-    n_lines_of_first_row,
+    has_row_names,
+    n_lines_of_rows,
     quote_of,
     split_rows,
 )
@@ -40,6 +42,7 @@ class Dialect:
     names: tuple[str, ...]  # of all fields of a row; "" for row numbers
     unnamed: tuple[int, ...] = ()  # positions of the fields at the end without name and value
     has_names: bool = True  # whether the names stand in the file
+    has_rows: bool = True  # below the names
     has_commas: bool = False  # whether numbers with a comma do, decimal or of thousands
     notes: list[str] = field(default_factory=list)
 
@@ -50,19 +53,19 @@ def read_dialect(
     encoding: str = "auto",
     header: str = "auto",
     expected: Collection[str] = (),
+    keeps_first: bool = False,
 ) -> Dialect:
     """The dialect of a file.
 
     encoding: Python's name, or auto: UTF-8, UTF-16 with its mark, else cp1252. header: first (the
     first line holds the names), none, or auto. expected: the columns of a model that waits for the
-    rows, if one does. Raises DataError where the file holds no rows, or where its first line may be
-    names as well as values.
+    rows, if one does. keeps_first: whether a first field without name is data, whatever it holds.
+    Raises DataError where the file holds no rows, or where its first line may be names as well as
+    values.
     """
-    notes: list[str] = []
-    if encoding == "auto":
-        encoding = file_encoding(path)
-        if not encoding.startswith("utf-8"):
-            notes.append(f"read as {encoding}, as the file is not UTF-8")
+    said_encoding = encoding
+    encoding = file_encoding(path) if said_encoding == "auto" else said_encoding
+    notes = [] if encoding == said_encoding else _notes_on_encoding(encoding)
     lines = sample_lines(path, encoding)
     preamble = _preamble(lines)
     body = lines[preamble.n_lines :]
@@ -74,17 +77,19 @@ def read_dialect(
     if header == "auto":
         header = _header_of(expected, rows[0])
     if header == "auto":
-        _check_title(path, body, rows, delimiter, quote)
+        _check_title(path, body, rows, delimiter, quote, first_line=preamble.n_lines + 1)
     check_quotes(path, body, delimiter, quote, first_line=preamble.n_lines + 1)
-    notes += _notes_on(delimiter, quote)
+    notes += _notes_on(delimiter, quote, body)
     comments = split_rows([preamble.comment[1:]], delimiter, quote)
-    head = heading(path, rows, header, next(iter(comments), []), delimiter)
+    head = heading(path, rows, header, next(iter(comments), []))
+    if len(head.names) > 1 and has_row_names(body, delimiter, quote):
+        head = head.with_row_names(rows)
     if preamble.n_comments and not head.is_comment:
         notes.append(f"left out, as comments: lines before the names ({preamble.n_comments})")
-    names, unnamed, name_notes = cleaned_names(path, head.names, rows)
+    names, unnamed, name_notes = cleaned_names(path, head.names, rows, keeps_first=keeps_first)
     n_skipped = preamble.n_lines
     if head.in_first_row:
-        n_skipped += n_lines_of_first_row(body, delimiter, quote)
+        n_skipped += n_lines_of_rows(body, delimiter, quote)
     return Dialect(
         encoding=encoding,
         delimiter=delimiter,
@@ -93,30 +98,47 @@ def read_dialect(
         names=names,
         unnamed=unnamed,
         has_names=head.in_first_row or head.is_comment,
+        has_rows=any(line.strip() for line in lines[n_skipped:]),
         has_commas=any(COMMA.search(value) for row in rows[1:] for value in row),
-        notes=notes + name_notes,
+        notes=[*notes, *head.notes, *name_notes],
     )
 
 
-def _notes_on(delimiter: str, quote: str) -> list[str]:
-    """Notes on a delimiter other than the comma, and on quotes other than double ones."""
+def _notes_on_encoding(encoding: str) -> list[str]:
+    """A note on an encoding other than UTF-8."""
+    if encoding.startswith("utf-8"):
+        return []
+    return [f"read as {encoding}, as the file is not UTF-8"]
+
+
+def _notes_on(delimiter: str, quote: str, lines: Sequence[str]) -> list[str]:
+    """Notes on a delimiter other than the comma, quotes other than double ones, and blank lines."""
     notes = []
     if delimiter not in (",", NO_DELIMITER):
         between = DELIMITER_NAMES.get(delimiter, repr(delimiter))
         notes.append(f"read with {between} between fields")
     if quote != '"':
         notes.append("read with single quotes around values")
+    blank_lines = blank_lines_note(lines, delimiter, quote)
+    if blank_lines and delimiter != NO_DELIMITER:  # a missing value, where there is one column
+        notes.append(blank_lines)
     return notes
 
 
 def _check_title(
-    path: Path, lines: Sequence[str], rows: list[list[str]], delimiter: str, quote: str
+    path: Path,
+    lines: Sequence[str],
+    rows: list[list[str]],
+    delimiter: str,
+    quote: str,
+    first_line: int,
 ) -> None:
     """Raises DataError where lines of a title stand above the names: they are shorter than rows."""
     n_missing = most_fields(rows[1:]) - len(rows[0])
-    has_row_names = n_missing == 1 and len(rows[0]) > 1  # as R writes them, without a name
-    if delimiter == NO_DELIMITER or (n_missing > 0 and not has_row_names):
-        check_title(path, lines, quote)
+    lacks_one = n_missing == 1 and len(rows[0]) > 1
+    are_names = lacks_one and has_row_names(lines, delimiter, quote)
+    if delimiter == NO_DELIMITER or (n_missing > 0 and not are_names):
+        check_title(path, lines, quote, first_line)
 
 
 def _header_of(expected: Collection[str], first: list[str]) -> str:

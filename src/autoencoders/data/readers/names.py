@@ -1,7 +1,7 @@
 """The names of a delimited file's fields: where they stand, and one for each field."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,9 +9,11 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import abridged
 from autoencoders.data.prepared.spelling import NUMBER_MARKERS
 from autoencoders.data.readers.date_texts import is_date
+from autoencoders.data.readers.first_column import note_on
 from autoencoders.data.readers.texts import number_text
 
 SEVERAL = 5  # rows
+MOST_NOTES = 3  # of many that are alike
 MOSTLY = 0.9  # share of the rows that have to agree on the number of fields
 
 
@@ -22,6 +24,13 @@ class Heading:
     names: list[str]
     in_first_row: bool
     is_comment: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def with_row_names(self, rows: list[list[str]]) -> "Heading":
+        """The names behind an empty one, where rows have one value more, as R's tables do."""
+        if not self.in_first_row or len(self.names) != most_fields(rows[1:]) - 1:
+            return self
+        return replace(self, names=["", *self.names])
 
 
 def heading(
@@ -29,7 +38,6 @@ def heading(
     rows: list[list[str]],
     header: str,
     comment: list[str],
-    delimiter: str,
 ) -> Heading:
     """The names of the fields: in the first row, in the comment above it, or numbers.
 
@@ -43,15 +51,19 @@ def heading(
     if header == "auto" and not are_names(first, rest):
         if comment and len(comment) == width and are_names(comment, rows):
             return Heading(comment, in_first_row=False, is_comment=True)
+        if not rest and any(map(is_value, first)):
+            raise DataError(
+                f"{path}: its only line looks like a row ({abridged(first)}), and no line holds "
+                "the columns' names; write them above it, or set data.header: none"
+            )
         if _are_values(first, rest):
             raise DataError(
                 f"{path}: its first line looks like a row ({abridged(first)}), and no line holds "
                 "the columns' names; write them above it, or set data.header: none where there are "
                 "none, data.header: first where these are the names"
             )
-    if 2 <= len(first) == width - 1 and delimiter in " \t":
-        first = ["", *first]  # R's tables lack a name above the row names
-    return Heading(first, in_first_row=True)
+    notes = _notes_on_values(first, rest) if header == "auto" else []
+    return Heading(first, in_first_row=True, notes=notes)
 
 
 def are_names(first: list[str], rest: list[list[str]]) -> bool:
@@ -91,6 +103,28 @@ def _are_values(first: list[str], rest: list[list[str]]) -> bool:
     return False
 
 
+def _notes_on_values(first: list[str], rest: list[list[str]]) -> list[str]:
+    """A note on names that look like values, unless they run as years or places do."""
+    values = []
+    for position, name in enumerate(first):
+        if is_value(name) and _are_all_values(_column(rest, position)):
+            values.append(name)
+    if not values or len(values) == len(first) or _run(values):
+        return []
+    return [
+        f"names that look like values: {abridged(values)}; if the first line is a row, say "
+        "data.header: none, or if it is no part of the table, remove it"
+    ]
+
+
+def _run(names: list[str]) -> bool:
+    """Whether names are whole numbers in order, of a few digits: years, places or doses."""
+    if not all(name.isdecimal() for name in names):
+        return False
+    numbers = [int(name) for name in names]
+    return len(numbers) > 2 and numbers == sorted(set(numbers))
+
+
 def most_fields(rows: list[list[str]]) -> int:
     """The number of fields that most rows have; 0 of no rows."""
     lengths = Counter(map(len, rows))
@@ -116,44 +150,67 @@ def _are_all_values(column: list[str]) -> bool:
 
 
 def cleaned_names(
-    path: Path, names: list[str], rows: list[list[str]]
+    path: Path, names: list[str], rows: list[list[str]], *, keeps_first: bool = False
 ) -> tuple[tuple[str, ...], tuple[int, ...], list[str]]:
     """One name for each field, the positions of the empty fields at the end, and notes.
 
-    Raises DataError where rows hold more values than there are names.
+    The name of a first field that is no data is empty. keeps_first: whether a first field without
+    name is data in any case. Raises DataError where rows hold more values than there are names.
     """
     width = max(most_fields(rows[1:]), len(names))
     last = max((i for i, name in enumerate(names) if name), default=-1)
     unnamed = tuple(range(last + 1, width))
-    for position in unnamed:
-        values = [value for value in _column(rows[1:], position) if value]
-        if values and position >= len(names):
-            raise DataError(
-                f"{path}: its first line has {len(names)} fields, others have {width} "
-                f"({abridged(values)}); write a name above each, or quote values that hold a "
-                "delimiter"
-            )
+    _check_named(path, names, rows, unnamed)
     empty = tuple(i for i in unnamed if not _column(rows[1:], i))
     cleaned: list[str] = []
-    notes = []
+    nameless = []
+    repeated = []
     taken = set(names)
     used: set[str] = set()
-    places_without_value = set(empty)
+    first_note = ""
+    if names[0] == "" and not keeps_first:
+        first_note = note_on(_column(rows[1:], 0), len(rows) - 1)
+    places_to_leave = {*empty, 0} if first_note else set(empty)
     for position in range(width):
         name = names[position] if position < len(names) else ""
-        if name == "" and position > 0 and position not in places_without_value:
+        if name == "" and position not in places_to_leave:
             name = f"column {position + 1}"
-            notes.append(f"the field at place {position + 1} has no name: called {name}")
+            nameless.append(f"the field at place {position + 1} has no name: called {name}")
         if name and name in used:
             different = _different(name, taken)
-            notes.append(f"the name {name} stands twice: the second is called {different}")
+            repeated.append(f"the name {name} stands twice: the second is called {different}")
             name = different
         taken.add(name)
         used.add(name)
         cleaned.append(name)
+    notes = [*_shortened(nameless, "fields"), *_shortened(repeated, "names")]
     if empty:
         notes.append(f"left out, as fields without name and value: {len(empty)} at the end")
+    if first_note and 0 not in empty:
+        notes.append(first_note)
     return tuple(cleaned), empty, notes
+
+
+def _check_named(
+    path: Path, names: list[str], rows: list[list[str]], unnamed: tuple[int, ...]
+) -> None:
+    """Raises DataError where rows hold values in places that the first line does not have."""
+    for position in unnamed:
+        values = [value for value in _column(rows[1:], position) if value]
+        if values and position >= len(names):
+            raise DataError(
+                f"{path}: its first line has {len(names)} fields, others have "
+                f"{most_fields(rows[1:])} ({abridged(values)}); write a name above each, or quote "
+                "values that hold a delimiter"
+            )
+
+
+def _shortened(notes: list[str], things: str) -> list[str]:
+    """The first notes of many alike, and how many there are besides."""
+    n_others = len(notes) - MOST_NOTES
+    if n_others < 2:
+        return notes
+    return [*notes[:MOST_NOTES], f"and so on: {n_others} more {things}"]
 
 
 def _different(name: str, taken: set[str]) -> str:

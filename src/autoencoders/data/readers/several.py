@@ -34,7 +34,7 @@ def several_reader(
     opened: gives a file's reader. id_column: the column whose values are texts, which lose no
     digit, or nothing. Raises DataError where the files have not the same columns.
     """
-    text = replace(text, looks_ahead=True)  # files have to agree on the columns of text
+    text = replace(text, is_part=True)
     readers = [opened(file, text) for file in files]
     _check_alike(folder, files, readers)
     first = readers[0]

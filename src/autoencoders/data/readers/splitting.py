@@ -1,6 +1,7 @@
 """Lines of delimited text split into rows of fields, by Python's csv module."""
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,27 @@ def split_rows(lines: Iterable[str], delimiter: str, quote: str) -> list[list[st
     return rows
 
 
+def blank_lines_note(lines: Iterable[str], delimiter: str, quote: str) -> str:
+    """The note on lines without text between the first MOST_ROWS rows; nothing without such."""
+    n_rows = 0
+    n_blank = 0
+    n_behind = 0  # lines without text behind the last row
+    with suppress(csv.Error):
+        for row in _csv_reader(lines, delimiter, quote):
+            if row:
+                n_rows += 1
+                n_blank += n_behind
+                n_behind = 0
+            else:
+                n_behind += 1
+            if n_rows == MOST_ROWS:
+                break
+    if not n_blank:
+        return ""
+    where = f" among the first {MOST_ROWS} rows" if n_rows == MOST_ROWS else ""
+    return f"left out, as lines without text{where}: {n_blank}"
+
+
 def _csv_reader(
     lines: Iterable[str],
     delimiter: str,
@@ -44,11 +66,28 @@ def _csv_reader(
     )
 
 
-def n_lines_of_first_row(lines: Sequence[str], delimiter: str, quote: str) -> int:
-    """Lines up to the end of the first row: a quoted name may hold a line's end."""
+def n_lines_of_rows(lines: Sequence[str], delimiter: str, quote: str, n_rows: int = 1) -> int:
+    """Lines up to the end of the first rows: a quoted name may hold a line's end."""
     reader = _csv_reader(lines, delimiter, quote)
-    next(row for row in reader if row)
+    rows = (row for row in reader if row)
+    for _ in range(n_rows):
+        next(rows)
     return reader.line_num
+
+
+def has_row_names(lines: Sequence[str], delimiter: str, quote: str) -> bool:
+    """Whether rows may begin with a name that has none above it, as R writes them.
+
+    Between commas, a person may have forgotten another name; but none but R quotes the numbers of
+    rows while others stand without quotes.
+    """
+    if delimiter in " \t":
+        return True
+    row_number = re.compile(f"{quote}[0-9]+{quote}{re.escape(delimiter)}")
+    number = re.compile(f"{re.escape(delimiter)}[-.]?[0-9]")
+    texts = [line for line in lines[1:MOST_ROWS] if line.strip()]
+    are_numbered = all(row_number.match(line) for line in texts)
+    return bool(texts) and are_numbered and any(number.search(line) for line in texts)
 
 
 def quote_of(lines: Sequence[str]) -> str:

@@ -32,8 +32,10 @@ def table_reader(path: Path, like: Schema, settings: TextSettings) -> Reader:
     empty = set(table.empty)
     names = [name for name in names if name not in empty]
     notes = list(table.notes)
-    if len(names) + len(empty) < len(schema.names):
-        row_numbers = [name for name in schema.names if _is_row_number(name)]
+    row_numbers = [name for name in schema.names if _is_row_number(name)]
+    if not table.is_typed:
+        row_numbers = [name for name in row_numbers if name]  # on others, the dialect has a note
+    if row_numbers:
         shown = abridged([name or "the one without a name" for name in row_numbers])
         notes.append(f"left out, as a column of row numbers: {shown}")
     column_types = {column.name: _read_type(column.type) for column in schema}
