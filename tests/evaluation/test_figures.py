@@ -41,7 +41,13 @@ def data(digits: Path) -> Prepared:
 @pytest.fixture
 def of(untrained: dict[str, TrainedModel], data: Prepared) -> Draw:
     """The figures of a type, by name."""
-    return lambda model_type: Figures(untrained[model_type], data, HISTORY, COLUMNS)
+
+    def drawn(model_type: str) -> Figures:
+        model = copy.copy(untrained[model_type])
+        model.description = replace(model.description, epochs=len(HISTORY))
+        return Figures(model, data, HISTORY, COLUMNS)
+
+    return drawn
 
 
 def with_code_size(model: TrainedModel, code_size: int) -> TrainedModel:
@@ -283,6 +289,15 @@ def test_curves_show_both_losses_over_the_epochs_and_the_best_one(of: Draw):
         np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3])
         np.testing.assert_array_equal(line.get_ydata(), [means[key] for means in HISTORY])
     assert np.unique(best.get_xdata()).tolist() == [1]  # the untrained models' best_epoch
+
+
+def test_curves_of_a_training_that_started_as_pca_begin_with_epoch_0(
+    untrained: dict[str, TrainedModel], data: Prepared
+):
+    model = copy.copy(untrained["undercomplete"])
+    model.description = replace(model.description, epochs=len(HISTORY) - 1)
+    (axes,) = Figures(model, data, HISTORY, COLUMNS).curves().axes
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), [0, 1, 2])
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from sklearn.linear_model import LinearRegression
 
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.data.prepared.schema import Column, Schema
-from autoencoders.evaluation.baselines import PrincipalComponents
 from autoencoders.evaluation.filters import RIDGE, cleaned, median, wiener
 from autoencoders.evaluation.leaderboard import Evaluation
 from autoencoders.evaluation.row import Row
 from autoencoders.models import build
+from autoencoders.models.pca import PrincipalComponents
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.sections import Evaluate
 

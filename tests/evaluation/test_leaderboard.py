@@ -12,10 +12,10 @@ import torch
 
 from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
-from autoencoders.evaluation.baselines import Projection
 from autoencoders.evaluation.leaderboard import Evaluation
 from autoencoders.evaluation.row import Row, TrainedNetwork, row_of
 from autoencoders.models import AUTOENCODERS, build
+from autoencoders.models.pca import Projection
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.architecture import Architecture
 from autoencoders.params.sections import Evaluate

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
-from autoencoders.evaluation.baselines import PrincipalComponents
 from autoencoders.evaluation.catalogue import (
     EXPLAINED_VARIANCE,
     PCA_SQUARED_ERROR,
@@ -14,6 +13,7 @@ from autoencoders.evaluation.catalogue import (
     VALIDATION_SQUARED_ERROR,
 )
 from autoencoders.evaluation.reconstructions import Reconstructions
+from autoencoders.models.pca import PrincipalComponents
 from autoencoders.params.sections import Evaluate
 
 

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from autoencoders.models.jacobian import linear_layers
-from autoencoders.models.networks import ACTIVATIONS, ChannelsFirst, ChannelsLast, mlp, pair
+from autoencoders.models.networks import (
+    ACTIVATIONS,
+    ChannelsFirst,
+    ChannelsLast,
+    layers_of,
+    mlp,
+    pair,
+)
 from autoencoders.params.architecture import Architecture, layer_widths
 from autoencoders.params.sections import Network
 from gradients import gradient_of
@@ -106,11 +113,11 @@ def test_convolutions_give_back_images_of_any_sides_grey_and_colour(side, colour
 @pytest.mark.parametrize("shape", [(28, 28), (8, 8, 3), (7, 10), (1, 5, 3)])
 def test_the_decoders_convolutions_mirror_the_encoders(shape):
     encoder, decoder = pair(conv(shape, (4, 6, 8)), code_outputs=1)
-    there = sizes_between(encoder, torch.rand(1, math.prod(shape)))
-    back = sizes_between(decoder, torch.rand(1, 3))
+    there = sizes_between(layers_of(encoder), torch.rand(1, math.prod(shape)))
+    back = sizes_between(layers_of(decoder), torch.rand(1, 3))
     assert there[0] == ((*shape, 1)[2], *shape[:2])
     assert back == there[::-1]
-    inner, outer = (layer for layer in (*encoder, *decoder) if isinstance(layer, nn.Linear))
+    inner, outer = (*linear_layers(encoder), *linear_layers(decoder))
     assert (
         (inner.in_features, inner.out_features)
         == (outer.out_features, outer.in_features)
@@ -122,7 +129,7 @@ def test_each_convolution_has_half_the_nodes_of_the_one_before():
     widths = layer_widths(4, 32, code_size=8, kind="conv")
     assert widths == (4, 8, 16, 32)
     encoder, _ = pair(conv((32, 32), widths), code_outputs=1)
-    nodes = [math.prod(size) for size in sizes_between(encoder, torch.rand(1, 1024))[1:]]
+    nodes = [math.prod(size) for size in sizes_between(layers_of(encoder), torch.rand(1, 1024))[1:]]
     assert nodes == [nodes[0] // 2**layer for layer in range(4)]
     assert nodes[0] == 4 * 16 * 16
 
@@ -140,7 +147,8 @@ def test_pixels_keep_their_places_on_the_way_to_channels_first_and_back(sides, c
 def test_a_convolution_sees_an_images_neighbouring_pixels_and_no_others():
     encoder, _ = pair(conv((9, 9), (1,)), code_outputs=1)
     x = torch.zeros(1, 81, requires_grad=True)
-    encoder[1](encoder[0](x))[0, 0, 2, 3].backward()  # its field is centred on row 4, column 6
+    layers = layers_of(encoder)
+    layers[1](layers[0](x))[0, 0, 2, 3].backward()  # its field is centred on row 4, column 6
     seen = {(i // 9, i % 9) for i in gradient_of(x)[0].nonzero().flatten().tolist()}
     assert seen == {(row, column) for row in (3, 4, 5) for column in (5, 6, 7)}
 
@@ -150,7 +158,9 @@ def test_a_convolution_sees_an_images_neighbouring_pixels_and_no_others():
 
 def tied(widths: tuple[int, ...] = (5, 4)) -> tuple[nn.Sequential, nn.Sequential]:
     torch.manual_seed(0)
-    return pair(Architecture(7, 3, widths, "tanh", "identity", "mse", tied=True), code_outputs=1)
+    architecture = Architecture(7, 3, widths, "tanh", "identity", "mse", tied=True)
+    encoder, decoder = pair(architecture, code_outputs=1)
+    return layers_of(encoder), layers_of(decoder)
 
 
 def test_tied_decoders_multiply_by_the_encoders_transposed_weights():

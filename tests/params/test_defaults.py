@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoencoders.core.errors import ParameterError
 from autoencoders.data.sources.catalogue import SOURCES
 from autoencoders.data.sources.source import facts
 from autoencoders.params.architecture import DataFacts
@@ -20,6 +21,7 @@ shapes = st.sampled_from([(), (8, 8), (32, 32, 3)])
 rows = st.integers(1, 10**8)
 
 MACHINES = {"precision", "threads"}  # where the training runs decides
+OF_THE_PLAN = {"linear_path"}  # the type, and other values, decide
 
 
 def of(shape: tuple[int, ...], n_rows: int = 1000, n_features: int = 64) -> DataFacts:
@@ -29,6 +31,62 @@ def of(shape: tuple[int, ...], n_rows: int = 1000, n_features: int = 64) -> Data
 @pytest.mark.parametrize("side", [1, 2, 8, 28, 64])
 def test_the_automatic_code_of_a_square_image_has_as_many_units_as_the_image_has_rows(side):
     assert network(of((side, side), n_features=side * side))["code_size"] == side
+
+
+LINEAR = {"network.linear_path": "auto", "data.name": "table"}
+
+
+def has_path(params: Params, facts: DataFacts, model_type: str, **values: object) -> bool:
+    """Whether `auto` gives a linear path."""
+    return params.override({**LINEAR, **values}).plan(model_type, facts).architecture.linear_path
+
+
+@pytest.mark.parametrize("model_type", ["undercomplete", "contractive", "denoising", "variational"])
+def test_an_automatic_linear_path_is_taken_where_a_network_can_start_as_pca(params, model_type):
+    assert has_path(params, of(()), model_type)
+    own = f"models.{model_type}.network"
+    assert not has_path(params, of((8, 8)), model_type)  # pixels in [0, 1]: bce
+    assert not has_path(params, of(()), model_type, **{f"{own}.loss": "l1"})
+    assert not has_path(params, of((), n_rows=8), model_type)  # as many code units as rows
+    assert has_path(params, of((), n_rows=9), model_type)
+    conv = {f"{own}.kind": "conv", f"{own}.loss": "mse", f"{own}.nodes_per_layer": 8}
+    assert not has_path(params, of((8, 8)), model_type, **conv)
+
+
+def test_sparse_codes_of_sigmoids_and_of_the_largest_units_are_no_pcas(params):
+    assert not has_path(params, of(()), "sparse")  # the KL penalty needs a sigmoid
+    identity = {"models.sparse.network.code_activation": "identity"}
+    assert has_path(params, of(()), "sparse", **identity, **{"models.sparse.penalty": "l1"})
+    assert not has_path(params, of(()), "sparse", **identity, **{"models.sparse.penalty": "top_k"})
+
+
+REFUSED: dict[str, tuple[str, dict[str, object]]] = {
+    "needs the loss mse, which PCA minimises, but it is l1": (
+        "undercomplete",
+        {"network.loss": "l1"},
+    ),
+    "needs code_activation: identity": ("undercomplete", {"network.code_activation": "tanh"}),
+    "can't be where models.sparse.penalty = top_k": (
+        "sparse",
+        {"models.sparse.penalty": "top_k", "models.sparse.network.code_activation": "identity"},
+    ),
+    "needs a code smaller than features and training rows": (
+        "denoising",
+        {"network.code_size": 64},
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_a_linear_path_that_can_not_be_is_refused_by_name(params, reason):
+    model_type, values = REFUSED[reason]
+    changed = params.override({**LINEAR, **values, "network.linear_path": True})
+    with pytest.raises(ParameterError) as caught:
+        changed.plan(model_type, of(()))
+    message = str(caught.value)
+    assert "network.linear_path = True: " in message
+    assert reason in message
+    assert "choose auto or false" in message
 
 
 @anything
@@ -119,9 +177,15 @@ def test_every_rule_is_for_a_value_that_may_be_auto_and_leaves_none_open():
         (network(of(())), Network, FixedNetwork),
         (train(of(()), "auto"), Train, FixedTrain),
     ):
-        open_fields = {
-            name for name, field in section.model_fields.items() if "auto" in str(field.annotation)
-        } - MACHINES
+        open_fields = (
+            {
+                name
+                for name, field in section.model_fields.items()
+                if "auto" in str(field.annotation)
+            }
+            - MACHINES
+            - OF_THE_PLAN
+        )
         assert set(rules) == open_fields
         assert set(fixed.model_fields) == set(section.model_fields)
 

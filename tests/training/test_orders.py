@@ -7,8 +7,8 @@ import torch
 from scipy.linalg import subspace_angles
 
 from autoencoders.data.prepared.prepared import Prepared
-from autoencoders.evaluation.baselines import PrincipalComponents
 from autoencoders.models.jacobian import linear_layers
+from autoencoders.models.pca import PrincipalComponents
 from autoencoders.models.trained.fidelity import squared_error
 from autoencoders.params.params import Params
 from autoencoders.training.fit import fit

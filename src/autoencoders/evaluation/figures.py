@@ -225,7 +225,7 @@ class Figures:
             ylabel=f"{description.architecture.loss}, sum over features",
             yscale="log",
         )
-        epochs = range(1, len(self.history) + 1)
+        epochs = range(description.epochs - len(self.history) + 1, description.epochs + 1)
         for key in (TRAIN_LOSS, VALIDATION_LOSS):
             axes.plot(epochs, [means[key] for means in self.history], label=key)
         axes.axvline(

@@ -9,8 +9,8 @@ from scipy.ndimage import median_filter
 from sklearn.kernel_ridge import KernelRidge
 
 from autoencoders.data.prepared.prepared import Prepared
-from autoencoders.evaluation.baselines import Projection, leading
 from autoencoders.evaluation.metrics import Values, psnr
+from autoencoders.models.pca import Projection, leading
 from autoencoders.models.trained.model import TrainedModel, batches
 
 # corrupted rows in, clean ones out: (rows, features), model scale

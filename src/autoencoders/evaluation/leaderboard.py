@@ -11,7 +11,6 @@ from autoencoders.evaluation.baselines import (
     ISOLATION_FOREST,
     MEAN,
     PCA,
-    PrincipalComponents,
     isolation_scores,
 )
 from autoencoders.evaluation.diagnostics import (
@@ -25,6 +24,7 @@ from autoencoders.evaluation.metrics import Values
 from autoencoders.evaluation.probes import probe_metrics
 from autoencoders.evaluation.reconstructions import Reconstructions
 from autoencoders.evaluation.row import Estimates, LinearNetwork, Row, TrainedNetwork
+from autoencoders.models.pca import PrincipalComponents
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.sections import Evaluate
 

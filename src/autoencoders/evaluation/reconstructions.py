@@ -7,10 +7,10 @@ import numpy as np
 
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.evaluation import catalogue
-from autoencoders.evaluation.baselines import PrincipalComponents
 from autoencoders.evaluation.bootstrap import Bootstrap
 from autoencoders.evaluation.metrics import Values, reconstruction_metrics
 from autoencoders.evaluation.row import Estimate, Estimates
+from autoencoders.models.pca import PrincipalComponents
 from autoencoders.models.trained.fidelity import explained_variance, squared_error
 from autoencoders.params.sections import Evaluate
 

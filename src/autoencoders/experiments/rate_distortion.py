@@ -21,7 +21,8 @@ from autoencoders.core.files import read_json, sha256, write_json, write_text
 from autoencoders.core.identity import FINGERPRINT_LENGTH, code_sha256
 from autoencoders.core.paths import DATA, REPORTS, RESUME, repository
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
-from autoencoders.evaluation.baselines import PCA, PrincipalComponents
+from autoencoders.evaluation.baselines import PCA
+from autoencoders.models.pca import PrincipalComponents
 from autoencoders.models.trained.fidelity import fidelity, squared_error
 from autoencoders.params.params import Params
 from autoencoders.params.plan import Plan

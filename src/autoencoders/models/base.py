@@ -7,9 +7,10 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from autoencoders.models.jacobian import linear_layers, slope, squared_norm
+from autoencoders.models.jacobian import jacobian, linear_layers, slope, squared_norm
 from autoencoders.models.losses import likelihood_mean, reconstruction_loss
-from autoencoders.models.networks import ACTIVATIONS, pair
+from autoencoders.models.networks import ACTIVATIONS, layers_of, pair, path_weight, start_as
+from autoencoders.models.pca import Projection
 from autoencoders.params.architecture import Architecture
 
 JACOBIAN_VALUES = 2**24  # of Jacobians in memory at once, 64 MB: only their norms are needed
@@ -30,6 +31,8 @@ class Autoencoder(nn.Module, ABC):
     """
 
     generates: ClassVar[bool] = False  # whether `sample` draws new rows
+    # whether the loss is the reconstruction loss alone, without penalty and corruption
+    rebuilds_only: ClassVar[bool] = False
     corrupts: ClassVar[bool] = False  # whether `corrupt` spoils rows, which the type cleans
     weight = 0.0  # of the penalty
     input_gradients = False  # whether `loss` computes gradients at x, which no training step needs
@@ -40,6 +43,24 @@ class Autoencoder(nn.Module, ABC):
         self.architecture = architecture
         self.encoder, self.decoder = pair(architecture, code_outputs)
         self.code_activation = ACTIVATIONS[architecture.code_activation]()
+
+    def start_as_pca(self, projection: Projection) -> None:
+        """Sets the weights so that the reconstruction of x is PCA's; needs a linear path.
+
+        Code units have the components' own deviations. projection: PCA of the training rows at the
+        code size, in model scale.
+        """
+        self._start_as_pca(projection, torch.ones(self.architecture.code_size))
+
+    def _start_as_pca(self, projection: Projection, deviations: Tensor) -> None:
+        """Code units are those of PCA divided by `deviations` (code,); further outputs are 0."""
+        components = torch.from_numpy(projection.components).float()
+        mean = torch.from_numpy(projection.mean).float()
+        n_outputs = linear_layers(self.encoder)[-1].out_features
+        weight = mean.new_zeros(n_outputs, len(mean))
+        weight[: len(components)] = components / deviations[:, None]
+        start_as(self.encoder, weight, -weight @ mean)
+        start_as(self.decoder, (components * deviations[:, None]).T, mean)
 
     def encode(self, x: Tensor, progress: float = 1.0) -> Tensor:  # noqa: ARG002  (sparse reads it)
         """The code z of x, deterministic for every type."""
@@ -99,14 +120,18 @@ class Autoencoder(nn.Module, ABC):
         slopes = []
         a = first(x)
         for layer in others:
-            activation = self.encoder[1]
+            activation = layers_of(self.encoder)[1]
             slopes.append(slope(activation, a))
             a = layer(activation(a))
         weights = [layer.weight for layer in (first, *others)]
         size = self.architecture.code_size  # the outputs after these are no codes
         weights[-1] = weights[-1][:size]
-        slopes.append(self.code_slope(a[:, :size]))
-        return squared_norm(weights, slopes)
+        path = path_weight(self.encoder)
+        if path is None:
+            slopes.append(self.code_slope(a[:, :size]))
+            return squared_norm(weights, slopes)
+        slopes.append(torch.ones_like(a[:, :size]))  # a code beside a linear path has no activation
+        return (path[:size] + jacobian(weights, slopes)).square().sum((1, 2))
 
     def _squared_norm_of_units(self, x: Tensor) -> Tensor:
         """||dz/dx||_F^2 as the sum of each code unit's squared gradient; x requires a gradient."""

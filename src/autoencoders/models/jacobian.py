@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from autoencoders.models.networks import layers_of
+
 
 def squared_norm(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Tensor:
     """||J||_F^2 of J = D_L W_L ... D_1 W_1 (chain rule), one value a sample.
@@ -27,9 +29,18 @@ def squared_norm(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Tensor:
     return ((jacobian @ (first @ first.T)) * jacobian).sum((1, 2))
 
 
+def jacobian(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> Tensor:
+    """J = D_L W_L ... D_1 W_1 (chain rule), as in `squared_norm`: (batch, outputs, inputs)."""
+    first, *others = weights
+    result = slopes[0][:, :, None] * first
+    for weight, slope_ in zip(others, slopes[1:], strict=True):
+        result = slope_[:, :, None] * (weight @ result)
+    return result
+
+
 def linear_layers(encoder: nn.Module) -> list[nn.Linear]:
-    """The encoder's linear layers, input side first."""
-    return [layer for layer in encoder.children() if isinstance(layer, nn.Linear)]
+    """The encoder's linear layers, input side first, without a linear path beside them."""
+    return [layer for layer in layers_of(encoder) if isinstance(layer, nn.Linear)]
 
 
 def slope(activation: nn.Module, a: Tensor) -> Tensor:

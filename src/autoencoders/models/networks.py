@@ -27,7 +27,7 @@ def mlp(sizes: Sequence[int], activation: str) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
+def pair(a: Architecture, code_outputs: int) -> tuple[nn.Module, nn.Module]:
     """Encoder and decoder: (batch, features) to (batch, code_size * code_outputs), and back.
 
     The decoder takes (batch, code_size). code_outputs: the encoder's outputs for each code unit.
@@ -36,21 +36,32 @@ def pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequenti
     """
     build_pair = conv_pair if a.kind == "conv" else mlp_pair
     encoder, decoder = build_pair(a, code_outputs)
-    for module in (*encoder, *decoder):
+    for module in (*encoder.modules(), *decoder.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(cast(Tensor, module.bias))
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     return encoder, decoder
 
 
-def mlp_pair(a: Architecture, code_outputs: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """Linear layers; the decoder mirrors the encoder, with its weights where they are tied."""
-    encoder = mlp([a.n_features, *a.widths, a.code_size * code_outputs], a.activation)
+def mlp_pair(a: Architecture, code_outputs: int) -> tuple[nn.Module, nn.Module]:
+    """Linear layers; the decoder mirrors the encoder, with its weights where they are tied.
+
+    With a linear path both have an affine map beside their hidden layers.
+    """
+    n_outputs = a.code_size * code_outputs
+    encoder = mlp([a.n_features, *a.widths, n_outputs], a.activation)
     # built for tied weights too: each model draws the same random numbers
     decoder = mlp([a.code_size, *reversed(a.widths), a.n_features], a.activation)
     if a.tied:
         decoder = transposed(encoder)
-    return encoder, decoder
+    if not (a.linear_path and a.widths):
+        return encoder, decoder
+    to_code = nn.Linear(a.n_features, n_outputs, bias=False)
+    from_code: nn.Module = nn.Linear(a.code_size, a.n_features, bias=False)
+    if a.tied:
+        from_code = Transposed(to_code, bias=False)
+    return LinearPath(encoder, to_code), LinearPath(decoder, from_code)
 
 
 def transposed(encoder: nn.Sequential) -> nn.Sequential:
@@ -95,14 +106,65 @@ class Transposed(nn.Module):
     Vincent et al. 2010, section 2.2.
     """
 
-    def __init__(self, layer: nn.Linear) -> None:
+    def __init__(self, layer: nn.Linear, *, bias: bool = True) -> None:
+        """bias: whether there is one."""
         super().__init__()
         self.layer = (layer,)  # hidden from `parameters`, which has its weights already
-        self.bias = nn.Parameter(torch.zeros(layer.in_features))
+        self.bias = nn.Parameter(torch.zeros(layer.in_features)) if bias else None
 
     def forward(self, z: Tensor) -> Tensor:
         """(batch, in_features) from z: (batch, out_features), as the other layer counts them."""
         return nn.functional.linear(z, self.layer[0].weight.t(), self.bias)
+
+
+class LinearPath(nn.Module):
+    """Layers with an affine map beside them: W x + f(x), whose bias is that of f's last layer."""
+
+    def __init__(self, layers: nn.Sequential, path: nn.Module) -> None:
+        """layers: f; path: W."""
+        super().__init__()
+        self.layers = layers
+        self.path = path
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, outputs) from x: (batch, inputs)."""
+        return self.path(x) + self.layers(x)
+
+
+def layers_of(half: nn.Module) -> nn.Sequential:
+    """The layers of an encoder or a decoder, without the linear path beside them."""
+    return cast(nn.Sequential, half.layers if isinstance(half, LinearPath) else half)
+
+
+def path_weight(half: nn.Module) -> Tensor | None:
+    """The linear path's weight of an encoder (outputs, inputs); None without a path."""
+    if not isinstance(half, LinearPath):
+        return None
+    return cast(nn.Linear, half.path).weight
+
+
+@torch.no_grad()
+def start_as(half: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    """Makes an encoder or a decoder the affine map `weight @ x + bias`, by its linear path.
+
+    Its layers' output is then the bias alone, as the last one's weights are 0. Where these are the
+    other half's, transposed, that half has to start first: its own last weights are 0. weight:
+    (outputs, inputs); bias: (outputs,).
+    """
+    layers = layers_of(half)
+    last = layers[-1]
+    if not isinstance(half, LinearPath):
+        if isinstance(last, nn.Linear):
+            last.weight.copy_(weight)
+        cast(Tensor, last.bias).copy_(bias)
+        return
+    if isinstance(half.path, nn.Linear):
+        half.path.weight.copy_(weight)
+    if isinstance(last, nn.Linear):
+        last.weight.zero_()
+    cast(Tensor, last.bias).zero_()
+    rest = layers(weight.new_zeros(1, weight.shape[1]))[0]
+    cast(Tensor, last.bias).copy_(bias - rest)
 
 
 class ChannelsFirst(nn.Module):

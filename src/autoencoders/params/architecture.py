@@ -24,6 +24,8 @@ class Architecture:
     kind: str = "mlp"  # mlp or conv
     shape: tuple[int, ...] = ()  # of an image: rows, columns and, where there are several, channels
     tied: bool = False  # mlp: the decoder's weights are the encoder's, transposed
+    # mlp: an affine map beside the hidden layers of both; the training starts as PCA
+    linear_path: bool = False
 
 
 def layer_widths(

@@ -8,7 +8,7 @@ from autoencoders.core.errors import ParameterError
 from autoencoders.params import defaults
 from autoencoders.params.architecture import Architecture, DataFacts, layer_widths
 from autoencoders.params.sections import FixedNetwork, FixedTrain, Train
-from autoencoders.params.type_section import UNTIED, Misfit, Setting
+from autoencoders.params.type_section import UNTIED, Misfit, Setting, TypeSection
 
 if TYPE_CHECKING:
     from autoencoders.params.params import Params
@@ -34,8 +34,11 @@ class Plan:
         Raises ParameterError where the values fit neither each other, nor the type, nor the data.
         """
         section = params.type_section(model_type)
-        network_values = params.network_of(model_type).model_dump()
-        network = FixedNetwork(**defaults.resolved(network_values, defaults.network(facts)))
+        values = params.network_of(model_type).model_dump()
+        values = defaults.resolved(values, defaults.network(facts))
+        if values["linear_path"] == "auto":
+            values["linear_path"] = not _linear_path_misfit(section, values, facts)
+        network = FixedNetwork(**values)
         _refuse_misfits(params, model_type, network, facts)
         return cls(
             model_type=model_type,
@@ -100,17 +103,42 @@ def _refuse_misfits(
 
     setting = Setting(network, facts, scaling=lambda: params.data.scaling, key=key)
     values = {**network.model_dump(), **section.type_values()}
-    for misfits in (_network_misfits(setting), section.misfits(setting)):
+    for misfits in (_network_misfits(section, setting), section.misfits(setting)):
         for misfit in misfits:
             raise ParameterError(f"{key(misfit.name)} = {values[misfit.name]}: {misfit.reason}")
 
 
-def _network_misfits(setting: Setting) -> Iterator[Misfit]:
+def _linear_path_misfit(section: TypeSection, network: Mapping[str, Any], facts: DataFacts) -> str:
+    """The reason why a network can't start as PCA; nothing where it can.
+
+    network: its values by name, `auto` being resolved.
+    """
+    if network["kind"] != "mlp":
+        return "needs network.kind: mlp"
+    if network["loss"] != "mse":
+        return f"needs the loss mse, which PCA minimises, but it is {network['loss']}"
+    if network["code_activation"] != "identity":
+        activation = network["code_activation"]
+        return f"needs code_activation: identity, as PCA's codes have any value, not {activation}"
+    most = min(facts.n_features, facts.rows)
+    if network["code_size"] >= most:
+        return (
+            f"needs a code smaller than features and training rows ({facts.n_features}, "
+            f"{facts.rows}), but code_size = {network['code_size']}"
+        )
+    return section.linear_path_misfit()
+
+
+def _network_misfits(section: TypeSection, setting: Setting) -> Iterator[Misfit]:
     """Yields each value of a network that breaks a rule which every type's network has to keep."""
     if isinstance(setting.network.nodes_per_layer, list):
         yield from _nodes_misfits(setting.network.nodes_per_layer, setting)
     if setting.network.kind == "conv":
         yield from _conv_misfits(setting)
+    if setting.network.linear_path:
+        reason = _linear_path_misfit(section, setting.network.model_dump(), setting.facts)
+        if reason:
+            yield Misfit("linear_path", f"{reason}; choose auto or false")
     if setting.network.loss == "bce" and not setting.facts.unit_interval:
         yield Misfit(
             "loss",

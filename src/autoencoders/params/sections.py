@@ -119,6 +119,9 @@ class Network(Section):
     """The activation of the code."""
     tied: bool = False
     """mlp: whether the decoder's weights are the encoder's, transposed."""
+    linear_path: Literal["auto"] | bool = False
+    """mlp: an affine map beside the hidden layers of encoder and decoder; the training starts as
+    PCA. auto: with mse, no activation of the code, and a code smaller than features and rows."""
 
 
 class Train(Section):
@@ -166,6 +169,7 @@ class FixedNetwork(Network):
     code_size: int
     n_layers: int
     nodes_per_layer: int | list[int]
+    linear_path: bool
 
 
 class FixedTrain(Train):

@@ -63,6 +63,10 @@ class TypeSection(Section):
         """The values that `auto` stands for among the type's own parameters, by name."""
         return {}
 
+    def linear_path_misfit(self) -> str:
+        """The reason why the type's codes can't start as PCA's; nothing where they can."""
+        return ""
+
     def misfits(self, setting: Setting) -> Iterator[Misfit]:  # noqa: ARG002  (most types read it)
         """Yields each of the type's values, or its network's, that breaks a rule of the type."""
         yield from ()

@@ -115,8 +115,12 @@ class RowsModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> Batches:
         """Chunks in the rows' order."""
+        return self.in_order("validation")
+
+    def in_order(self, split: str) -> Batches:
+        """Chunks of a split in the rows' order."""
         device, devices = self._device()
-        return Batches(self.data.rows["validation"], BATCH_ROWS, None, device, devices)
+        return Batches(self.data.rows[split], BATCH_ROWS, None, device, devices)
 
     def _device(self) -> tuple[int, int]:
         """This device's number, from 0, and the number of devices."""

@@ -12,6 +12,7 @@ import torch
 from autoencoders.core.process import is_first
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models import build
+from autoencoders.models.pca import PrincipalComponents
 from autoencoders.models.trained.model import ModelDescription, TrainedModel, as_tensor
 from autoencoders.params.plan import Plan
 from autoencoders.params.sections import FixedTrain
@@ -63,7 +64,7 @@ def fit(
     model = _untrained(plan, data, fingerprint)
     module = _module(model, plan.seed, train, data, resume)
     rows = RowsModule(data, module.chunk, module.shuffling)
-    history = History(train.patience, log if is_first() else None)
+    history = History(train.patience, log if is_first() else None, rows)
     _run(train, module, rows, _callbacks(history, callbacks, resume), resume)
     _take_best(model, history)
     if not trial:
@@ -89,6 +90,9 @@ def _untrained(plan: Plan, data: Prepared, fingerprint: str) -> TrainedModel:
         fingerprint=fingerprint,
     )
     autoencoder = build(plan.model_type, plan.architecture, plan.type_values)
+    if plan.architecture.linear_path:
+        pca = PrincipalComponents(map(data.scaled, data.rows["train"]))
+        autoencoder.start_as_pca(pca.at(plan.architecture.code_size))
     return TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale))
 
 
@@ -159,9 +163,7 @@ def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
 def _take_best(model: TrainedModel, history: History) -> None:
     """Gives the model its best epoch's weights, ready for inference."""
     model.autoencoder.load_state_dict(history.weights)
-    model.description = replace(
-        model.description, epochs=len(history.epochs), best_epoch=history.best
-    )
+    model.description = replace(model.description, epochs=history.last, best_epoch=history.best)
     model.eval()
 
 

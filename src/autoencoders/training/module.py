@@ -16,7 +16,7 @@ from autoencoders.models.trained.model import TrainedModel
 from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
 from autoencoders.params.sections import FixedTrain
 from autoencoders.training.augment import random_affine
-from autoencoders.training.batches import epoch_generator
+from autoencoders.training.batches import RowsModule, epoch_generator
 from autoencoders.training.machine import batches_a_step, chosen_precision
 from autoencoders.training.optimizer import LeanAdamW
 from autoencoders.training.resume import ResumePoint
@@ -90,6 +90,21 @@ class TrainingModule(pl.LightningModule):
         """The penalty's weight in this epoch; a single epoch has no warm-up."""
         progress = self.progress if self.train_params.epochs > 1 else 1.0
         return self.model.autoencoder.penalty_weight(progress)
+
+    @torch.no_grad()
+    def measure_start(self, rows: RowsModule) -> None:
+        """Sets the means of the training before its first step, as those of an epoch."""
+        self.on_train_epoch_start()
+        batch_size = self.train_params.batch_size
+        for chunk in rows.in_order("train"):
+            batches = self.model.scaled(chunk.to(self.device)).split(batch_size)
+            losses = [self.model.autoencoder.loss(x, self.noise, 0.0) for x in batches]
+            losses = [Loss(loss.reconstruction, loss.penalty.detach()) for loss in losses]
+            self.train_sums.add([len(x) for x in batches], losses)
+        self.on_validation_epoch_start()
+        for chunk in rows.in_order("validation"):
+            self.validation_step(chunk.to(self.device))
+        self.on_validation_epoch_end()
 
     def shuffling(self) -> torch.Generator:
         """The random stream of this epoch's order, the same on every device."""

@@ -81,7 +81,7 @@ class Objective:
         }
         run.metrics({f"val/{name}": value for name, value in result.items()})
         code_size = fitted.model.description.architecture.code_size
-        return {**result, "code_size": code_size, "epochs": len(fitted.history)}
+        return {**result, "code_size": code_size, "epochs": fitted.model.description.epochs}
 
 
 def suggest(trial: Trial, dimension: Dimension) -> CategoricalChoiceType:

@@ -173,7 +173,7 @@ def test_a_divergence_of_a_hundredth_nat_still_pulls_the_posterior_to_the_prior(
     assert penalty.item() == pytest.approx(0.01)
     penalty.backward()
     torch.testing.assert_close(
-        model.encoder[-1].bias.grad, torch.tensor([mean] * CODE + [0.0] * CODE)
+        linear_layers(model.encoder)[-1].bias.grad, torch.tensor([mean] * CODE + [0.0] * CODE)
     )
 
 
@@ -240,7 +240,8 @@ def test_the_loss_decodes_a_draw_and_not_the_mean():
 def test_samples_of_a_linear_decoder_have_its_bias_as_mean_and_its_weights_as_covariance():
     n = 50_000
     model = variational()
-    weight, bias = (parameter.detach() for parameter in model.decoder[0].parameters())
+    (layer,) = linear_layers(model.decoder)
+    weight, bias = (parameter.detach() for parameter in layer.parameters())
     with torch.no_grad():
         samples = model.sample(n, noise())
     covariance = weight @ weight.T

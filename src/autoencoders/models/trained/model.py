@@ -37,7 +37,7 @@ class ModelDescription:
     split_sha256: str
     fingerprint: str  # of the training stage's parameters, data and code
     epochs: int = 0  # trained
-    best_epoch: int = 0  # whose weights these are, counted from 1
+    best_epoch: int = 0  # whose weights these are, counted from 1; 0: the start as PCA
     calibration_rows: int = 0  # clean validation rows, whose scores new ones are compared with
     # of the score, in nats, of a value in a constant column that no training row had: the largest
     # score of the clean validation rows; 0 in a model that was written before

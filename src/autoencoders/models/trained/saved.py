@@ -47,7 +47,7 @@ def save(model: TrainedModel, history: list[dict[str, float]], folder: Path) -> 
     }
     with atomic_folder(folder) as new:
         save_file(weights, new / WEIGHTS)
-        write_text(new / HISTORY, _history_csv(history))
+        write_text(new / HISTORY, _history_csv(history, model.description.epochs))
         values = as_json(model.description)
         values["weights_sha256"] = sha256_of(new / WEIGHTS)
         values["history_sha256"] = sha256_of(new / HISTORY)
@@ -59,10 +59,10 @@ def as_json(description: ModelDescription) -> dict[str, Any]:
     return {JSON_KEYS.get(name, name): value for name, value in asdict(description).items()}
 
 
-def _history_csv(history: list[dict[str, float]]) -> str:
-    """A table of the learning curves: a line an epoch, counted from 1."""
+def _history_csv(history: list[dict[str, float]], last: int) -> str:
+    """A table of the learning curves: a line an epoch. last: number of the last one."""
     lines = [",".join(["epoch", *history[0]])]
-    for epoch, means in enumerate(history, 1):
+    for epoch, means in enumerate(history, last - len(history) + 1):
         lines.append(",".join([str(epoch), *map(repr, means.values())]))
     return "\n".join(lines) + "\n"
 

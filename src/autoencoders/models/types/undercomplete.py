@@ -12,6 +12,8 @@ from autoencoders.models.base import Autoencoder, Loss
 class Undercomplete(Autoencoder):
     """L = d(x, g(f(x)))."""
 
+    rebuilds_only = True
+
     def loss(
         self,
         x: Tensor,

@@ -9,8 +9,12 @@ from torch import Tensor, nn
 
 from autoencoders.models import losses
 from autoencoders.models.base import Autoencoder, Loss
+from autoencoders.models.jacobian import linear_layers
+from autoencoders.models.pca import Projection
 from autoencoders.params.architecture import Architecture
 
+SMALLEST_DEVIATION = 1e-6  # of a component that a code unit's scale is taken from
+SMALLEST_BETA = 1e-6  # behind the first posterior variances: without a divergence they would be 0
 DRAWS = 64  # posterior draws behind an anomaly score
 LIKELIHOOD_ROWS = 512  # decoded together, a draw each: their values stay in a processor's cache
 
@@ -46,6 +50,22 @@ class Variational(Autoencoder):
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(DRAWS, architecture.code_size, generator=generator)
         self.noise = nn.Buffer(noise, persistent=False)  # of `posterior_codes`
+
+    def start_as_pca(self, projection: Projection) -> None:
+        """As for every type, but means have deviation 1, and variances are the best ones for them.
+
+        Of a linear decoder whose column j has length d_j, a squared error and the divergence's
+        weight beta, the best posterior variance is 1 / (1 + 2 d_j^2 / beta): that of probabilistic
+        PCA with noise of variance beta / 2 (Tipping & Bishop 1999, equation 12; Lucas et al. 2019,
+        "Don't blame the ELBO").
+        """
+        deviations = torch.from_numpy(projection.deviations).float()
+        deviations = torch.where(deviations > SMALLEST_DEVIATION, deviations, 1.0)
+        self._start_as_pca(projection, deviations)
+        log_var = -(2 * deviations.square() / max(self.beta, SMALLEST_BETA)).log1p()
+        last = linear_layers(self.encoder)[-1]
+        with torch.no_grad():
+            last.bias[len(log_var) :] = log_var
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The posterior q(z | x): its mean and log_var, each (batch, code)."""

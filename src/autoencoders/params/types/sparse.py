@@ -28,6 +28,12 @@ class Sparse(TypeSection):
     threshold: Weight = 0.0
     """encoding soft_threshold: codes are max(0, a - threshold)."""
 
+    def linear_path_misfit(self) -> str:
+        """top_k sets code units to 0, of which PCA needs all."""
+        if self.penalty == "top_k":
+            return "can't be where models.sparse.penalty = top_k sets code units to 0"
+        return ""
+
     def misfits(self, setting: Setting) -> Iterator[Misfit]:
         """Yields codes outside of (0, 1) for the KL penalty, and a k above the code size."""
         if self.penalty == "kl" and setting.network.code_activation != "sigmoid":
