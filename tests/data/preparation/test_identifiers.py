@@ -84,12 +84,22 @@ def test_the_reason_says_whether_numbers_run_in_order():
         (RUNNING / 8, "rise"),
         (-(RUNNING**2), "fall"),
         (np.where(RUNNING % 7 == 0, np.nan, RUNNING), "rise"),
+        (np.where(RUNNING % 7 < 2, np.inf, RUNNING), "rise"),
         (np.append(RUNNING, RUNNING[-1]), ""),
         (np.append(RUNNING, 0.0), ""),
         (RUNNING[: FEWEST_ROWS - 1], ""),
         (np.full(300, np.nan), ""),
     ],
-    ids=["fractions", "falling", "with gaps", "equal", "a step back", "too few", "none"],
+    ids=[
+        "fractions",
+        "falling",
+        "with gaps",
+        "infinite",
+        "equal",
+        "a step back",
+        "too few",
+        "none",
+    ],
 )
 @pytest.mark.parametrize("cuts", [1, 3, 100])
 def test_numbers_have_a_direction_where_every_step_has_it(

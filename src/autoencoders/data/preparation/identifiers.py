@@ -97,10 +97,10 @@ class Order:
         return self.rises or self.falls
 
     def add(self, values: np.ndarray) -> None:
-        """Adds values (rows,), of which some may be missing."""
+        """Adds values (rows,), of which some may be missing; infinite ones are refused later."""
         if not self.has_direction:
             return
-        numbers = values[~np.isnan(values)]
+        numbers = values[np.isfinite(values)]
         if not len(numbers):
             return
         steps = np.diff(numbers, prepend=self.last)
