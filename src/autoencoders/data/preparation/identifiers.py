@@ -97,7 +97,7 @@ class Order:
         return self.rises or self.falls
 
     def add(self, values: np.ndarray) -> None:
-        """Adds values (rows,), of which some may be missing, or infinite, which is refused later."""
+        """Adds values (rows,), of which some may be missing; infinite ones are refused later."""
         if not self.has_direction:
             return
         numbers = values[np.isfinite(values)]
