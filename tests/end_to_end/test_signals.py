@@ -13,6 +13,7 @@ import pytest
 from repository import QUICK, ROOT, Repository
 
 pytestmark = pytest.mark.slow
+FIRST_CHECKPOINT = 3  # writes, at least, of a training's first checkpoint, which is always written
 MOMENTS = 10  # of each sort, spread over a stage; both signals in turn
 OUTPUTS = {
     "check": ["data/checked.txt"],
@@ -66,18 +67,20 @@ def test_a_stage_that_is_signalled_at_any_moment_says_so_once_and_leaves_nothing
 ):
     counted = run(finished, stage, "count", "-")
     assert counted.returncode == 0, counted.stderr
-    imports, writes = map(int, counted.stdout.split()[-2:])
+    imports, writes, checkpoints = map(int, counted.stdout.split()[-3:])
     whole = contents(finished, stage)
-    for moment in range(MOMENTS):
-        for sort, n in (("import", imports), ("write", writes)):
-            name = ("SIGINT", "SIGTERM")[moment % 2]
-            at = f"{sort}:{1 + moment * (n - 3) // MOMENTS}"
-            done = run(finished, stage, name, at)
-            told = f"interrupted by {name}; `dvc repro` goes on from here\n"
-            assert (done.returncode, done.stderr) == (130, told), at
-            found = contents(finished, stage)
-            assert found.items() <= whole.items(), at
-            assert [path for path in found if "~" in path] == []
+    assert (checkpoints >= FIRST_CHECKPOINT) == (stage == "train")
+    moments = [f"checkpoint:{n}" for n in range(1, min(checkpoints, FIRST_CHECKPOINT) + 1)]
+    for sort, n in (("import", imports), ("write", writes)):
+        moments += [f"{sort}:{1 + moment * (n - 3) // MOMENTS}" for moment in range(MOMENTS)]
+    for i, at in enumerate(moments):
+        name = ("SIGINT", "SIGTERM")[i % 2]
+        done = run(finished, stage, name, at)
+        told = f"interrupted by {name}; `dvc repro` goes on from here\n"
+        assert (done.returncode, done.stderr) == (130, told), at
+        found = contents(finished, stage)
+        assert found.items() <= whole.items(), at
+        assert [path for path in found if "~" in path] == []
     assert run(finished, stage, "count", "-").returncode == 0
     assert contents(finished, stage) == whole
 

@@ -2,7 +2,8 @@
 
 `signalled.py SIGINT import:120 SCRIPT ...`. Moments are counted from when the script answers
 signals: `import:N` is its N-th import of a module, `write:N` the N-th time that it opens a file to
-write, makes, renames or removes one. With `count` for the signal nothing is sent; the last line of
+write, makes, renames or removes one, and `checkpoint:N` likewise of a training's checkpoints, whose
+number depends on the machine's speed. With `count` for the signal nothing is sent; the last line of
 the output then says how many of each there were.
 """
 
@@ -13,14 +14,20 @@ import sys
 from collections import Counter
 
 WRITES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "os.truncate"}
+CHECKPOINTS = ".checkpoints"  # in the paths of a training's checkpoints
 seen = Counter[str]()
 
 
 def moment(event: str, arguments: tuple[object, ...]) -> str:
-    """`import`, `write`, or nothing."""
+    """`import`, `write`, `checkpoint`, or nothing."""
+    if event == "import":
+        return "import"
+    writes = event in WRITES
     if event == "open" and isinstance(arguments[2], int):
-        return "write" if arguments[2] & (os.O_WRONLY | os.O_RDWR) else ""
-    return "import" if event == "import" else "write" if event in WRITES else ""
+        writes = bool(arguments[2] & (os.O_WRONLY | os.O_RDWR))
+    if not writes:
+        return ""
+    return "checkpoint" if CHECKPOINTS in str(arguments[0]) else "write"
 
 
 def watch(event: str, arguments: tuple[object, ...]) -> None:
@@ -40,4 +47,4 @@ if __name__ == "__main__":
         runpy.run_path(sys.argv[0], run_name="__main__")
     finally:
         if name == "count":
-            print(f"\n{seen['import']} {seen['write']}")
+            print(f"\n{seen['import']} {seen['write']} {seen['checkpoint']}")
