@@ -55,12 +55,7 @@ def inspect_file(file: Path) -> None:
             n_values = inspection.n * len(reader.names)
         else:
             n_values = _show_arrays(reader)
-        told: list[str] = []
-        refusal: list[str] = []
-        if n_values <= MOST_REHEARSED:
-            told, refusal = _rehearsal(file, path, data.model_copy(update=mends.values()))
-        else:
-            print("  so many values that splits and ranges are left to preprocess")
+        told, refusal = _rehearsal(file, path, data.model_copy(update=mends.values()), n_values)
     if told and not problems:
         notes = [note for note in told if note not in reader.notes]
     _show_lines(notes)
@@ -76,11 +71,15 @@ def inspect_file(file: Path) -> None:
     sys.exit(1)
 
 
-def _rehearsal(file: Path, path: Path, data: "Data") -> tuple[list[str], list[str]]:
+def _rehearsal(file: Path, path: Path, data: "Data", n_values: int) -> tuple[list[str], list[str]]:
     """The notes of a preparation of which nothing is written, or why it is refused.
 
-    path: of the file, or of what an archive holds. data: with the parameters that mend it.
+    Both are empty, and that is told, where the source holds too many values. path: of the file, or
+    of what an archive holds. data: with the parameters that mend it.
     """
+    if n_values > MOST_REHEARSED:
+        print("  so many values that splits and ranges are left to preprocess")
+        return [], []
     from autoencoders.core.errors import DataError
     from autoencoders.data.preparation.plan import rehearse
     from autoencoders.data.sources.origin import Origin

@@ -52,8 +52,7 @@ class Distinct:
         if not self.run():
             return ""
         values = np.concatenate(self.parts)
-        in_order = np.diff(values)
-        if (in_order > 0).all() or (in_order < 0).all():
+        if _are_in_order(values):
             return RUNNING
         step = int(np.diff(np.sort(values))[0])
         by = f" by {step}" if step > 1 else ""
@@ -76,9 +75,7 @@ class Distinct:
         steps = np.diff(np.sort(values))
         if (steps == steps[0]).all():
             return True
-        in_order = np.diff(values)
-        is_in_order = bool((in_order > 0).all() or (in_order < 0).all())
-        return is_in_order and _largest_share(steps) > MOSTLY
+        return _are_in_order(values) and _largest_share(steps) > MOSTLY
 
 
 class Order:
@@ -159,6 +156,12 @@ class DistinctTexts:
         if n_distinct == self.n_rows:
             return "names of the rows, each of which differs"
         return f"names of nearly all rows, {n_distinct} different in {self.n_rows}"
+
+
+def _are_in_order(values: np.ndarray) -> bool:
+    """Whether each value is above the one before, or each below it."""
+    steps = np.diff(values)
+    return bool((steps > 0).all() or (steps < 0).all())
 
 
 def _largest_share(values: np.ndarray) -> float:

@@ -22,6 +22,7 @@ from autoencoders.data.preparation.named_columns import check_named_columns
 from autoencoders.data.preparation.splits import split_masks
 from autoencoders.data.preparation.text_column import Markers
 from autoencoders.data.prepared.schema import Rows, abridged
+from autoencoders.data.prepared.spelling import is_marker
 from autoencoders.data.prepared.values import is_text_type
 from autoencoders.data.readers.reader import Reader
 from autoencoders.data.sources.origin import Origin
@@ -168,14 +169,14 @@ class RawRows:
 
 
 def _marks(values: "pa.ChunkedArray[Any]", markers: Markers) -> pd.Series:
-    """What a column says of each row (rows,): text without blanks around it, or numbers.
+    """Each row's value in a column (rows,): text without blanks around it, or numbers.
 
     Null in place of texts that stand for a missing value.
     """
     if not is_text_type(values.type):
         return values.to_pandas()
-    texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string()))
-    is_missing = pc.is_in(texts, pa.array(markers.text, pa.string()))
+    texts = pc.utf8_trim_whitespace(pc.cast(values, pa.string()).combine_chunks())
+    is_missing = is_marker(texts, markers.text)
     return pc.if_else(is_missing, pa.scalar(None, pa.string()), texts).to_pandas()
 
 

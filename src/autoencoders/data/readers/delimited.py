@@ -153,9 +153,11 @@ class DelimitedFile:
             return []
         codes: list[str] = []
         if names and may_hold_codes(self.path, self.dialect.encoding, self.dialect.delimiter):
+            others = names
             for part in self._texts_of(names):
-                others = [name for name in names if name not in codes]
-                codes += [name for name in others if holds_code(part[name])]
+                found = {name for name in others if holds_code(part[name])}
+                codes += [name for name in others if name in found]
+                others = [name for name in others if name not in found]
         self.has_seen_all = True
         self.texts += codes
         return codes
