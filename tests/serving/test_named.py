@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +22,7 @@ from autoencoders.models.trained.saved import load, save
 from autoencoders.params.params import Params
 from autoencoders.serving.answers import answer_file
 from autoencoders.serving.inference import answer
+from pyfuncs import served_autoencoder
 from tables import prepared_table, table_of
 
 N = 400
@@ -230,13 +230,10 @@ def test_another_number_of_ids_than_rows_is_refused(model, frame):
 @pytest.fixture
 def ask(model: TrainedModel, tmp_path: Path) -> Callable[[object], Any]:
     """Posts what becomes JSON to MLflow's server of the model, and gives its predictions."""
-    with warnings.catch_warnings(record=True, action="ignore"):  # mlflow's, of its type hints
-        from mlflow.pyfunc.scoring_server import invocations
-
-        from autoencoders.serving.pyfunc import ServedAutoencoder
+    from mlflow.pyfunc.scoring_server import invocations
 
     save(model, [{"loss": 1.0}], tmp_path / "model")
-    loaded = ServedAutoencoder()
+    loaded = served_autoencoder()
     context: Any = SimpleNamespace(artifacts={"model": str(tmp_path / "model")})
     loaded.load_context(context)
     served: Any = SimpleNamespace(

@@ -6,7 +6,6 @@ Without a graph, the model itself answers.
 import copy
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from autoencoders.serving.onnx import (
     accelerated,
     export,
 )
+from pyfuncs import served_autoencoder
 from tables import table_of
 from workshop import Workshop
 
@@ -226,13 +226,10 @@ def test_with_a_graph_but_without_onnxruntime_the_model_answers_and_a_message_sa
 
 def served(model: TrainedModel, folder: Path) -> Any:
     """The model as MLflow's server loads it."""
-    with warnings.catch_warnings(record=True, action="ignore"):  # mlflow's, of its type hints
-        from mlflow.pyfunc.model import PythonModelContext
-
-        from autoencoders.serving.pyfunc import ServedAutoencoder
-
     save(model, [{"val/reconstruction_loss": 1.0}], folder)
-    server = ServedAutoencoder()
+    server = served_autoencoder()
+    from mlflow.pyfunc.model import PythonModelContext  # which warns where it is imported first
+
     server.load_context(PythonModelContext({"model": str(folder)}, None))
     return server
 

@@ -20,6 +20,7 @@ from autoencoders.serving.answers import answer_file
 from autoencoders.serving.inference import answer
 from autoencoders.training.fit import fit
 from model_server import post, serving
+from pyfuncs import served_autoencoder
 from tables import prepared_table, table_of
 from trainings import QUICK
 from workshop import open_workshop
@@ -185,13 +186,10 @@ NEW: Rows = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # of mlflow, when it is imported
 def test_a_server_gives_the_scores_of_files_and_of_python(model, address, tmp_path):
-    from autoencoders.serving.pyfunc import ServedAutoencoder
-
     as_texts(NEW).to_csv(tmp_path / "rows.csv", index=False)
     expected = scores_of_file(model, tmp_path / "rows.csv")
-    served = ServedAutoencoder()
+    served = served_autoencoder()
     served.model = model
     in_python = served.predict(None, pd.DataFrame(NEW), {"op": "score"})
     np.testing.assert_allclose(scores(in_python), expected, rtol=1e-5, atol=1e-5)
