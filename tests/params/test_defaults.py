@@ -1,6 +1,7 @@
 """The values of `auto`: rules over kind, size and range of the data."""
 
 import math
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -10,12 +11,15 @@ from autoencoders.core.errors import ParameterError
 from autoencoders.data.sources.catalogue import SOURCES
 from autoencoders.data.sources.source import facts
 from autoencoders.params.architecture import DataFacts
-from autoencoders.params.defaults import FEWEST, MOST_EPOCHS, STEPS, network, resolved, train
+from autoencoders.params.defaults import FEWEST_EPOCHS, MOST_EPOCHS, network, resolved, train
+from autoencoders.params.goal import Goal, resolved_goal
 from autoencoders.params.params import Params
 from autoencoders.params.sections import FixedNetwork, FixedTrain, Network, Train
 from autoencoders.params.types import Models
 from autoencoders.params.types.variational import Variational
 
+GOALS: tuple[Goal, ...] = get_args(Goal)
+goals = st.sampled_from(GOALS)
 anything = settings(deadline=None, derandomize=True, database=None)
 shapes = st.sampled_from([(), (8, 8), (32, 32, 3)])
 rows = st.integers(1, 10**8)
@@ -30,7 +34,7 @@ def of(shape: tuple[int, ...], n_rows: int = 1000, n_features: int = 64) -> Data
 
 @pytest.mark.parametrize("side", [1, 2, 8, 28, 64])
 def test_the_automatic_code_of_a_square_image_has_as_many_units_as_the_image_has_rows(side):
-    assert network(of((side, side), n_features=side * side))["code_size"] == side
+    assert network(of((side, side), n_features=side * side), "reconstruct")["code_size"] == side
 
 
 LINEAR = {"network.linear_path": "auto", "data.name": "table"}
@@ -45,6 +49,7 @@ def has_path(params: Params, facts: DataFacts, model_type: str, **values: object
 def test_an_automatic_linear_path_is_taken_where_a_network_can_start_as_pca(params, model_type):
     assert has_path(params, of(()), model_type)
     own = f"models.{model_type}.network"
+    assert not has_path(params, of(()), model_type, goal="anomaly")
     assert not has_path(params, of((8, 8)), model_type)  # pixels in [0, 1]: bce
     assert not has_path(params, of(()), model_type, **{f"{own}.loss": "l1"})
     assert not has_path(params, of((), n_rows=8), model_type)  # as many code units as rows
@@ -90,60 +95,73 @@ def test_a_linear_path_that_can_not_be_is_refused_by_name(params, reason):
 
 
 @anything
-@given(st.integers(1, 10**6))
-def test_the_automatic_code_is_the_whole_number_nearest_to_the_root(n_features):
-    code_size = network(of((), n_features=n_features))["code_size"]
+@given(st.integers(1, 10**6), goals)
+def test_the_automatic_code_is_the_whole_number_nearest_to_the_root(n_features, goal):
+    code_size = network(of((), n_features=n_features), goal)["code_size"]
     assert code_size >= 1
     others = {max(1, code_size - 1), code_size + 1}
     root = math.sqrt(n_features)
     assert all(abs(code_size - root) <= abs(other - root) for other in others)
 
 
-@pytest.mark.parametrize(("unit_interval", "loss"), [(True, "bce"), (False, "mse")])
-def test_the_automatic_loss_is_cross_entropy_for_data_in_the_unit_interval_alone(
-    unit_interval, loss
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("shape", [(), (8, 8)])
+@pytest.mark.parametrize("unit_interval", [True, False])
+def test_the_automatic_loss_is_cross_entropy_in_the_unit_interval_but_for_tables_to_rebuild(
+    unit_interval, shape, goal
 ):
-    assert network(DataFacts(64, unit_interval))["loss"] == loss
+    loss = network(DataFacts(64, unit_interval, shape), goal)["loss"]
+    table_to_rebuild = not shape and goal == "reconstruct"
+    assert (loss == "bce") == (unit_interval and not table_to_rebuild)
+
+
+@pytest.mark.parametrize("anomaly_labels", [True, False])
+def test_an_automatic_goal_is_anomaly_where_labels_mean_anomalies(anomaly_labels, params):
+    facts = DataFacts(12, unit_interval=False, anomaly_labels=anomaly_labels)
+    goal = "anomaly" if anomaly_labels else "reconstruct"
+    assert resolved_goal("auto", facts) == goal
+    assert params.plan("sparse", facts).goal == goal
+    for named in GOALS:
+        assert resolved_goal(named, facts) == named
+        assert params.override({"goal": named}).plan("sparse", facts).flat()["goal"] == named
 
 
 def test_images_get_wider_and_deeper_networks_than_tables():
-    image, table = network(of((8, 8))), network(of(()))
+    image = network(of((8, 8)), "reconstruct")
+    table = network(of(()), "reconstruct")
     assert image["n_layers"] > table["n_layers"]
     assert image["nodes_per_layer"] > table["nodes_per_layer"]
 
 
 @anything
-@given(shapes, rows)
-def test_a_training_takes_the_steps_of_its_kind_within_the_bounds_on_epochs(shape, n_rows):
+@given(shapes, rows, goals)
+def test_epochs_and_patience_are_steps_of_the_batch_size_within_bounds(shape, n_rows, goal):
     facts = of(shape, n_rows)
-    found = train(facts, "auto")
-    a_step_more = math.ceil(n_rows / found["batch_size"])  # steps of an epoch
-    assert FEWEST[facts.kind] <= found["epochs"] <= MOST_EPOCHS
-    if FEWEST[facts.kind] < found["epochs"] < MOST_EPOCHS:
-        assert abs(found["epochs"] * a_step_more - STEPS[facts.kind]) <= a_step_more / 2
+    values = train(facts, goal, "auto")
+    steps_an_epoch = math.ceil(n_rows / values["batch_size"])
+    assert FEWEST_EPOCHS[facts.kind] <= values["epochs"] <= MOST_EPOCHS
+    assert values["patience"] >= 1
+    twice = train(facts, goal, 2 * values["batch_size"])
+    assert twice["epochs"] >= values["epochs"]
+    assert twice["patience"] >= values["patience"]
+    if FEWEST_EPOCHS[facts.kind] < twice["epochs"] < MOST_EPOCHS:
+        steps = values["epochs"] * steps_an_epoch
+        steps_twice = twice["epochs"] * math.ceil(n_rows / twice["batch_size"])
+        assert abs(steps - steps_twice) <= 2 * steps_an_epoch
 
 
 @anything
-@given(shapes, rows, rows)
+@given(shapes, rows, rows, goals)
 def test_more_rows_never_make_smaller_batches_nor_more_epochs_of_one_batch_size(
-    shape, first, second
+    shape, first, second, goal
 ):
     fewer, more = sorted([first, second])
     assert (
-        train(of(shape, fewer), "auto")["batch_size"]
-        <= train(of(shape, more), "auto")["batch_size"]
+        train(of(shape, fewer), goal, "auto")["batch_size"]
+        <= train(of(shape, more), goal, "auto")["batch_size"]
     )
-    assert train(of(shape, fewer), 64)["epochs"] >= train(of(shape, more), 64)["epochs"]
-
-
-@pytest.mark.parametrize("batch_size", [1, 100, 1000])
-def test_the_epochs_follow_from_the_batch_size_that_is_given(batch_size):
-    found = train(of((8, 8), 10_000), batch_size)
-    steps_an_epoch = 10_000 / batch_size
-    assert found["batch_size"] == batch_size
-    assert found["epochs"] == min(
-        max(round(STEPS["image"] / steps_an_epoch), FEWEST["image"]), MOST_EPOCHS
-    )
+    epochs_of_fewer = train(of(shape, fewer), goal, 64)["epochs"]
+    assert epochs_of_fewer >= train(of(shape, more), goal, 64)["epochs"]
 
 
 @pytest.mark.parametrize(
@@ -158,13 +176,18 @@ def test_the_epochs_follow_from_the_batch_size_that_is_given(batch_size):
     ],
 )
 def test_the_batch_size_changes_where_the_docstring_says(shape, n_rows, batch_size):
-    assert train(of(shape, n_rows), "auto")["batch_size"] == batch_size
+    assert train(of(shape, n_rows), "reconstruct", "auto")["batch_size"] == batch_size
 
 
-def test_tables_alone_are_trimmed_and_held_closer_to_the_prior():
-    assert train(of((8, 8)), "auto")["trim"] == 0
-    assert train(of(()), "auto")["trim"] > 0
-    assert Variational.auto(of((8, 8)))["beta"] < Variational.auto(of(()))["beta"]
+def test_only_tables_that_may_hold_anomalies_are_trimmed_and_held_closer_to_the_prior():
+    for_anomalies = train(of(()), "anomaly", "auto")
+    assert for_anomalies["trim"] > 0
+    assert for_anomalies["epochs"] < train(of(()), "reconstruct", "auto")["epochs"]
+    beta = Variational.auto(of(()), "anomaly")["beta"]
+    others: list[tuple[DataFacts, Goal]] = [(of(()), "reconstruct"), (of((8, 8)), "reconstruct")]
+    for facts, goal in [*others, (of((8, 8)), "anomaly")]:
+        assert train(facts, goal, "auto")["trim"] == 0
+        assert Variational.auto(facts, goal)["beta"] < beta
 
 
 def test_only_auto_is_resolved_and_only_where_there_is_a_rule():
@@ -174,8 +197,8 @@ def test_only_auto_is_resolved_and_only_where_there_is_a_rule():
 
 def test_every_rule_is_for_a_value_that_may_be_auto_and_leaves_none_open():
     for rules, section, fixed in (
-        (network(of(())), Network, FixedNetwork),
-        (train(of(()), "auto"), Train, FixedTrain),
+        (network(of(()), "anomaly"), Network, FixedNetwork),
+        (train(of(()), "anomaly", "auto"), Train, FixedTrain),
     ):
         open_fields = (
             {
@@ -211,6 +234,7 @@ def test_nothing_is_auto_any_more_once_the_data_is_known(kind, known, params: Pa
         "network.code_size": "auto",
     }
     values |= {"train.epochs": "auto", "train.batch_size": "auto", "train.trim": "auto"}
+    values |= {"train.patience": "auto"}
     flat = params.override(values).plan(kind, known).flat()
     left = {name for name, value in flat.items() if value == "auto"}
     assert left - {"models.contractive.jacobian"} == {
@@ -220,7 +244,7 @@ def test_nothing_is_auto_any_more_once_the_data_is_known(kind, known, params: Pa
     layers = {"image": (2, 128), "table": (1, 64)}[known.kind]
     assert (flat["network.n_layers"], flat["network.nodes_per_layer"]) == layers
     if kind == "variational":
-        assert flat["models.variational.beta"] == {"image": 0.1, "table": 0.5}[known.kind]
+        assert flat["models.variational.beta"] == 0.1
 
 
 @pytest.mark.parametrize(
@@ -232,6 +256,7 @@ def test_nothing_is_auto_any_more_once_the_data_is_known(kind, known, params: Pa
         ("network.loss", "l1"),
         ("train.epochs", 3),
         ("train.batch_size", 17),
+        ("train.patience", 7),
         ("train.trim", 0.1),
         ("models.variational.beta", 3.0),
         ("models.variational.train.trim", 0.3),

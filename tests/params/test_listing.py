@@ -40,7 +40,9 @@ def test_each_value_says_where_it_comes_from(params):
     assert lines["train.batch_size"] == ("train.batch_size", "32", "params.yaml, models.sparse")
     assert lines["models.sparse.penalty"].source == "params.yaml"
     assert lines["models.sparse.k"].source == "default"
-    assert lines["train.patience"].source == "default"
+    assert lines["train.warmup"].source == "default"
+    assert lines["train.patience"].source == "auto: the data decides"
+    assert lines["goal"] == ("goal", "reconstruct", "auto: the data decides")
     assert lines["train.precision"].source == "auto: the machine decides"
 
 
@@ -65,8 +67,8 @@ def test_the_full_text_is_a_params_yaml_of_the_same_values(params):
 
 def test_the_full_text_holds_every_value_with_its_meaning_and_whether_it_is_the_default(params):
     text = full_text(params)
-    assert "  # Epochs without a better validation error before" in text
-    assert "\n  patience: 50 # default\n" in text
+    assert "  # The share of the steps in which the learning rate rises" in text
+    assert "\n  warmup: 0.05 # default\n" in text
     assert "\n  learning_rate: 0.003\n" in text
     written = parse_params(text)
     sparse = written.models.sparse

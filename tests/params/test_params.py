@@ -290,7 +290,7 @@ UNKNOWN_CHOICE = [
     ("models.sparse.penalty", "l2", "'kl', 'l1' or 'top_k'"),
     ("models.contractive.jacobian", "hutchinson", "'auto', 'closed_form', 'exact' or 'estimate'"),
     ("models.denoising.corruption", "dropout", "'gaussian', 'masking' or 'salt_and_pepper'"),
-    ("tune.goal", "shrink", "'compress' or 'reconstruct'"),
+    ("tune.objective", "shrink", "'smallest_code' or 'smallest_error'"),
     ("tune.epochs", "all", "'full'"),
     ("evaluate.probe_l2", "none", "'auto'"),
     ("tune.sampler", "cma", "'tpe' or 'random'"),
@@ -1034,11 +1034,12 @@ def test_the_automatic_code_size_is_the_root_of_the_data_sets_features(name):
 
 
 @pytest.mark.parametrize(("unit_interval", "loss"), [(True, "bce"), (False, "mse")])
-def test_the_automatic_loss_is_cross_entropy_for_data_in_the_unit_interval_alone(
+def test_the_automatic_loss_of_images_is_cross_entropy_in_the_unit_interval_alone(
     unit_interval, loss
 ):
     params = parsed({"network.loss": "auto"})
-    assert params.plan("denoising", DataFacts(N_FEATURES, unit_interval)).architecture.loss == loss
+    facts = DataFacts(N_FEATURES, unit_interval, shape=(8, 8))
+    assert params.plan("denoising", facts).architecture.loss == loss
 
 
 @pytest.mark.parametrize("scaling", get_args(Data.model_fields["scaling"].annotation))
@@ -1076,7 +1077,7 @@ def test_flattened_parameters_hold_each_value_of_the_type_once_by_its_dotted_nam
     common |= {f"train.{name}" for name in Train.model_fields}
     assert (
         set(params.plan(kind, known_facts(params.data)).flat())
-        == {"kind", "seed", "widths"} | common | own
+        == {"kind", "goal", "seed", "widths"} | common | own
     )
 
 
@@ -1127,3 +1128,12 @@ def test_flattened_parameters_of_a_type_do_not_change_with_another_types(kind):
         params.override({f"models.{kind}.train.epochs": 3}).plan(kind, fit).flat()
         != params.plan(kind, fit).flat()
     )
+
+
+@pytest.mark.parametrize("value", ["compress", "reconstruct"])
+def test_the_earlier_name_of_the_objective_says_the_present_one(value):
+    with pytest.raises(ParameterError) as caught:
+        parsed({"tune.goal": value})
+    message = str(caught.value)
+    assert "tune.goal: is now tune.objective: " in message
+    assert "smallest_code (was compress) or smallest_error (was reconstruct)" in message

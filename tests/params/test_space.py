@@ -62,20 +62,20 @@ def test_the_ends_of_a_space_are_tried_before_the_data_is_read(params):
 # the file as it is
 
 
-def test_the_repositorys_space_is_sound_for_compress(params):
-    check_space(params.override({"tune.goal": "compress"}), DIGITS)
+def test_the_repositorys_space_is_sound_for_the_smallest_code(params):
+    check_space(params.override({"tune.objective": "smallest_code"}), DIGITS)
 
 
-def test_of_the_repositorys_space_reconstruct_refuses_the_code_size_alone(params):
+def test_of_the_repositorys_space_the_smallest_error_refuses_the_code_size_alone(params):
     lines = params.model_dump(exclude_unset=True)["tune"]["space"]
     rest = [line for line in lines if line["param"] != CODE["param"]]
     place = [line["param"] for line in lines].index(CODE["param"])
-    told = refusal(params.override({"tune.goal": "reconstruct"}))
+    told = refusal(params.override({"tune.objective": "smallest_error"}))
     assert told.startswith(
         f"tune.space[{place}].param = network.code_size: the largest code would always win"
     )
-    assert "choose tune.goal: compress" in told
-    check_space(with_space(params, *rest, tune__goal="reconstruct"), DIGITS)
+    assert "choose tune.objective: smallest_code" in told
+    check_space(with_space(params, *rest, tune__objective="smallest_error"), DIGITS)
 
 
 def test_without_trials_nothing_is_checked(params):
@@ -117,16 +117,18 @@ LOSS = {"param": "network.loss", "choices": ["mse", "bce"]}
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
 def test_losses_are_not_compared_by_a_pruner(params, pruner):
-    told = refusal(with_space(params, LOSS, tune__goal="reconstruct", tune__pruner=pruner))
+    told = refusal(with_space(params, LOSS, tune__objective="smallest_error", tune__pruner=pruner))
     assert (
         told == "tune.space[0].param = network.loss: pruning would compare different losses; "
         "choose tune.pruner: none"
     )
 
 
-@pytest.mark.parametrize(("goal", "pruner"), [("reconstruct", "none"), ("compress", "median")])
-def test_losses_may_be_tuned_where_nothing_is_pruned(params, goal, pruner):
-    check_space(with_space(params, LOSS, tune__goal=goal, tune__pruner=pruner), DIGITS)
+@pytest.mark.parametrize(
+    ("objective", "pruner"), [("smallest_error", "none"), ("smallest_code", "median")]
+)
+def test_losses_may_be_tuned_where_nothing_is_pruned(params, objective, pruner):
+    check_space(with_space(params, LOSS, tune__objective=objective, tune__pruner=pruner), DIGITS)
 
 
 def test_a_line_that_stands_twice_is_refused_with_both_places(params):
@@ -298,12 +300,16 @@ def test_what_fits_of_a_range_of_codes_stays(params, line, n_features, kept):
 
 def test_shares_of_a_batch_are_not_compared_by_a_pruner(params):
     line = {"param": "train.trim", "low": 0.0, "high": 0.5}
-    told = refusal(with_space(params, line, tune__goal="reconstruct", tune__pruner="median"))
+    told = refusal(
+        with_space(params, line, tune__objective="smallest_error", tune__pruner="median")
+    )
     assert (
         told == "tune.space[0].param = train.trim: pruning would compare different losses; "
         "choose tune.pruner: none"
     )
-    check_space(with_space(params, line, tune__goal="reconstruct", tune__pruner="none"), DIGITS)
+    check_space(
+        with_space(params, line, tune__objective="smallest_error", tune__pruner="none"), DIGITS
+    )
 
 
 def test_counts_are_drawn_whole_and_measures_are_not():

@@ -29,7 +29,7 @@ def mean(code_size: int, data: Prepared) -> Any:
 @pytest.fixture
 def compress(params: Params) -> Params:
     """Parameters by which the smallest code that keeps 90 % of the variance wins."""
-    return params.override({"tune.goal": "compress", "tune.explained_variance": 0.9})
+    return params.override({"tune.objective": "smallest_code", "tune.explained_variance": 0.9})
 
 
 def test_a_model_does_not_beat_itself(table, params):
@@ -55,7 +55,7 @@ def test_where_the_goal_is_to_compress_the_smaller_code_that_keeps_the_variance_
 
 
 def test_equal_ranks_of_the_code_leave_the_decision_to_the_error(table, params, compress):
-    reconstruct = params.override({"tune.goal": "reconstruct"})
+    reconstruct = params.override({"tune.objective": "smallest_error"})
     assert compare_codes(identity(2), identity(3), "1", table, reconstruct) is None
     assert compare_codes(mean(2, table), mean(3, table), "1", table, compress) is None
     assert compare(identity(2), mean(2, table), "1", table, reconstruct).is_better

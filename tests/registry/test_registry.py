@@ -141,8 +141,8 @@ def ranked_row(model: str, code_size: int, error: float, variance: float) -> Row
     ("goal", "explained_variance", "best"),
     [
         ("reconstruct", 0.9, "variational"),
-        ("compress", 0.9, "sparse"),
-        ("compress", 0.99, "variational"),
+        ("smallest_code", 0.9, "sparse"),
+        ("smallest_code", 0.99, "variational"),
     ],
 )
 def test_the_winner_is_the_best_on_validation_as_the_goal_ranks_it_and_no_baseline_wins(
@@ -150,7 +150,7 @@ def test_the_winner_is_the_best_on_validation_as_the_goal_ranks_it_and_no_baseli
 ):
     rows = [ranked_row(*values) for values in RANKED]
     params = load_params().override(
-        {"tune.goal": goal, "tune.explained_variance": explained_variance}
+        {"tune.objective": goal, "tune.explained_variance": explained_variance}
     )
     assert winner(rows, params) == best
 

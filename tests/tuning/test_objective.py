@@ -57,7 +57,9 @@ def data(digits: Path) -> Prepared:
 
 @pytest.fixture(scope="module")
 def spaced(params: Params) -> Params:
-    return params.override({"tune.space": SPACE, "tune.epochs": EPOCHS, "tune.goal": "compress"})
+    return params.override(
+        {"tune.space": SPACE, "tune.epochs": EPOCHS, "tune.objective": "smallest_code"}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +103,7 @@ def tried(
 
 
 def study_of(params: Params, pruner: optuna.pruners.BasePruner | None = None) -> Study:
-    directions = [StudyDirection.MINIMIZE] * (2 if params.tune.goal == "compress" else 1)
+    directions = [StudyDirection.MINIMIZE] * (2 if params.tune.objective == "smallest_code" else 1)
     pruner = pruner or optuna.pruners.NopPruner()
     study = optuna.create_study(directions=directions, pruner=pruner)
     study.sampler = Repeatable("tpe", 1, study)
@@ -141,15 +143,15 @@ def test_the_types_own_overrides_give_way_to_a_trials_values(tried, spaced, data
     assert trial.user_attrs[RESULT] == tried("sparse")[0].user_attrs[RESULT]
 
 
-def test_compress_minimises_the_error_and_the_code_size_and_reports_no_epoch(tried):
+def test_smallest_code_minimises_the_error_and_the_code_size_and_reports_no_epoch(tried):
     trial, _ = tried("undercomplete")
     result = trial.user_attrs[RESULT]
     assert trial.values == [result["squared_error"], result["code_size"]]
     assert trial.intermediate_values == {}
 
 
-def test_reconstruct_minimises_the_error_alone_and_reports_each_epochs(tried, spaced, data):
-    spaced = spaced.override({"tune.goal": "reconstruct"})
+def test_smallest_error_minimises_the_error_alone_and_reports_each_epochs(tried, spaced, data):
+    spaced = spaced.override({"tune.objective": "smallest_error"})
     trial, _ = tried("undercomplete", params=spaced)
     history = fit(
         spaced.override({**VALUES, "train.epochs": EPOCHS}).plan(
@@ -187,7 +189,7 @@ def test_mlflow_has_a_finished_trials_values_result_and_curve(tried):
 
 
 def test_a_pruned_trial_ends_well_and_says_so(tried, spaced):
-    params = spaced.override({"tune.goal": "reconstruct"})
+    params = spaced.override({"tune.objective": "smallest_error"})
     trial, run = tried(
         "undercomplete", params=params, pruner=optuna.pruners.ThresholdPruner(upper=0.0)
     )
@@ -197,7 +199,7 @@ def test_a_pruned_trial_ends_well_and_says_so(tried, spaced):
     assert (run.info.status, run.data.tags["state"]) == ("FINISHED", "pruned")
 
 
-def test_compress_prunes_nothing(tried):
+def test_smallest_code_prunes_nothing(tried):
     trial, run = tried("undercomplete", pruner=optuna.pruners.ThresholdPruner(upper=0.0))
     assert trial.state == TrialState.COMPLETE
     assert "state" not in run.data.tags

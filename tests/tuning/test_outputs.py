@@ -45,8 +45,10 @@ SPACE: dict[str, BaseDistribution] = {
 
 @pytest.fixture
 def tune(params: Params) -> Callable[[str], Tune]:
-    """The settings for a goal."""
-    return lambda goal: params.override({"tune.goal": goal, "tune.explained_variance": SHARE}).tune
+    """The settings for an objective."""
+    return lambda objective: (
+        params.override({"tune.objective": objective, "tune.explained_variance": SHARE}).tune
+    )
 
 
 def values(code_size: int) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def values(code_size: int) -> dict[str, Any]:
 
 
 def complete(
-    code_size: int, error: float, kept: float, goal: str = "compress", **attributes: Any
+    code_size: int, error: float, kept: float, objective: str = "smallest_code", **attributes: Any
 ) -> FrozenTrial:
     result = {
         "squared_error": error,
@@ -69,7 +71,7 @@ def complete(
         "epochs": 3,
     }
     return create_trial(
-        values=[error, code_size] if goal == "compress" else [error],
+        values=[error, code_size] if objective == "smallest_code" else [error],
         params=values(code_size),
         distributions=SPACE,
         user_attrs={RESULT: result, WORKER: ["here", 1, 2.0], **attributes},
@@ -124,16 +126,18 @@ def contents(folder: Path) -> dict[str, bytes]:
         ([(4, 1.0, 0.95), (4, 1.0, 0.95)], 0),  # of equal ones the first
     ],
 )
-def test_compress_takes_the_smallest_code_that_keeps_the_variance_and_else_the_least_error(
+def test_smallest_code_takes_the_smallest_code_that_keeps_the_variance_and_else_the_least_error(
     tune, trials, best
 ):
     made = study([complete(*trial) for trial in trials])
-    assert best_trial(made, tune("compress")).number == best
+    assert best_trial(made, tune("smallest_code")).number == best
 
 
-def test_reconstruct_takes_the_least_error_whatever_the_code_and_the_variance(tune):
-    made = study([complete(4, 2.0, 0.95, "reconstruct"), complete(8, 1.0, 0.5, "reconstruct")])
-    assert best_trial(made, tune("reconstruct")).number == 1
+def test_smallest_error_takes_the_least_error_whatever_the_code_and_the_variance(tune):
+    made = study(
+        [complete(4, 2.0, 0.95, "smallest_error"), complete(8, 1.0, 0.5, "smallest_error")]
+    )
+    assert best_trial(made, tune("smallest_error")).number == 1
 
 
 def test_only_complete_trials_are_taken(tune):
@@ -144,7 +148,7 @@ def test_only_complete_trials_are_taken(tune):
             complete(8, 5.0, 0.1),
         ]
     )
-    assert best_trial(made, tune("compress")).number == 2
+    assert best_trial(made, tune("smallest_code")).number == 2
 
 
 def test_without_a_complete_trial_the_reasons_are_told_and_the_folder_stays(tune, tmp_path):
@@ -160,7 +164,7 @@ def test_without_a_complete_trial_the_reasons_are_told_and_the_folder_stays(tune
     with pytest.raises(
         UserError, match=r"^none of 3 trials is complete: it diverged; pruned; raise tune.n_trials"
     ):
-        write_study(tmp_path / "sparse", "s", made, tune("reconstruct"))
+        write_study(tmp_path / "sparse", "s", made, tune("smallest_error"))
     assert list(contents(tmp_path)) == ["sparse/old"]
 
 
@@ -188,7 +192,7 @@ def test_the_table_has_a_line_a_trial_with_state_values_results_and_reason():
 
 def test_the_table_tells_neither_time_nor_worker_nor_how_often_a_trial_was_begun():
     trials = [complete(4, 2.0, 0.95), complete(5, 1.0, 0.97), ended(TrialState.FAIL, **FAILED)]
-    retried = complete(5, 1.0, 0.97, "compress", **{WORKER: ["elsewhere", 3, 4.0]})
+    retried = complete(5, 1.0, 0.97, "smallest_code", **{WORKER: ["elsewhere", 3, 4.0]})
     retried.system_attrs = {RETRIES: [1]}
     killed = create_trial(state=TrialState.FAIL, params=values(5), distributions=SPACE)
     made = optuna.create_study(directions=["minimize"] * 2)
@@ -206,11 +210,11 @@ def test_lines_end_the_same_on_every_machine():
 MANY = [(4, 2.0, 0.91), (8, 1.0, 0.95), (3, 3.0, 0.89), (16, 0.5, 0.98), (9, 0.9, 0.96)]
 
 
-def many(goal: str) -> list[FrozenTrial]:
+def many(objective: str) -> list[FrozenTrial]:
     return study(
         [
             *(
-                complete(*trial, goal)
+                complete(*trial, objective)
                 for trial in (MANY * ENOUGH_FOR_IMPORTANCES)[:ENOUGH_FOR_IMPORTANCES]
             ),
             ended(TrialState.FAIL, **FAILED),
@@ -218,26 +222,33 @@ def many(goal: str) -> list[FrozenTrial]:
     )
 
 
-@pytest.mark.parametrize("goal", ["compress", "reconstruct"])
-def test_the_same_trials_write_the_same_bytes(tune, tmp_path, goal):
+@pytest.mark.parametrize("objective", ["smallest_code", "smallest_error"])
+def test_the_same_trials_write_the_same_bytes(tune, tmp_path, objective):
     for name in ("first", "again"):
-        write_study(tmp_path / name, "digits-sparse-12345678", many(goal), tune(goal))
+        write_study(tmp_path / name, "digits-sparse-12345678", many(objective), tune(objective))
     assert contents(tmp_path / "first") == contents(tmp_path / "again")
 
 
-@pytest.mark.parametrize("goal", ["compress", "reconstruct"])
-def test_values_table_and_figures_are_written_and_nothing_is_left_of_before(tune, tmp_path, goal):
+@pytest.mark.parametrize("objective", ["smallest_code", "smallest_error"])
+def test_values_table_and_figures_are_written_and_nothing_is_left_of_before(
+    tune, tmp_path, objective
+):
     (tmp_path / "sparse" / "figures").mkdir(parents=True)
     (tmp_path / "sparse" / "figures" / "old.png").touch()
-    made = many(goal)
-    best = write_study(tmp_path / "sparse", "s", made, tune(goal))
+    made = many(objective)
+    best = write_study(tmp_path / "sparse", "s", made, tune(objective))
     written = contents(tmp_path / "sparse")
-    pictures = ["history", "importances", "slice", *(["pareto"] if goal == "compress" else [])]
+    pictures = [
+        "history",
+        "importances",
+        "slice",
+        *(["pareto"] if objective == "smallest_code" else []),
+    ]
     assert set(written) == {TUNED_VALUES, TRIALS, *(f"figures/{name}.png" for name in pictures)}
     assert all(
         content.startswith(b"\x89PNG") for name, content in written.items() if name.endswith(".png")
     )
-    assert best == best_trial(made, tune(goal))
+    assert best == best_trial(made, tune(objective))
     assert yaml.load(written[TUNED_VALUES].decode()) == best.params
     assert written[TRIALS].decode() == table(made)
 
@@ -251,7 +262,7 @@ def test_the_pareto_front_shows_the_trial_that_is_taken_and_names_it(tune, tmp_p
         save(path, **settings)
 
     monkeypatch.setattr(plt, "savefig", saved)
-    best = write_study(tmp_path / "sparse", "s", many("compress"), tune("compress"))
+    best = write_study(tmp_path / "sparse", "s", many("smallest_code"), tune("smallest_code"))
     axes = drawn["pareto"]
     (taken,) = [points for points in axes.collections if points.get_label() == "taken"]
     assert np.asarray(taken.get_offsets()).tolist() == [best.values]
@@ -262,15 +273,15 @@ def test_the_pareto_front_shows_the_trial_that_is_taken_and_names_it(tune, tmp_p
 
 def test_no_figure_stays_open(tune, tmp_path):
     before = plt.get_fignums()
-    write_study(tmp_path / "sparse", "s", many("compress"), tune("compress"))
+    write_study(tmp_path / "sparse", "s", many("smallest_code"), tune("smallest_code"))
     assert plt.get_fignums() == before
 
 
 @pytest.mark.filterwarnings("ignore:Attempting to set identical")
-@pytest.mark.parametrize("goal", ["compress", "reconstruct"])
-def test_one_complete_trial_is_enough(tune, tmp_path, goal):
-    made = study([ended(TrialState.FAIL, **FAILED), complete(4, 2.0, 0.95, goal)])
-    best = write_study(tmp_path / "sparse", "s", made, tune(goal))
+@pytest.mark.parametrize("objective", ["smallest_code", "smallest_error"])
+def test_one_complete_trial_is_enough(tune, tmp_path, objective):
+    made = study([ended(TrialState.FAIL, **FAILED), complete(4, 2.0, 0.95, objective)])
+    best = write_study(tmp_path / "sparse", "s", made, tune(objective))
     assert best.number == 1
     pictures = {name for name in contents(tmp_path / "sparse") if name.endswith(".png")}
     assert pictures - {"figures/pareto.png"} == {
@@ -280,7 +291,9 @@ def test_one_complete_trial_is_enough(tune, tmp_path, goal):
 
 
 def test_trials_that_share_a_value_are_drawn_without_a_warning(tune, tmp_path):
-    write_study(tmp_path / "sparse", "s", study([complete(4, 2.0, 0.95)] * 2), tune("compress"))
+    write_study(
+        tmp_path / "sparse", "s", study([complete(4, 2.0, 0.95)] * 2), tune("smallest_code")
+    )
 
 
 @pytest.mark.parametrize("n_trials", [1, 3])
@@ -289,7 +302,7 @@ def test_a_study_of_a_type_that_no_line_of_the_space_concerns_is_written_too(
 ):
     result = {"squared_error": 2.0, "explained_variance": 0.95, "code_size": 4, "epochs": 3}
     made = study([create_trial(values=[2.0, 4], user_attrs={RESULT: result})] * n_trials)
-    write_study(tmp_path / "sparse", "s", made, tune("compress"))
+    write_study(tmp_path / "sparse", "s", made, tune("smallest_code"))
     assert contents(tmp_path / "sparse")[TUNED_VALUES] == b"{}\n"
 
 
@@ -297,7 +310,7 @@ def test_a_study_of_a_type_that_no_line_of_the_space_concerns_is_written_too(
 
 
 def test_the_summary_compares_with_the_untuned_parameters(tune):
-    untuned = complete(8, 2.0, 0.95, "compress", **{UNTUNED: True})
+    untuned = complete(8, 2.0, 0.95, "smallest_code", **{UNTUNED: True})
     made = study(
         [
             untuned,
@@ -306,7 +319,7 @@ def test_the_summary_compares_with_the_untuned_parameters(tune):
             ended(TrialState.PRUNED),
         ]
     )
-    first, second = summary(made, made[1], tune("compress")).splitlines()
+    first, second = summary(made, made[1], tune("smallest_code")).splitlines()
     assert first.startswith(
         "taken: trial 1 of 4 (1 pruned, 1 failed): code size 4 keeps 91.0%, squared error 3.0000"
     )
@@ -317,9 +330,9 @@ def test_the_summary_compares_with_the_untuned_parameters(tune):
     )
 
 
-def test_the_summary_says_where_the_goal_is_missed_or_nothing_compares(tune):
+def test_the_summary_says_where_the_share_is_missed_or_nothing_compares(tune):
     made = study([ended(TrialState.FAIL, **{UNTUNED: True}, **FAILED), complete(4, 3.0, 0.5)])
-    first, second = summary(made, made[1], tune("compress")).splitlines()
+    first, second = summary(made, made[1], tune("smallest_code")).splitlines()
     assert first.endswith("none keeps 90% of the variance: the least error")
     assert second.startswith("untuned: outside of tune.space or failed")
-    assert "variance" not in summary(made, made[1], tune("reconstruct")).splitlines()[0]
+    assert "variance" not in summary(made, made[1], tune("smallest_error")).splitlines()[0]

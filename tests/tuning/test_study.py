@@ -34,7 +34,9 @@ SPACE: list[dict[str, Any]] = [
 @pytest.fixture
 def spaced(params: Params) -> Params:
     """params.yaml with a space of every kind of line."""
-    return params.override({"tune.space": SPACE, "tune.goal": "compress", "tune.epochs": 2})
+    return params.override(
+        {"tune.space": SPACE, "tune.objective": "smallest_code", "tune.epochs": 2}
+    )
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ CHANGES = [
     (changed_line(1, choices=["silu", "gelu"]), "the search space"),
     (changed_line(2, log=False), "the search space"),
     ({"tune.space": SPACE[:-1]}, "the search space"),
-    ({"tune.goal": "reconstruct"}, "the parameters"),
+    ({"tune.objective": "smallest_error"}, "the parameters"),
     ({"tune.epochs": 3}, "the parameters"),
     ({"tune.sampler": "random"}, "the parameters"),
     ({"tune.seed": 5}, "the parameters"),
@@ -124,7 +126,7 @@ def test_other_code_makes_another_study(spaced, data, journal, tmp_path, monkeyp
         {"tune.workers": 7},
         {"tune.storage": "environment"},
         {"tune.explained_variance": 0.5},
-        {"tune.pruner": "hyperband"},  # of goal reconstruct
+        {"tune.pruner": "hyperband"},  # of objective smallest_error
         {"train.epochs": 7},  # a trial has tune.epochs
         {"models.sparse.weight": 0.5},
         {"evaluate.seed": 5},
@@ -135,11 +137,11 @@ def test_what_no_trial_depends_on_leaves_the_study(spaced, data, name, capsys, v
     assert capsys.readouterr().out == ""
 
 
-def test_reconstruct_depends_on_the_pruner_and_full_trials_on_the_trainings_epochs(
+def test_smallest_error_depends_on_the_pruner_and_full_trials_on_the_trainings_epochs(
     spaced, data, journal
 ):
     for values, more in (
-        ({"tune.goal": "reconstruct"}, {"tune.pruner": "hyperband"}),
+        ({"tune.objective": "smallest_error"}, {"tune.pruner": "hyperband"}),
         ({"tune.epochs": "full"}, {"train.epochs": 7}),
     ):
         before = spaced.override({"tune.pruner": "median", **values})
@@ -251,14 +253,17 @@ PRUNERS: Mapping[str, type[optuna.pruners.BasePruner]] = {
 
 
 @pytest.mark.parametrize("pruner", PRUNERS)
-def test_only_reconstruct_prunes_and_only_compress_has_two_goals(spaced, data, journal, pruner):
+def test_only_smallest_error_prunes_and_only_smallest_code_has_two_values(
+    spaced, data, journal, pruner
+):
     spaced = spaced.override({"tune.pruner": pruner})
-    compress, reconstruct = (
-        reopened(spaced.override({"tune.goal": g}), data) for g in ("compress", "reconstruct")
+    by_code, by_error = (
+        reopened(spaced.override({"tune.objective": g}), data)
+        for g in ("smallest_code", "reconstruct")
     )
-    assert (len(compress.directions), len(reconstruct.directions)) == (2, 1)
-    assert type(compress.pruner) is optuna.pruners.NopPruner
-    assert type(reconstruct.pruner) is PRUNERS[pruner]
+    assert (len(by_code.directions), len(by_error.directions)) == (2, 1)
+    assert type(by_code.pruner) is optuna.pruners.NopPruner
+    assert type(by_error.pruner) is PRUNERS[pruner]
 
 
 # joining

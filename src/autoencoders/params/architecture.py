@@ -55,6 +55,7 @@ class DataFacts(NamedTuple):
     # of one image: rows, columns and, where there are several, channels; of a table: nothing
     shape: tuple[int, ...] = ()
     rows: int = 1000  # of the training split
+    anomaly_labels: bool = False  # one of the labels means an anomaly
 
     @property
     def kind(self) -> str:

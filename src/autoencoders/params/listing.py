@@ -37,6 +37,10 @@ def listed(
     changed = params.with_tuned(model_type, tuned)
     resolved = changed.plan(model_type, facts).flat() if facts else {}
     lines = [Line("seed", str(params.seed), str(PARAMS_FILE))]
+    if params.goal == AUTO:
+        lines.append(_auto_line("goal", resolved))
+    else:
+        lines.append(Line("goal", params.goal, str(PARAMS_FILE)))
     for key, value in _values(changed, model_type):
         if value == AUTO:
             lines.append(_auto_line(key, resolved))

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from autoencoders.core.errors import ParameterError
 from autoencoders.core.paths import PARAMS_FILE
 from autoencoders.params.architecture import DataFacts
+from autoencoders.params.goal import Goal
 from autoencoders.params.plan import Plan
 from autoencoders.params.reading import put, read_text, validated, yaml_tree
 from autoencoders.params.section import LARGEST_CODE, S, Section, Seed
@@ -31,6 +32,9 @@ class Params(Section):
 
     seed: Seed
     """The seed of weights, batches and noise."""
+    goal: Literal["auto"] | Goal
+    """The purpose of the models, which decides each `auto`, the ranks of types and what the report
+    begins with. auto: anomaly where labels mean anomalies (data.label_means), else reconstruct."""
     data: Data
     network: Network
     train: Train

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from autoencoders.core.errors import ParameterError
 from autoencoders.params import defaults
 from autoencoders.params.architecture import Architecture, DataFacts, layer_widths
+from autoencoders.params.goal import Goal, resolved_goal
 from autoencoders.params.sections import FixedNetwork, FixedTrain, Train
 from autoencoders.params.type_section import UNTIED, Misfit, Setting, TypeSection
 
@@ -19,6 +20,7 @@ class Plan:
     """One training, resolved: nothing in it is `auto`."""
 
     model_type: str
+    goal: Goal
     seed: int
     network: FixedNetwork
     architecture: Architecture
@@ -34,19 +36,22 @@ class Plan:
         Raises ParameterError where the values fit neither each other, nor the type, nor the data.
         """
         section = params.type_section(model_type)
+        goal = resolved_goal(params.goal, facts)
         values = params.network_of(model_type).model_dump()
-        values = defaults.resolved(values, defaults.network(facts))
+        values = defaults.resolved(values, defaults.network(facts, goal))
         if values["linear_path"] == "auto":
-            values["linear_path"] = not _linear_path_misfit(section, values, facts)
+            is_possible = not _linear_path_misfit(section, values, facts)
+            values["linear_path"] = is_possible and defaults.takes_linear_path(facts, goal)
         network = FixedNetwork(**values)
         _refuse_misfits(params, model_type, network, facts)
         return cls(
             model_type=model_type,
+            goal=goal,
             seed=params.seed,
             network=network,
             architecture=_architecture(network, facts),
-            train=_train(params.train_of(model_type), facts),
-            type_values=defaults.resolved(section.type_values(), section.auto(facts)),
+            train=_train(params.train_of(model_type), facts, goal),
+            type_values=defaults.resolved(section.type_values(), section.auto(facts, goal)),
             facts=facts,
             params=params,
         )
@@ -62,6 +67,7 @@ class Plan:
         """The values by dotted name."""
         values: dict[str, object] = {
             "kind": self.model_type,
+            "goal": self.goal,
             "seed": self.seed,
             "widths": list(self.architecture.widths),
         }
@@ -82,13 +88,13 @@ def _architecture(network: FixedNetwork, facts: DataFacts) -> Architecture:
     return Architecture(n_features=facts.n_features, widths=widths, shape=facts.shape, **others)
 
 
-def _train(train: Train, facts: DataFacts) -> FixedTrain:
+def _train(train: Train, facts: DataFacts, goal: Goal) -> FixedTrain:
     """`train` resolved. Raises ParameterError where it asks for augmented tables."""
     if train.augment and not facts.shape:
         raise ParameterError(
             f"train.augment = {train.augment:g}: needs images, but the data has none; give 0"
         )
-    rules = defaults.train(facts, train.batch_size)
+    rules = defaults.train(facts, goal, train.batch_size)
     return FixedTrain(**defaults.resolved(train.model_dump(), rules))
 
 

@@ -15,6 +15,10 @@ from ruamel.yaml.error import YAMLError
 from autoencoders.core.errors import ParameterError
 from autoencoders.params.section import S, Section
 
+RENAMED = {  # keys of earlier versions, and what takes their place
+    "tune.goal": "is now tune.objective: smallest_code (was compress) or smallest_error "
+    "(was reconstruct)",
+}
 PLAIN_WORDS = {  # of pydantic's messages
     "Input should be": "must be",
     "a valid integer": "a whole number",
@@ -142,6 +146,8 @@ def _section_in(section: type[Section], name: str) -> type[Section] | None:
 def _value_and_rule(key: str, section: type[Section], details: ErrorDetails) -> tuple[str, str]:
     """The key with its value, and the rule that would accept it."""
     if details["type"] == "extra_forbidden":
+        if key in RENAMED:
+            return key, RENAMED[key]
         name = key.rpartition(".")[2]
         return key, f"unknown key; allowed here: {likely(name, list(section.model_fields))}"
     if details["type"] == "missing":

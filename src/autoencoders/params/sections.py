@@ -112,23 +112,25 @@ class Network(Section):
     """Nodes of the first layer, halved from layer to layer, or a list; conv: channels of the last
     layer. auto: 128 for images, 64 for tables."""
     loss: Literal["auto", "mse", "bce", "l1"] = "auto"
-    """The reconstruction loss; auto: bce for data in [0, 1], else mse."""
+    """The reconstruction loss; auto: bce for images in [0, 1], and for tables in [0, 1] whose goal
+    is anomaly; else mse."""
     activation: Literal["silu", "gelu", "relu", "tanh", "sigmoid"] = "silu"
     """The activation of the hidden layers."""
     code_activation: Literal["identity", "relu", "tanh", "sigmoid"] = "identity"
     """The activation of the code."""
     tied: bool = False
     """mlp: whether the decoder's weights are the encoder's, transposed."""
-    linear_path: Literal["auto"] | bool = False
+    linear_path: Literal["auto"] | bool = "auto"
     """mlp: an affine map beside the hidden layers of encoder and decoder; the training starts as
-    PCA. auto: with mse, no activation of the code, and a code smaller than features and rows."""
+    PCA. auto: with mse, no activation of the code, and a code smaller than features and rows; not
+    for anomalies in tables."""
 
 
 class Train(Section):
     """How weights are fitted."""
 
     epochs: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
-    """Passes over the training rows; auto: 4,000 steps for images, 300 for tables, 200 epochs at
+    """Passes over the training rows; auto: 4,000 steps, 300 for anomalies in tables, 200 epochs at
     most."""
     batch_size: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
     """Rows a step; auto: 64 or 256 for images, 128 for tables, 1,024 above 100,000 rows."""
@@ -142,15 +144,16 @@ class Train(Section):
     gradient_clip: Weight = 0.0
     """The largest norm of the gradient; 0 switches clipping off."""
     trim: Literal["auto"] | Annotated[float, Field(ge=0, le=0.5)] = "auto"
-    """The share of a batch, its worst rows, left out of the loss; auto: 0.2 for tables, 0 for
-    images."""
+    """The share of a batch, its worst rows, left out of the loss; auto: 0.2 for anomalies in
+    tables, else 0."""
     augment: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Images: the strength of random affine maps; 1: up to 0.75 pixels, 4 degrees, 4 % of scale and
     shear."""
     augment_until: Annotated[float, Field(gt=0, le=1)] = 0.85
     """The share of the training after which images stay as they are."""
-    patience: Annotated[int, Field(ge=0)] = 50
-    """Epochs without a better validation error before training stops; 0: it never stops early."""
+    patience: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    """Epochs without a better validation error before training stops; 0: it never stops early;
+    auto: 1,000 steps, 50 epochs for anomalies in tables."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """auto: bf16 products where they are faster; an evaluation is always fp32."""
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = "auto"
@@ -177,25 +180,26 @@ class FixedTrain(Train):
 
     epochs: int
     batch_size: int
+    patience: int
     trim: float
 
 
 class Tune(Section):
     """The studies that look for better values before the training."""
 
-    goal: Literal["compress", "reconstruct"]
-    """compress: the smallest code that keeps the variance; reconstruct: the smallest error at the
-    code size."""
+    objective: Literal["smallest_code", "smallest_error"]
+    """smallest_code: the smallest code that keeps the variance; smallest_error: the smallest error
+    at the code size."""
     n_trials: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     """Trials of each type in all, pruned and failed ones too; 0: no study."""
     epochs: Literal["full"] | Annotated[int, Field(ge=1, le=1_000_000)] = 25
     """Epochs of a trial; full: as many as train.epochs."""
     explained_variance: OpenFraction
-    """compress: the share of the validation rows' variance that a code has to keep."""
+    """smallest_code: the share of the validation rows' variance that a code has to keep."""
     sampler: Literal["tpe", "random"] = "tpe"
     """How values are drawn."""
     pruner: Literal["none", "median", "hyperband"] = "median"
-    """reconstruct: how hopeless trials are stopped."""
+    """smallest_error: how hopeless trials are stopped."""
     seed: Seed = 1
     """The seed of the draws."""
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
@@ -206,14 +210,14 @@ class Tune(Section):
     """The values that a study may change: low and high, with log or step; or choices."""
 
     def keeps(self, explained_variance: float) -> bool:
-        """Whether the goal is `compress` and a code keeps enough of the validation variance."""
-        return self.goal == "compress" and explained_variance >= self.explained_variance
+        """Whether small codes are asked for, and one keeps enough of the validation variance."""
+        return self.objective == "smallest_code" and explained_variance >= self.explained_variance
 
     def rank(self, code_size: int, error: float, explained_variance: float) -> tuple[float, float]:
         """A key that sorts trials and models, the best first.
 
-        compress: the smallest code that keeps the variance, then the error. reconstruct, or where
-        less is kept: the error.
+        smallest_code: the smallest code that keeps the variance, then the error. smallest_error, or
+        where less is kept: the error.
         """
         if self.keeps(explained_variance):
             return (code_size, error)

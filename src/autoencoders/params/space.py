@@ -80,16 +80,16 @@ def check_space(params: Params, facts: DataFacts | None) -> None:
 
 def _reason(params: Params, name: str) -> str:
     """Why a value can't be tuned; nothing where it can."""
-    reconstruct = params.tune.goal == "reconstruct"
+    by_error = params.tune.objective == "smallest_error"
     prunes = params.tune.pruner != "none"
     if name == "train.epochs":
         return "is no part of a space; tune.epochs says how long a trial trains"
-    if name == "network.code_size" and reconstruct:
+    if name == "network.code_size" and by_error:
         return (
             "the largest code would always win by the error alone; "
-            "remove this line, or choose tune.goal: compress"
+            "remove this line, or choose tune.objective: smallest_code"
         )
-    if name in ("network.loss", "train.trim") and reconstruct and prunes:
+    if name in ("network.loss", "train.trim") and by_error and prunes:
         return "pruning would compare different losses; choose tune.pruner: none"
     if name in TUNABLE:
         return ""

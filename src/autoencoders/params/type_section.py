@@ -8,6 +8,7 @@ import pydantic
 from pydantic import Field
 
 from autoencoders.params.architecture import DataFacts
+from autoencoders.params.goal import Goal
 from autoencoders.params.section import Section
 from autoencoders.params.sections import FixedNetwork, Network, Train
 
@@ -59,7 +60,7 @@ class TypeSection(Section):
         return self.model_dump(exclude={"network", "train"})
 
     @classmethod
-    def auto(cls, facts: DataFacts) -> dict[str, Any]:  # noqa: ARG003  (some types read it)
+    def auto(cls, facts: DataFacts, goal: Goal) -> dict[str, Any]:  # noqa: ARG003  (some read them)
         """The values that `auto` stands for among the type's own parameters, by name."""
         return {}
 

@@ -26,7 +26,7 @@ CURVES = (TRAIN_LOSS, VALIDATION_LOSS)
 
 @dataclass(frozen=True)
 class Objective:
-    """Trains a trial and returns its squared error on validation, and for `compress` its code size.
+    """Trains a trial and returns its squared error on validation, and for `smallest_code` its code size.
 
     The squared error is a sum over features, a mean over rows, on the model's scale.
     """
@@ -48,7 +48,7 @@ class Objective:
         if result is None:
             raise TrialPruned
         trial.set_user_attr(RESULT, result)
-        if self.tune.goal == "compress":
+        if self.tune.objective == "smallest_code":
             return result["squared_error"], int(result["code_size"])
         return result["squared_error"]
 
@@ -61,7 +61,7 @@ class Objective:
         def log(epoch: int, means: Mapping[str, float]) -> None:
             self.each_epoch()
             run.epoch(epoch, {name: means[name] for name in CURVES})
-            if self.tune.goal == "reconstruct":
+            if self.tune.objective == "smallest_error":
                 trial.report(means[SELECTION_METRIC], epoch)
                 if trial.should_prune():
                     raise TrialPruned

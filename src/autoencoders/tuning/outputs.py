@@ -85,7 +85,7 @@ def summary(trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> str
     number = trials.index(best)
     line = f"taken: trial {number} of {len(trials)} ({pruned_and_failed(trials)}): "
     line += _achievement(best)
-    if tune.goal == "compress":
+    if tune.objective == "smallest_code":
         line += f"; {_compression(best, tune)}"
     return f"{line}\n{_gain(trials, best)}"
 
@@ -134,7 +134,7 @@ def _draw(
 def _figures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
     """Draws one figure after another and yields its name.
 
-    These are history, slice, importances if there are enough trials, and for `compress` the Pareto
+    These are history, slice, importances if there are enough trials, and for `smallest_code` the Pareto
     front.
     """
     drawn = optuna.visualization.matplotlib
@@ -151,7 +151,7 @@ def _figures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[str
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         drawn.plot_param_importances(study, evaluator=evaluator, **error)
         yield "importances"
-    if tune.goal == "compress":
+    if tune.objective == "smallest_code":
         axes = drawn.plot_pareto_front(study, target_names=["squared error", "code size"])
         squared_error, code_size = best.values
         axes.scatter(squared_error, code_size, marker="*", s=150, color="black", label="taken")

@@ -38,8 +38,8 @@ def _identity(plan: Plan, tune: Tune, data: Description) -> tuple[str, dict[str,
 
     These are of what the trials depend on, by its name in a message.
     """
-    pruner = tune.pruner if tune.goal == "reconstruct" else ""
-    settings = [tune.goal, tune.epochs, tune.sampler, tune.seed, pruner]
+    pruner = tune.pruner if tune.objective == "smallest_error" else ""
+    settings = [tune.objective, tune.epochs, tune.sampler, tune.seed, pruner]
     space = dimensions(tune, plan.model_type, plan.facts)
     parts: dict[str, object] = {
         "the search space": [dimension.model_dump(mode="json") for dimension in space],
@@ -56,7 +56,7 @@ def _identity(plan: Plan, tune: Tune, data: Description) -> tuple[str, dict[str,
 
 def described(plan: Plan, tune: Tune) -> dict[str, object]:
     """A study's settings and search space, for its MLflow run: they stay the same as it goes on."""
-    settings = tune.model_dump(include={"goal", "epochs", "sampler", "seed"})
+    settings = tune.model_dump(include={"objective", "epochs", "sampler", "seed"})
     for dimension in dimensions(tune, plan.model_type, plan.facts):
         line = dimension.model_dump_json(exclude_unset=True, exclude={"param"})
         settings[f"space.{dimension.param}"] = line
@@ -73,7 +73,7 @@ def open_study(storage: BaseStorage, plan: Plan, tune: Tune, data: Description) 
     if name not in earlier:
         print(f"new study {name}{_changes(earlier, hashes)}", flush=True)
     directions = [optuna.study.StudyDirection.MINIMIZE]
-    if tune.goal == "compress":
+    if tune.objective == "smallest_code":
         directions *= 2
     study = optuna.create_study(
         storage=storage, study_name=name, directions=directions, load_if_exists=True
@@ -125,7 +125,7 @@ def _equipped(study: Study, plan: Plan, tune: Tune) -> Study:
             min_resource=max(1, epochs // HYPERBAND_SHARE), max_resource=epochs
         ),
     }
-    study.pruner = choices[tune.pruner if tune.goal == "reconstruct" else "none"]
+    study.pruner = choices[tune.pruner if tune.objective == "smallest_error" else "none"]
     return study
 
 

@@ -49,7 +49,11 @@ class Description:
     def facts(self) -> DataFacts:
         """The facts that a network must fit."""
         return DataFacts(
-            self.schema.n_features, self.unit_interval, self.schema.shape, self.rows["train"]
+            self.schema.n_features,
+            self.unit_interval,
+            self.schema.shape,
+            self.rows["train"],
+            self.anomaly_labels,
         )
 
 

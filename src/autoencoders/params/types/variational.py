@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from autoencoders.params.architecture import DataFacts
+from autoencoders.params.defaults import finds_anomalies
+from autoencoders.params.goal import Goal
 from autoencoders.params.section import Fraction, Weight
 from autoencoders.params.type_section import UNTIED, Misfit, Setting, TypeSection
 
@@ -16,7 +18,8 @@ class Variational(TypeSection):
     tunable: ClassVar = ("warmup",)
 
     beta: Literal["auto"] | Weight = "auto"
-    """The weight of the divergence; 1 gives the ELBO; auto: 0.1 for images, 0.5 for tables."""
+    """The weight of the divergence; 1 gives the ELBO; auto: 0.1; 0.5 for tables whose goal
+    is anomaly."""
     warmup: Fraction = 0.1
     """The share of the training in which beta rises from 0."""
     importance_samples: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -25,9 +28,9 @@ class Variational(TypeSection):
     """The share of the training after which that bound is used; before it, one draw."""
 
     @classmethod
-    def auto(cls, facts: DataFacts) -> dict[str, Any]:
-        """beta: 0.1 for images, 0.5 for tables."""
-        return {"beta": 0.1 if facts.shape else 0.5}
+    def auto(cls, facts: DataFacts, goal: Goal) -> dict[str, Any]:
+        """beta: 0.1, which rebuilds well; 0.5 for anomalies in tables."""
+        return {"beta": 0.5 if finds_anomalies(facts, goal) else 0.1}
 
     def misfits(self, setting: Setting) -> Iterator[Misfit]:
         """Yields tied weights, an activation of the codes' means, and a beta beside several draws.
