@@ -11,6 +11,7 @@ if __name__ == "__main__":
         from autoencoders.evaluation.leaderboard import Evaluation
         from autoencoders.evaluation.report import csv, html
         from autoencoders.models.trained.saved import load, load_history
+        from autoencoders.params.goal import resolved_goal
         from autoencoders.params.params import load_params
         from autoencoders.tracking.evaluation import evaluated, record_baselines, record_types
         from autoencoders.tracking.recorder import Recorder
@@ -19,7 +20,8 @@ if __name__ == "__main__":
         data = load_prepared(DATA)
         with Recorder(data.description) as recorder, recorder.pipeline() as pipeline:
             models = {model_type: load(MODELS / model_type) for model_type in params.model_types}
-            rows = Evaluation(data, params.evaluate).rows(list(models.values()))
+            goal = resolved_goal(params.goal, data.description.facts)
+            rows = Evaluation(data, params.evaluate, goal).rows(list(models.values()))
             figures = {}
             for model_type, model in models.items():
                 drawn = Figures(

@@ -162,7 +162,7 @@ def evaluate(params: Params) -> Evaluate:
 @pytest.fixture(scope="session")
 def leaderboard(digits: Path, evaluate: Evaluate, untrained: dict[str, TrainedModel]) -> list[Row]:
     """The rows of the untrained models and the baselines on the digits."""
-    return Evaluation(load_prepared(digits), evaluate).rows(list(untrained.values()))
+    return Evaluation(load_prepared(digits), evaluate, "reconstruct").rows(list(untrained.values()))
 
 
 @pytest.fixture(scope="session")

@@ -163,7 +163,7 @@ def test_the_share_of_false_alarms_on_clean_rows_lies_in_the_stated_interval(
         params.override({**QUICK, "data.test_fraction": 0.4}), frame, tmp_path
     )
     model = fit(changed.plan("undercomplete", data.description.facts), data).model
-    row = Evaluation(data, evaluate).model_row(model).written()
+    row = Evaluation(data, evaluate, "reconstruct").model_row(model).written()
     share = (model.score(data.sample("test")).p_value <= evaluate.false_alarm_rate).mean()
     assert row["test_false_alarm_rate"] == pytest.approx(share)
     low, high = row["false_alarm_interval"]
@@ -193,7 +193,7 @@ def anomalous(
         load_prepared(tmp_path_factory.getbasetemp() / "anomalous0" / "prepared").description
         == data.description
     )
-    rows = Evaluation(data, evaluate).rows(
+    rows = Evaluation(data, evaluate, "reconstruct").rows(
         [fit(changed.plan("undercomplete", data.description.facts), data).model]
     )
     return rows, html(

@@ -218,5 +218,5 @@ def test_the_leaderboard_holds_the_means_with_their_intervals(
             low, high = rows[name][f"test_{key}_ci95"]
             assert low < rows[name][f"test_{key}"] < high
             assert rows[name][f"test_{key}"] == pytest.approx(column.mean())
-    without = Evaluation(data, evaluate).rows([untrained["undercomplete"]])
+    without = Evaluation(data, evaluate, "reconstruct").rows([untrained["undercomplete"]])
     assert [row.model for row in without] == ["undercomplete", "pca", "mean"]

@@ -66,7 +66,7 @@ def data(digits: Path) -> Prepared:
 
 @pytest.fixture(scope="module")
 def evaluation(data: Prepared, evaluate: Evaluate) -> Evaluation:
-    return Evaluation(data, evaluate)
+    return Evaluation(data, evaluate, "reconstruct")
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_a_filters_row_has_what_it_cleans_alone(leaderboard: list[Row]):
     cleaned = {"test_noisy_psnr", "test_denoised_psnr"}
     result = {*cleaned, *(f"{name}_ci95" for name in cleaned)}
     assert all(
-        set(by_name(leaderboard)[name]) == {"model", "protocol", "test_rows", *result}
+        set(by_name(leaderboard)[name]) == {"model", "goal", "protocol", "test_rows", *result}
         for name in FILTERS
     )
 
@@ -200,7 +200,10 @@ def test_the_rows_are_valid_json_that_comes_back_as_it_was(leaderboard: list[Row
 def test_the_same_models_give_the_same_rows_again(
     leaderboard: list[Row], digits: Path, evaluate: Evaluate, untrained: dict[str, TrainedModel]
 ):
-    assert Evaluation(load_prepared(digits), evaluate).rows(list(untrained.values())) == leaderboard
+    assert (
+        Evaluation(load_prepared(digits), evaluate, "reconstruct").rows(list(untrained.values()))
+        == leaderboard
+    )
 
 
 # --- what it must be ---
@@ -273,7 +276,7 @@ def test_codes_are_not_probed_where_test_rows_are_training_rows(
     data: Prepared, evaluate: Evaluate, untrained: dict[str, TrainedModel]
 ):
     same = replace(data, description=replace(data.description, protocol="transductive"))
-    rows = Evaluation(same, evaluate).rows([untrained["undercomplete"]])
+    rows = Evaluation(same, evaluate, "reconstruct").rows([untrained["undercomplete"]])
     assert all(not PROBES & row.written().keys() for row in rows)
 
 
@@ -284,7 +287,11 @@ def test_no_alarms_are_counted_where_all_test_rows_are_anomalies(
     anomalous = replace(
         data, labels=labels, description=replace(data.description, anomaly_labels=True)
     )
-    row = Evaluation(anomalous, evaluate).model_row(untrained["undercomplete"]).written()
+    row = (
+        Evaluation(anomalous, evaluate, "reconstruct")
+        .model_row(untrained["undercomplete"])
+        .written()
+    )
     assert not {key for key in row if "alarm" in key or "anomaly" in key}
     json.dumps(row, allow_nan=False)
 
@@ -381,7 +388,7 @@ def test_nothing_is_fitted_on_test_rows(
 ):
     np.save(tmp_path / "white.npy", np.full(data.rows["test"].shape, 16, np.uint8))
     rows = {**data.rows, "test": Blocks(tmp_path / "white.npy")}
-    other = Evaluation(replace(data, rows=rows), evaluate)
+    other = Evaluation(replace(data, rows=rows), evaluate, "reconstruct")
     np.testing.assert_array_equal(other.pca.mean, evaluation.pca.mean)
     np.testing.assert_array_equal(other.pca.at(64).components, evaluation.pca.at(64).components)
 

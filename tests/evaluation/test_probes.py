@@ -157,7 +157,7 @@ def test_auto_takes_what_validation_says_and_never_looks_at_test_labels(
     auto = params.override(
         {**{f"evaluate.{k}": v for k, v in evaluate}, "evaluate.probe_l2": "auto"}
     ).evaluate
-    row = Evaluation(data, auto).model_row(model).written()
+    row = Evaluation(data, auto, "reconstruct").model_row(model).written()
     most = evaluate.probe_rows
     train = (
         model.encode(data.sample("train", most)),
@@ -175,10 +175,14 @@ def test_auto_takes_what_validation_says_and_never_looks_at_test_labels(
 
     shuffled = np.random.default_rng(0).permutation(data.labels["test"])
     relabelled = replace(data, labels={**data.labels, "test": shuffled})
-    other = Evaluation(relabelled, auto).model_row(model).written()
+    other = Evaluation(relabelled, auto, "reconstruct").model_row(model).written()
     assert other["probe_l2"] == chosen
     assert other["test_linear_probe_error"] > row["test_linear_probe_error"]
-    assert Evaluation(data, evaluate).model_row(model).value(PROBE_L2) == evaluate.probe_l2 == 1.0
+    assert (
+        Evaluation(data, evaluate, "reconstruct").model_row(model).value(PROBE_L2)
+        == evaluate.probe_l2
+        == 1.0
+    )
 
 
 def test_probes_that_divide_all_units_by_one_number_see_their_proportions():
@@ -208,7 +212,7 @@ def test_probe_standardised_decides_how_a_models_codes_are_scaled_for_probes(
     rows = []
     for standardised in (True, False):
         changed = evaluate.model_copy(update={"probe_standardised": standardised})
-        row = Evaluation(data, changed).model_row(model).written()
+        row = Evaluation(data, changed, "reconstruct").model_row(model).written()
         errors = probe_errors(train, test, standardised=standardised)
         for name, values in errors.items():
             assert row[f"test_{name}"] == values.mean()

@@ -233,7 +233,7 @@ def test_the_page_is_drawn_for_data_without_a_unit_interval(
     download(data, tmp_path / "raw")
     prepare(tmp_path / "raw", tmp_path / "prepared", data)
     prepared = load_prepared(tmp_path / "prepared")
-    rows = Evaluation(prepared, evaluate).rows([untrained["undercomplete"]])
+    rows = Evaluation(prepared, evaluate, "reconstruct").rows([untrained["undercomplete"]])
     header, *cells = Page(
         html(rows, {}, prepared.description, read_json(tmp_path / "prepared" / REPORT))
     ).cells
@@ -302,7 +302,7 @@ def test_a_row_that_lacks_what_every_row_has_is_refused(
 def row_with(values: dict[Metric, float]) -> Row:
     """A row that has these values and nothing else."""
     estimates = {metric.key: Estimate(value) for metric, value in values.items()}
-    return Row("a model", "split", 10, None, estimates)
+    return Row("a model", "reconstruct", "split", 10, None, estimates)
 
 
 @pytest.mark.parametrize(

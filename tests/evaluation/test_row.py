@@ -20,6 +20,7 @@ from autoencoders.evaluation.row import (
 
 TRAINED = Row(
     "sparse",
+    "reconstruct",
     "split",
     100,
     TrainedNetwork(8, 8.0, 1000, "bce", epochs=30, best_epoch=27, active_code_units=7),
@@ -33,7 +34,7 @@ ROWS = (
     TRAINED,
     replace(TRAINED, model="pca", network=LinearNetwork(8, 576, 8.0)),
     replace(TRAINED, model="mean", network=LinearNetwork(0, 64)),
-    Row("median", "split", 100, None, {PSNR.key: Estimate(20.0, (19.0, 21.0))}),
+    Row("median", "reconstruct", "split", 100, None, {PSNR.key: Estimate(20.0, (19.0, 21.0))}),
 )
 
 
@@ -52,6 +53,7 @@ def test_what_a_row_lacks_is_not_written():
     }
     assert set(ROWS[3].written()) == {
         "model",
+        "goal",
         "protocol",
         "test_rows",
         "test_psnr",

@@ -185,9 +185,9 @@ def test_only_tables_that_may_hold_anomalies_are_trimmed_and_held_closer_to_the_
     assert for_anomalies["epochs"] < train(of(()), "reconstruct", "auto")["epochs"]
     beta = Variational.auto(of(()), "anomaly")["beta"]
     others: list[tuple[DataFacts, Goal]] = [(of(()), "reconstruct"), (of((8, 8)), "reconstruct")]
-    for facts, goal in [*others, (of((8, 8)), "anomaly")]:
-        assert train(facts, goal, "auto")["trim"] == 0
-        assert Variational.auto(facts, goal)["beta"] < beta
+    for known, goal in [*others, (of((8, 8)), "anomaly")]:
+        assert train(known, goal, "auto")["trim"] == 0
+        assert Variational.auto(known, goal)["beta"] < beta
 
 
 def test_only_auto_is_resolved_and_only_where_there_is_a_rule():

@@ -43,7 +43,8 @@ def test_an_experiment_makes_the_first_champion_and_changes_no_later_one(
         "an experiment changes no champion (registry.promote); "
         "`ae registry promote --best` compares it"
     )
-    assert message == f"variational is the best on validation; {reason}"
+    criterion = "by the smallest code that keeps 90% of the variance on validation, then the error"
+    assert message == f"variational is the best {criterion}; {reason}"
     assert workshop.registry.champion() == version
     assert [decision.action for decision in workshop.registry.history()] == ["promoted"]
 
@@ -62,5 +63,5 @@ def test_the_champion_challenges_nobody(workshop, one_type):
     before = workshop.registry.history()
     *_, message = register(workshop.runs, [workshop.row("undercomplete")], workshop.data, one_type)
     already = f"already @champion: version {version}"
-    assert message == f"undercomplete is the best on validation and {already}"
+    assert message == f"undercomplete is the best by the error on validation and {already}"
     assert workshop.registry.history() == before

@@ -6,17 +6,20 @@ import pytest
 import torch
 
 from autoencoders.core.errors import UserError
+from autoencoders.evaluation.catalogue import VALIDATION_SQUARED_ERROR
+from autoencoders.evaluation.ranking import beats_pca
 from autoencoders.evaluation.row import Estimate, Row, TrainedNetwork
 from autoencoders.models import build
 from autoencoders.models.trained.model import ModelDescription, TrainedModel
 from autoencoders.models.trained.saved import save
 from autoencoders.params.params import load_params
-from autoencoders.registry.promotion import may_promote, winner
+from autoencoders.registry.promotion import candidate, may_promote, types_in_order
 from autoencoders.registry.registry import Registry
 from autoencoders.tracking.runs import Runs
 
 ROW = Row(
     "undercomplete",
+    "reconstruct",
     "split",
     5,
     TrainedNetwork(8, 8.0, 100, "bce", epochs=2, best_epoch=1, active_code_units=8),
@@ -125,34 +128,57 @@ RANKED = [  # model, code size, error and explained variance on validation
 ]
 
 
-def ranked_row(model: str, code_size: int, error: float, variance: float) -> Row:
-    """A leaderboard row with what models are ranked by."""
+def ranked_row(model: str, code_size: int, error: float, variance: float, pca: float = 1e9) -> Row:
+    """A leaderboard row with what models are ranked by. pca: PCA's error."""
     network = TrainedNetwork(
         code_size, 2.0, 100, "mse", epochs=3, best_epoch=2, active_code_units=1
     )
     estimates = {
         "validation_squared_error": Estimate(error),
         "validation_explained_variance": Estimate(variance),
+        "pca_validation_squared_error": Estimate(pca),
     }
-    return Row(model, "split", 80, network, estimates)
+    return Row(model, "reconstruct", "split", 80, network, estimates)
 
 
 @pytest.mark.parametrize(
-    ("goal", "explained_variance", "best"),
+    ("objective", "explained_variance", "best"),
     [
-        ("reconstruct", 0.9, "variational"),
+        ("smallest_error", 0.9, "variational"),
         ("smallest_code", 0.9, "sparse"),
         ("smallest_code", 0.99, "variational"),
     ],
 )
-def test_the_winner_is_the_best_on_validation_as_the_goal_ranks_it_and_no_baseline_wins(
-    goal, explained_variance, best
+def test_the_winner_is_the_best_on_validation_as_the_objective_ranks_it_and_no_baseline_wins(
+    objective, explained_variance, best
 ):
     rows = [ranked_row(*values) for values in RANKED]
     params = load_params().override(
-        {"tune.objective": goal, "tune.explained_variance": explained_variance}
+        {"tune.objective": objective, "tune.explained_variance": explained_variance}
     )
-    assert winner(rows, params) == best
+    assert types_in_order(rows, params).rows[0].model == best
+    assert candidate(types_in_order(rows, params), params) == best
+
+
+def test_the_champion_beats_pca_and_where_none_does_there_is_one_only_if_asked_for():
+    rows = [ranked_row(*values, pca=0.9 * values[2]) for values in RANKED]
+    params = load_params()
+    assert candidate(types_in_order(rows, params), params) is None
+    asked = params.override({"registry.promote": True})
+    assert (
+        candidate(types_in_order(rows, asked), asked) == types_in_order(rows, asked).rows[0].model
+    )
+    first, *others = types_in_order(rows, params).rows
+    beaten = first.value(VALIDATION_SQUARED_ERROR) * 0.9
+    rest = [ranked_row(row.model, 4, row.value(VALIDATION_SQUARED_ERROR), 0.95) for row in others]
+    mixed = [ranked_row(first.model, 1, beaten / 0.9, 0.95, pca=beaten), *rest]
+    assert candidate(types_in_order(mixed, params), params) in {row.model for row in rest}
+
+
+def test_an_error_level_with_pcas_within_rounding_does_not_beat_it():
+    assert beats_pca(ranked_row("sparse", 4, 1.0, 0.9, pca=1.001))
+    assert not beats_pca(ranked_row("sparse", 4, 1.0, 0.9, pca=1.0 + 1e-6))
+    assert not beats_pca(ranked_row("sparse", 4, 0.0, 1.0, pca=0.0))
 
 
 @pytest.mark.parametrize(

@@ -64,10 +64,11 @@ class Workshop:
         estimates = {
             "validation_squared_error": Estimate(1.0),
             "validation_explained_variance": Estimate(0.95),
+            "pca_validation_squared_error": Estimate(1.1),
             "test_squared_error": Estimate(1.0, (0.9, 1.1)),
             "pca_test_squared_error": Estimate(1.0),
         }
-        return Row(kind, "split", 80, network, estimates)
+        return Row(kind, "reconstruct", "split", 80, network, estimates)
 
     def add(self, kind: str) -> str:
         """Registers a type's model, as the stage does it."""

@@ -8,7 +8,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.evaluation.bootstrap import percentile_interval
-from autoencoders.evaluation.catalogue import AUROC, AVERAGE_PRECISION, FALSE_ALARM_RATE
+from autoencoders.evaluation.catalogue import (
+    AUROC,
+    AVERAGE_PRECISION,
+    FALSE_ALARM_RATE,
+    VALIDATION_AUROC,
+)
 from autoencoders.evaluation.row import Estimate, Estimates, Interval
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.sections import Evaluate
@@ -18,17 +23,9 @@ ALARM_TAIL = 0.005  # probability on either side of the false-alarm rate's 99 % 
 
 def detection(model: TrainedModel, data: Prepared, params: Evaluate) -> Estimates:
     """The share of clean test rows that raise an alarm, and how well scores rank anomalies."""
-    p_values = []
-    scores = []
-    first = 0
-    for raw in data.rows["test"]:
-        scored = model.score(raw, data.n_novel["test"][first : first + len(raw)])
-        first += len(raw)
-        p_values.append(scored.p_value)
-        scores.append(scored.score)
+    scores, clean = scores_and_p_values(model, data, "test")
     has_anomalies = data.description.anomaly_labels
     labels = data.labels["test"]
-    clean = np.concatenate(p_values)
     if has_anomalies:
         clean = clean[labels == 0]
     estimates: Estimates = {}
@@ -39,9 +36,34 @@ def detection(model: TrainedModel, data: Prepared, params: Evaluate) -> Estimate
         estimates[FALSE_ALARM_RATE.key] = Estimate(share, interval)
     if has_anomalies:
         estimates |= anomaly_metrics(
-            np.concatenate(scores), labels, samples=params.bootstrap_samples, seed=params.seed
+            scores, labels, samples=params.bootstrap_samples, seed=params.seed
         )
+        estimates |= _on_validation(model, data)
     return estimates
+
+
+def scores_and_p_values(
+    model: TrainedModel, data: Prepared, split: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and p-values of a split's rows, both (rows,)."""
+    scores = []
+    p_values = []
+    first = 0
+    for raw in data.rows[split]:
+        scored = model.score(raw, data.n_novel[split][first : first + len(raw)])
+        first += len(raw)
+        scores.append(scored.score)
+        p_values.append(scored.p_value)
+    return np.concatenate(scores), np.concatenate(p_values)
+
+
+def _on_validation(model: TrainedModel, data: Prepared) -> Estimates:
+    """The AUROC by which types are ranked; empty where one class is missing."""
+    labels = data.labels["validation"]
+    if set(np.unique(labels)) != {0, 1}:
+        return {}
+    scores, _ = scores_and_p_values(model, data, "validation")
+    return {VALIDATION_AUROC.key: Estimate(auroc(scores, labels))}
 
 
 def anomaly_metrics(
@@ -59,10 +81,9 @@ def anomaly_metrics(
     for normal, anomalous in _resampled_counts(scores, labels, samples, seed):
         aurocs.append(auroc_of_counts(normal, anomalous))
         precisions.append(average_precision_of_counts(normal, anomalous))
-    auroc = float(roc_auc_score(labels, scores))
     precision = float(average_precision_score(labels, scores))
     return {
-        AUROC.key: Estimate(auroc, percentile_interval(aurocs)),
+        AUROC.key: Estimate(auroc(scores, labels), percentile_interval(aurocs)),
         AVERAGE_PRECISION.key: Estimate(precision, percentile_interval(precisions)),
     }
 
@@ -86,6 +107,29 @@ def _resampled_counts(
             np.bincount(drawn_normal, minlength=len(distinct)),
             np.bincount(drawn_anomalous, minlength=len(distinct)),
         )
+
+
+def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
+    """The area under the ROC curve. Both: (rows,); higher scores are more unusual, 1: anomaly."""
+    return float(roc_auc_score(labels, scores))
+
+
+def auroc_difference(
+    scores: np.ndarray, others: np.ndarray, labels: np.ndarray, params: Evaluate
+) -> Interval:
+    """The paired bootstrap 95 % interval of the difference of two AUROCs on the same rows.
+
+    scores, others: (rows,), higher is more unusual; labels: (rows,), 1 for anomalies. Rows are
+    drawn within each class.
+    """
+    differences = []
+    for counts, other_counts in zip(
+        _resampled_counts(scores, labels, params.bootstrap_samples, params.seed),
+        _resampled_counts(others, labels, params.bootstrap_samples, params.seed),
+        strict=True,
+    ):
+        differences.append(auroc_of_counts(*counts) - auroc_of_counts(*other_counts))
+    return percentile_interval(differences)
 
 
 def auroc_of_counts(normal: np.ndarray, anomalous: np.ndarray) -> float:

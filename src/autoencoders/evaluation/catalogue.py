@@ -53,6 +53,12 @@ VALIDATION_SQUARED_ERROR = Metric(
 VALIDATION_EXPLAINED_VARIANCE = Metric(
     "validation_explained_variance", "validation explained variance", better="higher"
 )
+VALIDATION_AUROC = Metric("validation_anomaly_auroc", "validation anomaly AUROC", better="higher")
+PCA_VALIDATION_SQUARED_ERROR = Metric(
+    "pca_validation_squared_error",
+    "PCA's validation squared error at this code size",
+    better="lower",
+)
 PCA_SQUARED_ERROR = Metric(
     "pca_test_squared_error", "PCA's squared error at this code size", better="lower"
 )

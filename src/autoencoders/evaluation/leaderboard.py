@@ -26,6 +26,7 @@ from autoencoders.evaluation.reconstructions import Reconstructions
 from autoencoders.evaluation.row import Estimates, LinearNetwork, Row, TrainedNetwork
 from autoencoders.models.pca import PrincipalComponents
 from autoencoders.models.trained.model import TrainedModel
+from autoencoders.params.goal import Goal
 from autoencoders.params.sections import Evaluate
 
 ACTIVE_VARIANCE = 0.01  # of a code unit over the test rows; Burda et al. 2016, section 4.2
@@ -36,9 +37,10 @@ FILTER_SHARE = 4  # features to a component of that PCA, at least: with all it w
 class Evaluation:
     """The data, the baselines and the resamples: shared by all rows, computed once."""
 
-    def __init__(self, data: Prepared, params: Evaluate) -> None:
+    def __init__(self, data: Prepared, params: Evaluate, goal: Goal) -> None:
         """Fits the baselines."""
         self.data = data
+        self.goal = goal
         self.params = params
         self.anomalous = data.description.anomaly_labels
         self.pca = PrincipalComponents(map(data.scaled, data.rows["train"]))
@@ -91,7 +93,8 @@ class Evaluation:
         network: TrainedNetwork | LinearNetwork | None,
         estimates: Estimates,
     ) -> Row:
-        return Row(name, self.data.description.protocol, test_rows, network, estimates)
+        protocol = self.data.description.protocol
+        return Row(name, self.goal, protocol, test_rows, network, estimates)
 
     def _linear_row(self, name: str, code_size: int) -> Row:
         """PCA's row at a code size; at size 0, the mean's."""

@@ -54,6 +54,7 @@ class Row:
     """A row of the leaderboard: of a trained model, of a baseline, or of a filter."""
 
     model: str  # its type, or the baseline's or filter's name
+    goal: str  # of the evaluation: reconstruct or anomaly
     protocol: str
     test_rows: int
     network: TrainedNetwork | LinearNetwork | None  # None for an Isolation Forest and the filters
@@ -63,6 +64,13 @@ class Row:
     def is_trained(self) -> bool:
         """Whether it is an autoencoder's, and no baseline's."""
         return isinstance(self.network, TrainedNetwork)
+
+    @property
+    def trained_network(self) -> TrainedNetwork:
+        """The autoencoder's size and training. Raises ValueError for a baseline."""
+        if not isinstance(self.network, TrainedNetwork):
+            raise ValueError(f"{self.model}: no autoencoder")  # noqa: TRY004  (of this row)
+        return self.network
 
     def has(self, metric: Metric) -> bool:
         """Whether the metric was computed for this model."""
@@ -91,6 +99,7 @@ class Row:
         """The row in leaderboard.json: its values by name, without those that it lacks."""
         values: dict[str, Any] = {
             "model": self.model,
+            "goal": self.goal,
             "protocol": self.protocol,
             "test_rows": self.test_rows,
         }
@@ -133,7 +142,14 @@ def row_of(values: Mapping[str, Any]) -> Row:
         if key not in FACTS and not isinstance(value, list):  # lists are the estimates' intervals
             estimates[key] = _estimate(value, values.get(interval_key(key)))
     network = _network(values)
-    return Row(values["model"], values["protocol"], values["test_rows"], network, estimates)
+    return Row(
+        model=values["model"],
+        goal=values["goal"],
+        protocol=values["protocol"],
+        test_rows=values["test_rows"],
+        network=network,
+        estimates=estimates,
+    )
 
 
 def _estimate(value: float, ends: list[float] | None) -> Estimate:

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from autoencoders.core.errors import UserError
 from autoencoders.core.paths import DATA, LEADERBOARD, MODELS
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
-from autoencoders.evaluation.catalogue import (
-    VALIDATION_EXPLAINED_VARIANCE,
-    VALIDATION_SQUARED_ERROR,
-)
-from autoencoders.evaluation.row import Row, TrainedNetwork, read_rows
+from autoencoders.evaluation.ranking import Ranking, earns, ranking
+from autoencoders.evaluation.row import Row, read_rows
+from autoencoders.evaluation.verdict import unearned
 from autoencoders.params.params import Params, load_params
 from autoencoders.registry.decision import CHAMPION, PROMOTED, Decision
 from autoencoders.registry.registry import CHALLENGER, Registry
 from autoencoders.tracking.evaluation import data_notes
 from autoencoders.tracking.runs import Runs
+
+NO_CHAMPION = (
+    "No version becomes the champion; with registry.promote: true, or by "
+    "`ae registry promote VERSION`, one does."
+)
 
 
 def register(runs: Runs, rows: Sequence[Row], data: Prepared, params: Params) -> list[str]:
@@ -26,8 +29,11 @@ def register(runs: Runs, rows: Sequence[Row], data: Prepared, params: Params) ->
     registry = Registry(runs.client, data.description.name)
     versions = register_models(registry, runs, rows, params)
     listed = ", ".join(f"{name} is version {version}" for name, version in versions.items())
-    best = winner(rows, params)
-    message = f"{best} is the best on validation"
+    order = types_in_order(rows, params)
+    best = candidate(order, params)
+    if best is None:
+        return [f"{registry.name}: {listed}", *unearned(order.rows), NO_CHAMPION]
+    message = f"{best} is the best {order.criterion}"
     if registry.champion() is not None and not may_promote(params):
         message += (
             "; an experiment changes no champion (registry.promote); "
@@ -82,21 +88,29 @@ def promote_best() -> str:
         raise UserError(
             f"{LEADERBOARD}: holds none of the types in params.yaml; `dvc repro` evaluates them"
         )
-    best = winner(rows, params)
+    order = types_in_order(rows, params)
+    best = candidate(order, params)
+    if best is None:
+        return "\n".join([f"{registry.name}:", *unearned(order.rows), NO_CHAMPION])
     decision = registry.decide(versions[best], MODELS / best, data, params)
-    message = f"{best} is the best on validation" + outcome(decision, versions[best])
+    message = f"{best} is the best {order.criterion}" + outcome(decision, versions[best])
     return f"{registry.name}: {message}"
 
 
-def winner(rows: Sequence[Row], params: Params) -> str:
-    """Returns the best type on validation by `Tune.rank`; of equals, the first by name."""
-    ranks = {}
-    for row in rows:
-        if row.model in params.model_types and isinstance(row.network, TrainedNetwork):
-            error = row.value(VALIDATION_SQUARED_ERROR)
-            variance = row.value(VALIDATION_EXPLAINED_VARIANCE)
-            ranks[row.model] = params.tune.rank(row.network.code_size, error, variance)
-    return min(ranks, key=lambda model: (ranks[model], model))
+def types_in_order(rows: Sequence[Row], params: Params) -> Ranking:
+    """The order of the types that params.yaml trains."""
+    return ranking([row for row in rows if row.model in params.model_types], params.tune)
+
+
+def candidate(order: Ranking, params: Params) -> str | None:
+    """The best type that may become the champion.
+
+    None where no type earns it, as PCA rebuilds better than each, and registry.promote is not true.
+    """
+    for row in order.rows:
+        if earns(row) or params.registry.promote is True:
+            return row.model
+    return None
 
 
 def may_promote(params: Params) -> bool:

@@ -26,7 +26,7 @@ CURVES = (TRAIN_LOSS, VALIDATION_LOSS)
 
 @dataclass(frozen=True)
 class Objective:
-    """Trains a trial and returns its squared error on validation, and for `smallest_code` its code size.
+    """Trains a trial and returns its squared error on validation; smallest_code: its code size too.
 
     The squared error is a sum over features, a mean over rows, on the model's scale.
     """

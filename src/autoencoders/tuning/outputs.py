@@ -134,8 +134,8 @@ def _draw(
 def _figures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
     """Draws one figure after another and yields its name.
 
-    These are history, slice, importances if there are enough trials, and for `smallest_code` the Pareto
-    front.
+    These are history, slice, importances if there are enough trials, and for `smallest_code` the
+    Pareto front.
     """
     drawn = optuna.visualization.matplotlib
     error: dict[str, Any] = {
