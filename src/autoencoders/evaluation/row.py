@@ -69,7 +69,7 @@ class Row:
     def trained_network(self) -> TrainedNetwork:
         """The autoencoder's size and training. Raises ValueError for a baseline."""
         if not isinstance(self.network, TrainedNetwork):
-            raise ValueError(f"{self.model}: no autoencoder")  # noqa: TRY004  (of this row)
+            raise ValueError(f"{self.model}: no autoencoder")
         return self.network
 
     def has(self, metric: Metric) -> bool:

@@ -58,8 +58,8 @@ def compare_anomalies(
     is_better = anomaly_place(model_type) < anomaly_place(champions_type)
     return Comparison(
         is_better,
-        f"{model_type} {VERDICT[is_better]} version {version}'s {champions_type} in the order of types on "
-        "public sets; the test rows have no labels of both classes",
+        f"{model_type} {VERDICT[is_better]} version {version}'s {champions_type} in the order of "
+        "types on public sets; the test rows have no labels of both classes",
     )
 
 
