@@ -70,7 +70,7 @@ def write_least(path: Path) -> None:
     yaml = YAML(typ="safe", pure=True)
     full = yaml.load(ROOT / "params.yaml")
     data = {name: full["data"][name] for name in ("name", "path", "sha256", "openml")}
-    tune = {name: full["tune"][name] for name in ("goal", "explained_variance", "space")}
-    least = {"seed": 1, "data": data, "models": {"undercomplete": {}}, "tune": tune}
+    tune = {name: full["tune"][name] for name in ("objective", "explained_variance", "space")}
+    least = {"seed": 1, "goal": "auto", "data": data, "models": {"undercomplete": {}}, "tune": tune}
     least |= {name: {} for name in ("network", "train", "evaluate", "registry")}
     yaml.dump(least, path)

@@ -318,7 +318,8 @@ def test_images_are_augmented_in_epochs_before_augment_until_and_in_no_other(
 
 
 def test_rows_that_are_no_images_are_trained_on_as_they_are(params, table, trained_batches):
-    params = params.override({**QUICK, "train.epochs": 1, "data.name": "table"})
+    values = {"train.epochs": 1, "data.name": "table", "network.linear_path": False}
+    params = params.override({**QUICK, **values})
     model = fit(params.plan("undercomplete", table.description.facts), table).model
     rows = model.scaled(torch.from_numpy(table.sample("train"))).tolist()
     assert sorted(torch.cat(trained_batches).tolist()) == sorted(rows)

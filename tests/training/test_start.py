@@ -54,7 +54,8 @@ def test_a_start_that_no_epoch_improves_on_is_the_best_one_where_the_loss_is_the
     model_type, params, table
 ):
     """A rate of learning that spoils the weights; a penalty or noise wants something else."""
-    result = fitted(params, table, model_type, **{"train.learning_rate": 3.0, "train.patience": 2})
+    spoiling = {"train.learning_rate": 1.0, "train.patience": 2}
+    result = fitted(params, table, model_type, **spoiling)
     description = result.model.description
     if model_type == "undercomplete":
         assert description.best_epoch == 0
@@ -90,7 +91,7 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights_and_curves(
 
 
 def test_without_a_linear_path_epochs_are_counted_from_1(params, table):
-    changed = params.override({**QUICK, "data.name": "table"})
+    changed = params.override({**QUICK, "data.name": "table", "network.linear_path": False})
     result = fit(changed.plan("undercomplete", table.description.facts), table)
     assert len(result.history) == result.model.description.epochs == QUICK["train.epochs"]
     assert np.isfinite(result.history[0][VALIDATION_LOSS])

@@ -259,7 +259,7 @@ def test_only_smallest_error_prunes_and_only_smallest_code_has_two_values(
     spaced = spaced.override({"tune.pruner": pruner})
     by_code, by_error = (
         reopened(spaced.override({"tune.objective": g}), data)
-        for g in ("smallest_code", "reconstruct")
+        for g in ("smallest_code", "smallest_error")
     )
     assert (len(by_code.directions), len(by_error.directions)) == (2, 1)
     assert type(by_code.pruner) is optuna.pruners.NopPruner
