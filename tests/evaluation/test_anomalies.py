@@ -14,6 +14,7 @@ from autoencoders.data.prepared.prepared import REPORT, load_prepared
 from autoencoders.evaluation.anomalies import (
     alarm_interval,
     anomaly_metrics,
+    auroc_difference,
     auroc_of_counts,
     average_precision_of_counts,
     detection,
@@ -99,6 +100,22 @@ def test_an_interval_spans_the_metrics_of_so_many_resamples_within_each_class():
         aurocs.append(roc_auc_score(labels[rows], scores[rows]))
     estimates = anomaly_metrics(scores, labels, samples=40, seed=5)
     assert estimates[AUROC.key].interval == pytest.approx(np.percentile(aurocs, [2.5, 97.5]))
+
+
+def test_the_difference_of_two_aurocs_is_that_of_the_same_resamples(evaluate):
+    scores, labels = scores_and_labels(80, 3, 1.0)
+    others = np.random.default_rng(9).normal(size=len(scores))
+    drawn = evaluate.model_copy(update={"bootstrap_samples": 40, "seed": 5})
+    classes = [np.flatnonzero(labels == label) for label in (0, 1)]
+    rng = np.random.default_rng(5)
+    differences = []
+    for _ in range(40):
+        rows = np.concatenate([rng.choice(members, len(members)) for members in classes])
+        first = roc_auc_score(labels[rows], scores[rows])
+        differences.append(first - roc_auc_score(labels[rows], others[rows]))
+    interval = auroc_difference(scores, others, labels, drawn)
+    assert interval == pytest.approx(np.percentile(differences, [2.5, 97.5]))
+    assert auroc_difference(scores, scores, labels, drawn) == (0, 0)
 
 
 @pytest.mark.parametrize("label", [0, 1])

@@ -1,5 +1,6 @@
-"""The comparison with the champion: by the code where the goal ranks it, else by the test error."""
+"""The comparison with the champion: by anomalies, by the code, or by the test error."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from autoencoders.data.prepared.prepared import Prepared
+from autoencoders.params.defaults import ANOMALY_TYPES
 from autoencoders.params.params import Params
 from autoencoders.registry.comparison import compare, compare_codes, compare_errors
 
@@ -44,7 +46,7 @@ def test_a_model_without_error_beats_the_mean_and_not_the_other_way_round(table,
     assert not compare_errors(mean(2, table), identity(2), "1", table, params).is_better
 
 
-def test_where_the_goal_is_to_compress_the_smaller_code_that_keeps_the_variance_wins(
+def test_where_small_codes_are_asked_for_the_smaller_code_that_keeps_the_variance_wins(
     table, compress
 ):
     is_better, reason = compare(identity(2), identity(3), "1", table, compress)
@@ -59,3 +61,44 @@ def test_equal_ranks_of_the_code_leave_the_decision_to_the_error(table, params, 
     assert compare_codes(identity(2), identity(3), "1", table, reconstruct) is None
     assert compare_codes(mean(2, table), mean(3, table), "1", table, compress) is None
     assert compare(identity(2), mean(2, table), "1", table, reconstruct).is_better
+
+
+def with_scores(model_type: str, scores: np.ndarray) -> Any:
+    """A model of a type that gives the test rows these scores, and rebuilds them without error."""
+    model = identity(2)
+    model.description.model_type = model_type
+    no_values = np.zeros(len(scores))
+    model.score = lambda raw, n_novel: SimpleNamespace(score=scores, p_value=no_values)
+    return model
+
+
+@pytest.fixture
+def labelled(table: Prepared) -> Prepared:
+    """The table, every fifth test row of which is an anomaly."""
+    labels = (np.arange(len(table.rows["test"])) % 5 == 0).astype(np.int64)
+    description = replace(table.description, anomaly_labels=True)
+    return replace(table, description=description, labels={**table.labels, "test": labels})
+
+
+def test_what_finds_anomalies_is_compared_by_the_auroc_of_labelled_test_rows(labelled, params):
+    labels = labelled.labels["test"]
+    perfect = with_scores("sparse", labels.astype(float))
+    upside_down = with_scores("variational", -labels.astype(float))
+    is_better, reason = compare(perfect, upside_down, "1", labelled, params)
+    assert is_better
+    assert reason.startswith("test AUROC 1.0000 beats version 1's 0.0000: difference 1.0000, ")
+    assert not compare(upside_down, perfect, "1", labelled, params).is_better
+    assert not compare(perfect, perfect, "1", labelled, params).is_better
+
+
+def test_without_labels_what_finds_anomalies_is_compared_by_the_order_of_types(table, params):
+    for_anomalies = params.override({"goal": "anomaly"})
+    scores = np.zeros(len(table.rows["test"]))
+    first, *_, last = [with_scores(name, scores) for name in ANOMALY_TYPES]
+    is_better, reason = compare(first, last, "1", table, for_anomalies)
+    assert is_better
+    assert "in the order of types on public sets" in reason
+    assert not compare(last, first, "1", table, for_anomalies).is_better
+    is_better, reason = compare(first, first, "1", table, for_anomalies)
+    assert not is_better
+    assert "test squared error" in reason
