@@ -21,7 +21,7 @@ def detection(model: TrainedModel, data: Prepared, params: Evaluate) -> Estimate
     p_values = []
     scores = []
     first = 0
-    for raw in data.rows["test"]:
+    for raw in data.rows["test"].in_full():
         scored = model.score(raw, data.n_novel["test"][first : first + len(raw)])
         first += len(raw)
         p_values.append(scored.p_value)

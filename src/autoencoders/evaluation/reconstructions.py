@@ -63,13 +63,19 @@ class Reconstructions:
             estimates[catalogue.key_on_test(name)] = Estimate(mean, (low, high))
         return estimates
 
-    def pca_error(self, code_size: int) -> np.ndarray:
-        """PCA's squared error of the test rows."""
+    def pca_error(self, code_size: int, *, in_full: bool = False) -> np.ndarray:
+        """PCA's squared error of the test rows.
+
+        in_full: as an anomaly score, of what lies beyond the fences, too. Codes are those of
+        clipped rows, as a model's are.
+        """
         linear = self.pca.at(code_size)
+        rows = self.data.rows["test"]
         errors = []
-        for raw in self.data.rows["test"]:
-            x = self.data.scaled(raw)
-            errors.append(squared_error(x, linear.reconstruct(x)))
+        for clipped, raw in zip(rows, rows.in_full(), strict=True):
+            x_hat = linear.reconstruct(self.data.scaled(clipped))
+            x = self.data.scaled(raw if in_full else clipped)
+            errors.append(squared_error(x, x_hat))
         return np.concatenate(errors)
 
     def _values(self, split: str, reconstruct: Reconstruct) -> dict[str, np.ndarray]:
