@@ -132,9 +132,9 @@ def fitted_scaling(
             "data.scaling = pixels: needs images; choose minmax, standard, robust, none or auto"
         )
     centre, spread = _centre_and_spread(survey, scaling, white)
-    for place, column in enumerate(outliers):
-        if column.n_rows:
-            centre[place], spread[place] = _without_outliers(survey, place, column, scaling)
+    for place, found in enumerate(outliers):
+        if found.n_rows:
+            centre[place], spread[place] = _without_outliers(survey, place, found, scaling)
     spread = np.where(spread > np.finfo(np.float32).tiny, spread, 1.0)
     if schema.is_image:
         return centre.astype(np.float32), spread.astype(np.float32)
@@ -163,20 +163,20 @@ def _centre_and_spread(survey: Survey, scaling: str, white: float) -> tuple[np.n
         return survey.mean.copy(), survey.deviation
     if scaling == "robust":
         low, median, high = survey.quartiles()
-        return median, np.where(high > low, high - low, survey.deviation)
+        return median.copy(), np.where(high > low, high - low, survey.deviation)
     return np.zeros_like(survey.minimum), np.ones_like(survey.minimum)
 
 
 def _without_outliers(
-    survey: Survey, place: int, column: ColumnOutliers, scaling: str
+    survey: Survey, place: int, found: ColumnOutliers, scaling: str
 ) -> tuple[float, float]:
     """Shift and scale of a column that has outliers, from its other values."""
     if scaling == "minmax":
-        return column.minimum, column.maximum - column.minimum
+        return found.minimum, found.maximum - found.minimum
     if scaling == "standard":
-        return column.mean, column.deviation
+        return found.mean, found.deviation
     median = float(np.nanmedian(survey.sample[:, place]))
-    return median, column.iqr or column.deviation
+    return median, found.iqr or found.deviation
 
 
 def fitted_fences(
@@ -190,11 +190,10 @@ def fitted_fences(
         return None
     unlimited = (-np.inf, np.inf, -np.inf, np.inf)
     of_numbers = {}
-    for name, column in zip(survey.numbers, outliers, strict=True):
-        of_numbers[name] = (column.low, column.high, column.minimum, column.maximum)
+    for name, found in zip(survey.numbers, outliers, strict=True):
+        of_numbers[name] = (found.low, found.high, found.minimum, found.maximum)
     limits: list[tuple[float, ...]] = []
-    for schema_column in schema.columns:
-        width = len(schema_column.features)
-        limits += [of_numbers.get(schema_column.name, unlimited)] * width
+    for column in schema.columns:
+        limits += [of_numbers.get(column.name, unlimited)] * len(column.features)
     low, high, minimum, maximum = np.array(limits, np.float32).T
     return Fences(low, high, minimum, maximum)

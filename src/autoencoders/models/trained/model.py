@@ -65,12 +65,13 @@ class TrainedModel(nn.Module):
         scale: Tensor,
         fences: Tensor | None = None,
     ) -> None:
-        """shift, scale: (features,). fences: (4, features), as `Fences.stacked`; None: no fences."""
+        """shift, scale: (features,). fences: (4, features), of `Fences.stacked`; None: none."""
         super().__init__()
         self.description = description
         self.autoencoder = autoencoder
         self.shift = nn.Buffer(shift)
         self.scale = nn.Buffer(scale)
+        self.fences: Tensor | None
         self.register_buffer("fences", fences)
         # set by `calibrate`: each feature's error variance, and the clean rows' scores, rising
         self.variance: Tensor = nn.Buffer(torch.ones_like(shift))
@@ -89,6 +90,7 @@ class TrainedModel(nn.Module):
         if self.fences is None:
             return self.scaled(raw)
         low, high, minimum, maximum = self.fences
+        raw = raw.to(self.shift.dtype)
         raw = torch.where(raw < low, minimum, raw)
         return self.scaled(torch.where(raw > high, maximum, raw))
 
