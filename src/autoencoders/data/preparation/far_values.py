@@ -71,7 +71,7 @@ def _left_out(survey: Survey, place: int, column: ColumnOutliers, markers: _FarM
     pronoun = "it" if len(column.values) == 1 else "them"
     note = (
         f"{_listed(column.values)} in {_training_rows(column.n_rows)} {verb} {distance}; the scale "
-        f"leaves {pronoun} out"
+        f"leaves {pronoun} out, and errors take the nearest other value"
     )
     may_be_missing = set(markers.values)
     numbers = survey.sample[:, place]

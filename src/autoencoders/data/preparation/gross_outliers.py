@@ -14,7 +14,7 @@ from autoencoders.data.preparation.survey import RESOLUTION, Survey
 from autoencoders.data.prepared.schema import LARGEST
 
 FEWEST_VALUES = 20  # of a column: of fewer, the quartiles and the tail say too little
-RATIO = 20.0  # of a gross outlier's distance from the median to the others' largest, at least
+RATIO = 10.0  # of a gross outlier's distance from the median to the others' largest, at least
 CHANCE = 1e-5  # of such a gap among as many values from a Pareto tail like the others'
 FEWEST_IN_TAIL = 10  # values behind the tail index
 MOST_ALONE = 0.01  # of a column's values, whatever they are: more are a part of the data
@@ -68,8 +68,8 @@ def gross_outliers(survey: Survey) -> list[ColumnOutliers]:
       beyond the next one with a probability of CHANCE. Amounts, which have such tails, stay whole;
     - if they are at most 1 % of the values, or 5 % where they repeat at most five different ones,
       as markers of missing values do. More are another state of what is measured;
-    - and, where the interquartile range is 0 as with rare counts, if of the others as many lie off
-      the median, 20 at least. Until there are others off the median, r is their median distance.
+    - and, where the interquartile range is 0 as with rare counts, if as many of the others lie off
+      the median, 20 at least. The median distance of these then stands for the range.
 
     The first gap from the median on decides: beyond it all are outliers, however far they reach.
     """

@@ -40,7 +40,7 @@ class HeldOutOutliers:
             values = low if low == high else f"{low} to {high}"
             rows = "1 validation or test row lies" if n == 1 else f"{n} validation or test rows lie"
             notes[features[place]] = (
-                f"{values} in {rows} far from all training rows: its errors are measured as if at "
-                "the end of their range, its score in full"
+                f"{values} in {rows} far from all training rows; errors take the nearest training "
+                "value"
             )
         return notes
