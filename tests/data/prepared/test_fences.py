@@ -16,7 +16,7 @@ def test_values_beyond_a_fence_are_put_at_that_end_of_the_range():
     fences = Fences(*LIMITS)
     expected = np.array([[-10, -1e9], [-1, 0], [10, 1e9], [2, 3], [2.5, 5]], np.float32)
     np.testing.assert_array_equal(fences.clipped(ROWS), expected, strict=True)
-    np.testing.assert_array_equal(fences.is_beyond(ROWS), ROWS != expected)
+    np.testing.assert_array_equal(fences.is_beyond(ROWS), expected != ROWS)
 
 
 def test_rows_between_the_fences_are_the_same_array():
