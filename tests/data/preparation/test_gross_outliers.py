@@ -76,7 +76,7 @@ def test_an_honest_column_has_no_outliers(shape: str, seed: int):
 
 
 @pytest.mark.parametrize("sentinels", [*[[value] for value in SENTINELS], list(SENTINELS)])
-@pytest.mark.parametrize("n", [1, 8, 20])
+@pytest.mark.parametrize("n", [1, 4, 8, 20])
 @pytest.mark.parametrize("shape", SMOOTH)
 def test_sentinels_are_found_in_one_row_in_a_hundred_and_in_more(
     shape: str, n: int, sentinels: list[float]
@@ -129,12 +129,23 @@ def test_the_fences_are_those_of_hills_estimate():
 
 
 @pytest.mark.parametrize(("n", "is_outlier"), [(10, True), (11, False)])
-def test_different_values_are_outliers_up_to_one_in_a_hundred(n: int, *, is_outlier: bool):
+def test_different_values_that_lie_together_are_outliers_up_to_one_in_a_hundred(
+    n: int, *, is_outlier: bool
+):
     values = np.random.default_rng(0).normal(50, 5, N)
     values[:n] = 1e5 + np.arange(n)
     column = outliers(values)
     assert column.n_rows == n * is_outlier
     assert column.crowd.tolist() == ([] if is_outlier else values[:n].tolist())
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_scattered_values_are_outliers_up_to_one_in_twenty(sign: int):
+    values = np.random.default_rng(0).normal(0, 5, N)
+    values[:50] = sign * 1e4 * 1.1 ** np.arange(50)  # of which 8 lie within a factor of two
+    assert outliers(values).n_rows == 50
+    values[:50] = sign * 1e4 * 1.06 ** np.arange(50)  # 12
+    assert outliers(values).n_rows == 0
 
 
 @pytest.mark.parametrize(("n", "is_outlier"), [(50, True), (51, False)])

@@ -19,12 +19,24 @@ def notes(fences: Fences | None, *parts: list[list[float]]) -> dict[str, str]:
 
 
 def test_values_beyond_the_fences_are_noted_by_feature():
-    assert notes(FENCES, [[11, 0, 99]], [[0, 0, 0]], [[-20, 0, 0], [10, -12, 0]]) == {
+    ordinary = [[0.0, 0, 99]] * 40
+    assert notes(FENCES, [[11, 0, 99]], ordinary, [[-20, 0, 0], [10, -12, 0]]) == {
         "a": "-20 to 11 in 2 validation or test rows lie far from all training rows; errors take "
         "the nearest training value",
         "b": "-12 in 1 validation or test row lies far from all training rows; errors take the "
         "nearest training value",
     }
+
+
+def test_so_many_that_they_are_no_errors_are_noted_as_such():
+    """Two of forty rows are a twentieth, three are more."""
+    ordinary = [[0.0, 0, 0]] * 37
+    suffix = "and are too small if these rows are no errors: see the false alarms"
+    note = notes(FENCES, ordinary, [[11, 0, 0], [11, 0, 0], [0, 0, 0]])["a"]
+    assert not note.endswith(suffix)
+    note = notes(FENCES, ordinary, [[11, 0, 0]] * 3)["a"]
+    assert note.startswith("11 in 3 validation or test rows lie far")
+    assert note.endswith(suffix)
 
 
 def test_rows_between_the_fences_have_no_note():

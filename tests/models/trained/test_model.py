@@ -103,7 +103,9 @@ def test_scores_are_finite_and_rise_up_to_the_largest_number(model_type, models,
             scores.append(model.score(far(rows, column, sign * value)).score)
         assert np.isfinite(scores).all()
         assert (np.diff(scores, axis=0) >= 0).all()
-    everywhere = np.full_like(rows, LARGEST)
+    everywhere = far(
+        far(rows, column, LARGEST), table.description.schema.features.index("width"), -LARGEST
+    )
     assert np.isfinite(model.score(everywhere).score).all()
 
 

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoencoders.data.preparation.gross_outliers import FEW_DIFFERENT, ColumnOutliers
+from autoencoders.data.preparation.gross_outliers import ColumnOutliers
 from autoencoders.data.preparation.survey import Survey
 from autoencoders.params.reading import yaml_text
 
 # 99, 98, 999.25 and such: the usual markers of measurements and of surveys
 MARKER = re.compile(r"9+[6-9]|9{2,}\.\d+|8{2,}|7{2,}|32768|32767|65535")
 SHORT_MARKER = re.compile("[789]")  # of surveys, below 0
+FEW_DIFFERENT = 5  # values, up to which a note lists them
 FEWEST_OTHERS = 3  # different values, of which the range says something
 
 

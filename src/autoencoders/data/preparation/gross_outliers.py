@@ -17,9 +17,9 @@ FEWEST_VALUES = 20  # of a column: of fewer, the quartiles and the tail say too 
 RATIO = 10.0  # of a gross outlier's distance from the median to the others' largest, at least
 CHANCE = 1e-5  # of such a gap among as many values from a Pareto tail like the others'
 FEWEST_IN_TAIL = 10  # values behind the tail index
-MOST_ALONE = 0.01  # of a column's values, whatever they are: more are a part of the data
-MOST_REPEATED = 0.05  # of a column's values, if they are few different ones
-FEW_DIFFERENT = 5  # each of which stands twice or more, on average
+MOST_OUTLIERS = 0.05  # of a column's values
+MOST_TOGETHER = 0.01  # of a column's values, that lie together and differ: more are no errors
+TOGETHER = 2.0  # times the distance from the median, up to which values lie together
 FEWEST_OTHERS = 3  # different values, where at least half of all are the median
 
 
@@ -66,8 +66,9 @@ def gross_outliers(survey: Survey) -> list[ColumnOutliers]:
       others' tail index (Hill 1975, "A simple general approach to inference about the tail of a
       distribution"): of a Pareto tail P(x > t) = t ** (-1 / h), the largest value lies so far
       beyond the next one with a probability of CHANCE. Amounts, which have such tails, stay whole;
-    - if they are at most 1 % of the values, or 5 % where they repeat at most five different ones,
-      as markers of missing values do. More are another state of what is measured;
+    - if they are at most 5 % of the values, of which at most 1 % lie together, within a factor of
+      two, and differ in most rows: more are another state of what is measured, while errors are
+      scattered, and markers of missing values repeat one value;
     - and, where the interquartile range is 0 as with rare counts, if as many of the others lie off
       the median, 20 at least. The median distance of these then stands for the range.
 
@@ -128,10 +129,10 @@ class _Column:
     def _before_gaps(self) -> Iterator[int]:
         """Yields the number of values before each wide gap, the one next to the median first.
 
-        Before a gap are all but MOST_REPEATED of the values.
+        Before a gap are all but MOST_OUTLIERS of the values.
         """
         n = len(self.rising)
-        first = n - int(MOST_REPEATED * n) - 1
+        first = n - int(MOST_OUTLIERS * n) - 1
         inner = np.maximum(self.rising[first:-1], self.iqr)
         is_gap = (inner > 0) & (self.rising[first + 1 :] > RATIO * inner)
         yield from (int(place) + first + 1 for place in np.flatnonzero(is_gap))
@@ -152,12 +153,12 @@ class _Column:
         return low if low >= -LARGEST else -np.inf, high if high <= LARGEST else np.inf
 
     def _are_errors(self, beyond: np.ndarray, n_others: int) -> bool:
-        """Whether the values beyond a gap are few enough. n_others: values before it."""
-        n = len(self.rising)
-        n_different = len(np.unique(beyond))
-        are_repeated = n_different <= min(FEW_DIFFERENT, len(beyond) / 2)
-        if len(beyond) > max(1, MOST_ALONE * n) and not are_repeated:
-            return False
+        """Whether the values beyond a gap are no state of their own. n_others: values before it."""
+        distance = beyond - self.median
+        most = max(1, int(MOST_TOGETHER * len(self.rising)))
+        for side in (distance[distance > 0], -distance[distance < 0][::-1]):
+            if _are_together(side, most):
+                return False
         if self.iqr:
             return True
         others = self.rising[:n_others]
@@ -190,6 +191,21 @@ class _Column:
             n_rows=n_rows,
             crowd=crowd,
         )
+
+
+def _are_together(distance: np.ndarray, most: int) -> bool:
+    """Whether more than `most` values lie together, of which more than half differ.
+
+    distance: (values,), rising, from the median.
+    """
+    if len(distance) <= most:
+        return False
+    first = np.arange(len(distance))
+    stop = np.searchsorted(distance, TOGETHER * distance, "right")
+    number = np.cumsum(np.diff(distance, prepend=0.0) > 0)  # of the different value
+    n_different = number[stop - 1] - number[first] + 1
+    n = stop - first
+    return bool(((n > most) & (2 * n_different > n)).any())
 
 
 def _ratio(distance: np.ndarray, spread: float) -> float:

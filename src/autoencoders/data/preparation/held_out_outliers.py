@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from autoencoders.data.preparation.gross_outliers import MOST_OUTLIERS
 from autoencoders.data.prepared.fences import Fences
 
 
@@ -11,12 +12,14 @@ class HeldOutOutliers:
     def __init__(self, fences: Fences | None) -> None:
         """fences: None where no feature has any."""
         self.fences = fences
+        self.n_rows = 0
         self.n = np.zeros(0, int)  # (features,): rows with such a value
         self.minimum = np.zeros(0)
         self.maximum = np.zeros(0)
 
     def add(self, rows: np.ndarray) -> None:
         """Adds rows (rows, features), raw."""
+        self.n_rows += len(rows)
         if self.fences is None:
             return
         is_beyond = self.fences.is_beyond(rows)
@@ -39,8 +42,11 @@ class HeldOutOutliers:
             high = f"{self.maximum[place]:.10g}"
             values = low if low == high else f"{low} to {high}"
             rows = "1 validation or test row lies" if n == 1 else f"{n} validation or test rows lie"
-            notes[features[place]] = (
+            note = (
                 f"{values} in {rows} far from all training rows; errors take the nearest training "
                 "value"
             )
+            if n > max(1, MOST_OUTLIERS * self.n_rows):
+                note += ", and are too small if these rows are no errors: see the false alarms"
+            notes[features[place]] = note
         return notes
