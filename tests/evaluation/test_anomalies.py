@@ -19,6 +19,7 @@ from autoencoders.evaluation.anomalies import (
     average_precision_of_counts,
     detection,
 )
+from autoencoders.evaluation.baselines import ISOLATION_FOREST
 from autoencoders.evaluation.catalogue import AUROC, FALSE_ALARM_RATE
 from autoencoders.evaluation.leaderboard import Evaluation
 from autoencoders.evaluation.report import html, table
@@ -267,3 +268,25 @@ def test_report_and_table_show_how_anomalies_are_told(anomalous, capsys):
     Console(width=80, force_terminal=False).print(table(rows, "anomalies"))
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "iforest" in line]
     assert f"{rows[-1].value(AUROC):.3f}" in line
+
+
+def test_a_row_with_a_sentinel_raises_an_alarm_and_ranks_first(
+    params: Params, evaluate: Evaluate, tmp_path: Path
+):
+    """As an anomaly by label, for the model, PCA and the Isolation Forest; none is clipped."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(600, 1)) + rng.normal(0, 0.3, (600, 3)))
+    frame.columns = pd.Index(["a", "b", "c"])
+    frame["split"] = ["train"] * 300 + ["validation"] * 150 + ["test"] * 150
+    frame["anomaly"] = 0
+    frame.loc[[500, 550], "a"] = [-9999, 65535]
+    frame.loc[[500, 550], "anomaly"] = 1
+    settings = {"split": "column:split", "label": "anomaly", "label_means": "anomaly"}
+    changed, data = prepared_table(params.override(QUICK), frame, tmp_path, **settings)
+    assert data.description.anomaly_labels
+    plan = changed.plan("undercomplete", data.description.facts)
+    for row in Evaluation(data, evaluate).rows([fit(plan, data).model]):
+        if row.has(AUROC):
+            assert row.value(AUROC) > 0.95, row.model
+            if row.model != ISOLATION_FOREST:
+                assert row.value(AUROC) == 1

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
@@ -13,8 +14,10 @@ from autoencoders.evaluation.catalogue import (
     VALIDATION_SQUARED_ERROR,
 )
 from autoencoders.evaluation.reconstructions import Reconstructions
-from autoencoders.models.pca import PrincipalComponents
+from autoencoders.models.pca import PrincipalComponents, Projection
+from autoencoders.params.params import Params
 from autoencoders.params.sections import Evaluate
+from tables import prepared_table
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +57,38 @@ def test_values_of_a_sample_of_the_rows_are_judged_beside_those_of_all(data, rec
 
 def test_without_values_there_are_no_means(reconstructions):
     assert reconstructions.means({}) == {}
+
+
+def test_one_sentinel_decides_no_error_of_model_or_pca_and_is_scored_in_full(
+    params: Params, evaluate: Evaluate, tmp_path: Path
+):
+    """Of two tables that differ in it alone; the code is as wide as the row less one."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(300, 1)) + rng.normal(0, 0.3, (300, 3))
+    frame = pd.DataFrame(values, columns=["a", "b", "c"])
+    frame["split"] = ["train"] * 150 + ["validation"] * 50 + ["test"] * 100
+    results = []
+    for name, value in (("clean", values[250, 0]), ("sentinel", -9999.0)):
+        (tmp_path / name).mkdir()
+        table = frame.copy()
+        table.loc[250, "a"] = value
+        _, data = prepared_table(params, table, tmp_path / name, split="column:split")
+        pca = PrincipalComponents(map(data.scaled, data.rows["train"]))
+        judged = Reconstructions(data, pca, evaluate)
+        linear = pca.at(2)
+
+        def reconstruct(
+            raw: np.ndarray, data: Prepared = data, linear: Projection = linear
+        ) -> np.ndarray:
+            return linear.reconstruct(data.scaled(raw))
+
+        estimates = judged.estimates(2, reconstruct)
+        error = estimates[SQUARED_ERROR.key].value
+        assert error == pytest.approx(estimates[PCA_SQUARED_ERROR.key].value)
+        results.append((error, judged.pca_error(2, in_full=True)))
+        reach = float(np.ptp(data.scaled(data.sample("train"))[:, 0]))
+    (clean_error, clean_scores), (error, scores) = results
+    assert abs(error - clean_error) <= reach**2 / 100  # of a row among 100
+    others = np.delete(np.arange(100), 50)
+    np.testing.assert_allclose(scores[others], clean_scores[others])
+    assert scores[50] > 1e6

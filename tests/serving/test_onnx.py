@@ -118,6 +118,17 @@ def test_a_graph_counts_values_that_no_training_row_had_as_the_model_does(graphs
     pd.testing.assert_frame_equal(result[["p_value"]], expected[["p_value"]])
 
 
+@pytest.mark.parametrize("value", [-9999.0, 1e12])
+def test_a_graph_clips_gross_outliers_as_the_model_does(value, graphs, model, frame):
+    fast = accelerated(copy.copy(model), graphs["table"])
+    rows = frame.head(20).assign(length=value)
+    assert_near(answer(fast, "encode", rows), answer(model, "encode", rows))
+    result, expected = (table_of(answer(answering, "score", rows)) for answering in (fast, model))
+    assert_near(result["score"].to_numpy(), expected["score"].to_numpy())
+    assert result["anomaly"].all()
+    assert result["reasons"].str.startswith("length").all()
+
+
 def test_rows_of_several_batches_are_answered_in_their_order(graphs, untrained, digits):
     model = untrained["undercomplete"]
     images = np.resize(load_prepared(digits).rows["train"].read(0, 500), (BATCH_ROWS + 3, 64))

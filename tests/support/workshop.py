@@ -104,7 +104,7 @@ def open_workshop(
     description = replace(table.description, source=str(folder / "table.csv"))
     for kind, model in models.items():
         named = replace(model.description, fingerprint=f"of {kind}")
-        changed = TrainedModel(named, model.autoencoder, model.shift, model.scale)
+        changed = TrainedModel(named, model.autoencoder, model.shift, model.scale, model.fences)
         changed.load_state_dict(model.state_dict())
         save(changed, [{"val/reconstruction_loss": 1.0}], folder / "model" / kind)
     with pytest.MonkeyPatch.context() as patch:

@@ -49,7 +49,7 @@ def scores_and_p_values(
     scores = []
     p_values = []
     first = 0
-    for raw in data.rows[split]:
+    for raw in data.rows[split].in_full():
         scored = model.score(raw, data.n_novel[split][first : first + len(raw)])
         first += len(raw)
         scores.append(scored.score)

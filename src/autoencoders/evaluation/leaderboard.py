@@ -117,14 +117,14 @@ class Evaluation:
         probe_errors, estimates = probe_metrics(encode, self.data, self.params)
         estimates |= self.reconstructions.estimates(size, reconstruct, probe_errors)
         if self.anomalous:
-            error = self.reconstructions.pca_error(size)
+            error = self.reconstructions.pca_error(size, in_full=True)
             estimates |= self._anomaly_metrics(error, self.data.labels["test"])
         return self._row(name, test_rows, network, estimates)
 
     def _isolation_row(self) -> Row:
         """An Isolation Forest's row: how it ranks anomalies."""
         train = self.data.scaled(self.data.sample("train"))
-        test = self.data.scaled(self.data.sample("test"))
+        test = self.data.scaled(self.data.sample_in_full("test"))
         scores = isolation_scores(train, test, self.params.seed)
         estimates = self._anomaly_metrics(scores, self.data.sampled_labels("test"))
         return self._row(ISOLATION_FOREST, len(test), None, estimates)

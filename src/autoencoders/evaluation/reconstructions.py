@@ -68,13 +68,21 @@ class Reconstructions:
             estimates[catalogue.key_on_test(name)] = Estimate(mean, (low, high))
         return estimates
 
-    def pca_error(self, code_size: int, split: str = "test") -> np.ndarray:
-        """PCA's squared error of a split's rows, (rows,)."""
+    def pca_error(
+        self, code_size: int, split: str = "test", *, in_full: bool = False
+    ) -> np.ndarray:
+        """PCA's squared error of a split's rows, (rows,).
+
+        in_full: as an anomaly score, of what lies beyond the fences, too. Codes are those of
+        clipped rows, as a model's are.
+        """
         linear = self.pca.at(code_size)
+        rows = self.data.rows[split]
         errors = []
-        for raw in self.data.rows[split]:
-            x = self.data.scaled(raw)
-            errors.append(squared_error(x, linear.reconstruct(x)))
+        for clipped, raw in zip(rows, rows.in_full(), strict=True):
+            x_hat = linear.reconstruct(self.data.scaled(clipped))
+            x = self.data.scaled(raw if in_full else clipped)
+            errors.append(squared_error(x, x_hat))
         return np.concatenate(errors)
 
     def _values(self, split: str, reconstruct: Reconstruct) -> dict[str, np.ndarray]:

@@ -93,7 +93,10 @@ def _untrained(plan: Plan, data: Prepared, fingerprint: str) -> TrainedModel:
     if plan.architecture.linear_path:
         pca = PrincipalComponents(map(data.scaled, data.rows["train"]))
         autoencoder.start_as_pca(pca.at(plan.architecture.code_size))
-    return TrainedModel(description, autoencoder, as_tensor(data.shift), as_tensor(data.scale))
+    fences = as_tensor(data.fences.stacked()) if data.fences else None
+    return TrainedModel(
+        description, autoencoder, as_tensor(data.shift), as_tensor(data.scale), fences
+    )
 
 
 def _module(

@@ -15,16 +15,18 @@ from pyarrow import parquet
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation import prepare as module
+from autoencoders.data.preparation.plan import rehearse
 from autoencoders.data.preparation.prepare import prepare
 from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.prepared import SPLITS, load_prepared
 from autoencoders.data.readers import reader
+from autoencoders.data.sources.origin import Origin
 from autoencoders.params.params import Params
 from contents import GOOD, ROWS, N
 from intake import Intake, csv, everything, numbered, numbers
 from repository import ROOT
 
-FILES = {"prepared.json", "report.json", "shift.npy", "scale.npy", "mean.npy"}
+FILES = {"prepared.json", "report.json", "shift.npy", "scale.npy", "mean.npy", "fences.npy"}
 FILES |= {f"{split}{part}.npy" for split in SPLITS for part in ("", "_labels")}
 
 
@@ -128,7 +130,7 @@ def test_the_scaling_is_fitted_on_the_training_rows_alone(intake: Intake):
         changed = rows.copy()
         changed[numbers(first, "test") + numbers(first, "validation"), 1:] *= 1000
         second = intake.load(intake.array("b.npy", changed), scaling=scaling)
-        assert second.sample("test")[:, 1:].std() > 100
+        assert second.sample_in_full("test")[:, 1:].std() > 100
         for name in ("shift", "scale", "mean"):
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
         changed[numbers(first, "train")[:20], 1:] = -1e6
@@ -194,6 +196,121 @@ def test_pixels_of_an_array_of_columns_are_refused(intake: Intake):
 def test_pixels_that_are_no_picture_are_refused(intake: Intake):
     small = np.random.default_rng(0).normal(size=(60, 4, 12))
     assert "too small for pictures" in intake.refusal(intake.array("a.npy", small))
+
+
+# --- gross outliers ---
+
+
+MEASURED = np.random.default_rng(0).normal([50, 20], [5, 2], (500, 2)).round(3)
+SENTINELS = [-9999.0, 65535.0, 1e12]
+
+
+def with_sentinels() -> np.ndarray:
+    """Measurements, of which one row in a hundred has a sentinel in the first column."""
+    rows = MEASURED.copy()
+    rows[::100, 0] = [SENTINELS[i % 3] for i in range(5)]
+    return rows
+
+
+def written(intake: Intake, rows: np.ndarray, form: str) -> Path:
+    """The rows as a file of a form."""
+    table = pd.DataFrame(rows, columns=["a", "b"])
+    if form == "csv":
+        return intake.file("a.csv", table.to_csv(index=False))
+    if form == "parquet":
+        table.to_parquet(intake.source / "a.parquet")
+        return intake.source / "a.parquet"
+    return intake.array("a.npy", rows)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "array"])
+@pytest.mark.parametrize("scaling", ["minmax", "standard", "robust"])
+def test_shift_and_scale_are_those_of_the_other_training_rows(
+    intake: Intake, scaling: str, form: str
+):
+    prepared = intake.load(written(intake, with_sentinels(), form), scaling=scaling)
+    train = prepared.rows["train"].in_full().read().astype(np.float64)
+    others = train[train[:, 0] == train[:, 0].clip(0, 100)]
+    assert len(others) < len(train)
+    shift, scale = SCALINGS[scaling](others)
+    tolerance = 0.05 if scaling == "robust" else 1e-5  # quartiles take all rows, and move by little
+    np.testing.assert_allclose(prepared.shift[0], shift[0], rtol=tolerance)
+    np.testing.assert_allclose(prepared.scale[0], scale[0], rtol=tolerance)
+    shift, scale = SCALINGS[scaling](train)
+    np.testing.assert_allclose(prepared.shift[1], shift[1], rtol=1e-5)
+    np.testing.assert_allclose(prepared.scale[1], scale[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("scaling", ["minmax", "standard", "robust"])
+def test_without_outliers_the_scaling_is_bit_for_bit_that_of_all_rows(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, scaling: str
+):
+    path = written(intake, MEASURED, "csv")
+    prepared = intake.load(path, scaling=scaling)
+    monkeypatch.setattr("autoencoders.data.preparation.plan.gross_outliers", lambda _: [])
+    of_all = intake.load(path, scaling=scaling)
+    for name in ("shift", "scale", "mean"):
+        np.testing.assert_array_equal(getattr(prepared, name), getattr(of_all, name), strict=True)
+    for split in SPLITS:
+        np.testing.assert_array_equal(prepared.sample(split), of_all.sample(split), strict=True)
+    assert prepared.fences is not None
+    assert of_all.fences is None
+
+
+@pytest.mark.parametrize("scaling", ["minmax", "standard", "robust"])
+def test_rows_are_stored_in_full_and_read_clipped(intake: Intake, scaling: str):
+    rows = with_sentinels()
+    prepared = intake.load(written(intake, rows, "array"), scaling=scaling)
+    in_full = np.concatenate([prepared.rows[split].in_full().read() for split in SPLITS])
+    np.testing.assert_array_equal(np.sort(in_full, 0), np.sort(rows.astype(np.float32), 0))
+    train = prepared.sample("train")
+    full = prepared.rows["train"].in_full().read()
+    is_sentinel = np.isin(full, np.array(SENTINELS, np.float32))
+    np.testing.assert_array_equal(train[~is_sentinel], full[~is_sentinel])
+    others = full[~is_sentinel[:, 0], 0]
+    assert set(train[is_sentinel]) <= {others.min(), others.max()}
+    np.testing.assert_allclose(prepared.mean, train.mean(0, dtype=np.float64), rtol=1e-6)
+    if scaling == "minmax":
+        x = prepared.scaled(train)
+        assert (x.min(), x.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("settings", [{"scaling": "none"}, {}], ids=["none", "images"])
+def test_without_scaling_by_columns_there_are_no_fences(intake: Intake, settings: dict[str, Any]):
+    rows = with_sentinels()
+    if not settings:
+        rows = np.random.default_rng(0).integers(0, 255, (100, 8, 8)).astype(np.uint8)
+    prepared = intake.load(intake.array("a.npy", rows), **settings)
+    assert prepared.fences is None
+    assert not (intake.prepared / "fences.npy").exists()
+    assert prepared.sample("train").max() == prepared.rows["train"].in_full().read().max()
+
+
+def test_a_sentinel_has_one_note_which_the_inspection_gives_too(intake: Intake):
+    path = written(intake, with_sentinels(), "csv")
+    intake.load(path)
+    notes = reported(intake)["told"]
+    (note,) = [note for note in notes if "interquartile ranges away" in note]
+    assert note.startswith("column a: ")
+    assert sum("column a" in note for note in notes) == 1
+    assert rehearse(path, intake.section(path), Origin()) == notes
+
+
+@pytest.mark.parametrize(("split", "row"), [("validation", 350), ("test", 450)])
+def test_a_sentinel_that_only_a_held_out_row_has_is_clipped_and_noted(
+    intake: Intake, split: str, row: int
+):
+    table = pd.DataFrame(MEASURED, columns=["a", "b"])
+    table["split"] = ["train"] * 300 + ["validation"] * 100 + ["test"] * 100
+    table.loc[row, "b"] = -9999
+    path = intake.file("a.csv", table.to_csv(index=False))
+    prepared = intake.load(path, split="column:split")
+    assert prepared.rows[split].in_full().read().min() == -9999
+    assert prepared.sample(split)[50, 1] == prepared.sample("train")[:, 1].min()
+    assert reported(intake)["told"] == [
+        "column b: -9999 in 1 validation or test row lies far from all training rows; errors "
+        "take the nearest training value"
+    ]
 
 
 # --- columns ---

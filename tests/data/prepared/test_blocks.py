@@ -44,6 +44,21 @@ def test_rows_are_read_as_they_were_saved(
         np.testing.assert_array_equal(rows.read(start, stop), array[start:stop])
 
 
+def test_rows_are_clipped_however_they_are_read_and_are_there_in_full(
+    save: Callable[[np.ndarray], Blocks], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
+    array = random((50, 3))
+    rows = Blocks(save(array).path, lambda block: block.clip(-50, 50))
+    expected = array.clip(-50, 50)
+    assert (expected != array).any()
+    np.testing.assert_array_equal(rows.read(), expected)
+    np.testing.assert_array_equal(np.concatenate(list(rows)), expected)
+    np.testing.assert_array_equal(rows.take(np.arange(50)), expected)
+    np.testing.assert_array_equal(rows.take(np.array([0, 30])), expected[[0, 30]])
+    np.testing.assert_array_equal(rows.in_full().read(), array)
+
+
 @pytest.mark.parametrize("size", [1, 12, 13, 100, 10_000])
 def test_blocks_of_any_size_are_all_rows_in_order(
     save: Callable[[np.ndarray], Blocks], monkeypatch: pytest.MonkeyPatch, size: int

@@ -9,10 +9,18 @@ import pyarrow as pa
 
 from autoencoders.core.errors import DataError
 from autoencoders.data.preparation.far_values import far_value_notes
+from autoencoders.data.preparation.gross_outliers import ColumnOutliers, gross_outliers
+from autoencoders.data.preparation.held_out_outliers import HeldOutOutliers
 from autoencoders.data.preparation.raw import RawRows
-from autoencoders.data.preparation.scaling import fitted_scaling, pixel_notes, white_of
+from autoencoders.data.preparation.scaling import (
+    fitted_fences,
+    fitted_scaling,
+    pixel_notes,
+    white_of,
+)
 from autoencoders.data.preparation.survey import Survey
 from autoencoders.data.prepared.features import encode
+from autoencoders.data.prepared.fences import Fences
 from autoencoders.data.prepared.schema import Rows, Schema
 from autoencoders.data.prepared.spelling import marker_numbers
 from autoencoders.data.readers.delimited import TextSettings
@@ -32,17 +40,23 @@ class Plan:
     schema: Schema
     scaling: str
     white: float  # the value of a white pixel
+    outliers: list[ColumnOutliers]  # of each column of numbers; none where nothing is scaled
+    fences: Fences | None  # of each feature, that these outliers lie beyond
 
     def fitted_scaling(self) -> tuple[np.ndarray, np.ndarray]:
         """Shift and scale of each feature. Raises DataError."""
-        return fitted_scaling(self.survey, self.schema, self.scaling, self.white)
+        return fitted_scaling(self.survey, self.schema, self.scaling, self.white, self.outliers)
 
-    def notes(self, minimum: float, maximum: float) -> list[str]:
-        """Notes for the user. minimum, maximum: of the features of all rows."""
+    def notes(self, minimum: float, maximum: float, held_out: HeldOutOutliers) -> list[str]:
+        """Notes for the user. minimum, maximum: of the features of all rows.
+
+        held_out: the outliers of the rows that are not for training.
+        """
         notes: list[str] = self.rows.report()["told"]
         notes += Survey.notes(self.schema.columns, self.statistics)
         if self.schema.columns:
-            notes += far_value_notes(self.survey)
+            held_out_notes = held_out.notes(self.schema.features)
+            notes += far_value_notes(self.survey, self.outliers, held_out_notes)
         if self.schema.is_image and self.scaling == "pixels":
             notes += self._range_notes(minimum, maximum)
         return notes
@@ -77,7 +91,11 @@ def planned(path: Path, data: Data, origin: Origin) -> Plan:
     schema = _schema(rows, survey, statistics, data)
     scaling = _scaling_name(schema, data)
     white = _white(rows, survey, scaling)
-    return Plan(rows, masks, survey, statistics, schema, scaling, white)
+    outliers = gross_outliers(survey) if schema.columns and scaling != "none" else []
+    fences = fitted_fences(survey, schema, outliers)
+    return Plan(
+        rows, masks, survey, statistics, schema, scaling, white, outliers=outliers, fences=fences
+    )
 
 
 def rehearse(path: Path, data: Data, origin: Origin) -> list[str]:
@@ -88,12 +106,15 @@ def rehearse(path: Path, data: Data, origin: Origin) -> list[str]:
     plan = planned(path, data, origin)
     minimum = np.inf
     maximum = -np.inf
+    held_out = HeldOutOutliers(plan.fences)
+    is_held_out = ~plan.masks["train"]
     for first, batch in plan.rows:
         features = encode(plan.schema, batch, first)
+        held_out.add(features[is_held_out[first : first + len(features)]])
         minimum = min(minimum, float(features.min()))
         maximum = max(maximum, float(features.max()))
     plan.fitted_scaling()
-    return plan.notes(minimum, maximum)
+    return plan.notes(minimum, maximum, held_out)
 
 
 def text_settings(data: Data) -> TextSettings:

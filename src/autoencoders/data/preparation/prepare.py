@@ -9,6 +9,7 @@ import numpy as np
 
 from autoencoders.core.files import atomic_folder, tree_sha256, write_json
 from autoencoders.core.paths import DESCRIPTION
+from autoencoders.data.preparation.held_out_outliers import HeldOutOutliers
 from autoencoders.data.preparation.plan import Plan, planned
 from autoencoders.data.preparation.scaling import Binarised
 from autoencoders.data.prepared.blocks import Writer
@@ -29,16 +30,19 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
     origin = read_origin(raw)
     path = origin.files(raw)
     plan = planned(path, data, origin)
+    held_out = HeldOutOutliers(plan.fences)
     with atomic_folder(folder) as new:
         binarised = None
         if data.binarise:
             shift, scale = plan.fitted_scaling()
             binarised = Binarised(shift, scale, data.split_seed)
         # before the scaling: it refuses values that none can be fitted to
-        summary = _write_rows(new, plan, binarised)
+        summary = _write_rows(new, plan, binarised, held_out)
         shift, scale = plan.fitted_scaling()
         np.save(new / "shift.npy", shift, allow_pickle=False)
         np.save(new / "scale.npy", scale, allow_pickle=False)
+        if plan.fences:
+            plan.fences.save(new)
         description = Description(
             name=data.title,
             schema=plan.schema,
@@ -58,7 +62,7 @@ def prepare(raw: Path, folder: Path, data: Data) -> Description:
             split_values=data.split_values,
         )
         write_json(new / DESCRIPTION.name, asdict(description))
-        write_json(new / REPORT, _report(plan, summary))
+        write_json(new / REPORT, _report(plan, summary, held_out))
     return description
 
 
@@ -85,10 +89,10 @@ def _is_unit_interval(
     return bool(ends.min() >= 0 and ends.max() <= 1)
 
 
-def _report(plan: Plan, summary: _Summary) -> dict[str, Any]:
+def _report(plan: Plan, summary: _Summary, held_out: HeldOutOutliers) -> dict[str, Any]:
     """report.json's content."""
     source = plan.rows.report()
-    source["told"] = plan.notes(summary.minimum, summary.maximum)
+    source["told"] = plan.notes(summary.minimum, summary.maximum, held_out)
     return {
         **source,
         "duplicates": summary.n_duplicates,
@@ -97,10 +101,12 @@ def _report(plan: Plan, summary: _Summary) -> dict[str, Any]:
     }
 
 
-def _write_rows(folder: Path, plan: Plan, binarised: Binarised | None) -> _Summary:
-    """Writes the features and labels of each split, and the mean of the training rows.
+def _write_rows(
+    folder: Path, plan: Plan, binarised: Binarised | None, held_out: HeldOutOutliers
+) -> _Summary:
+    """Writes the features and labels of each split, and the mean of the clipped training rows.
 
-    binarised: draws the held-out rows; None: they stay as they are.
+    binarised: draws the held-out rows; None: they stay as they are. held_out: collects outliers.
     """
     schema = plan.schema
     masks = plan.masks
@@ -125,9 +131,12 @@ def _write_rows(folder: Path, plan: Plan, binarised: Binarised | None) -> _Summa
             for split, mask in masks.items():
                 split_rows = features[mask[first : first + len(batch)]]
                 if split == "train":
-                    train_sum += split_rows.sum(0, dtype=np.float64)
-                elif binarised is not None:
-                    split_rows = binarised(split_rows)
+                    clipped = plan.fences.clipped(split_rows) if plan.fences else split_rows
+                    train_sum += clipped.sum(0, dtype=np.float64)
+                else:
+                    held_out.add(split_rows)
+                    if binarised is not None:
+                        split_rows = binarised(split_rows)
                 writers[split].add(split_rows)
     _write_facts_of_rows(folder, masks, plan.rows.labels, np.concatenate(n_novel))
     mean = (train_sum / masks["train"].sum()).astype(np.float32)

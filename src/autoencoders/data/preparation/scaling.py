@@ -1,9 +1,13 @@
 """Scaling: shift and scale of each feature, fitted on the training rows; pixels that are 0 or 1."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from autoencoders.core.errors import DataError
+from autoencoders.data.preparation.gross_outliers import ColumnOutliers
 from autoencoders.data.preparation.survey import Survey
+from autoencoders.data.prepared.fences import Fences
 from autoencoders.data.prepared.schema import Schema
 from autoencoders.data.readers.arrays import SMALLEST_PICTURE
 from autoencoders.data.readers.reader import Reader
@@ -111,18 +115,26 @@ def _outlier_notes(survey: Survey, white: float) -> list[str]:
 
 
 def fitted_scaling(
-    survey: Survey, schema: Schema, scaling: str, white: float
+    survey: Survey,
+    schema: Schema,
+    scaling: str,
+    white: float,
+    outliers: Sequence[ColumnOutliers] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shift and scale, each (features,) float32, of the training rows alone.
 
     Model scale = (raw - shift) / scale. Categories stay 0 and 1. white: value of a white pixel.
-    Raises DataError where pixels are to be scaled, but the data has none.
+    outliers: of each column of numbers, which the scale leaves out; none of images. Raises
+    DataError where pixels are to be scaled, but the data has none.
     """
     if scaling == "pixels" and not schema.is_image:
         raise DataError(
             "data.scaling = pixels: needs images; choose minmax, standard, robust, none or auto"
         )
     centre, spread = _centre_and_spread(survey, scaling, white)
+    for place, found in enumerate(outliers):
+        if found.n_rows:
+            centre[place], spread[place] = _without_outliers(survey, place, found, scaling)
     spread = np.where(spread > np.finfo(np.float32).tiny, spread, 1.0)
     if schema.is_image:
         return centre.astype(np.float32), spread.astype(np.float32)
@@ -146,10 +158,42 @@ def _centre_and_spread(survey: Survey, scaling: str, white: float) -> tuple[np.n
         black = float(survey.minimum.min(initial=0))
         return np.full_like(survey.minimum, black), np.full_like(survey.minimum, white - black)
     if scaling == "minmax":
-        return survey.minimum, survey.maximum - survey.minimum
+        return survey.minimum.copy(), survey.maximum - survey.minimum
     if scaling == "standard":
-        return survey.mean, survey.deviation
+        return survey.mean.copy(), survey.deviation
     if scaling == "robust":
         low, median, high = survey.quartiles()
-        return median, np.where(high > low, high - low, survey.deviation)
+        return median.copy(), np.where(high > low, high - low, survey.deviation)
     return np.zeros_like(survey.minimum), np.ones_like(survey.minimum)
+
+
+def _without_outliers(
+    survey: Survey, place: int, found: ColumnOutliers, scaling: str
+) -> tuple[float, float]:
+    """Shift and scale of a column that has outliers, from its other values."""
+    if scaling == "minmax":
+        return found.minimum, found.maximum - found.minimum
+    if scaling == "standard":
+        return found.mean, found.deviation
+    median = float(np.nanmedian(survey.sample[:, place]))
+    return median, found.iqr or found.deviation
+
+
+def fitted_fences(
+    survey: Survey, schema: Schema, outliers: Sequence[ColumnOutliers]
+) -> Fences | None:
+    """The fences of each feature; None where no column has any.
+
+    outliers: of each column of numbers. Categories have none.
+    """
+    if not any(np.isfinite([column.low, column.high]).any() for column in outliers):
+        return None
+    unlimited = (-np.inf, np.inf, -np.inf, np.inf)
+    of_numbers = {}
+    for name, found in zip(survey.numbers, outliers, strict=True):
+        of_numbers[name] = (found.low, found.high, found.minimum, found.maximum)
+    limits: list[tuple[float, ...]] = []
+    for column in schema.columns:
+        limits += [of_numbers.get(column.name, unlimited)] * len(column.features)
+    low, high, minimum, maximum = np.array(limits, np.float32).T
+    return Fences(low, high, minimum, maximum)

@@ -3,7 +3,7 @@
 A memory map would end up in RAM entirely once every page has been touched.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tokenize import TokenError
 
@@ -26,9 +26,15 @@ NOT_READABLE = (  # the errors of numpy's parser
 class Blocks:
     """An array on disk whose rows are read when they are asked for. No memory is held."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises DataError where the file holds no array of plain values, or is cut short."""
+    def __init__(
+        self, path: Path, clipped: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> None:
+        """clipped: clips the rows that are read; None: they stay as they are.
+
+        Raises DataError where the file holds no array of plain values, or is cut short.
+        """
         self.path = path
+        self.clipped = clipped
         try:
             mapped = np.lib.format.open_memmap(path, mode="r")  # never pickle
         except FileNotFoundError as error:
@@ -51,6 +57,17 @@ class Blocks:
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows from start up to stop, as a new array."""
+        rows = self._stored(start, stop)
+        if self.clipped is None:
+            return rows
+        return self.clipped(rows)
+
+    def in_full(self) -> "Blocks":
+        """The same rows, of which none is clipped."""
+        return Blocks(self.path)
+
+    def _stored(self, start: int, stop: int | None) -> np.ndarray:
+        """Rows from start up to stop as the file holds them."""
         if not self.by_rows:  # a row is spread over the whole file
             return np.array(self.mapped()[start:stop])
         end = len(self)

@@ -13,6 +13,7 @@ from autoencoders.core.errors import DataError
 from autoencoders.core.files import AGAIN, sha256, tree_sha256
 from autoencoders.core.paths import DESCRIPTION
 from autoencoders.data.prepared.blocks import Blocks
+from autoencoders.data.prepared.fences import Fences, load_fences
 from autoencoders.data.prepared.schema import Schema
 from autoencoders.params.architecture import DataFacts
 
@@ -59,7 +60,11 @@ class Description:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The arrays of `data/prepared`: raw-scale rows (n, features), read in blocks; labels (n,)."""
+    """The arrays of `data/prepared`: raw-scale rows (n, features), read in blocks; labels (n,).
+
+    Values beyond the fences are clipped, for models are fitted to these rows and their errors
+    measured on them: one value would decide both. Scores are of the rows in full.
+    """
 
     description: Description
     rows: dict[str, Blocks]
@@ -69,6 +74,7 @@ class Prepared:
     shift: np.ndarray  # (features,), float32: model scale = (raw - shift) / scale
     scale: np.ndarray
     mean: np.ndarray  # (features,), float32: of the training rows, raw scale
+    fences: Fences | None = None  # None: the features have none
 
     def chosen(self, split: str, most: int | None = None, room: int = 0) -> np.ndarray:
         """Numbers of the rows that `sample` gives, in order; always the same.
@@ -85,6 +91,11 @@ class Prepared:
     def sample(self, split: str, most: int | None = None) -> np.ndarray:
         """Raw rows of a split, float32: all if they fit in memory, else always the same sample."""
         rows = self.rows[split].take(self.chosen(split, most))
+        return np.asarray(rows, np.float32)
+
+    def sample_in_full(self, split: str) -> np.ndarray:
+        """The rows that `sample` gives, none of which is clipped."""
+        rows = self.rows[split].in_full().take(self.chosen(split))
         return np.asarray(rows, np.float32)
 
     def scaled(self, raw: np.ndarray) -> np.ndarray:
@@ -156,9 +167,10 @@ def load_prepared(folder: Path) -> Prepared:
     rows = {}
     labels = {}
     n_novel = {}
+    fences = load_fences(folder, n_features)
     for split in SPLITS:
         n = description.rows.get(split, 0)
-        rows[split] = _array(folder / f"{split}.npy", (n, n_features))
+        rows[split] = _array(folder / f"{split}.npy", (n, n_features), fences)
         labels[split] = _array(folder / f"{split}_labels.npy", (n,)).mapped()
         n_novel[split] = np.zeros(n, np.uint16)
         if description.schema.constants and (folder / f"{split}_novel.npy").exists():
@@ -168,13 +180,13 @@ def load_prepared(folder: Path) -> Prepared:
     mean = _array(folder / "mean.npy", (n_features,)).read()
     if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
         raise DataError(f"{folder}: shift or scale can't be used; {AGAIN}")
-    return Prepared(description, rows, labels, n_novel, shift, scale, mean)
+    return Prepared(description, rows, labels, n_novel, shift, scale, mean, fences)
 
 
-def _array(path: Path, shape: tuple[int, ...]) -> Blocks:
-    """The array in a file. Raises DataError where it is not of this shape."""
+def _array(path: Path, shape: tuple[int, ...], fences: Fences | None = None) -> Blocks:
+    """The array in a file, clipped by fences. Raises DataError where it is not of this shape."""
     try:
-        array = Blocks(path)
+        array = Blocks(path, fences.clipped if fences else None)
     except DataError as error:
         raise DataError(f"{error}; {AGAIN}") from error
     if array.shape != shape or array.dtype.kind not in "uf":

@@ -21,6 +21,9 @@ from autoencoders.params.architecture import Architecture
 
 FORMAT = 2  # of model.json
 BATCH_ROWS = 4096  # in one pass of inference: more take memory and gain no speed
+# of a value in model scale: beyond, squares divided by a small variance leave the range of 32-bit
+# numbers
+LARGEST_SCORED = 2.0**45
 MOST_SAMPLES = 1_000_000  # rows that are drawn or interpolated at once: they are all in memory
 
 
@@ -55,14 +58,21 @@ class TrainedModel(nn.Module):
     """
 
     def __init__(
-        self, description: ModelDescription, autoencoder: Autoencoder, shift: Tensor, scale: Tensor
+        self,
+        description: ModelDescription,
+        autoencoder: Autoencoder,
+        shift: Tensor,
+        scale: Tensor,
+        fences: Tensor | None = None,
     ) -> None:
-        """shift, scale: (features,)."""
+        """shift, scale: (features,). fences: (4, features), of `Fences.stacked`; None: none."""
         super().__init__()
         self.description = description
         self.autoencoder = autoencoder
         self.shift = nn.Buffer(shift)
         self.scale = nn.Buffer(scale)
+        self.fences: Tensor | None
+        self.register_buffer("fences", fences)
         # set by `calibrate`: each feature's error variance, and the clean rows' scores, rising
         self.variance: Tensor = nn.Buffer(torch.ones_like(shift))
         self.calibration: Tensor = nn.Buffer(torch.zeros(description.calibration_rows))
@@ -71,17 +81,30 @@ class TrainedModel(nn.Module):
         """Raw rows in model scale, in training, evaluation and serving alike."""
         return (raw.to(self.shift.dtype) - self.shift) / self.scale
 
+    def inputs(self, raw: Tensor) -> Tensor:
+        """The autoencoder's inputs: raw rows in model scale, clipped where they leave the fences.
+
+        So one gross outlier neither moves the reconstructions of the row's other features nor
+        leaves the range of 32-bit numbers.
+        """
+        if self.fences is None:
+            return self.scaled(raw)
+        low, high, minimum, maximum = self.fences
+        raw = raw.to(self.shift.dtype)
+        raw = torch.where(raw < low, minimum, raw)
+        return self.scaled(torch.where(raw > high, maximum, raw))
+
     def unscaled(self, x: Tensor) -> Tensor:
         """Model-scale rows in raw scale."""
         return x * self.scale + self.shift
 
     def code(self, raw: Tensor) -> Tensor:
         """Codes of raw rows: (rows, code)."""
-        return self.autoencoder.features(self.scaled(raw))
+        return self.autoencoder.features(self.inputs(raw))
 
     def reconstruction(self, raw: Tensor) -> Tensor:
         """Raw-scale reconstructions of raw rows: (rows, features)."""
-        return self.unscaled(self.autoencoder(self.scaled(raw)))
+        return self.unscaled(self.autoencoder(self.inputs(raw)))
 
     def score_parts(self, raw: Tensor) -> Tensor:
         """Each feature's part of the score of raw rows, and the divergence: (rows, features + 1).
@@ -91,19 +114,20 @@ class TrainedModel(nn.Module):
 
             (nu + 1) / 2 log(1 + error_j / (nu variance_j)), nu = DEGREES_OF_FREEDOM
 
-        error_j: squared, in model scale, mean over posterior draws. The divergence: KL(q(z | x) ||
-        p(z)).
+        error_j: squared, in model scale, mean over posterior draws; of rows in full, whose codes
+        are those of clipped rows. The divergence: KL(q(z | x) || p(z)).
         """
-        x = self.scaled(raw)
+        inputs = self.inputs(raw)
+        x = self.scaled(raw).clamp(-LARGEST_SCORED, LARGEST_SCORED)
         error = torch.zeros_like(x)
         draws = 0
         # one draw at a time: all together would take the memory of as many batches
-        for z in self.autoencoder.posterior_codes(x):
+        for z in self.autoencoder.posterior_codes(inputs):
             error = error + (self.autoencoder.decode(z) - x).square()
             draws += 1
         nu = DEGREES_OF_FREEDOM
         parts = (nu + 1) / 2 * (error / (draws * nu * self.variance)).log1p()
-        return torch.cat([parts, self.autoencoder.divergence(x)[:, None]], 1)
+        return torch.cat([parts, self.autoencoder.divergence(inputs)[:, None]], 1)
 
     def encode(self, raw: np.ndarray) -> np.ndarray:
         """Codes: (rows, code)."""
@@ -111,7 +135,7 @@ class TrainedModel(nn.Module):
 
     def decoder_codes(self, raw: np.ndarray) -> np.ndarray:
         """The decoder's inputs: (rows, code); a sparse model may encode otherwise for users."""
-        return self._batched(raw, lambda rows: self.autoencoder.encode(self.scaled(rows)))
+        return self._batched(raw, lambda rows: self.autoencoder.encode(self.inputs(rows)))
 
     def reconstruct(self, raw: np.ndarray) -> np.ndarray:
         """Raw-scale reconstructions: (rows, features)."""
@@ -144,7 +168,7 @@ class TrainedModel(nn.Module):
 
     def _squared_error(self, raw: Tensor) -> Tensor:
         """Squared errors in model scale: (rows, features)."""
-        x = self.scaled(raw)
+        x = self.inputs(raw)
         return (self.autoencoder(x) - x).square()
 
     def score(self, raw: np.ndarray, n_novel: np.ndarray | None = None) -> Scores:

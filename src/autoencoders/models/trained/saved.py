@@ -28,6 +28,7 @@ from autoencoders.params.architecture import Architecture
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 HISTORY = "history.csv"
+FENCES = "fences"  # of the weights: those of a model whose features have none lack it
 JSON_KEYS = {
     "model_type": "kind",
     "type_values": "own",
@@ -79,7 +80,10 @@ def load(folder: Path) -> TrainedModel:
     path = folder / WEIGHTS
     with _reading(path, "does not hold this model's weights"):
         _check_digest(path, description.weights_sha256)
-        model.load_state_dict(load_file(path))
+        weights = load_file(path)
+        if FENCES in weights:
+            model.fences = torch.zeros(4, architecture.n_features)
+        model.load_state_dict(weights)
     return model.eval().requires_grad_(requires_grad=False)
 
 
