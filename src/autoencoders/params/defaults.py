@@ -23,10 +23,10 @@ EPOCHS = (5, 1000)  # at least, at most
 ANOMALY_EPOCHS = (2, 200)
 PATIENCE_STEPS = 1000  # without a better validation error
 ANOMALY_PATIENCE = 50  # epochs
-BATCHES = {  # the batch size up to a number of training rows
-    "image": {10_000: 64, 100_000: 256},
-    "table": {100_000: 128},
-}
+# the batch size up to a number of training rows
+IMAGE_BATCHES = {10_000: 64, 100_000: 256}
+TABLE_BATCHES = {1000: 32, 100_000: 128}  # an epoch of few steps would be spent on validation
+ANOMALY_BATCHES = {100_000: 128}
 LARGEST_BATCH = 1024  # of more rows
 ENOUGH_ROWS_A_PIXEL = 10  # of training images
 AUGMENTED_SIDE = 16  # pixels from which on augmentation is doubled: 0.75 pixels are little there
@@ -82,13 +82,14 @@ def takes_linear_path(facts: DataFacts, goal: Goal) -> bool:
 def train(facts: DataFacts, goal: Goal, batch_size: int | str) -> dict[str, Any]:
     """The training that suits the data and the goal.
 
-    batch_size: of images 64, 256 above 10,000 rows, of tables 128, and 1024 above 100,000 rows.
+    batch_size: of images 64, 256 above 10,000 rows; of tables 32, 128 above 1,000 rows or for
+    anomalies; 1024 above 100,000 rows.
     epochs: 4,000 steps, 5 to 1,000 epochs; for anomalies in tables 300 steps, 2 to 200 epochs.
     patience: 1,000 steps, 50 epochs for anomalies in tables. trim: 0.2 for anomalies in tables,
     else 0. augment: of images of which there are fewer than 10 a pixel 1, and 2 from 16 pixels a
     side on; else 0.
     """
-    batch = _batch_size(facts) if batch_size == "auto" else int(batch_size)
+    batch = _batch_size(facts, goal) if batch_size == "auto" else int(batch_size)
     steps_an_epoch = math.ceil(facts.rows / batch)
     anomaly = finds_anomalies(facts, goal)
     return {
@@ -114,8 +115,12 @@ def _augment(facts: DataFacts) -> float:
     return 2.0 if min(facts.shape[:2]) >= AUGMENTED_SIDE else 1.0
 
 
-def _batch_size(facts: DataFacts) -> int:
-    for rows, batch in BATCHES[facts.kind].items():
+def _batch_size(facts: DataFacts, goal: Goal) -> int:
+    """The rows of a step."""
+    batches = IMAGE_BATCHES if facts.shape else TABLE_BATCHES
+    if finds_anomalies(facts, goal):
+        batches = ANOMALY_BATCHES
+    for rows, batch in batches.items():
         if facts.rows <= rows:
             return batch
     return LARGEST_BATCH

@@ -135,7 +135,7 @@ class Train(Section):
     """Passes over the training rows; auto: 4,000 steps (5 to 1,000 epochs), 300 for anomalies in
     tables."""
     batch_size: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
-    """Rows a step; auto: 64 or 256 for images, 128 for tables, 1,024 above 100,000 rows."""
+    """Rows a step; auto: 64 or 256 for images, 32 or 128 for tables, 1,024 above 100,000 rows."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 3.0e-3
     """AdamW's learning rate, at its peak."""
     warmup: Fraction = 0.05
