@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: repro test test-slow check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
-	bench-anomalies bench-memory bench-wide bench-server bench-outage anchors public-tables profile lock clean
+	bench-anomalies bench-tables bench-memory bench-wide bench-server bench-outage anchors public-tables profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	ae doctor --before-repro
 	dvc repro preprocess
@@ -79,6 +79,9 @@ bench-anomalies: .venv/.ready .venv-peers/.ready # beside PyOD; AUTOENCODERS_ADB
 	.venv-peers/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
 	.venv-peers/bin/pip install --quiet --disable-pip-version-check -r requirements-peers.txt
 	@touch $@
+
+bench-tables: .venv/.ready-dev .public-tables/.ready # errors against PCA on tables and small sets of pictures; AUTOENCODERS_TABLES: folders of CSVs
+	PYTHONPATH=.public-tables OMP_NUM_THREADS=1 python benchmarks/against_pca.py
 
 bench-server: .venv/.ready-dev # the main job against an MLflow server on localhost beside the local store; needs PostgreSQL
 	python benchmarks/server.py

@@ -11,7 +11,7 @@ from autoencoders.core.errors import ParameterError
 from autoencoders.data.sources.catalogue import SOURCES
 from autoencoders.data.sources.source import facts
 from autoencoders.params.architecture import DataFacts
-from autoencoders.params.defaults import FEWEST_EPOCHS, MOST_EPOCHS, network, resolved, train
+from autoencoders.params.defaults import ANOMALY_EPOCHS, EPOCHS, network, resolved, train
 from autoencoders.params.goal import Goal, resolved_goal
 from autoencoders.params.params import Params
 from autoencoders.params.sections import FixedNetwork, FixedTrain, Network, Train
@@ -25,7 +25,7 @@ shapes = st.sampled_from([(), (8, 8), (32, 32, 3)])
 rows = st.integers(1, 10**8)
 
 MACHINES = {"precision", "threads"}  # where the training runs decides
-OF_THE_PLAN = {"linear_path"}  # the type, and other values, decide
+OF_THE_PLAN = {"linear_path", "code_activation"}  # the type, and other values, decide
 
 
 def of(shape: tuple[int, ...], n_rows: int = 1000, n_features: int = 64) -> DataFacts:
@@ -50,7 +50,8 @@ def test_an_automatic_linear_path_is_taken_where_a_network_can_start_as_pca(para
     assert has_path(params, of(()), model_type)
     own = f"models.{model_type}.network"
     assert not has_path(params, of(()), model_type, goal="anomaly")
-    assert not has_path(params, of((8, 8)), model_type)  # pixels in [0, 1]: bce
+    assert not has_path(params, of((8, 8)), model_type)  # many pictures in [0, 1]: bce
+    assert has_path(params, of((8, 8), n_rows=100), model_type)
     assert not has_path(params, of(()), model_type, **{f"{own}.loss": "l1"})
     assert not has_path(params, of((), n_rows=8), model_type)  # as many code units as rows
     assert has_path(params, of((), n_rows=9), model_type)
@@ -59,10 +60,49 @@ def test_an_automatic_linear_path_is_taken_where_a_network_can_start_as_pca(para
 
 
 def test_sparse_codes_of_sigmoids_and_of_the_largest_units_are_no_pcas(params):
-    assert not has_path(params, of(()), "sparse")  # the KL penalty needs a sigmoid
-    identity = {"models.sparse.network.code_activation": "identity"}
-    assert has_path(params, of(()), "sparse", **identity, **{"models.sparse.penalty": "l1"})
-    assert not has_path(params, of(()), "sparse", **identity, **{"models.sparse.penalty": "top_k"})
+    assert has_path(params, of(()), "sparse", **{"models.sparse.penalty": "l1"})
+    assert not has_path(params, of(()), "sparse", **{"models.sparse.penalty": "kl"})
+    assert not has_path(params, of(()), "sparse", **{"models.sparse.penalty": "top_k"})
+
+
+@pytest.mark.parametrize(
+    ("facts", "goal", "penalty"),
+    [
+        (of(()), "reconstruct", "l1"),
+        (of(()), "anomaly", "kl"),
+        (of((8, 8), n_rows=100), "reconstruct", "l1"),
+        (of((8, 8)), "reconstruct", "kl"),
+    ],
+)
+def test_automatic_sparse_codes_start_as_pcas_where_other_types_do(facts, goal, penalty, params):
+    """The KL penalty needs codes in (0, 1), which a linear code is not."""
+    changed = params.override({"goal": goal, "data.name": "table"})
+    plan = changed.plan("sparse", facts)
+    assert plan.type_values["penalty"] == penalty
+    assert plan.network.linear_path == (penalty == "l1")
+    assert plan.network.code_activation == ("sigmoid" if penalty == "kl" else "identity")
+    assert plan.network.linear_path == changed.plan("contractive", facts).network.linear_path
+
+
+def test_a_code_activation_of_ones_own_is_kept_or_refused_but_not_changed(params):
+    named = {"network.code_activation": "tanh"}
+    assert params.override(named).plan("denoising", of(())).network.code_activation == "tanh"
+    with pytest.raises(ParameterError, match="code_activation = tanh: must be sigmoid"):
+        params.override({**named, "models.sparse.penalty": "kl"}).plan("sparse", of(()))
+
+
+@pytest.mark.parametrize(("side", "strength"), [(8, 1), (15, 1), (16, 2), (64, 2)])
+def test_few_images_are_augmented_and_the_more_so_the_larger_they_are(side, strength):
+    pixels = side * side
+    enough = 10 * pixels
+    for goal in GOALS:
+        few = of((side, side), n_rows=enough - 1, n_features=pixels)
+        assert train(few, goal, "auto")["augment"] == strength
+        assert network(few, goal)["loss"] == "mse"
+        many = of((side, side), n_rows=enough, n_features=pixels)
+        assert train(many, goal, "auto")["augment"] == 0
+        assert network(many, goal)["loss"] == "bce"
+    assert train(of(()), "reconstruct", "auto")["augment"] == 0
 
 
 REFUSED: dict[str, tuple[str, dict[str, object]]] = {
@@ -110,7 +150,7 @@ def test_the_automatic_code_is_the_whole_number_nearest_to_the_root(n_features, 
 def test_the_automatic_loss_is_cross_entropy_in_the_unit_interval_but_for_tables_to_rebuild(
     unit_interval, shape, goal
 ):
-    loss = network(DataFacts(64, unit_interval, shape), goal)["loss"]
+    loss = network(DataFacts(64, unit_interval, shape, rows=640), goal)["loss"]
     table_to_rebuild = not shape and goal == "reconstruct"
     assert (loss == "bce") == (unit_interval and not table_to_rebuild)
 
@@ -126,11 +166,13 @@ def test_an_automatic_goal_is_anomaly_where_labels_mean_anomalies(anomaly_labels
         assert params.override({"goal": named}).plan("sparse", facts).flat()["goal"] == named
 
 
-def test_images_get_wider_and_deeper_networks_than_tables():
-    image = network(of((8, 8)), "reconstruct")
-    table = network(of(()), "reconstruct")
-    assert image["n_layers"] > table["n_layers"]
-    assert image["nodes_per_layer"] > table["nodes_per_layer"]
+def test_only_networks_for_anomalies_in_tables_are_narrow_and_shallow():
+    for_anomalies = network(of(()), "anomaly")
+    others: list[tuple[DataFacts, Goal]] = [(of(()), "reconstruct"), (of((8, 8)), "anomaly")]
+    for known, goal in others:
+        values = network(known, goal)
+        assert values["n_layers"] > for_anomalies["n_layers"]
+        assert values["nodes_per_layer"] > for_anomalies["nodes_per_layer"]
 
 
 @anything
@@ -139,12 +181,13 @@ def test_epochs_and_patience_are_steps_of_the_batch_size_within_bounds(shape, n_
     facts = of(shape, n_rows)
     values = train(facts, goal, "auto")
     steps_an_epoch = math.ceil(n_rows / values["batch_size"])
-    assert FEWEST_EPOCHS[facts.kind] <= values["epochs"] <= MOST_EPOCHS
+    fewest, most = ANOMALY_EPOCHS if goal == "anomaly" and not shape else EPOCHS
+    assert fewest <= values["epochs"] <= most
     assert values["patience"] >= 1
     twice = train(facts, goal, 2 * values["batch_size"])
     assert twice["epochs"] >= values["epochs"]
     assert twice["patience"] >= values["patience"]
-    if FEWEST_EPOCHS[facts.kind] < twice["epochs"] < MOST_EPOCHS:
+    if fewest < twice["epochs"] < most:
         steps = values["epochs"] * steps_an_epoch
         steps_twice = twice["epochs"] * math.ceil(n_rows / twice["batch_size"])
         assert abs(steps - steps_twice) <= 2 * steps_an_epoch
@@ -171,6 +214,8 @@ def test_more_rows_never_make_smaller_batches_nor_more_epochs_of_one_batch_size(
         ((8, 8), 10_001, 256),
         ((8, 8), 100_000, 256),
         ((8, 8), 100_001, 1024),
+        ((), 1000, 32),
+        ((), 1001, 128),
         ((), 100_000, 128),
         ((), 100_001, 1024),
     ],
@@ -241,8 +286,7 @@ def test_nothing_is_auto_any_more_once_the_data_is_known(kind, known, params: Pa
         f"train.{name}" for name in (*MACHINES, "strategy")
     }
     assert flat["network.code_size"] == round(math.sqrt(known.n_features))
-    layers = {"image": (2, 128), "table": (1, 64)}[known.kind]
-    assert (flat["network.n_layers"], flat["network.nodes_per_layer"]) == layers
+    assert (flat["network.n_layers"], flat["network.nodes_per_layer"]) == (2, 128)
     if kind == "variational":
         assert flat["models.variational.beta"] == 0.1
 

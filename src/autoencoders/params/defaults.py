@@ -1,6 +1,9 @@
 """The rules behind `auto` in params.yaml, on the goal and on the data's kind, size and range.
 
-goal: reconstruct. Rows are to be rebuilt well, better than PCA does at the same code size.
+goal: reconstruct. Rows are to be rebuilt better than PCA does at the same code size: where the loss
+allows it, a training starts as PCA, and goes on as long as validation rows gain from it. Values
+were chosen by validation errors of public tables and pictures; `make bench-tables` shows the test
+errors of some of these and of others.
 
 goal: anomaly. Tables are small and may hold anomalies, which a short training of a narrow network
 with trimmed losses does not learn (`make bench-anomalies`). Images keep the values of
@@ -14,18 +17,19 @@ from typing import Any
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.goal import Goal
 
-IMAGE_STEPS = 4000  # optimizer steps of a training
-TABLE_STEPS = 4000
+STEPS = 4000  # optimizer steps of a training
 ANOMALY_STEPS = 300
-FEWEST_EPOCHS = {"image": 5, "table": 2}
-MOST_EPOCHS = 200
+EPOCHS = (5, 1000)  # at least, at most
+ANOMALY_EPOCHS = (2, 200)
 PATIENCE_STEPS = 1000  # without a better validation error
 ANOMALY_PATIENCE = 50  # epochs
-BATCHES = {  # the batch size up to a number of training rows
-    "image": {10_000: 64, 100_000: 256},
-    "table": {100_000: 128},
-}
+# the batch size up to a number of training rows
+IMAGE_BATCHES = {10_000: 64, 100_000: 256}
+TABLE_BATCHES = {1000: 32, 100_000: 128}  # an epoch of few steps would be spent on validation
+ANOMALY_BATCHES = {100_000: 128}
 LARGEST_BATCH = 1024  # of more rows
+ENOUGH_ROWS_A_PIXEL = 10  # of training images
+AUGMENTED_SIDE = 16  # pixels from which on augmentation is doubled: 0.75 pixels are little there
 # the order in which types find anomalies, the best first: by the mean AUROC over public sets
 ANOMALY_TYPES = ("variational", "undercomplete", "contractive", "denoising", "sparse")
 
@@ -42,22 +46,32 @@ def finds_anomalies(facts: DataFacts, goal: Goal) -> bool:
     return goal == "anomaly" and not facts.shape
 
 
+def are_few_images(facts: DataFacts) -> bool:
+    """Whether the data is images, but too few to learn from scratch what PCA finds at once."""
+    return bool(facts.shape) and facts.rows < ENOUGH_ROWS_A_PIXEL * facts.n_features
+
+
 def network(facts: DataFacts, goal: Goal) -> dict[str, Any]:
     """The network that suits the data and the goal.
 
-    code_size: the square root of the features (64 -> 8, 784 -> 28). loss: bce for images in [0, 1],
-    and for tables in [0, 1] that may hold anomalies; else mse. n_layers and nodes_per_layer: 2 and
-    128 for images, 1 and 64 for tables.
+    code_size: the square root of the features (64 -> 8, 784 -> 28). loss: bce for images in [0, 1]
+    of which there are 10 a pixel, and for anomalies in tables in [0, 1]; else mse. n_layers and
+    nodes_per_layer: 2 and 128, for anomalies in tables 1 and 64.
     """
-    is_image = bool(facts.shape)
-    takes_bce = facts.unit_interval and (is_image or goal == "anomaly")
+    anomaly = finds_anomalies(facts, goal)
+    takes_bce = anomaly or (bool(facts.shape) and not are_few_images(facts))
     return {
         "kind": "mlp",
         "code_size": max(1, round(math.sqrt(facts.n_features))),
-        "loss": "bce" if takes_bce else "mse",
-        "n_layers": 2 if is_image else 1,
-        "nodes_per_layer": 128 if is_image else 64,
+        "loss": "bce" if facts.unit_interval and takes_bce else "mse",
+        "n_layers": 1 if anomaly else 2,
+        "nodes_per_layer": 64 if anomaly else 128,
     }
+
+
+def starts_as_pca(facts: DataFacts, goal: Goal) -> bool:
+    """Whether the automatic loss, and the goal, let a network start as PCA."""
+    return takes_linear_path(facts, goal) and network(facts, goal)["loss"] == "mse"
 
 
 def takes_linear_path(facts: DataFacts, goal: Goal) -> bool:
@@ -68,34 +82,45 @@ def takes_linear_path(facts: DataFacts, goal: Goal) -> bool:
 def train(facts: DataFacts, goal: Goal, batch_size: int | str) -> dict[str, Any]:
     """The training that suits the data and the goal.
 
-    batch_size: of images 64, 256 above 10,000 rows, of tables 128, and 1024 above 100,000 rows.
-    epochs: 4,000 steps (5 to 200 epochs for images, 2 to 200 for tables), 300 steps for anomalies
-    in tables. patience: 1,000 steps, 50 epochs for anomalies in tables. trim: 0.2 for anomalies in
-    tables, else 0.
+    batch_size: of images 64, 256 above 10,000 rows; of tables 32, 128 above 1,000 rows or for
+    anomalies; 1024 above 100,000 rows.
+    epochs: 4,000 steps, 5 to 1,000 epochs; for anomalies in tables 300 steps, 2 to 200 epochs.
+    patience: 1,000 steps, 50 epochs for anomalies in tables. trim: 0.2 for anomalies in tables,
+    else 0. augment: of images of which there are fewer than 10 a pixel 1, and 2 from 16 pixels a
+    side on; else 0.
     """
-    batch = _batch_size(facts) if batch_size == "auto" else int(batch_size)
+    batch = _batch_size(facts, goal) if batch_size == "auto" else int(batch_size)
     steps_an_epoch = math.ceil(facts.rows / batch)
-    epochs = round(_steps(facts, goal) / steps_an_epoch)
     anomaly = finds_anomalies(facts, goal)
     return {
         "batch_size": batch,
-        "epochs": min(max(epochs, FEWEST_EPOCHS[facts.kind]), MOST_EPOCHS),
+        "epochs": _epochs(steps_an_epoch, anomaly=anomaly),
         "patience": ANOMALY_PATIENCE if anomaly else math.ceil(PATIENCE_STEPS / steps_an_epoch),
         "trim": 0.2 if anomaly else 0.0,
+        "augment": _augment(facts),
     }
 
 
-def _steps(facts: DataFacts, goal: Goal) -> int:
-    """The optimizer steps of a training."""
-    if facts.shape:
-        return IMAGE_STEPS
-    if goal == "anomaly":
-        return ANOMALY_STEPS
-    return TABLE_STEPS
+def _epochs(steps_an_epoch: int, *, anomaly: bool) -> int:
+    """The epochs of a training, at most: early stopping may end it before."""
+    steps = ANOMALY_STEPS if anomaly else STEPS
+    fewest, most = ANOMALY_EPOCHS if anomaly else EPOCHS
+    return min(max(round(steps / steps_an_epoch), fewest), most)
 
 
-def _batch_size(facts: DataFacts) -> int:
-    for rows, batch in BATCHES[facts.kind].items():
+def _augment(facts: DataFacts) -> float:
+    """The strength of augmentation: of few images, it takes the place of those that are missing."""
+    if not are_few_images(facts):
+        return 0.0
+    return 2.0 if min(facts.shape[:2]) >= AUGMENTED_SIDE else 1.0
+
+
+def _batch_size(facts: DataFacts, goal: Goal) -> int:
+    """The rows of a step."""
+    batches = IMAGE_BATCHES if facts.shape else TABLE_BATCHES
+    if finds_anomalies(facts, goal):
+        batches = ANOMALY_BATCHES
+    for rows, batch in batches.items():
         if facts.rows <= rows:
             return batch
     return LARGEST_BATCH

@@ -35,15 +35,16 @@ class Plan:
 
         Raises ParameterError where the values fit neither each other, nor the type, nor the data.
         """
-        section = params.type_section(model_type)
         goal = resolved_goal(params.goal, facts)
+        section = params.type_section(model_type).resolved(facts, goal)
         values = params.network_of(model_type).model_dump()
-        values = defaults.resolved(values, defaults.network(facts, goal))
+        rules = {**defaults.network(facts, goal), "code_activation": section.code_activation()}
+        values = defaults.resolved(values, rules)
         if values["linear_path"] == "auto":
             is_possible = not _linear_path_misfit(section, values, facts)
             values["linear_path"] = is_possible and defaults.takes_linear_path(facts, goal)
         network = FixedNetwork(**values)
-        _refuse_misfits(params, model_type, network, facts)
+        _refuse_misfits(params, section, model_type, network, facts)
         return cls(
             model_type=model_type,
             goal=goal,
@@ -51,7 +52,7 @@ class Plan:
             network=network,
             architecture=_architecture(network, facts),
             train=_train(params.train_of(model_type), facts, goal),
-            type_values=defaults.resolved(section.type_values(), section.auto(facts, goal)),
+            type_values=section.type_values(),
             facts=facts,
             params=params,
         )
@@ -90,19 +91,26 @@ def _architecture(network: FixedNetwork, facts: DataFacts) -> Architecture:
 
 def _train(train: Train, facts: DataFacts, goal: Goal) -> FixedTrain:
     """`train` resolved. Raises ParameterError where it asks for augmented tables."""
-    if train.augment and not facts.shape:
-        raise ParameterError(
-            f"train.augment = {train.augment:g}: needs images, but the data has none; give 0"
-        )
     rules = defaults.train(facts, goal, train.batch_size)
-    return FixedTrain(**defaults.resolved(train.model_dump(), rules))
+    fixed = FixedTrain(**defaults.resolved(train.model_dump(), rules))
+    if fixed.augment and not facts.shape:
+        raise ParameterError(
+            f"train.augment = {fixed.augment:g}: needs images, but the data has none; give 0"
+        )
+    return fixed
 
 
 def _refuse_misfits(
-    params: "Params", model_type: str, network: FixedNetwork, facts: DataFacts
+    params: "Params",
+    section: TypeSection,
+    model_type: str,
+    network: FixedNetwork,
+    facts: DataFacts,
 ) -> None:
-    """Raises ParameterError for the first value that breaks a rule which joins several."""
-    section = params.type_section(model_type)
+    """Raises ParameterError for the first value that breaks a rule which joins several.
+
+    section: the type's, without `auto`.
+    """
 
     def key(name: str) -> str:
         return params.key_of(model_type, name)

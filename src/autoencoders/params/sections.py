@@ -107,17 +107,19 @@ class Network(Section):
     code_size: Literal["auto"] | Units = "auto"
     """Numbers in the code; auto: the square root of the number of features."""
     n_layers: Literal["auto"] | Annotated[int, Field(ge=0, le=32)] = "auto"
-    """Hidden layers of the encoder, the code not counted; auto: 2 for images, 1 for tables."""
+    """Hidden layers of the encoder, the code not counted; auto: 2, 1 for anomalies in
+    tables."""
     nodes_per_layer: Literal["auto"] | Units | list[Units] = "auto"
     """Nodes of the first layer, halved from layer to layer, or a list; conv: channels of the last
-    layer. auto: 128 for images, 64 for tables."""
+    layer. auto: 128, 64 for anomalies in tables."""
     loss: Literal["auto", "mse", "bce", "l1"] = "auto"
-    """The reconstruction loss; auto: bce for images in [0, 1], and for tables in [0, 1] whose goal
-    is anomaly; else mse."""
+    """The reconstruction loss; auto: bce for images in [0, 1] with 10 training images a pixel, and
+    for tables in [0, 1] whose goal is anomaly; else mse."""
     activation: Literal["silu", "gelu", "relu", "tanh", "sigmoid"] = "silu"
     """The activation of the hidden layers."""
-    code_activation: Literal["identity", "relu", "tanh", "sigmoid"] = "identity"
-    """The activation of the code."""
+    code_activation: Literal["auto", "identity", "relu", "tanh", "sigmoid"] = "auto"
+    """The activation of the code; auto: identity, but sigmoid for sparse codes of the KL
+    penalty."""
     tied: bool = False
     """mlp: whether the decoder's weights are the encoder's, transposed."""
     linear_path: Literal["auto"] | bool = "auto"
@@ -130,10 +132,10 @@ class Train(Section):
     """How weights are fitted."""
 
     epochs: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
-    """Passes over the training rows; auto: 4,000 steps, 300 for anomalies in tables, 200 epochs at
-    most."""
+    """Passes over the training rows; auto: 4,000 steps (5 to 1,000 epochs), 300 for anomalies in
+    tables."""
     batch_size: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
-    """Rows a step; auto: 64 or 256 for images, 128 for tables, 1,024 above 100,000 rows."""
+    """Rows a step; auto: 64 or 256 for images, 32 or 128 for tables, 1,024 above 100,000 rows."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 3.0e-3
     """AdamW's learning rate, at its peak."""
     warmup: Fraction = 0.05
@@ -146,9 +148,9 @@ class Train(Section):
     trim: Literal["auto"] | Annotated[float, Field(ge=0, le=0.5)] = "auto"
     """The share of a batch, its worst rows, left out of the loss; auto: 0.2 for anomalies in
     tables, else 0."""
-    augment: Annotated[float, Field(ge=0, le=10)] = 0.0
+    augment: Literal["auto"] | Annotated[float, Field(ge=0, le=10)] = "auto"
     """Images: the strength of random affine maps; 1: up to 0.75 pixels, 4 degrees, 4 % of scale and
-    shear."""
+    shear. auto: 1 for fewer training images than 10 a pixel, 2 from 16 pixels a side on; else 0."""
     augment_until: Annotated[float, Field(gt=0, le=1)] = 0.85
     """The share of the training after which images stay as they are."""
     patience: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
@@ -169,6 +171,7 @@ class Train(Section):
 class FixedNetwork(Network):
     """`Network` without `auto`."""
 
+    code_activation: Literal["identity", "relu", "tanh", "sigmoid"]
     code_size: int
     n_layers: int
     nodes_per_layer: int | list[int]
@@ -178,6 +181,7 @@ class FixedNetwork(Network):
 class FixedTrain(Train):
     """`Train` without `auto`."""
 
+    augment: float
     epochs: int
     batch_size: int
     patience: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import pydantic
 from pydantic import Field
@@ -63,6 +63,16 @@ class TypeSection(Section):
     def auto(cls, facts: DataFacts, goal: Goal) -> dict[str, Any]:  # noqa: ARG003  (some read them)
         """The values that `auto` stands for among the type's own parameters, by name."""
         return {}
+
+    def resolved(self, facts: DataFacts, goal: Goal) -> Self:
+        """The section with each `auto` among the type's own parameters replaced."""
+        rules = self.auto(facts, goal)
+        own = {name: rules[name] for name in rules if getattr(self, name) == "auto"}
+        return self.model_copy(update=own)
+
+    def code_activation(self) -> str:
+        """The activation of the code that `auto` stands for."""
+        return "identity"
 
     def linear_path_misfit(self) -> str:
         """The reason why the type's codes can't start as PCA's; nothing where they can."""

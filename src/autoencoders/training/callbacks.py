@@ -24,7 +24,8 @@ class History(pl.Callback):
     The best epoch has the lowest clean validation error. Epochs in which the loss still changes, as
     the penalty warms up or k falls, don't count: their error is low because of that. A training
     that starts as PCA has this start as epoch 0, which may be the best one where the loss is the
-    reconstruction loss alone: other losses trade some of that error for something else.
+    reconstruction loss alone: other losses trade some of that error for something else. `fit` takes
+    the start, too, where the best epoch's gain on it may be luck.
     """
 
     def __init__(self, patience: int, report: LogEpoch | None, rows: "RowsModule") -> None:
@@ -39,6 +40,7 @@ class History(pl.Callback):
         self.first = 1  # number of the first of these epochs; 0: of the start
         self.best = 0  # number of the best epoch
         self.weights: dict[str, Tensor] = {}  # of the best epoch; without any, there is none yet
+        self.start: dict[str, Tensor] = {}  # of epoch 0, where it may be the best one
 
     def state_dict(self) -> dict[str, Any]:
         """The state that a resumed training needs."""
@@ -47,6 +49,7 @@ class History(pl.Callback):
             "first": self.first,
             "best": self.best,
             "weights": self.weights,
+            "start": self.start,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -55,6 +58,7 @@ class History(pl.Callback):
         self.first = state_dict["first"]
         self.best = state_dict["best"]
         self.weights = state_dict["weights"]
+        self.start = state_dict["start"]
         if self.report is not None:
             for epoch, means in enumerate(self.epochs, self.first):
                 self.report(epoch, means)
@@ -80,6 +84,7 @@ class History(pl.Callback):
             module.measure_start(self.rows)
             self.first = 0
             self._add(module, counts=autoencoder.rebuilds_only)
+            self.start = self.weights
         self._stop_without_patience(trainer)
 
     def _add(self, module: "TrainingModule", *, counts: bool) -> None:

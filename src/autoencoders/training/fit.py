@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -13,11 +14,13 @@ from autoencoders.core.process import is_first
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models import build
 from autoencoders.models.pca import PrincipalComponents
+from autoencoders.models.trained.fidelity import fidelity
 from autoencoders.models.trained.model import ModelDescription, TrainedModel, as_tensor
 from autoencoders.params.plan import Plan
 from autoencoders.params.sections import FixedTrain
 from autoencoders.training.batches import RowsModule
 from autoencoders.training.callbacks import History, LogEpoch
+from autoencoders.training.gain import is_gain
 from autoencoders.training.machine import use_threads
 from autoencoders.training.module import TrainingModule
 from autoencoders.training.resume import ResumePoint
@@ -66,7 +69,7 @@ def fit(
     rows = RowsModule(data, module.chunk, module.shuffling)
     history = History(train.patience, log if is_first() else None, rows)
     _run(train, module, rows, _callbacks(history, callbacks, resume), resume)
-    _take_best(model, history)
+    _take_best(model, history, data)
     if not trial:
         _calibrate(model, data)
     return Fitted(model, history.epochs)
@@ -163,11 +166,28 @@ def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
     return trainer
 
 
-def _take_best(model: TrainedModel, history: History) -> None:
-    """Gives the model its best epoch's weights, ready for inference."""
-    model.autoencoder.load_state_dict(history.weights)
-    model.description = replace(model.description, epochs=history.last, best_epoch=history.best)
+def _take_best(model: TrainedModel, history: History, data: Prepared) -> None:
+    """Gives the model its best epoch's weights, ready for inference.
+
+    A start as PCA stays where no epoch is better by more than chance.
+    """
     model.eval()
+    best = history.best
+    model.autoencoder.load_state_dict(history.weights)
+    if history.start and best:
+        errors = _validation_errors(model, data)
+        model.autoencoder.load_state_dict(history.start)
+        if is_gain(errors, _validation_errors(model, data)):
+            model.autoencoder.load_state_dict(history.weights)
+        else:
+            best = 0
+    model.description = replace(model.description, epochs=history.last, best_epoch=best)
+
+
+def _validation_errors(model: TrainedModel, data: Prepared) -> np.ndarray:
+    """The model's squared errors on validation rows, (rows,)."""
+    errors, _ = fidelity(model.reconstruct, data, "validation")
+    return errors
 
 
 def _calibrate(model: TrainedModel, data: Prepared) -> None:

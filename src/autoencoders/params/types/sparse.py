@@ -1,8 +1,11 @@
 """The sparse type's parameters."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
+from autoencoders.params.architecture import DataFacts
+from autoencoders.params.defaults import starts_as_pca
+from autoencoders.params.goal import Goal
 from autoencoders.params.section import Fraction, OpenFraction, Units, Weight
 from autoencoders.params.type_section import Misfit, Setting, TypeSection
 
@@ -10,9 +13,10 @@ from autoencoders.params.type_section import Misfit, Setting, TypeSection
 class Sparse(TypeSection):
     """models/types/sparse.py."""
 
-    penalty: Literal["kl", "l1", "top_k"] = "kl"
+    penalty: Literal["auto", "kl", "l1", "top_k"] = "auto"
     """kl: a unit's mean activation is held near `sparsity`; l1: of the code; top_k: k units stay
-    active."""
+    active. auto: l1 where PCA is a start (tables to rebuild, few images), else kl, whose codes in
+    (0, 1) can't follow rows far from the others."""
     weight: Weight = 0.1
     """The penalty's weight."""
     sparsity: OpenFraction = 0.2
@@ -27,6 +31,15 @@ class Sparse(TypeSection):
     """encoding top_k: units that it keeps."""
     threshold: Weight = 0.0
     """encoding soft_threshold: codes are max(0, a - threshold)."""
+
+    @classmethod
+    def auto(cls, facts: DataFacts, goal: Goal) -> dict[str, Any]:
+        """penalty: l1 where other types start as PCA, else kl."""
+        return {"penalty": "l1" if starts_as_pca(facts, goal) else "kl"}
+
+    def code_activation(self) -> str:
+        """A sigmoid for kl, which needs codes in (0, 1)."""
+        return "sigmoid" if self.penalty == "kl" else "identity"
 
     def linear_path_misfit(self) -> str:
         """top_k sets code units to 0, of which PCA needs all."""

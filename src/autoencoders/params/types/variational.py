@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from autoencoders.params.architecture import DataFacts
-from autoencoders.params.defaults import finds_anomalies
+from autoencoders.params.defaults import finds_anomalies, starts_as_pca
 from autoencoders.params.goal import Goal
 from autoencoders.params.section import Fraction, Weight
 from autoencoders.params.type_section import UNTIED, Misfit, Setting, TypeSection
@@ -20,8 +20,9 @@ class Variational(TypeSection):
     beta: Literal["auto"] | Weight = "auto"
     """The weight of the divergence; 1 gives the ELBO; auto: 0.1; 0.5 for tables whose goal
     is anomaly."""
-    warmup: Fraction = 0.1
-    """The share of the training in which beta rises from 0."""
+    warmup: Literal["auto"] | Fraction = "auto"
+    """The share of the training in which beta rises from 0; auto: 0 where PCA is a start, which
+    has the best variances for its beta; else 0.1."""
     importance_samples: Annotated[int, Field(ge=1, le=1000)] = 1
     """Above 1: the importance-weighted bound with so many draws (Burda et al. 2016); beta is 1."""
     importance_from: Fraction = 0.0
@@ -29,8 +30,11 @@ class Variational(TypeSection):
 
     @classmethod
     def auto(cls, facts: DataFacts, goal: Goal) -> dict[str, Any]:
-        """beta: 0.1, which rebuilds well; 0.5 for anomalies in tables."""
-        return {"beta": 0.5 if finds_anomalies(facts, goal) else 0.1}
+        """beta: 0.1, which rebuilds well; 0.5 for anomalies in tables. warmup: 0 or 0.1."""
+        return {
+            "beta": 0.5 if finds_anomalies(facts, goal) else 0.1,
+            "warmup": 0.0 if starts_as_pca(facts, goal) else 0.1,
+        }
 
     def misfits(self, setting: Setting) -> Iterator[Misfit]:
         """Yields tied weights, an activation of the codes' means, and a beta beside several draws.
