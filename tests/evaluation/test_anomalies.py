@@ -285,7 +285,7 @@ def test_a_row_with_a_sentinel_raises_an_alarm_and_ranks_first(
     changed, data = prepared_table(params.override(QUICK), frame, tmp_path, **settings)
     assert data.description.anomaly_labels
     plan = changed.plan("undercomplete", data.description.facts)
-    for row in Evaluation(data, evaluate).rows([fit(plan, data).model]):
+    for row in Evaluation(data, evaluate, "reconstruct").rows([fit(plan, data).model]):
         if row.has(AUROC):
             assert row.value(AUROC) > 0.95, row.model
             if row.model != ISOLATION_FOREST:
