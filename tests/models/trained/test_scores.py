@@ -16,7 +16,7 @@ from autoencoders.models.trained.model import TrainedModel
 from autoencoders.models.trained.scores import (
     BEST_SHARE,
     DEGREES_OF_FREEDOM,
-    VARIANCE_FLOOR,
+    ERROR_FLOOR,
     Scores,
     conformal_scores,
     mean_scores,
@@ -77,7 +77,7 @@ def variance_by_definition(errors: np.ndarray) -> np.ndarray:
     for _ in range(2):
         ranked = sorted(range(len(errors)), key=lambda i: (errors[i] / variance).sum())
         best = ranked[: int(np.ceil(BEST_SHARE * len(errors)))]
-        variance = np.maximum(errors[best].mean(0), VARIANCE_FLOOR * whole)
+        variance = np.maximum(errors[best].mean(0), ERROR_FLOOR * whole)
     return variance
 
 

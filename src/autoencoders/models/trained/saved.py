@@ -22,6 +22,7 @@ from autoencoders.core.files import (
 )
 from autoencoders.data.prepared.schema import schema_from
 from autoencoders.models import AUTOENCODERS, build
+from autoencoders.models.trained.marginals import Marginals
 from autoencoders.models.trained.model import FORMAT, ModelDescription, TrainedModel
 from autoencoders.params.architecture import Architecture
 
@@ -79,7 +80,10 @@ def load(folder: Path) -> TrainedModel:
     path = folder / WEIGHTS
     with _reading(path, "does not hold this model's weights"):
         _check_digest(path, description.weights_sha256)
-        model.load_state_dict(load_file(path))
+        weights = load_file(path)
+        if any(name.startswith("marginals.") for name in weights):
+            model.marginals = Marginals(architecture.n_features)
+        model.load_state_dict(weights)
     return model.eval().requires_grad_(requires_grad=False)
 
 

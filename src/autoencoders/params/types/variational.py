@@ -16,7 +16,7 @@ class Variational(TypeSection):
     tunable: ClassVar = ("warmup",)
 
     beta: Literal["auto"] | Weight = "auto"
-    """The weight of the divergence; 1 gives the ELBO; auto: 0.1 for images, 0.5 for tables."""
+    """The weight of the divergence; 1 gives the ELBO; auto: 0.1 for images, 2 for tables."""
     warmup: Fraction = 0.1
     """The share of the training in which beta rises from 0."""
     importance_samples: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -26,8 +26,8 @@ class Variational(TypeSection):
 
     @classmethod
     def auto(cls, facts: DataFacts) -> dict[str, Any]:
-        """beta: 0.1 for images, 0.5 for tables."""
-        return {"beta": 0.1 if facts.shape else 0.5}
+        """beta: 0.1 for images, 2 for tables."""
+        return {"beta": 0.1 if facts.shape else 2.0}
 
     def misfits(self, setting: Setting) -> Iterator[Misfit]:
         """Yields tied weights, an activation of the codes' means, and a beta beside several draws.
