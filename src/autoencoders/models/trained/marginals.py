@@ -39,7 +39,9 @@ class Marginals(nn.Module):
         self.variance: Tensor = nn.Buffer(torch.ones(n_features))  # about the median, of usual rows
         self.lowest: Tensor = nn.Buffer(torch.zeros(n_features))  # the first node
         self.step: Tensor = nn.Buffer(torch.ones(n_features))  # from node to node
-        self.count: Tensor = nn.Buffer(torch.zeros(INTERVALS + 1, n_features))  # of rows near each node
+        self.count: Tensor = nn.Buffer(
+            torch.zeros(INTERVALS + 1, n_features)
+        )  # of rows near each node
 
     def place_nodes(self, smallest: Tensor, largest: Tensor) -> None:
         """Sets nodes at equal steps up to REACH deviations from the middle, within the range.

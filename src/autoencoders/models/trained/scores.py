@@ -10,9 +10,12 @@ DEGREES_OF_FREEDOM = 4  # of the Student-t distribution of the errors: heavy tai
 BEST_SHARE = 0.8  # of the training rows, whose errors give the variance: others may be anomalies
 SMALLEST_VARIANCE = 1e-6  # of a feature's errors over all rows, in model scale
 TRIMMINGS = 2  # times that the best rows are chosen by the variance of the best rows before
-# of a feature over the best rows, at least this share of that over all rows
+# of a feature over the best rows, as a share of that over all rows
 ERROR_FLOOR = 0.1  # of reconstruction errors
 DEVIATION_FLOOR = 0.01  # of deviations from the median
+# squared, in model scale: a larger error counts as this one in that floor, which a single gross
+# value would else set
+GROSS_ERROR = 25.0
 
 
 class Scores(NamedTuple):
@@ -37,12 +40,14 @@ def robust_variance(error: np.ndarray, floor: float) -> np.ndarray:
     variance, as a share of that over all rows.
     """
     mean = error.mean(0, dtype=np.float64).clip(SMALLEST_VARIANCE)
+    smallest = floor * error.clip(max=GROSS_ERROR).mean(0, dtype=np.float64)
+    smallest = smallest.clip(floor * SMALLEST_VARIANCE)
     n_best = math.ceil(BEST_SHARE * len(error))
     variance = mean
     for _ in range(TRIMMINGS):
         distance = (error / variance).sum(1)
         best = np.argsort(distance, kind="stable")[:n_best]
-        variance = np.maximum(error[best].mean(0, dtype=np.float64), floor * mean)
+        variance = np.maximum(error[best].mean(0, dtype=np.float64), smallest)
     return variance
 
 
