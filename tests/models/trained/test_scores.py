@@ -1,5 +1,6 @@
 """Anomaly scores: closed forms, conformal p-values, and what they must not depend on."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,13 @@ from scipy import stats
 
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.models import AUTOENCODERS, build
-from autoencoders.models.losses import gaussian_kl
 from autoencoders.models.trained import model as trained_model
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.models.trained.scores import (
     BEST_SHARE,
     DEGREES_OF_FREEDOM,
-    VARIANCE_FLOOR,
+    ERROR_FLOOR,
+    GROSS_ERROR,
     Scores,
     conformal_scores,
     mean_scores,
@@ -73,11 +74,12 @@ def variance_by_definition(errors: np.ndarray) -> np.ndarray:
     An error counts in units of the last estimate; the estimate is repeated once.
     """
     whole = errors.mean(0)
+    floor = ERROR_FLOOR * np.minimum(errors, GROSS_ERROR).mean(0)
     variance = whole
     for _ in range(2):
         ranked = sorted(range(len(errors)), key=lambda i: (errors[i] / variance).sum())
         best = ranked[: int(np.ceil(BEST_SHARE * len(errors)))]
-        variance = np.maximum(errors[best].mean(0), VARIANCE_FLOOR * whole)
+        variance = np.maximum(errors[best].mean(0), floor)
     return variance
 
 
@@ -105,6 +107,16 @@ def test_anomalies_among_the_training_rows_do_not_move_the_variance_above_that_o
     ).all()  # as it would be of all rows
 
 
+def test_a_single_gross_value_does_not_decide_the_variance(linear):
+    """By its size it would set the floor, which is a share of all rows' mean."""
+    clean = raw_rows(1000, seed=1)
+    linear.calibrate(clean, clean)
+    before = linear.variance.clone()
+    gross = (np.full((1, FEATURES), 1e6) * SCALE * [1, -1, 1] + SHIFT).astype(np.float32)
+    linear.calibrate(np.concatenate([clean, gross]), clean)
+    np.testing.assert_allclose(linear.variance, before, rtol=0.2)
+
+
 def test_a_feature_that_is_always_rebuilt_has_a_small_variance_and_no_division_by_zero(linear):
     training = np.tile((DIRECTION * 2 * SCALE + SHIFT).astype(np.float32), (20, 1))
     linear.calibrate(training, training)
@@ -115,29 +127,50 @@ def test_a_feature_that_is_always_rebuilt_has_a_small_variance_and_no_division_b
 # --- the score
 
 
-def test_the_score_is_the_negative_log_density_of_the_errors_under_students_t(linear):
-    linear.calibrate(raw_rows(200, seed=1), raw_rows(50, seed=2))
-    raw = raw_rows(40, seed=3, deviation=3.0)
-    deviations = np.sqrt(squared_errors(raw) / linear.variance.numpy().astype(np.float64))
+def surprises(squared: np.ndarray, variance: torch.Tensor) -> np.ndarray:
+    """The nats by which Student's t lies below its largest density."""
+    deviations = np.sqrt(squared / variance.numpy().astype(np.float64))
     density = stats.t(df=DEGREES_OF_FREEDOM).logpdf
-    expected = density(0.0) - density(deviations)
+    return density(0.0) - density(deviations)
+
+
+def test_a_features_part_is_its_largest_surprise(linear):
+    linear.calibrate(raw_rows(200, seed=1), raw_rows(50, seed=2))
+    raw = raw_rows(400, seed=3, deviation=3.0)
+    marginals = linear.marginals
+    x = (raw.astype(np.float64) - SHIFT) / SCALE
+    in_view_of_others = surprises(squared_errors(raw), linear.variance)
+    by_distance = surprises((x - marginals.middle.numpy()) ** 2, marginals.variance)
+    by_rarity = marginals.rarity(torch.from_numpy(x).float()).numpy()
+    each = np.stack([in_view_of_others, by_distance, by_rarity])
     result = linear.score(raw)
-    np.testing.assert_allclose(result.contributions, expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(result.score, expected.sum(1), rtol=1e-4)
+    np.testing.assert_allclose(result.contributions, each.max(0), rtol=1e-3, atol=1e-4)
+    assert set(each.argmax(0).ravel()) == {0, 1, 2}  # each of the three decides somewhere
 
 
 @every_type
-def test_contributions_and_divergence_add_up_to_the_score(model_type, untrained, data):
-    model, raw = untrained[model_type], data.sample("test", 100)
-    result, divergence = model.score(raw), np.zeros(100)
-    if model_type == "variational":
-        with torch.no_grad():
-            divergence = gaussian_kl(
-                *model.autoencoder.posterior(model.scaled(torch.from_numpy(raw)))
-            ).numpy()
-        assert (divergence > 0).all()
-    np.testing.assert_allclose(result.contributions.sum(1) + divergence, result.score, rtol=1e-5)
+def test_contributions_add_up_to_the_score(model_type, untrained, data):
+    result = untrained[model_type].score(data.sample("test", 100))
+    np.testing.assert_allclose(result.contributions.sum(1), result.score, rtol=1e-5)
     assert (result.contributions >= 0).all()
+
+
+@every_type
+def test_without_marginals_the_score_is_what_it_was_before_them(model_type, untrained, data):
+    """The errors' surprise and the divergence, in models that were written then."""
+    model, raw = copy.copy(untrained[model_type]), data.sample("test", 100)
+    model._modules = {**model._modules, "marginals": None}
+    x = model.scaled(torch.from_numpy(raw))
+    with torch.no_grad():
+        codes = list(model.autoencoder.posterior_codes(x))
+        decoded = torch.stack([model.autoencoder.decode(z) for z in codes])
+        errors = (decoded - x).square().mean(0).double().numpy()
+        divergence = model.autoencoder.divergence(x).numpy()
+    result = model.score(raw)
+    expected = surprises(errors, model.variance)
+    np.testing.assert_allclose(result.contributions, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(result.score, expected.sum(1) + divergence, rtol=1e-3)
+    assert (divergence > 0).all() == (model_type == "variational")
 
 
 @every_type
@@ -227,7 +260,7 @@ def test_rows_that_are_all_the_same_have_the_largest_p_value(linear):
 
 
 def test_a_score_is_compared_with_the_clean_scores():
-    parts = np.array([[0.5, 0.25, 0.25], [3.0, 0.0, 1.0]])  # two features and the divergence
+    parts = np.array([[0.5, 0.25, 0.25], [3.0, 0.0, 1.0]])  # two features, and no feature's
     scores = conformal_scores(parts, None, 2.0, calibration=np.array([0.0, 1.0, 1.0, 2.0]))
     assert scores.score.tolist() == [1.0, 4.0]
     assert scores.contributions.tolist() == [[0.5, 0.25], [3.0, 0.0]]

@@ -11,8 +11,11 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.schema import Schema
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.base import Autoencoder
+from autoencoders.models.trained.marginals import Marginals, student_t
 from autoencoders.models.trained.scores import (
     DEGREES_OF_FREEDOM,
+    DEVIATION_FLOOR,
+    ERROR_FLOOR,
     Scores,
     conformal_scores,
     robust_variance,
@@ -73,8 +76,10 @@ class TrainedModel(nn.Module):
         self.scale = nn.Buffer(scale)
         self.fences: Tensor | None
         self.register_buffer("fences", fences)
-        # set by `calibrate`: each feature's error variance, and the clean rows' scores, rising
+        # set by `calibrate`: each feature's error variance, its own distribution (none in a model
+        # that was written before it counted), and the clean rows' scores, rising
         self.variance: Tensor = nn.Buffer(torch.ones_like(shift))
+        self.marginals: Marginals | None = None
         self.calibration: Tensor = nn.Buffer(torch.zeros(description.calibration_rows))
 
     def scaled(self, raw: Tensor) -> Tensor:
@@ -107,27 +112,41 @@ class TrainedModel(nn.Module):
         return self.unscaled(self.autoencoder(self.inputs(raw)))
 
     def score_parts(self, raw: Tensor) -> Tensor:
-        """Each feature's part of the score of raw rows, and the divergence: (rows, features + 1).
+        """Each feature's part of the score of raw rows, and one that is no feature's, in nats.
 
-        The parts are negative log-densities in nats, up to a constant, of a Student-t decoder
-        (Lange, Little & Taylor 1989), under which a feature alone can't decide:
+        A feature's part is the largest of three surprises, each 0 where nothing surprises:
 
-            (nu + 1) / 2 log(1 + error_j / (nu variance_j)), nu = DEGREES_OF_FREEDOM
+        - its value in view of the others: the error of its reconstruction, under a Student-t
+          decoder with a variance of each feature's own;
+        - its distance from the feature's median, under such a distribution too;
+        - its rarity among the training rows' values.
 
-        error_j: squared, in model scale, mean over posterior draws; of rows in full, whose codes
-        are those of clipped rows. The divergence: KL(q(z | x) || p(z)).
+        Rows count in full; codes are those of clipped rows.
+
+        Result: (rows, features + 1). The last part is 0. Of a model without `marginals` a feature's
+        part is the first surprise alone, and the last one is the divergence KL(q(z | x) || p(z)).
         """
         inputs = self.inputs(raw)
         x = self.scaled(raw).clamp(-LARGEST_SCORED, LARGEST_SCORED)
+        error = self._expected_error(inputs, x)
+        parts = student_t(error, self.variance, DEGREES_OF_FREEDOM)
+        if self.marginals is None:
+            return torch.cat([parts, self.autoencoder.divergence(inputs)[:, None]], 1)
+        parts = torch.maximum(parts, self.marginals(x, DEGREES_OF_FREEDOM))
+        return nn.functional.pad(parts, (0, 1))
+
+    def _expected_error(self, inputs: Tensor, x: Tensor) -> Tensor:
+        """Squared errors in model scale, mean over posterior draws: (rows, features).
+
+        inputs: whose codes are decoded; x: what they are compared with.
+        """
         error = torch.zeros_like(x)
         draws = 0
         # one draw at a time: all together would take the memory of as many batches
         for z in self.autoencoder.posterior_codes(inputs):
             error = error + (self.autoencoder.decode(z) - x).square()
             draws += 1
-        nu = DEGREES_OF_FREEDOM
-        parts = (nu + 1) / 2 * (error / (draws * nu * self.variance)).log1p()
-        return torch.cat([parts, self.autoencoder.divergence(inputs)[:, None]], 1)
+        return error / draws
 
     def encode(self, raw: np.ndarray) -> np.ndarray:
         """Codes: (rows, code)."""
@@ -152,12 +171,13 @@ class TrainedModel(nn.Module):
     def calibrate(
         self, training: np.ndarray, clean: np.ndarray, n_novel: np.ndarray | None = None
     ) -> None:
-        """Sets the errors' variance from training rows, and the scores of clean validation rows.
+        """Sets what scores need: statistics of training rows, the scores of clean validation rows.
 
         training, clean: (rows, features), raw. n_novel: (clean rows,), as in `score`.
         """
-        variance = robust_variance(self._batched(training, self._squared_error))
+        variance = robust_variance(self._batched(training, self._squared_error), ERROR_FLOOR)
         self.variance = torch.from_numpy(variance).to(self.scale)
+        self.marginals = self._marginals(training)
         parts = self._batched(clean, self.score_parts)
         novel_part = float(parts.sum(1).max())
         scores = conformal_scores(parts, n_novel, novel_part, np.zeros(1)).score
@@ -165,6 +185,20 @@ class TrainedModel(nn.Module):
         self.description = replace(
             self.description, calibration_rows=len(clean), novel_part=novel_part
         )
+
+    def _marginals(self, training: np.ndarray) -> Marginals:
+        """The distribution of each feature over training rows (rows, features), raw."""
+        marginals = Marginals(len(self.scale)).to(self.scale)
+        x = self._batched(training, self.scaled)
+        smallest, largest = torch.from_numpy(x.min(0)), torch.from_numpy(x.max(0))
+        marginals.middle = torch.from_numpy(np.median(x, 0)).to(self.scale)
+        np.square(x - marginals.middle.numpy(), out=x)  # in place: it may fill a third of memory
+        variance = robust_variance(x, DEVIATION_FLOOR)
+        marginals.variance = torch.from_numpy(variance).to(self.scale)
+        marginals.place_nodes(smallest, largest)
+        for batch in batches(training):
+            marginals.add(self.scaled(as_tensor(batch)))
+        return marginals
 
     def _squared_error(self, raw: Tensor) -> Tensor:
         """Squared errors in model scale: (rows, features)."""
@@ -177,10 +211,6 @@ class TrainedModel(nn.Module):
         n_novel: (rows,), values in constant columns that no training row had; None: there are none.
         Each adds the largest score of the clean validation rows, so that such a row is as unusual
         as any of them.
-
-        For the variational type an upper bound of the negative ELBO, as the logarithm of the draws'
-        mean error is at least the mean of the logarithms (Jensen); for others, the reconstruction
-        error.
         """
         parts = self._batched(raw, self.score_parts)
         novel_part = self.description.novel_part

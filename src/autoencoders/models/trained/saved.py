@@ -22,6 +22,7 @@ from autoencoders.core.files import (
 )
 from autoencoders.data.prepared.schema import schema_from
 from autoencoders.models import AUTOENCODERS, build
+from autoencoders.models.trained.marginals import Marginals
 from autoencoders.models.trained.model import FORMAT, ModelDescription, TrainedModel
 from autoencoders.params.architecture import Architecture
 
@@ -83,6 +84,8 @@ def load(folder: Path) -> TrainedModel:
         weights = load_file(path)
         if FENCES in weights:
             model.fences = torch.zeros(4, architecture.n_features)
+        if any(name.startswith("marginals.") for name in weights):
+            model.marginals = Marginals(architecture.n_features)
         model.load_state_dict(weights)
     return model.eval().requires_grad_(requires_grad=False)
 
