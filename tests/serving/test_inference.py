@@ -17,7 +17,7 @@ from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.serving.inference import OPERATIONS, answer, as_rows
 from autoencoders.serving.novelty import NovelValues
-from autoencoders.serving.reasons import REASONS
+from autoencoders.models.trained.reasons import REASONS
 from tables import table_of
 
 every_type = pytest.mark.parametrize("model_type", AUTOENCODERS)
