@@ -29,7 +29,7 @@ def _reconstruction(order: Ranking) -> list[str]:
     if lines:
         return lines
     best = next(row for row in order.rows if earns(row))
-    passed = [row.model for row in order.rows[: order.rows.index(best)]]
+    passed = ", ".join(row.model for row in order.rows[: order.rows.index(best)])
     validation = f"{percent(on_validation(best))} on validation rows"
     test = f"{percent(on_test(best))} on test rows"
     lines = [
@@ -38,9 +38,7 @@ def _reconstruction(order: Ranking) -> list[str]:
         f"Types are ranked {order.criterion}.",
     ]
     if passed:
-        lines.append(
-            f"Passed over, as PCA rebuilds better at their code size: {', '.join(passed)}."
-        )
+        lines.append(f"Passed over, as PCA rebuilds better at the same code size: {passed}.")
     return lines
 
 
