@@ -1,5 +1,6 @@
 """The leaderboard of the last evaluation, read from its file."""
 
+from textwrap import wrap
 from typing import NamedTuple
 
 from rich.table import Table
@@ -9,14 +10,16 @@ from autoencoders.core.files import AGAIN, read_json
 from autoencoders.core.paths import DESCRIPTION, LEADERBOARD
 from autoencoders.evaluation.report import table
 from autoencoders.evaluation.row import Row, read_rows
-from autoencoders.evaluation.verdict import unearned, verdict
+from autoencoders.evaluation.verdict import INDENT, unearned, verdict
 from autoencoders.params.params import load_params
+
+WIDTH = 80  # columns of a terminal
 
 
 class Latest(NamedTuple):
     """The last evaluation, for a terminal."""
 
-    verdict: list[str]  # lines
+    verdict: list[str]  # lines of at most WIDTH columns; longer commands stay whole
     table: Table
     goal: str  # reconstruct or anomaly; nothing without a row
     is_reached: bool  # whether a type does what it is for well enough to become the champion
@@ -35,7 +38,9 @@ def latest_evaluation() -> Latest:
 def _shown(rows: list[Row]) -> Latest:
     title = f"{_data_name()}: test split, best first"
     goal = rows[0].goal if rows else ""
-    lines = verdict(rows, load_params().tune)
+    lines: list[str] = []
+    for line in verdict(rows, load_params().tune):
+        lines += [line] if line.startswith(INDENT) else wrap(line, WIDTH, break_on_hyphens=False)
     return Latest(lines, table(rows, title), goal, is_reached=not unearned(rows))
 
 

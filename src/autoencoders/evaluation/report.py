@@ -136,9 +136,7 @@ def _last_metrics(rows: Sequence[Row]) -> list[Metric]:
     metrics = [LINEAR_PROBE_ERROR, KNN_ERROR]
     if _any_has(rows, AUROC):
         metrics = [AUROC, AVERAGE_PRECISION]
-    if _any_has(rows, DENOISED_PSNR):
-        metrics.append(DENOISED_PSNR)
-    return metrics
+    return [metric for metric in (*metrics, DENOISED_PSNR) if _any_has(rows, metric)]
 
 
 def _any_has(rows: Sequence[Row], metric: Metric) -> bool:

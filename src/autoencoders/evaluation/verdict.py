@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from autoencoders.evaluation.against_pca import on_test, on_validation, percent
-from autoencoders.evaluation.baselines import ISOLATION_FOREST
+from autoencoders.evaluation.baselines import ISOLATION_FOREST, PCA
 from autoencoders.evaluation.catalogue import AUROC, VALIDATION_AUROC
 from autoencoders.evaluation.ranking import Ranking, earns, ranking
 from autoencoders.evaluation.row import Row
 from autoencoders.params.sections import Tune
 
+BASELINES = {PCA: "PCA", ISOLATION_FOREST: "Isolation Forest"}  # that score rows
 MORE_EPOCHS = 4  # times as many as were trained
 INDENT = "  "  # before a command that can be pasted
 
@@ -43,7 +44,7 @@ def _reconstruction(order: Ranking) -> list[str]:
 
 
 def _anomaly(order: Ranking, rows: Sequence[Row]) -> list[str]:
-    """The type that finds anomalies best, beside an Isolation Forest."""
+    """The type that finds anomalies best, beside the baselines."""
     best = order.rows[0]
     if best.has(VALIDATION_AUROC):
         return [
@@ -61,13 +62,16 @@ def _anomaly(order: Ranking, rows: Sequence[Row]) -> list[str]:
 
 
 def _auroc(row: Row, rows: Sequence[Row]) -> str:
-    """The AUROC on the test rows, beside an Isolation Forest's; else that on validation."""
+    """The AUROC on the test rows, beside the baselines'; else that on validation."""
     if not row.has(AUROC):
-        return f"AUROC {row.value(VALIDATION_AUROC):.2f} on validation rows"
-    text = f"AUROC {row.value(AUROC):.2f} on test rows"
+        return f"AUROC {row.value(VALIDATION_AUROC):.3f} on validation rows"
+    text = f"AUROC {row.value(AUROC):.3f} on test rows"
+    baselines = []
     for other in rows:
-        if other.model == ISOLATION_FOREST and other.has(AUROC):
-            text += f", beside Isolation Forest's {other.value(AUROC):.2f}"
+        if other.model in BASELINES and other.has(AUROC):
+            baselines.append(f"{BASELINES[other.model]}'s {other.value(AUROC):.3f}")
+    if baselines:
+        text += f", beside {' and '.join(baselines)}"
     return text
 
 

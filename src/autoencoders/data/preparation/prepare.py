@@ -152,7 +152,8 @@ def _write_facts_of_rows(
         np.save(folder / f"{split}_labels.npy", labels[mask], allow_pickle=False)
         if n_novel.any():
             np.save(folder / f"{split}_novel.npy", n_novel[mask], allow_pickle=False)
-    np.save(folder / NUMBERS, np.flatnonzero(masks["test"]) + 1, allow_pickle=False)
+    numbers = np.flatnonzero(masks["test"]).astype(np.uint64) + 1
+    np.save(folder / NUMBERS, numbers, allow_pickle=False)
 
 
 def _open_writers(

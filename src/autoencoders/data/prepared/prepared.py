@@ -174,7 +174,7 @@ def load_prepared(folder: Path) -> Prepared:
     mean = _array(folder / "mean.npy", (n_features,)).read()
     if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
         raise DataError(f"{folder}: shift or scale can't be used; {AGAIN}")
-    test_numbers = np.empty(0, np.int64)
+    test_numbers = np.empty(0, np.uint64)
     if (folder / NUMBERS).exists():
         test_numbers = _array(folder / NUMBERS, (len(rows["test"]),)).mapped()
     return Prepared(description, rows, labels, n_novel, shift, scale, mean, test_numbers)
