@@ -34,6 +34,13 @@ def test_the_leaderboard_has_the_name_of_the_prepared_data_and_every_model(
     assert all(row.model in shown for row in leaderboard)
 
 
+def test_types_that_no_label_ranks_are_not_called_the_best(leaderboard: list[Row]):
+    write_json(FILE, [{**row.written(), "goal": "anomaly"} for row in leaderboard])
+    latest = latest_evaluation()
+    assert latest.table.title == "digits: test split"
+    assert (latest.goal, latest.is_reached) == ("anomaly", True)
+
+
 def test_the_verdict_fits_a_terminal_and_its_commands_stay_whole(
     leaderboard: list[Row], params: Params
 ):

@@ -393,8 +393,13 @@ def test_for_anomalies_the_page_begins_with_how_they_are_found(
     assert "goal: anomaly." in page
 
 
+def test_what_a_type_is_for_stands_under_its_name(page: str, leaderboard: list[Row]):
+    (row,) = [row for row in leaderboard if row.model == "variational"]
+    assert f'<h2 id="variational">variational</h2>\n<p>{purpose(row)}.</p>' in page
+
+
 def test_the_verdict_stands_above_the_table_with_its_commands_apart(page: str):
-    assert page.index("goal: reconstruct. No type rebuilds") < page.index("<table>")
+    assert page.index("goal: reconstruct. No type rebuilds") < page.index("<table")
     assert "<pre>dvc exp run -S " in page
 
 

@@ -90,7 +90,7 @@ REPORT_COLUMNS = (
     AUROC,
     AVERAGE_PRECISION,
 )
-# what a type is for: the report's last column, of the rows that have them
+# what a type is for: in the report under the type's name, where its row has them
 PURPOSES = (
     MEAN_ACTIVE_UNITS,
     JACOBIAN_NORM,

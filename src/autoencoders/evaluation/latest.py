@@ -8,6 +8,7 @@ from rich.table import Table
 from autoencoders.core.errors import UserError
 from autoencoders.core.files import AGAIN, read_json
 from autoencoders.core.paths import DESCRIPTION, LEADERBOARD
+from autoencoders.evaluation.catalogue import AUROC
 from autoencoders.evaluation.report import table
 from autoencoders.evaluation.row import Row, read_rows
 from autoencoders.evaluation.verdict import INDENT, unearned, verdict
@@ -36,8 +37,10 @@ def latest_evaluation() -> Latest:
 
 
 def _shown(rows: list[Row]) -> Latest:
-    title = f"{_data_name()}: test split, best first"
     goal = rows[0].goal if rows else ""
+    title = f"{_data_name()}: test split"
+    if goal == "reconstruct" or any(row.has(AUROC) for row in rows):
+        title += ", best first"
     lines: list[str] = []
     for line in verdict(rows, load_params().tune):
         lines += [line] if line.startswith(INDENT) else wrap(line, WIDTH, break_on_hyphens=False)

@@ -211,7 +211,7 @@ def html(
         notes=shown_notes(source["told"]),
         most_columns=MOST_COLUMNS,
         against_pca=against_pca,
-        purpose=purpose,
+        purposes={row.model: purpose(row) for row in rows},
     )
 
 
