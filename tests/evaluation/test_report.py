@@ -4,6 +4,7 @@ import base64
 import json
 import math
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -395,7 +396,7 @@ def test_for_anomalies_the_page_begins_with_how_they_are_found(
 
 def test_what_a_type_is_for_stands_under_its_name(page: str, leaderboard: list[Row]):
     (row,) = [row for row in leaderboard if row.model == "variational"]
-    assert f'<h2 id="variational">variational</h2>\n<p>{purpose(row)}.</p>' in page
+    assert f'<h2 id="variational">variational</h2>\n<p>{purpose(row)}.</p>' in unescape(page)
 
 
 def test_the_verdict_stands_above_the_table_with_its_commands_apart(page: str):
