@@ -1,9 +1,11 @@
 """The verdict above the leaderboard: the best type by the goal, or what to try."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from autoencoders.evaluation.catalogue import (
@@ -19,7 +21,7 @@ from autoencoders.evaluation.catalogue import (
 from autoencoders.evaluation.row import Estimate, Estimates, Row, TrainedNetwork
 from autoencoders.evaluation.verdict import INDENT, unearned, verdict
 from autoencoders.params.goal import Goal
-from autoencoders.params.params import Params
+from autoencoders.params.params import Params, load_params
 from autoencoders.params.sections import Tune
 from repository import ROOT
 
@@ -104,39 +106,45 @@ def test_where_no_type_beats_pca_the_closest_is_named_and_what_to_try(tune: Tune
         "size; the closest is variational, error against PCA: +25.0 %."
     )
     assert attempts(lines) == [
-        "-S train.epochs=80 -S ++train.patience=0",
-        "-S tune.n_trials=0 -S network.nodes_per_layer=256",
+        "-S ++train.epochs=80 -S ++train.patience=0",
+        "-S ++tune.n_trials=0 -S ++network.nodes_per_layer=256",
     ]
 
 
 def test_the_loss_that_pca_minimises_is_tried_first_where_it_was_another(tune: Tune):
     row = replace(rebuilding("sparse", 3.0, 2.0), network=replace(NETWORK, loss="bce"))
-    assert attempts(unearned([row]))[0] == "-S network.loss=mse -S ++network.linear_path=auto"
+    assert attempts(unearned([row]))[0] == "-S ++network.loss=mse -S ++network.linear_path=auto"
 
 
 def test_of_a_code_with_which_pca_makes_no_error_half_is_tried(tune: Tune):
     lines = verdict([rebuilding("sparse", 1.0, 0.0)], tune)
     assert lines[0].endswith("PCA rebuilds the validation rows without an error at code size 8.")
-    assert attempts(lines) == ["-S tune.n_trials=0 -S network.code_size=4"]
+    assert attempts(lines) == ["-S ++tune.n_trials=0 -S ++network.code_size=4"]
     smallest = replace(rebuilding("sparse", 1.0, 0.0), network=replace(NETWORK, code_size=1))
     assert attempts(verdict([smallest], tune)) == []
 
 
-def test_every_attempt_sets_values_that_params_yaml_takes_by_dvcs_syntax(
-    tune: Tune, params: Params
+@pytest.mark.parametrize("left_out", [(), ("network", "train")])
+def test_every_attempt_works_whatever_params_yaml_leaves_out(
+    tune: Tune, tmp_path: Path, left_out: tuple[str, ...]
 ):
-    """-S changes a key that the file holds, -S ++ also adds one."""
-    tree = YAML(typ="safe").load(Path(ROOT / "params.yaml"))
+    tree = YAML(typ="safe").load(ROOT / "params.yaml")
+    tree |= {section: {} for section in left_out}
     other = replace(rebuilding("sparse", 3.0, 2.0), network=replace(NETWORK, loss="bce"))
-    for row in (other, rebuilding("sparse", 1.0, 0.0)):
-        for attempt in attempts(verdict([row], tune)):
-            first, *settings = attempt.split("-S ")
-            assert first == ""
-            for setting in settings:
-                key, value = setting.strip().split("=")
-                section, name = key.removeprefix("++").split(".")
-                assert (name in tree[section]) == (not key.startswith("++")), key
-                params.override({f"{section}.{name}": YAML(typ="safe").load(value)})
+    tried = attempts(verdict([other], tune)) + attempts(
+        verdict([rebuilding("sparse", 1.0, 0.0)], tune)
+    )
+    assert len(tried) == 4
+    for attempt in tried:
+        path = tmp_path / "params.yaml"
+        YAML(typ="safe", pure=True).dump(tree, path)
+        settings = shlex.split(attempt.replace("-S ", ""))
+        apply_overrides(path, settings)
+        values = load_params(path).model_dump()
+        for setting in settings:
+            key, value = setting.removeprefix("++").split("=")
+            section, name = key.split(".")
+            assert str(values[section][name]) == value
 
 
 # --- anomaly

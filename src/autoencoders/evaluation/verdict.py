@@ -11,6 +11,7 @@ from autoencoders.params.sections import Tune
 
 BASELINES = {PCA: "PCA", ISOLATION_FOREST: "Isolation Forest"}  # that score rows
 MORE_EPOCHS = 4  # times as many as were trained
+NO_STUDY = "-S ++tune.n_trials=0"  # a study's values would win over those of params.yaml
 INDENT = "  "  # before a command that can be pasted
 
 
@@ -90,8 +91,13 @@ def unearned(rows: Sequence[Row]) -> list[str]:
         "No type rebuilds the validation rows better than PCA at its code size; the closest is "
         f"{closest.model}, error against PCA: {percent(on_validation(closest))}.",
         "PCA is the better compressor here. What to try:",
-        *(f"{INDENT}dvc exp run {values}" for values in _attempts(closest)),
+        *map(_command, _attempts(closest)),
     ]
+
+
+def _command(settings: str) -> str:
+    """A line with the command that runs an experiment."""
+    return f"{INDENT}dvc exp run {settings}"
 
 
 def _shortfall(row: Row) -> float:
@@ -109,19 +115,21 @@ def _too_large_a_code(row: Row) -> list[str]:
     if code_size > 1:
         lines += [
             "No network can do better; with a smaller code, one may. What to try:",
-            f"{INDENT}dvc exp run -S tune.n_trials=0 -S network.code_size={code_size // 2}",
+            _command(f"{NO_STUDY} -S ++network.code_size={code_size // 2}"),
         ]
     return lines
 
 
 def _attempts(row: Row) -> list[str]:
-    """Values that may rebuild better, as arguments of `dvc exp run`."""
+    """Values that may rebuild better, as settings of `dvc exp run`.
+
+    ++ sets a key whether params.yaml holds it or not.
+    """
     network = row.trained_network
     attempts = []
     if network.loss != "mse":
-        attempts.append("-S network.loss=mse -S ++network.linear_path=auto")
+        attempts.append("-S ++network.loss=mse -S ++network.linear_path=auto")
     epochs = MORE_EPOCHS * network.epochs
-    attempts.append(f"-S train.epochs={epochs} -S ++train.patience=0")
-    # a study's values would win over it
-    attempts.append("-S tune.n_trials=0 -S network.nodes_per_layer=256")
+    attempts.append(f"-S ++train.epochs={epochs} -S ++train.patience=0")
+    attempts.append(f"{NO_STUDY} -S ++network.nodes_per_layer=256")
     return attempts
