@@ -10,6 +10,7 @@ if __name__ == "__main__":
         from autoencoders.evaluation.figures import Figures
         from autoencoders.evaluation.leaderboard import Evaluation
         from autoencoders.evaluation.report import csv, html
+        from autoencoders.evaluation.unusual import most_unusual
         from autoencoders.models.trained.saved import load, load_history
         from autoencoders.params.goal import resolved_goal
         from autoencoders.params.params import load_params
@@ -24,16 +25,15 @@ if __name__ == "__main__":
             rows = Evaluation(data, params.evaluate, goal).rows(list(models.values()))
             figures = {}
             for model_type, model in models.items():
-                drawn = Figures(
-                    model, data, load_history(MODELS / model_type), params.evaluate.figure_columns
-                )
+                history = load_history(MODELS / model_type)
+                drawn = Figures(model, data, history, params.evaluate.figure_columns, goal)
                 figures[model_type] = drawn.save(FIGURES / model_type)
             write_json(LEADERBOARD, [row.written() for row in rows])
             write_text(METRICS / "leaderboard.csv", csv(rows))
-            write_text(
-                REPORT_PAGE,
-                html(rows, figures, data.description, read_json(DATA / REPORT)),
-            )
+            unusual = most_unusual(models, rows, data, params.tune)
+            source = read_json(DATA / REPORT)
+            page = html(rows, params.tune, figures, data.description, source, unusual)
+            write_text(REPORT_PAGE, page)
             write_json(METRICS / "metrics.json", {row.model: row.numbers() for row in rows})
             record_types(recorder, params.model_types, evaluated())
             record_baselines(pipeline, evaluated())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoencoders.serving.reasons import DIVERGENCE
+from autoencoders.models.trained.reasons import DIVERGENCE
 from repository import QUICK, Repository
 
 pytestmark = pytest.mark.slow

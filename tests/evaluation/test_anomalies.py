@@ -24,6 +24,7 @@ from autoencoders.evaluation.catalogue import AUROC, FALSE_ALARM_RATE
 from autoencoders.evaluation.leaderboard import Evaluation
 from autoencoders.evaluation.report import html, table
 from autoencoders.evaluation.row import Row, row_of
+from autoencoders.evaluation.unusual import MOST_UNUSUAL, most_unusual
 from autoencoders.params.params import Params
 from autoencoders.params.sections import Evaluate
 from autoencoders.training.fit import fit
@@ -211,12 +212,15 @@ def anomalous(
         load_prepared(tmp_path_factory.getbasetemp() / "anomalous0" / "prepared").description
         == data.description
     )
-    rows = Evaluation(data, evaluate, "reconstruct").rows(
-        [fit(changed.plan("undercomplete", data.description.facts), data).model]
-    )
-    return rows, html(
-        rows, {}, data.description, read_json(data.rows["train"].path.with_name(REPORT))
-    )
+    model = fit(changed.plan("undercomplete", data.description.facts), data).model
+    rows = Evaluation(data, evaluate, "anomaly").rows([model])
+    models = {"undercomplete": model}
+    picture = tmp_path_factory.getbasetemp() / "scores.png"
+    picture.write_bytes(b"a picture")
+    source = read_json(data.rows["train"].path.with_name(REPORT))
+    unusual = most_unusual(models, rows, data, params.tune)
+    figures = {"undercomplete": [picture]}
+    return rows, html(rows, params.tune, figures, data.description, source, unusual)
 
 
 def test_models_pca_and_an_isolation_forest_are_judged_by_how_they_tell_anomalies(anomalous):
@@ -266,7 +270,9 @@ def test_report_and_table_show_how_anomalies_are_told(anomalous, capsys):
         assert f"<td>{row.model}</td>" in page
     assert f"{rows[0].value(AUROC):.3f}<small>" in page
     Console(width=80, force_terminal=False).print(table(rows, "anomalies"))
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "iforest" in line]
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    (line,) = [line for line in text.splitlines() if "iforest" in line]
     assert f"{rows[-1].value(AUROC):.3f}" in line
 
 
@@ -290,3 +296,15 @@ def test_a_row_with_a_sentinel_raises_an_alarm_and_ranks_first(
             assert row.value(AUROC) > 0.95, row.model
             if row.model != ISOLATION_FOREST:
                 assert row.value(AUROC) == 1
+
+
+def test_the_page_begins_with_the_verdict_and_lists_the_most_unusual_rows_by_label(anomalous):
+    _, page = anomalous
+    assert page.index("goal: anomaly. undercomplete finds anomalies best") < page.index("<table")
+    _, _, after = page.partition("Most unusual test rows")
+    body = after.partition("</tbody>")[0].partition("<tbody>\n")[2]
+    lines = body.splitlines()
+    assert len(lines) == MOST_UNUSUAL
+    anomalies = [line for line in lines if '<td class="text">1</td>' in line]
+    assert len(anomalies) > MOST_UNUSUAL / 2  # of all rows it is every tenth
+    assert page.index("undercomplete: scores") < page.index("Most unusual test rows")

@@ -45,7 +45,7 @@ def of(untrained: dict[str, TrainedModel], data: Prepared) -> Draw:
     def drawn(model_type: str) -> Figures:
         model = copy.copy(untrained[model_type])
         model.description = replace(model.description, epochs=len(HISTORY))
-        return Figures(model, data, HISTORY, COLUMNS)
+        return Figures(model, data, HISTORY, COLUMNS, "reconstruct")
 
     return drawn
 
@@ -99,6 +99,21 @@ def test_every_figure_of_a_type_is_a_picture_with_something_on_it(
             assert np.ptp(np.asarray(image.convert("L"))) > 100
 
 
+def test_for_anomalies_the_scores_come_first_and_then_the_most_unusual_images(
+    untrained: dict[str, TrainedModel], data: Prepared, tmp_path: Path
+):
+    model = untrained["sparse"]
+    drawn = Figures(model, data, HISTORY, COLUMNS, "anomaly")
+    names = [path.stem for path in drawn.save(tmp_path / "figures")]
+    assert names[:3] == ["scores", "unusual", "reconstructions"]
+    assert set(names) == NAMES | {"unusual"}
+    originals, rebuilt = tiles(drawn.unusual())
+    test = data.sample("test")
+    highest = np.argsort(-model.score(test).score, kind="stable")[:COLUMNS]
+    np.testing.assert_array_equal(originals, test[highest])
+    np.testing.assert_allclose(rebuilt, model.reconstruct(test[highest]), rtol=1e-5)
+
+
 def test_the_same_model_gives_the_same_bytes_again(of: Draw, tmp_path: Path):
     content = [
         {p.name: p.read_bytes() for p in of("variational").save(tmp_path / name)}
@@ -135,7 +150,7 @@ def test_coloured_images_are_shown_in_their_colours_with_white_gaps(
     coloured: Prepared, untrained_on: Callable[[str, Prepared], TrainedModel]
 ):
     model = untrained_on("undercomplete", coloured)
-    figure = Figures(model, coloured, HISTORY, COLUMNS).reconstructions()
+    figure = Figures(model, coloured, HISTORY, COLUMNS, "reconstruct").reconstructions()
     (image,) = figure.axes[0].images
     sheet = np.asarray(image.get_array())
     assert sheet.shape == (17, 9 * COLUMNS - 1, 3)
@@ -152,7 +167,7 @@ def test_of_more_test_rows_than_memory_holds_a_sample_is_drawn(
     untrained: dict[str, TrainedModel], data: Prepared, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(figures, "FIGURE_VALUES", 20 * 64)
-    few = Figures(untrained["undercomplete"], data, HISTORY, COLUMNS)
+    few = Figures(untrained["undercomplete"], data, HISTORY, COLUMNS, "reconstruct")
     (axes,) = few.code().axes
     assert sum(len(np.asarray(points.get_offsets())) for points in axes.collections) == 20
     originals = tiles(few.reconstructions())[0]
@@ -244,7 +259,7 @@ def test_samples_are_in_raw_scale(untrained: dict[str, TrainedModel], data: Prep
     assert isinstance(last, torch.nn.Linear)
     last.weight.data.zero_()
     last.bias.data.copy_(logits)  # whatever the code, the same image
-    grid = tiles(Figures(model, data, HISTORY, COLUMNS).samples())
+    grid = tiles(Figures(model, data, HISTORY, COLUMNS, "reconstruct").samples())
     np.testing.assert_allclose(
         grid, np.broadcast_to(16 * logits.sigmoid().numpy(), grid.shape), rtol=1e-5
     )
@@ -264,7 +279,7 @@ def test_the_code_shows_every_test_row_under_its_label_whatever_its_size(
     untrained: dict[str, TrainedModel], data: Prepared, code_size: int
 ):
     model = with_code_size(untrained["undercomplete"], code_size)
-    (axes,) = Figures(model, data, HISTORY, COLUMNS).code().axes
+    (axes,) = Figures(model, data, HISTORY, COLUMNS, "reconstruct").code().axes
     points = {heap.get_label(): np.ma.getdata(heap.get_offsets()) for heap in axes.collections}
     assert tuple(points) == data.description.labels
     codes = model.encode(data.sample("test"))
@@ -296,7 +311,7 @@ def test_curves_of_a_training_that_started_as_pca_begin_with_epoch_0(
 ):
     model = copy.copy(untrained["undercomplete"])
     model.description = replace(model.description, epochs=len(HISTORY) - 1)
-    (axes,) = Figures(model, data, HISTORY, COLUMNS).curves().axes
+    (axes,) = Figures(model, data, HISTORY, COLUMNS, "reconstruct").curves().axes
     np.testing.assert_array_equal(axes.lines[0].get_xdata(), [0, 1, 2])
 
 
@@ -312,7 +327,7 @@ def test_a_handful_of_test_rows_is_enough(
         rows={**data.rows, "test": Blocks(tmp_path / "few.npy")},
         labels={**data.labels, "test": np.array(labels, np.uint8)},
     )
-    of_few = Figures(untrained["undercomplete"], few, HISTORY, COLUMNS)
+    of_few = Figures(untrained["undercomplete"], few, HISTORY, COLUMNS, "reconstruct")
     assert tiles(of_few.reconstructions()).shape == (2, min(rows, COLUMNS), 64)
     grid = tiles(of_few.interpolations())
     assert grid.shape == (min(4, rows), LINE_CODES, 64)

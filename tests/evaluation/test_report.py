@@ -4,6 +4,7 @@ import base64
 import json
 import math
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,6 @@ from autoencoders.evaluation.catalogue import (
     DENOISED_PSNR,
     ELBO,
     NLL,
-    PCA_SQUARED_ERROR,
     PSNR,
     REPORT_COLUMNS,
     SQUARED_ERROR,
@@ -37,12 +37,14 @@ from autoencoders.evaluation.catalogue import (
     Metric,
 )
 from autoencoders.evaluation.leaderboard import Evaluation
-from autoencoders.evaluation.report import below_pca, html, purpose, ranked
+from autoencoders.evaluation.ranking import ranking
+from autoencoders.evaluation.report import html, purpose, ranked
 from autoencoders.evaluation.row import Estimate, Row, row_of
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained.model import TrainedModel
+from autoencoders.params.defaults import ANOMALY_TYPES
 from autoencoders.params.params import Params
-from autoencoders.params.sections import Evaluate
+from autoencoders.params.sections import Evaluate, Tune
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
@@ -88,6 +90,11 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
+def tune(params: Params) -> Tune:
+    return params.tune
+
+
+@pytest.fixture
 def description(digits: Path) -> Description:
     return load_description(digits)
 
@@ -119,8 +126,9 @@ def page(
     figures: dict[str, list[Path]],
     description: Description,
     source: dict[str, Any],
+    tune: Tune,
 ) -> str:
-    return html(leaderboard, figures, description, source)
+    return html(leaderboard, tune, figures, description, source, None)
 
 
 # --- the page ---
@@ -141,6 +149,7 @@ def test_every_link_leads_to_a_place_on_the_page(page: str, figures: dict[str, l
     result = Page(page)
     assert [link.removeprefix("#") for link in result.values("href")] == result.values("id")
     assert sorted(result.values("id")) == sorted(["data", *figures])
+    assert result.values("id")[-1] == "data"
 
 
 def test_every_picture_is_on_the_page_byte_for_byte_with_its_name(
@@ -181,7 +190,8 @@ def test_a_metric_that_a_row_lacks_leaves_its_cell_empty(page: str):
     header, *rows = Page(page).cells
     mean = next(row for row in rows if row[0] == "mean")
     assert [
-        mean[header.index(name)] for name in ("linear probe error", "k-NN error", "below PCA")
+        mean[header.index(name)]
+        for name in ("linear probe error", "k-NN error", "error against PCA")
     ] == ["", "", ""]
     assert mean[header.index("squared error")]
 
@@ -199,12 +209,18 @@ def test_the_page_says_how_many_rows_it_judges(page: str, description: Descripti
 
 
 def test_names_are_escaped(
-    leaderboard: list[Row], description: Description, source: dict[str, Any], tmp_path: Path
+    leaderboard: list[Row],
+    tune: Tune,
+    description: Description,
+    source: dict[str, Any],
+    tmp_path: Path,
 ):
     name = """<script>alert("&1")</script>'"""
     path = tmp_path / '"><img src=x>.png'
     path.write_bytes(PIXEL)
-    page = html([replace(leaderboard[0], model=name)], {name: [path]}, description, source)
+    page = html(
+        [replace(leaderboard[0], model=name)], tune, {name: [path]}, description, source, None
+    )
     assert "<script" not in page
     result = Page(page)
     assert result.cells[1][0] == name
@@ -220,10 +236,11 @@ def test_the_page_is_the_same_twice_and_from_rows_read_back_from_json(
     figures: dict[str, list[Path]],
     description: Description,
     source: dict[str, Any],
+    tune: Tune,
 ):
     text = json.dumps([row.written() for row in leaderboard])
     rows = [row_of(values) for values in json.loads(text)]
-    assert html(rows, figures, description, source) == page
+    assert html(rows, tune, figures, description, source, None) == page
 
 
 def test_the_page_is_drawn_for_data_without_a_unit_interval(
@@ -235,7 +252,14 @@ def test_the_page_is_drawn_for_data_without_a_unit_interval(
     prepared = load_prepared(tmp_path / "prepared")
     rows = Evaluation(prepared, evaluate, "reconstruct").rows([untrained["undercomplete"]])
     header, *cells = Page(
-        html(rows, {}, prepared.description, read_json(tmp_path / "prepared" / REPORT))
+        html(
+            rows,
+            params.tune,
+            {},
+            prepared.description,
+            read_json(tmp_path / "prepared" / REPORT),
+            None,
+        )
     ).cells
     assert sorted(row[0] for row in cells) == ["mean", "pca", "undercomplete"]
     assert "PSNR (dB)" not in header
@@ -251,22 +275,22 @@ def test_the_page_tells_what_the_data_is(page: str, source: dict[str, Any]):
 
 
 def test_every_note_on_the_data_is_a_line_and_without_notes_there_is_no_section(
-    leaderboard: list[Row], description: Description, source: dict[str, Any]
+    leaderboard: list[Row], tune: Tune, description: Description, source: dict[str, Any]
 ):
-    page = html(leaderboard, {}, description, {**source, "told": []})
+    page = html(leaderboard, tune, {}, description, {**source, "told": []}, None)
     assert "How it was read" not in page
     told = ["column <b>: read as numbers", "left out, as dates: when"]
-    page = html(leaderboard, {}, description, {**source, "told": told})
+    page = html(leaderboard, tune, {}, description, {**source, "told": told}, None)
     assert "<h3>How it was read</h3>" in page
     assert "<li>column &lt;b&gt;: read as numbers</li>" in page
     assert "<li>left out, as dates: when</li>" in page
 
 
 def test_every_column_of_a_table_has_a_line_with_its_values(
-    leaderboard: list[Row], table: Prepared, frame: pd.DataFrame
+    leaderboard: list[Row], tune: Tune, table: Prepared, frame: pd.DataFrame
 ):
     report = read_json(table.rows["train"].path.with_name(REPORT))
-    page = html(leaderboard, {}, table.description, report)
+    page = html(leaderboard, tune, {}, table.description, report, None)
     lines = [cells for cells in Page(page).cells if cells[0] in frame]
     assert [line[0] for line in lines] == [column["column"] for column in report["columns"]]
     assert {line[0] for line in lines} == set(frame)
@@ -276,24 +300,25 @@ def test_every_column_of_a_table_has_a_line_with_its_values(
 
 
 def test_of_a_wide_table_the_page_lists_the_first_columns_and_counts_the_others(
-    leaderboard: list[Row], table: Prepared, monkeypatch: pytest.MonkeyPatch
+    leaderboard: list[Row], tune: Tune, table: Prepared, monkeypatch: pytest.MonkeyPatch
 ):
     source = read_json(table.rows["train"].path.with_name(REPORT))
     names = [column["column"] for column in source["columns"]]
-    assert "more columns" not in html(leaderboard, {}, table.description, source)
+    assert "more columns" not in html(leaderboard, tune, {}, table.description, source, None)
     monkeypatch.setattr(report, "MOST_COLUMNS", 2)
-    page = html(leaderboard, {}, table.description, source)
+    page = html(leaderboard, tune, {}, table.description, source, None)
     assert [cells[0] for cells in Page(page).cells if cells[0] in names] == names[:2]
     assert f"and {len(names) - 2} more columns" in page
 
 
 def test_a_row_that_lacks_what_every_row_has_is_refused(
-    leaderboard: list[Row], description: Description, source: dict[str, Any]
+    leaderboard: list[Row], tune: Tune, description: Description, source: dict[str, Any]
 ):
     key = VALIDATION_SQUARED_ERROR.key
     estimates = {name: value for name, value in leaderboard[0].estimates.items() if name != key}
+    row = replace(leaderboard[0], estimates=estimates)
     with pytest.raises(KeyError, match=key):
-        html([replace(leaderboard[0], estimates=estimates)], {}, description, source)
+        html([row], tune, {}, description, source, None)
 
 
 # --- numbers ---
@@ -305,29 +330,85 @@ def row_with(values: dict[Metric, float]) -> Row:
     return Row("a model", "reconstruct", "split", 10, None, estimates)
 
 
-@pytest.mark.parametrize(
-    ("error", "pca", "expected"),
-    [
-        (2, 2, "0.0 %"),
-        (1, 2, "50.0 %"),
-        (0, 2, "100.0 %"),
-        (3, 2, "-50.0 %"),
-        (1, 0, ""),
-        (1, 1e-30, ""),
-        (0, 0, ""),
-    ],
-)
-def test_below_pca_is_the_share_of_pcas_error_that_is_gone_where_it_has_one(
-    error: float, pca: float, expected: str
-):
-    assert below_pca(row_with({SQUARED_ERROR: error, PCA_SQUARED_ERROR: pca})) == expected
-
-
 def test_ranked_sorts_by_test_error_and_leaves_the_rows_alone(rebuilding: list[Row]):
     before = list(rebuilding)
     errors = [row.value(SQUARED_ERROR) for row in ranked(rebuilding)]
     assert errors == sorted(errors)
     assert rebuilding == before
+
+
+def for_anomalies(rows: list[Row]) -> list[Row]:
+    return [replace(row, goal="anomaly") for row in rows]
+
+
+def with_auroc(row: Row, auroc: float) -> Row:
+    estimates = {
+        AUROC.key: Estimate(auroc, (auroc - 0.1, auroc + 0.1)),
+        AVERAGE_PRECISION.key: Estimate(auroc / 2, (0.0, 1.0)),
+    }
+    return replace(row, estimates={**row.estimates, **estimates})
+
+
+def test_for_anomalies_types_come_in_their_order_on_public_sets_where_no_row_has_an_auroc(
+    leaderboard: list[Row], rebuilding: list[Row]
+):
+    names = [row.model for row in ranked(for_anomalies(leaderboard))]
+    assert names[: len(ANOMALY_TYPES)] == list(ANOMALY_TYPES)
+    baselines = [row.model for row in ranked(leaderboard) if row.model in BASELINES]
+    assert names[len(ANOMALY_TYPES) :] == baselines
+
+
+def test_for_anomalies_the_highest_auroc_comes_first_and_rows_without_it_come_last(
+    leaderboard: list[Row],
+):
+    rows = for_anomalies(leaderboard)
+    places = {"pca": 0.7, "sparse": 0.9, "contractive": 0.8}
+    rows = [with_auroc(row, places[row.model]) if row.model in places else row for row in rows]
+    assert [row.model for row in ranked(rows)][:3] == ["sparse", "contractive", "pca"]
+
+
+def test_for_anomalies_the_terminals_table_begins_with_how_they_are_found(
+    leaderboard: list[Row], capsys: pytest.CaptureFixture[str]
+):
+    rows = for_anomalies(leaderboard)
+    labelled = [with_auroc(row, 0.75) if row.has(SQUARED_ERROR) else row for row in rows]
+    for shown, first in ((rows, []), (labelled, ["AUROC", "95 % interval", "AP"])):
+        result = report.table(shown, "digits")
+        headings = [column.header for column in result.columns]
+        assert headings == ["model", *first, "false alarms", "code", "error"]
+        Console(width=80, force_terminal=False).print(result)
+        text = capsys.readouterr().out
+        assert max(map(len, text.splitlines())) <= 80
+        assert "…" not in text
+        assert ("0.750    0.650-0.850  0.375" in text) == bool(first)
+
+
+def test_for_anomalies_the_page_begins_with_how_they_are_found(
+    leaderboard: list[Row], tune: Tune, description: Description, source: dict[str, Any]
+):
+    rows = [with_auroc(row, 0.75) for row in for_anomalies(leaderboard)]
+    page = html(rows, tune, {}, description, source, None)
+    header = Page(page).cells[0]
+    assert header[1:4] == ["anomaly AUROC", "anomaly average precision", "false-alarm rate"]
+    assert len(header) == len(set(header))
+    assert "goal: anomaly." in page
+
+
+def test_what_a_type_is_for_stands_under_its_name(page: str, leaderboard: list[Row]):
+    (row,) = [row for row in leaderboard if row.model == "variational"]
+    assert f'<h2 id="variational">variational</h2>\n<p>{purpose(row)}.</p>' in unescape(page)
+
+
+def test_the_verdict_stands_above_the_table_with_its_commands_apart(page: str):
+    assert page.index("goal: reconstruct. No type rebuilds") < page.index("<table")
+    assert "<pre>dvc exp run -S " in page
+
+
+def test_types_come_in_the_order_of_their_ranks(
+    page: str, leaderboard: list[Row], tune: Tune, figures: dict[str, list[Path]]
+):
+    types = [row.model for row in ranking(leaderboard, tune).rows]
+    assert [place for place in Page(page).values("id") if place in figures] == types
 
 
 def test_purpose_names_what_a_type_is_for_and_nothing_else():

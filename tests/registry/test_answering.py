@@ -1,11 +1,14 @@
 """The registered models that `ae` answers by."""
 
+from dataclasses import replace
+
 import pytest
 
 from autoencoders.core.errors import UserError
 from autoencoders.params.params import Params
 from autoencoders.registry import answering
 from autoencoders.registry.answering import introduce, load_answering, load_for, locate
+from autoencoders.registry.sources import goal_note
 from workshop import Workshop
 
 
@@ -54,6 +57,22 @@ def test_the_version_that_is_introduced_answers_whoever_is_champion_next(
     assert model.description.model_type == "undercomplete"
     assert introduce([], params.data).uris == [uris[1]]
     workshop.registry.rollback()
+
+
+def test_models_that_were_trained_to_reconstruct_say_so_once_where_they_score(
+    workshop: Workshop, uris: list[str]
+):
+    descriptions = load_for("score", uris).descriptions
+    (first, second) = descriptions
+    assert goal_note(descriptions) == (
+        "undercomplete, variational: trained to reconstruct, as goal: anomaly was not set; "
+        "`dvc exp run -S goal=anomaly` trains and ranks models that are to find anomalies"
+    )
+    finding = replace(first, params={**first.params, "goal": "anomaly"})
+    before = {name: value for name, value in first.params.items() if name != "goal"}
+    registered_before = replace(first, params=before)
+    assert goal_note([finding, registered_before]) == ""
+    assert goal_note([finding, second]).startswith("variational: ")
 
 
 def test_the_champion_of_another_split_answers_and_says_so(

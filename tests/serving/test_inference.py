@@ -15,9 +15,9 @@ from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.data.prepared.schema import OTHER
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained.model import TrainedModel
+from autoencoders.models.trained.reasons import REASONS
 from autoencoders.serving.inference import OPERATIONS, answer, as_rows
 from autoencoders.serving.novelty import NovelValues
-from autoencoders.serving.reasons import REASONS
 from tables import table_of
 
 every_type = pytest.mark.parametrize("model_type", AUTOENCODERS)

@@ -11,6 +11,8 @@ import pytest
 
 from autoencoders.core.errors import DivergedError, Interrupted
 from autoencoders.core.files import write_json
+from autoencoders.evaluation.verdict import verdict
+from autoencoders.params.params import load_params
 from autoencoders.tracking import clone
 from autoencoders.tracking.evaluation import TAG_LENGTH
 from autoencoders.tracking.recorder import Recorder
@@ -298,6 +300,21 @@ def test_the_notes_on_the_data_are_a_tag_of_the_parent_run_cut_to_what_a_server_
         runs.log_evaluation()
         tags = runs.client.get_run(runs.parent()).data.tags
         assert tags["data_notes"] == "\n".join(told)[:TAG_LENGTH]
+
+
+def test_the_verdict_is_a_tag_of_the_parent_run(runs, tracked_root, leaderboard, monkeypatch):
+    for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml"):
+        (tracked_root / name).symlink_to(Path(name).resolve())
+    tune = load_params().tune
+    monkeypatch.chdir(tracked_root)
+    for name in ("reports/index.html", "data/prepared/report.json"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("{}")
+    write_json(Path("metrics/leaderboard.json"), [row.written() for row in leaderboard])
+    write_json(Path("metrics/metrics.json"), {"pca": {"test_squared_error": 1.5}})
+    runs.log_evaluation()
+    tags = runs.client.get_run(runs.parent()).data.tags
+    assert tags["verdict"] == "\n".join(verdict(leaderboard, tune))
 
 
 def test_a_record_for_another_store_waits_for_that_store(

@@ -38,15 +38,19 @@ def _answer(op: str, file: Path, out: Path, model: tuple[str, ...]) -> None:
     check_output(out)
     from autoencoders.params.params import load_params
     from autoencoders.registry.answering import introduce, load_for
-    from autoencoders.registry.sources import id_note
+    from autoencoders.registry.sources import goal_note, id_note
     from autoencoders.serving.answers import answer_file
 
     params = load_params()
     introduction = introduce(model, params.data)
     answering = load_for(op, introduction.uris)
     n = answer_file(answering, op, file, out, params.evaluate.false_alarm_rate)
-    note = "" if model else id_note(params.data, answering.description.schema.id_column)
-    lines = [*introduction.lines, note] if note else introduction.lines
+    notes = []
+    if not model:
+        notes.append(id_note(params.data, answering.description.schema.id_column))
+    if op == "score":
+        notes.append(goal_note(answering.descriptions))
+    lines = [*introduction.lines, *(note for note in notes if note)]
     print(*lines, f"{out}: {n} rows", sep="\n")
 
 

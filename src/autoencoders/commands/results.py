@@ -4,10 +4,16 @@ import click
 
 from autoencoders.core.paths import DATA, TUNED, TUNED_VALUES
 
+ANSWERS = {  # commands by which the champion answers, by goal
+    "anomaly": """
+  ae score NEW.csv -o scores.csv            how unusual each row is, and why""",
+    "reconstruct": """
+  ae encode FILE -o codes.csv               each row's code
+  ae reconstruct FILE -o rebuilt.csv        each row rebuilt from its code""",
+}
 NEXT = """
-Next:
-  make ui                                   compare the runs in MLflow
   xdg-open reports/index.html               figures of every model
+  make ui                                   compare the runs in MLflow
   ae registry history                       why the champion is the champion
   make dashboard                            every trial of the studies
   dvc exp run -S ++tune.n_trials=40         tune longer; `dvc exp show` lists what you tried
@@ -21,10 +27,13 @@ PARAMS_HELP = (
 def leaderboard() -> None:
     """Print the last evaluation's leaderboard and what to do next."""
     from autoencoders.commands.terminal import plain_console
-    from autoencoders.evaluation.latest import latest_leaderboard
+    from autoencoders.evaluation.latest import latest_evaluation
 
-    plain_console().print(latest_leaderboard())
-    print(NEXT)
+    latest = latest_evaluation()
+    print(*latest.verdict, "", sep="\n")
+    plain_console().print(latest.table)
+    answers = ANSWERS.get(latest.goal, "") if latest.is_reached else ""
+    print(f"\nNext:{answers}{NEXT}")
 
 
 @click.command("params", help=PARAMS_HELP)

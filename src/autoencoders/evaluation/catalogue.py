@@ -74,9 +74,11 @@ NLL_VARIANCE = Metric("test_nll_variance", "variance of a row's NLL", "nats squa
 NLL_STANDARD_ERROR = Metric("nll_standard_error", "Monte-Carlo standard error of the NLL", "nats")
 
 PROBE_L2 = Metric("probe_l2", "the linear probe's L2 penalty")
-FALSE_ALARM_RATE = Metric("test_false_alarm_rate", "false-alarm rate")
+FALSE_ALARM_RATE = Metric("test_false_alarm_rate", "false-alarm rate", short="false alarms")
 
-# the columns of the report's table, where a row has them; each needs an interval
+# the first columns of the report's table where the goal is to find anomalies
+ANOMALY_COLUMNS = (AUROC, AVERAGE_PRECISION, FALSE_ALARM_RATE, VALIDATION_AUROC)
+# the columns of the report's table, where a row has them
 REPORT_COLUMNS = (
     SQUARED_ERROR,
     EXPLAINED_VARIANCE,
@@ -88,7 +90,7 @@ REPORT_COLUMNS = (
     AUROC,
     AVERAGE_PRECISION,
 )
-# what a type is for: the report's last column, of the rows that have them
+# what a type is for: in the report under the type's name, where its row has them
 PURPOSES = (
     MEAN_ACTIVE_UNITS,
     JACOBIAN_NORM,

@@ -14,6 +14,7 @@ from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models.trained.fidelity import squared_error
 from autoencoders.models.trained.model import TrainedModel, interpolated, samples
 from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
+from autoencoders.params.goal import Goal
 
 LINE_CODES = 9  # decoded codes between two images, and along a code unit
 SPREAD = 2.0  # standard deviations to either side in a traversal
@@ -46,10 +47,16 @@ class Figures:
     """Draws a model's figures. Images in raw scale, from the test split."""
 
     def __init__(
-        self, model: TrainedModel, data: Prepared, history: list[dict[str, float]], columns: int
+        self,
+        model: TrainedModel,
+        data: Prepared,
+        history: list[dict[str, float]],
+        columns: int,
+        goal: Goal,
     ) -> None:
         """Encodes and reconstructs the test rows. columns: images side by side."""
         self.model = model
+        self.goal = goal
         self.history = history
         self.columns = columns
         self.model_type = model.description.model_type
@@ -67,6 +74,7 @@ class Figures:
         self.x_hat = model.reconstruct(self.x)
         self.codes = model.encode(self.x)
         self.errors = squared_error(self.x / data.scale, self.x_hat / data.scale)
+        self.row_scores = model.score(self.x, self.n_novel).score
 
     def save(self, folder: Path) -> list[Path]:
         """Writes every figure that the model's type allows and gives their paths."""
@@ -80,13 +88,17 @@ class Figures:
         return [folder / f"{name}.png" for name in names]
 
     def _names(self) -> list[str]:
-        """The methods that draw a figure of this model."""
-        names = []
+        """The methods that draw a figure of this model, those that show the goal first."""
+        images = []
         if self.shape:
-            names += ["reconstructions", "worst", "interpolations", "traversal"]
+            images = ["reconstructions", "worst", "interpolations", "traversal"]
         if self.shape and self.model.autoencoder.generates:
-            names.append("samples")
-        return [*names, "code", "scores", "curves"]
+            images.append("samples")
+        if self.goal == "reconstruct":
+            return [*images, "code", "scores", "curves"]
+        if self.shape:
+            images.insert(0, "unusual")
+        return ["scores", *images, "code", "curves"]
 
     def reconstructions(self) -> Figure:
         """The first test images above their reconstructions."""
@@ -97,6 +109,11 @@ class Figures:
         """The test images with the largest error above their reconstructions."""
         largest = np.argsort(-self.errors, kind="stable")[: self.columns]
         return self._pairs(largest, "largest errors: originals above reconstructions")
+
+    def unusual(self) -> Figure:
+        """The test images with the highest score above their reconstructions."""
+        highest = np.argsort(-self.row_scores, kind="stable")[: self.columns]
+        return self._pairs(highest, "most unusual: originals above reconstructions")
 
     def _pairs(self, rows: np.ndarray, title: str) -> Figure:
         images = np.concatenate([self.x[rows], self.x_hat[rows]])
@@ -195,7 +212,7 @@ class Figures:
 
     def scores(self) -> Figure:
         """The distribution of the test rows' scores, apart for anomalies where labels name them."""
-        scores = self.model.score(self.x, self.n_novel).score
+        scores = self.row_scores
         groups = {"test rows": scores}
         if self.anomalous:
             groups = {"normal": scores[self.labels == 0], "anomaly": scores[self.labels == 1]}

@@ -87,6 +87,10 @@ class Row:
             raise ValueError(f"{self.model}: {metric.key} has no interval")
         return interval
 
+    def has_interval(self, metric: Metric) -> bool:
+        """Whether the metric was computed for this model, with an interval."""
+        return self.has(metric) and self.estimates[metric.key].interval is not None
+
     def with_confidence(self) -> Estimates:
         """The estimates that have a 95 % confidence interval."""
         estimates = {}

@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from autoencoders.evaluation.catalogue import PCA_SQUARED_ERROR
-from autoencoders.evaluation.row import Row
+from autoencoders.evaluation.against_pca import on_test, percent
+from autoencoders.evaluation.catalogue import ANOMALY_COLUMNS, PCA_SQUARED_ERROR
+from autoencoders.evaluation.row import Estimates, Row
 from autoencoders.models.trained.model import TrainedModel
 
+MEANINGS = {  # of the goals
+    "anomaly": "it is to find unusual rows, by their score.",
+    "reconstruct": "it is to rebuild rows well, better than PCA does at the same code size.",
+}
 NOTE_LENGTH = 1000  # characters of all notes: a database takes few of a description
 
 
@@ -23,8 +28,26 @@ def model_card(
     templates = Environment(loader=loader, undefined=StrictUndefined)  # noqa: S701  (Markdown)
     template = templates.get_template("model_card.md.j2")
     return template.render(
-        name=name, row=row, pca=PCA_SQUARED_ERROR, model=model, tags=tags, notes=_first(notes)
+        name=name,
+        row=row,
+        meaning=MEANINGS[row.goal],
+        estimates=_estimates(row),
+        pca=PCA_SQUARED_ERROR,
+        against_pca=percent(on_test(row)),
+        model=model,
+        tags=tags,
+        notes=_first(notes),
     )
+
+
+def _estimates(row: Row) -> Estimates:
+    """The estimates with a confidence interval, those that show the goal first."""
+    estimates = row.with_confidence()
+    first = {}
+    if row.goal == "anomaly":
+        keys = [metric.key for metric in ANOMALY_COLUMNS]
+        first = {key: estimates[key] for key in keys if key in estimates}
+    return first | estimates
 
 
 def _first(notes: Sequence[str]) -> list[str]:

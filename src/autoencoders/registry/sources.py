@@ -1,6 +1,7 @@
 """The version that answers: a line about it, and whether it was trained on params.yaml's data."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from mlflow.entities.model_registry import ModelVersion
 from autoencoders.core.errors import UserError
 from autoencoders.core.files import tree_sha256
 from autoencoders.data.sources.archive import is_archive
+from autoencoders.models.trained.model import ModelDescription
 from autoencoders.params.sections import Data
 
 MILLISECONDS = 1000  # MLflow's unit of time, in seconds
@@ -56,6 +58,20 @@ def id_note(data: Data, id_column: str) -> str:
     return (
         f"params.yaml names data.id = {data.id}, which this version does not know: `dvc repro` "
         "trains one that does, and `ae registry promote VERSION` makes it the champion"
+    )
+
+
+def goal_note(models: Iterable[ModelDescription]) -> str:
+    """A note where models that score were trained to reconstruct.
+
+    Nothing for models whose goal was not recorded, as they were registered before.
+    """
+    trained = [model.model_type for model in models if model.params.get("goal") == "reconstruct"]
+    if not trained:
+        return ""
+    return (
+        f"{', '.join(trained)}: trained to reconstruct, as goal: anomaly was not set; "
+        "`dvc exp run -S goal=anomaly` trains and ranks models that are to find anomalies"
     )
 
 

@@ -28,6 +28,11 @@ class Ensemble:
         """The first model's description."""
         return self.trained.description
 
+    @property
+    def descriptions(self) -> list[ModelDescription]:
+        """All models' descriptions."""
+        return [model.description for model in self.models]
+
     def encode(self, raw: np.ndarray) -> np.ndarray:
         """The first model's codes: (rows, code)."""
         return self.models[0].encode(raw)

@@ -13,8 +13,8 @@ from autoencoders.data.prepared.features import EncodedRows, encode_rows
 from autoencoders.data.prepared.row_names import without_ids
 from autoencoders.data.prepared.schema import Rows
 from autoencoders.models.trained.model import TrainedModel, interpolated, samples
+from autoencoders.models.trained.reasons import reasons
 from autoencoders.serving.novelty import NovelValues
-from autoencoders.serving.reasons import reasons
 from autoencoders.serving.served import ServedModel, trained_model
 
 OPERATIONS = ("reconstruct", "encode", "decode", "denoise", "score", "sample", "interpolate")

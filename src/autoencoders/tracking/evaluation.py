@@ -10,11 +10,16 @@ from autoencoders.core import paths
 from autoencoders.core.files import read_json
 from autoencoders.data.prepared.prepared import REPORT
 from autoencoders.evaluation.catalogue import mlflow_name
+from autoencoders.evaluation.row import read_rows
+from autoencoders.evaluation.verdict import verdict
 from autoencoders.models.trained.saved import load_description, load_history
+from autoencoders.params.params import load_params
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import RunRecord
 
-DATA_NOTES = "data_notes"  # a tag of the parent run; the report has all notes
+# tags of the parent run
+DATA_NOTES = "data_notes"  # the report has all notes
+VERDICT = "verdict"
 TAG_LENGTH = 5000  # characters that every server takes
 Metrics = dict[str, float]
 
@@ -78,9 +83,12 @@ def record_types(
 
 
 def record_baselines(run: RunRecord, metrics: Mapping[str, Metrics]) -> None:
-    """Records the baselines' metrics, the notes on the data and the report for the parent run."""
+    """Records the baselines' metrics, the report, its verdict and the notes for the parent run."""
     run.metrics(baseline_metrics(metrics))
     notes = "\n".join(data_notes())
     if notes:
         run.tag(**{DATA_NOTES: notes[:TAG_LENGTH]})
+    lines = "\n".join(verdict(read_rows(paths.LEADERBOARD), load_params().tune))
+    if lines:
+        run.tag(**{VERDICT: lines[:TAG_LENGTH]})
     run.artifacts([paths.REPORT_PAGE, paths.LEADERBOARD, paths.DATA / REPORT])

@@ -18,7 +18,7 @@ from autoencoders.data.preparation import prepare as module
 from autoencoders.data.preparation.plan import rehearse
 from autoencoders.data.preparation.prepare import prepare
 from autoencoders.data.preparation.survey import Survey
-from autoencoders.data.prepared.prepared import SPLITS, load_prepared
+from autoencoders.data.prepared.prepared import NUMBERS, SPLITS, content_sha256, load_prepared
 from autoencoders.data.readers import reader
 from autoencoders.data.sources.origin import Origin
 from autoencoders.params.params import Params
@@ -27,6 +27,7 @@ from intake import Intake, csv, everything, numbered, numbers
 from repository import ROOT
 
 FILES = {"prepared.json", "report.json", "shift.npy", "scale.npy", "mean.npy", "fences.npy"}
+FILES |= {NUMBERS}
 FILES |= {f"{split}{part}.npy" for split in SPLITS for part in ("", "_labels")}
 
 
@@ -81,6 +82,15 @@ def test_a_source_that_changes_by_a_byte_has_another_hash(intake: Intake):
     second = intake.load(path).description
     assert first.source_sha256 != second.source_sha256
     assert first.content_sha256 == second.content_sha256
+
+
+def test_the_test_rows_numbers_are_those_in_the_source_and_change_no_hash(intake: Intake):
+    prepared = intake.load(intake.array("a.npy", numbered(100)))
+    np.testing.assert_array_equal(prepared.test_numbers, prepared.sample("test")[:, 0] + 1)
+    before = content_sha256(intake.prepared)
+    (intake.prepared / NUMBERS).unlink()
+    assert content_sha256(intake.prepared) == before == prepared.description.content_sha256
+    assert len(load_prepared(intake.prepared).test_numbers) == 0
 
 
 # --- scaling ---

@@ -14,7 +14,13 @@ from autoencoders.data.preparation.plan import Plan, planned
 from autoencoders.data.preparation.scaling import Binarised
 from autoencoders.data.prepared.blocks import Writer
 from autoencoders.data.prepared.features import encode_rows
-from autoencoders.data.prepared.prepared import REPORT, Description, content_sha256, split_sha256
+from autoencoders.data.prepared.prepared import (
+    NUMBERS,
+    REPORT,
+    Description,
+    content_sha256,
+    split_sha256,
+)
 from autoencoders.data.sources.origin import read_origin
 from autoencoders.params.sections import Data
 
@@ -147,7 +153,7 @@ def _write_rows(
 def _write_facts_of_rows(
     folder: Path, masks: dict[str, np.ndarray], labels: np.ndarray, n_novel: np.ndarray
 ) -> None:
-    """Writes each split's labels and, where there are any, numbers of values new to the training.
+    """Writes each split's labels, how many values are new to the training, and test rows' numbers.
 
     labels, n_novel: (rows,), of all rows.
     """
@@ -155,6 +161,8 @@ def _write_facts_of_rows(
         np.save(folder / f"{split}_labels.npy", labels[mask], allow_pickle=False)
         if n_novel.any():
             np.save(folder / f"{split}_novel.npy", n_novel[mask], allow_pickle=False)
+    numbers = np.flatnonzero(masks["test"]).astype(np.uint64) + 1
+    np.save(folder / NUMBERS, numbers, allow_pickle=False)
 
 
 def _open_writers(

@@ -18,6 +18,7 @@ from autoencoders.data.prepared.schema import Schema
 from autoencoders.params.architecture import DataFacts
 
 SPLITS = ("train", "validation", "test")
+NUMBERS = "test_numbers.npy"  # of the test rows in the source, counted from 1
 REPORT = "report.json"  # of the source: types, ranges, missing values, outliers, duplicates
 MOST_NOTES = 50  # on a source, that are shown at once: of a wide table there may be thousands
 SAMPLE_VALUES = 2**24  # of a split, that may be in memory at once: 64 MB as float32
@@ -74,6 +75,8 @@ class Prepared:
     shift: np.ndarray  # (features,), float32: model scale = (raw - shift) / scale
     scale: np.ndarray
     mean: np.ndarray  # (features,), float32: of the training rows, raw scale
+    # (test rows,): their numbers in the source, counted from 1; empty in data prepared before
+    test_numbers: np.ndarray
     fences: Fences | None = None  # None: the features have none
 
     def chosen(self, split: str, most: int | None = None, room: int = 0) -> np.ndarray:
@@ -122,8 +125,11 @@ class Prepared:
 
 
 def content_sha256(folder: Path) -> str:
-    """The hash of all arrays in a folder that `prepare` wrote."""
-    return tree_sha256(*folder.glob("*.npy"))
+    """The hash of all arrays in a folder that `prepare` wrote, except of the rows' numbers.
+
+    These name rows, and change none of them.
+    """
+    return tree_sha256(*(path for path in folder.glob("*.npy") if path.name != NUMBERS))
 
 
 def split_sha256(folder: Path, schema: Schema) -> str:
@@ -180,7 +186,10 @@ def load_prepared(folder: Path) -> Prepared:
     mean = _array(folder / "mean.npy", (n_features,)).read()
     if not (np.isfinite([shift, scale, mean]).all() and (scale > 0).all()):
         raise DataError(f"{folder}: shift or scale can't be used; {AGAIN}")
-    return Prepared(description, rows, labels, n_novel, shift, scale, mean, fences)
+    test_numbers = np.empty(0, np.uint64)
+    if (folder / NUMBERS).exists():
+        test_numbers = _array(folder / NUMBERS, (len(rows["test"]),)).mapped()
+    return Prepared(description, rows, labels, n_novel, shift, scale, mean, test_numbers, fences)
 
 
 def _array(path: Path, shape: tuple[int, ...], fences: Fences | None = None) -> Blocks:

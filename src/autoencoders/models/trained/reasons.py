@@ -1,5 +1,7 @@
 """The reasons for a score: the columns with the largest parts of it, and their shares."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from autoencoders.data.prepared.schema import Schema
@@ -8,6 +10,7 @@ from autoencoders.models.trained.scores import Scores
 REASONS = 3  # parts of a score that are named
 SMALLEST_SHARE = 0.005  # of a part that is named: it is written as 1 %
 DIVERGENCE = "the code's divergence"  # the part of a score that is no column's
+NOVEL = "a value that no training row had"  # in some column that was constant
 
 
 def reasons(schema: Schema, scores: Scores, novel: np.ndarray) -> list[str]:
@@ -16,11 +19,23 @@ def reasons(schema: Schema, scores: Scores, novel: np.ndarray) -> list[str]:
     A part is a column's, a constant column's where its value is one that no training row had, or
     the divergence of the code from its prior. novel: (rows, constant columns), logical.
     """
+    return _reasons(schema, scores, [column.name for column in schema.constants], novel)
+
+
+def reasons_of_prepared(schema: Schema, scores: Scores, n_novel: np.ndarray) -> list[str]:
+    """`reasons` of prepared rows, of whose novel values the number alone is known: (rows,)."""
+    return _reasons(schema, scores, [NOVEL], n_novel[:, None])
+
+
+def _reasons(
+    schema: Schema, scores: Scores, novel_names: Sequence[str], novel: np.ndarray
+) -> list[str]:
+    """The reasons. novel: (rows, names), the numbers of values that no training row had."""
     names, columns = schema.by_column(scores.contributions)
     constants = novel * scores.novel_part
     rest = scores.score - columns.sum(1) - constants.sum(1)
     parts = np.column_stack([columns, constants, rest])
-    names = [*names, *(column.name for column in schema.constants), DIVERGENCE]
+    names = [*names, *novel_names, DIVERGENCE]
     smallest = np.finfo(np.float32).tiny  # no division by a score of 0
     shares = parts / np.maximum(scores.score[:, None], smallest)
     largest = np.argsort(-shares, axis=1, kind="stable")[:, :REASONS]

@@ -3,8 +3,8 @@
 import numpy as np
 
 from autoencoders.data.prepared.schema import Column, Schema
+from autoencoders.models.trained.reasons import DIVERGENCE, reasons
 from autoencoders.models.trained.scores import conformal_scores
-from autoencoders.serving.reasons import DIVERGENCE, reasons
 
 SCHEMA = Schema((), (Column("press"), Column("temp"), Column("valve", constant=0.0)))
 
