@@ -70,7 +70,7 @@ class Target(NamedTuple):
 
 
 def main() -> None:
-    """Trains on every data set, records and prints the results; fails if a target is missed."""
+    """Trains on every data set and prints the results; fails if a target is missed."""
     arguments = _arguments()
     missing = missing_packages()
     if missing:
@@ -78,7 +78,6 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     folders = [Path(folder) for folder in arguments.tables.split(os.pathsep) if folder]
     results = _results(folders, arguments.seeds, arguments.only)
-    record(list(entries(results)))
     print_results(results)
     reached = list(targets(results))
     print_targets(reached)
@@ -103,7 +102,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _results(folders: list[Path], seeds: Sequence[int], only: Sequence[str]) -> list[Result]:
-    """The errors on each data set; a bar shows what is done."""
+    """The errors on each data set, recorded one by one; a bar shows what is done."""
     from autoencoders.params.params import load_params
     from table_sets import data_sets
 
@@ -117,7 +116,9 @@ def _results(folders: list[Path], seeds: Sequence[int], only: Sequence[str]) -> 
         bar = tqdm(sets, desc="tables", unit="set")
         for data_set in bar:
             bar.set_postfix_str(data_set.name)
-            results.append(_result(data_set, params, seeds))
+            result = _result(data_set, params, seeds)
+            record(list(entries([result])))
+            results.append(result)
     return results
 
 

@@ -38,7 +38,7 @@ OWNERS = {
     "pydantic": {"data", "params"},
     "pydantic_core": {"params"},
     "sklearn": {"data", "evaluation"},
-    "scipy": {"evaluation", "serving"},
+    "scipy": {"evaluation", "serving", "training"},
     "pyarrow": {"data", "serving"},
     "pandas": {"data", "experiments", "serving", "tuning"},
     "PIL": {"data", "serving"},

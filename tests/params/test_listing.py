@@ -38,7 +38,7 @@ def test_each_value_says_where_it_comes_from(params):
     assert lines["network.n_layers"].source == "auto: the data decides"
     assert lines["train.learning_rate"] == ("train.learning_rate", "0.01", "params.yaml")
     assert lines["train.batch_size"] == ("train.batch_size", "32", "params.yaml, models.sparse")
-    assert lines["models.sparse.penalty"].source == "params.yaml"
+    assert lines["models.sparse.sparsity"].source == "params.yaml"
     assert lines["models.sparse.k"].source == "default"
     assert lines["train.warmup"].source == "default"
     assert lines["train.patience"].source == "auto: the data decides"

@@ -97,7 +97,7 @@ UNKNOWN = {"data.path": "own.csv"}  # data that no stage has read yet
 @pytest.mark.parametrize(
     "values",
     [
-        {"models.sparse.network.code_activation": "relu"},
+        {"models.sparse.penalty": "kl", "models.sparse.network.code_activation": "relu"},
         {"network.n_layers": 2, "network.nodes_per_layer": [1, 2]},
         {"network.n_layers": 3, "network.nodes_per_layer": [3, 2]},
         {"models.contractive.jacobian": "closed_form", "network.n_layers": 1},
@@ -115,8 +115,9 @@ def test_rules_that_need_no_data_hold_before_it_is_read(values: dict[str, Any]):
         {"train.augment": 1.0},
         {"network.loss": "bce"},
         {"network.code_size": 65_536},
-        {"network.nodes_per_layer": [8]},  # auto: one layer for tables
-        {"network.nodes_per_layer": [9, 8]},  # two for images
+        {"network.nodes_per_layer": [8]},  # auto: one layer for anomalies in tables
+        {"network.nodes_per_layer": [9, 8]},  # else two
+        {"models.sparse.network.code_activation": "relu"},  # auto: no KL penalty for tables
     ],
 )
 def test_what_the_data_may_allow_is_not_refused_before_it_is_read(values: dict[str, Any]):
@@ -286,8 +287,8 @@ UNKNOWN_CHOICE = [
     ("network.code_size", "big", "'auto'"),
     ("network.loss", "mae", "'auto', 'mse', 'bce' or 'l1'"),
     ("network.activation", "swish", "'silu', 'gelu', 'relu', 'tanh' or 'sigmoid'"),
-    ("network.code_activation", "silu", "'identity', 'relu', 'tanh' or 'sigmoid'"),
-    ("models.sparse.penalty", "l2", "'kl', 'l1' or 'top_k'"),
+    ("network.code_activation", "silu", "'auto', 'identity', 'relu', 'tanh' or 'sigmoid'"),
+    ("models.sparse.penalty", "l2", "'auto', 'kl', 'l1' or 'top_k'"),
     ("models.contractive.jacobian", "hutchinson", "'auto', 'closed_form', 'exact' or 'estimate'"),
     ("models.denoising.corruption", "dropout", "'gaussian', 'masking' or 'salt_and_pepper'"),
     ("tune.objective", "shrink", "'smallest_code' or 'smallest_error'"),
@@ -765,7 +766,7 @@ MISFITS = [
         {"models.variational.importance_samples": 5},
         [
             "models.variational.importance_samples = 5: needs a bound with beta = 1",
-            "but models.variational.beta = auto",
+            "but models.variational.beta = 0.1",
         ],
     ),
     ({"models": {}}, [f"models: no type to train; name some of {', '.join(MODEL_TYPES)}"]),
@@ -1065,7 +1066,7 @@ def test_the_architecture_is_the_types_network(kind):
     assert (architecture.n_features, architecture.code_size) == (50, 5)
     assert architecture.widths == layer_widths(3, 40, 5)
     assert (architecture.loss, architecture.activation) == ("l1", "tanh")
-    assert architecture.code_activation == params.network_of(kind).code_activation
+    assert architecture.code_activation == "identity"
 
 
 @every_type

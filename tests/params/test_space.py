@@ -12,7 +12,7 @@ from autoencoders.params.params import Params
 from autoencoders.params.space import TUNABLE, WHOLE, check_space, dimensions
 from autoencoders.params.types import Models
 
-DIGITS = DataFacts(n_features=64, unit_interval=True)
+DIGITS = DataFacts(n_features=64, unit_interval=True, shape=(8, 8))
 CODE = {"param": "network.code_size", "low": 4, "high": 24}
 TRAINED = ("undercomplete", "contractive", "denoising", "variational")  # beside the one refused
 RATE = {"param": "train.learning_rate", "low": 1e-3, "high": 1e-2, "log": True}

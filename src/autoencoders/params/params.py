@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from autoencoders.core.errors import ParameterError
 from autoencoders.core.paths import PARAMS_FILE
+from autoencoders.params import defaults
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.goal import Goal
 from autoencoders.params.plan import Plan
@@ -121,18 +122,29 @@ class Params(Section):
 def check_data(facts: DataFacts | None, check: Callable[[DataFacts], object]) -> None:
     """Calls a check with the data's facts.
 
-    Of data that is not read yet, the check has to pass for a large table or for large images.
-    Raises ParameterError where the check does.
+    Of data that is not read yet, the check has to pass for a large table, with labels of anomalies
+    or without, or for large images, many or few. Raises ParameterError where the check does.
     """
     if facts is not None:
         check(facts)
         return
-    n_features = LARGEST_CODE**2
+    *others, last = _possible_facts()
+    for possible in others:
+        try:
+            check(possible)
+        except ParameterError:
+            continue
+        return
+    check(last)
+
+
+def _possible_facts() -> list[DataFacts]:
+    """Facts of data that is not read yet; the last one's refusal is shown."""
     side = LARGEST_CODE
-    try:
-        check(DataFacts(n_features, unit_interval=True))
-    except ParameterError:
-        check(DataFacts(n_features, unit_interval=True, shape=(side, side)))
+    table = DataFacts(side**2, unit_interval=True)
+    images = table._replace(shape=(side, side))
+    many = images._replace(rows=defaults.ENOUGH_ROWS_A_PIXEL * images.n_features)
+    return [table, table._replace(anomaly_labels=True), images, many]
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
