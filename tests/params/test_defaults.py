@@ -220,7 +220,7 @@ def test_nothing_is_auto_any_more_once_the_data_is_known(kind, known, params: Pa
     layers = {"image": (2, 128), "table": (1, 64)}[known.kind]
     assert (flat["network.n_layers"], flat["network.nodes_per_layer"]) == layers
     if kind == "variational":
-        assert flat["models.variational.beta"] == {"image": 0.1, "table": 0.5}[known.kind]
+        assert flat["models.variational.beta"] == {"image": 0.1, "table": 2.0}[known.kind]
 
 
 @pytest.mark.parametrize(
