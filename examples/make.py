@@ -11,6 +11,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 FOLDER = Path(__file__).parent
+SIDE = 24  # pixels of a picture
+DIGIT_SIDE = 18  # pixels of the digit in it
+TURN = 15.0  # degrees to either side, at most
 SENSORS = ("inlet", "outlet", "pump", "flow", "level", "current", "vibration", "humidity")
 
 
@@ -31,23 +34,37 @@ def readings(rows: int, faults: int, seed: int) -> pd.DataFrame:
     return table
 
 
-def images(folder: Path, noise: float, every: int) -> None:
-    """Writes every so many of scikit-learn's digits as a PNG of 32 x 32 pixels.
+def picture(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A digit of 8 x 8 pixels (0 to 16), enlarged, turned and moved: (SIDE, SIDE) in [0, 1]."""
+    pixels = (255 * digit / 16).astype(np.uint8)
+    enlarged = Image.fromarray(pixels).resize((DIGIT_SIDE, DIGIT_SIDE), Image.Resampling.BICUBIC)
+    turned = enlarged.rotate(rng.uniform(-TURN, TURN), Image.Resampling.BILINEAR)
+    result = Image.new("L", (SIDE, SIDE))
+    left, top = rng.integers(0, SIDE - DIGIT_SIDE + 1, 2)
+    result.paste(turned, (int(left), int(top)))
+    return np.asarray(result) / 255
 
-    Each class has a sub-folder.
+
+def images(folder: Path, noise: float, every: int) -> None:
+    """Writes every so many of scikit-learn's digits as a PNG, with Gaussian noise.
+
+    noise: its deviation, where white is 1. Each class has a sub-folder.
     """
-    rng = np.random.default_rng(0)
+    places, noises = np.random.default_rng(0), np.random.default_rng(1)
     digits = load_digits()
-    for i in range(0, len(digits.images), every):
-        pixels = np.kron(digits.images[i] / 16, np.ones((4, 4))) + noise * rng.normal(size=(32, 32))
+    for i, digit in enumerate(digits.images):
+        pixels = picture(digit, places)  # the same one, whatever the noise
+        if i % every:
+            continue
+        noisy = pixels + noise * noises.normal(size=pixels.shape)
         path = folder / f"class_{digits.target[i]}" / f"{i:04}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray((255 * pixels.clip(0, 1)).astype(np.uint8)).save(path)
+        Image.fromarray((255 * noisy.clip(0, 1)).round().astype(np.uint8)).save(path)
 
 
 if __name__ == "__main__":
     readings(4000, 40, seed=1).drop(columns="faulty").to_csv(FOLDER / "sensors.csv", index=False)
     readings(200, 10, seed=2).to_csv(FOLDER / "new.csv", index=False)
-    images(FOLDER / "images", 0.0, every=2)
+    images(FOLDER / "images", 0.0, every=1)
     images(FOLDER / "noisy", 0.25, every=29)
     print(f"{FOLDER}: sensors.csv, new.csv, images/, noisy/")

@@ -1,5 +1,6 @@
 """Data to track runs of, and a repository with trained models."""
 
+import copy
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,8 +105,8 @@ def open_workshop(
     description = replace(table.description, source=str(folder / "table.csv"))
     for kind, model in models.items():
         named = replace(model.description, fingerprint=f"of {kind}")
-        changed = TrainedModel(named, model.autoencoder, model.shift, model.scale, model.fences)
-        changed.load_state_dict(model.state_dict())
+        changed = copy.copy(model)
+        changed.description = named
         save(changed, [{"val/reconstruction_loss": 1.0}], folder / "model" / kind)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -9,15 +9,17 @@ from autoencoders.models.trained.scores import Scores
 
 REASONS = 3  # parts of a score that are named
 SMALLEST_SHARE = 0.005  # of a part that is named: it is written as 1 %
-DIVERGENCE = "the code's divergence"  # the part of a score that is no column's
+# the part of a score that is no column's, in models that were registered before ADR 15
+DIVERGENCE = "the code's divergence"
 NOVEL = "a value that no training row had"  # in some column that was constant
 
 
 def reasons(schema: Schema, scores: Scores, novel: np.ndarray) -> list[str]:
     """The largest parts of each score, such as "press 71%; temp 22%"; a score of 0 has none.
 
-    A part is a column's, a constant column's where its value is one that no training row had, or
-    the divergence of the code from its prior. novel: (rows, constant columns), logical.
+    A part is a column's, a constant column's where its value is one that no training row had, or,
+    of an earlier model, the divergence of the code from its prior. novel: (rows, constant columns),
+    logical.
     """
     return _reasons(schema, scores, [column.name for column in schema.constants], novel)
 
