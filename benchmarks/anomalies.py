@@ -112,7 +112,8 @@ def _ours(path: Path) -> dict[str, list[np.ndarray]]:
                 params.model_copy(update={"seed": seed}).plan(model_type, data.description.facts),
                 data,
             ).model
-            return np.concatenate([model.score(rows).score for rows in data.rows["test"]])
+            rows_in_full = data.rows["test"].in_full()
+            return np.concatenate([model.score(rows).score for rows in rows_in_full])
 
         return {model_type: [scores(model_type, seed) for seed in SEEDS] for model_type in TYPES}
 

@@ -113,7 +113,7 @@ def _trained(params: Any, data: Any, model_type: str) -> Any:
 
 def _scores(model: Any, data: Any) -> np.ndarray:
     """The scores of all rows."""
-    return np.concatenate([model.score(rows).score for rows in data.rows["test"]])
+    return np.concatenate([model.score(rows).score for rows in data.rows["test"].in_full()])
 
 
 def _quality(y: np.ndarray, scores: np.ndarray) -> Quality:

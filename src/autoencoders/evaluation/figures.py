@@ -74,7 +74,8 @@ class Figures:
         self.x_hat = model.reconstruct(self.x)
         self.codes = model.encode(self.x)
         self.errors = squared_error(self.x / data.scale, self.x_hat / data.scale)
-        self.row_scores = model.score(self.x, self.n_novel).score
+        in_full = data.rows["test"].in_full().take(chosen)
+        self.row_scores = model.score(in_full, self.n_novel).score
 
     def save(self, folder: Path) -> list[Path]:
         """Writes every figure that the model's type allows and gives their paths."""

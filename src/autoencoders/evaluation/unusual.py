@@ -68,7 +68,7 @@ def _reasons(model: TrainedModel, data: Prepared, places: np.ndarray) -> dict[in
     """The reasons for the scores of some test rows, by place."""
     rising = np.sort(places)
     n_novel = data.n_novel["test"][rising]
-    scores = model.score(data.rows["test"].take(rising), n_novel)
+    scores = model.score(data.rows["test"].in_full().take(rising), n_novel)
     texts = reasons_of_prepared(data.description.schema, scores, n_novel)
     return dict(zip(rising.tolist(), texts, strict=True))
 
