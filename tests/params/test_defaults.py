@@ -11,7 +11,14 @@ from autoencoders.core.errors import ParameterError
 from autoencoders.data.sources.catalogue import SOURCES
 from autoencoders.data.sources.source import facts
 from autoencoders.params.architecture import DataFacts
-from autoencoders.params.defaults import ANOMALY_EPOCHS, EPOCHS, network, resolved, train
+from autoencoders.params.defaults import (
+    ANOMALY_EPOCHS,
+    EPOCHS,
+    network,
+    resolved,
+    steps_to_rebuild,
+    train,
+)
 from autoencoders.params.goal import Goal, resolved_goal
 from autoencoders.params.params import Params
 from autoencoders.params.sections import FixedNetwork, FixedTrain, Network, Train
@@ -164,6 +171,20 @@ def test_an_automatic_goal_is_anomaly_where_labels_mean_anomalies(anomaly_labels
     for named in GOALS:
         assert resolved_goal(named, facts) == named
         assert params.override({"goal": named}).plan("sparse", facts).flat()["goal"] == named
+
+
+def test_a_table_of_50_000_rows_gets_all_its_steps_and_a_wide_one_more():
+    table = of((), n_rows=34_000, n_features=100)
+    values = train(table, "reconstruct", "auto")
+    steps_an_epoch = math.ceil(table.rows / values["batch_size"])
+    assert values["epochs"] == round(steps_to_rebuild(table) / steps_an_epoch) > EPOCHS[0]
+    wide = table._replace(n_features=200)
+    assert steps_to_rebuild(wide) == 2 * steps_to_rebuild(table)
+    assert steps_to_rebuild(table._replace(n_features=10)) == steps_to_rebuild(table)
+    wider = table._replace(n_features=10**6)
+    assert steps_to_rebuild(wider) < 3 * steps_to_rebuild(table)
+    images = of((28, 28), n_features=784)
+    assert steps_to_rebuild(images) == steps_to_rebuild(table)
 
 
 def test_only_networks_for_anomalies_in_tables_are_narrow_and_shallow():

@@ -18,6 +18,8 @@ from autoencoders.params.architecture import DataFacts
 from autoencoders.params.goal import Goal
 
 STEPS = 4000  # optimizer steps of a training
+STEPS_A_FEATURE = 40  # of a table with many features, as of one with many categories
+MOST_STEPS = 10_000
 ANOMALY_STEPS = 300
 EPOCHS = (5, 1000)  # at least, at most
 ANOMALY_EPOCHS = (2, 200)
@@ -85,7 +87,8 @@ def train(facts: DataFacts, goal: Goal, batch_size: int | str) -> dict[str, Any]
 
     batch_size: of images 64, 256 above 10,000 rows; of tables 32, 128 above 1,000 rows or for
     anomalies; 1024 above 100,000 rows.
-    epochs: 4,000 steps, 5 to 1,000 epochs; for anomalies in tables 300 steps, 2 to 200 epochs.
+    epochs: 4,000 steps, for tables 40 a feature if that is more, up to 10,000; 5 to 1,000 epochs;
+    for anomalies in tables 300 steps, 2 to 200 epochs.
     patience: 1,000 steps, 50 epochs for anomalies in tables. trim: 0.2 for anomalies in tables,
     else 0. augment: of images of which there are fewer than 10 a pixel 1, and 2 from 16 pixels a
     side on; else 0.
@@ -95,18 +98,26 @@ def train(facts: DataFacts, goal: Goal, batch_size: int | str) -> dict[str, Any]
     anomaly = finds_anomalies(facts, goal)
     return {
         "batch_size": batch,
-        "epochs": _epochs(steps_an_epoch, anomaly=anomaly),
+        "epochs": _epochs(facts, goal, steps_an_epoch),
         "patience": ANOMALY_PATIENCE if anomaly else math.ceil(PATIENCE_STEPS / steps_an_epoch),
         "trim": 0.2 if anomaly else 0.0,
         "augment": _augment(facts),
     }
 
 
-def _epochs(steps_an_epoch: int, *, anomaly: bool) -> int:
+def _epochs(facts: DataFacts, goal: Goal, steps_an_epoch: int) -> int:
     """The epochs of a training, at most: early stopping may end it before."""
-    steps = ANOMALY_STEPS if anomaly else STEPS
+    anomaly = finds_anomalies(facts, goal)
     fewest, most = ANOMALY_EPOCHS if anomaly else EPOCHS
+    steps = ANOMALY_STEPS if anomaly else steps_to_rebuild(facts)
     return min(max(round(steps / steps_an_epoch), fewest), most)
+
+
+def steps_to_rebuild(facts: DataFacts) -> int:
+    """The optimizer steps of a training that is to rebuild rows: more for wide tables."""
+    if facts.shape:
+        return STEPS
+    return min(max(STEPS, STEPS_A_FEATURE * facts.n_features), MOST_STEPS)
 
 
 def _augment(facts: DataFacts) -> float:

@@ -132,8 +132,8 @@ class Train(Section):
     """How weights are fitted."""
 
     epochs: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
-    """Passes over the training rows; auto: 4,000 steps (5 to 1,000 epochs), 300 for anomalies in
-    tables."""
+    """Passes over the training rows; auto: 4,000 steps, up to 10,000 for tables of more than 100
+    features, 300 for anomalies in tables; 5 to 1,000 epochs at most."""
     batch_size: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
     """Rows a step; auto: 64 or 256 for images, 32 or 128 for tables, 1,024 above 100,000 rows."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 3.0e-3
