@@ -18,7 +18,7 @@ class Variational(TypeSection):
     tunable: ClassVar = ("warmup",)
 
     beta: Literal["auto"] | Weight = "auto"
-    """The weight of the divergence; 1 gives the ELBO; auto: 0.1; 2 for anomalies in tables."""
+    """The weight of the divergence; 1 gives the ELBO; auto: 0.1; 1 for anomalies in tables."""
     warmup: Literal["auto"] | Fraction = "auto"
     """The share of the training in which beta rises from 0; auto: 0 where PCA is a start, which
     has the best variances for its beta; else 0.1."""
@@ -29,9 +29,9 @@ class Variational(TypeSection):
 
     @classmethod
     def auto(cls, facts: DataFacts, goal: Goal) -> dict[str, Any]:
-        """beta: 0.1, which rebuilds well; 2 for anomalies in tables. warmup: 0 or 0.1."""
+        """beta: 0.1, which rebuilds well; 1, the ELBO, for anomalies in tables. warmup: 0 or 0.1."""
         return {
-            "beta": 2.0 if finds_anomalies(facts, goal) else 0.1,
+            "beta": 1.0 if finds_anomalies(facts, goal) else 0.1,
             "warmup": 0.0 if starts_as_pca(facts, goal) else 0.1,
         }
 
