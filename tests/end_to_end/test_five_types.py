@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from autoencoders.evaluation.catalogue import mlflow_name
 from autoencoders.models import AUTOENCODERS
 from repository import PATIENCE, Repository, stages_that_ran
 
@@ -70,12 +71,7 @@ def test_dvc_and_mlflow_never_disagree_on_a_number(five_types):
     metrics = json.loads((five_types.folder / "metrics/metrics.json").read_text())
     for kind, run in trainings(five_types).items():
         for key, value in metrics[kind].items():
-            logged = (
-                key.replace("test_", "test/", 1)
-                if key.startswith("test_")
-                else key.replace("validation_", "val/")
-            )
-            assert run.data.metrics[logged] == value, (kind, key)
+            assert run.data.metrics[mlflow_name(key)] == value, (kind, key)
 
 
 def test_every_type_is_a_child_of_one_parent_with_curves_parameters_data_and_lineage(five_types):
