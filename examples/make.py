@@ -62,9 +62,14 @@ def images(folder: Path, noise: float, every: int) -> None:
         Image.fromarray((255 * noisy.clip(0, 1)).round().astype(np.uint8)).save(path)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Writes all of them into this folder."""
     readings(4000, 40, seed=1).drop(columns="faulty").to_csv(FOLDER / "sensors.csv", index=False)
     readings(200, 10, seed=2).to_csv(FOLDER / "new.csv", index=False)
     images(FOLDER / "images", 0.0, every=1)
     images(FOLDER / "noisy", 0.25, every=29)
     print(f"{FOLDER}: sensors.csv, new.csv, images/, noisy/")
+
+
+if __name__ == "__main__":
+    main()

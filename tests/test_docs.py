@@ -1,9 +1,6 @@
 """The `dvc exp run` lines in README, docs and the commands' own messages: each one works."""
 
-import re
-import shlex
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,34 +9,8 @@ from ruamel.yaml import YAML
 
 from autoencoders.params.params import load_params
 from autoencoders.params.space import check_space
+from commands_of_docs import COMMANDS, overrides
 from repository import ROOT
-
-TEXTS = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    ROOT / "params.yaml",
-    *sorted((ROOT / "docs").glob("*.md")),
-    *sorted((ROOT / "src").rglob("*.py")),
-]
-COMMAND = re.compile(r"dvc exp run (?:[^`\n\\]|\\\n)*")  # goes on after a backslash
-SETTING = re.compile(r"""(?:-S|--set-param) ('[^']*'|"[^"]*"|\S+)""")
-
-
-def commands() -> Iterator[str]:
-    """Each `dvc exp run` that sets a value, as one line without its comment."""
-    for path in TEXTS:
-        for command in COMMAND.findall(path.read_text(encoding="utf-8")):
-            line = command.replace("\\\n", " ").partition(" #")[0]
-            if SETTING.search(line):
-                yield " ".join(line.split())
-
-
-def overrides(command: str) -> list[str]:
-    """The values of a command's `-S`, as the shell hands them on."""
-    return [shlex.split(setting)[0] for setting in SETTING.findall(command)]
-
-
-COMMANDS = sorted(set(commands()))
 
 
 def test_the_documents_hold_commands():

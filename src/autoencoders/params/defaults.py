@@ -22,7 +22,7 @@ STEPS_A_FEATURE = 40  # of a table with many features, as of one with many categ
 MOST_STEPS = 10_000
 ANOMALY_STEPS = 300
 EPOCHS = (5, 1000)  # at least, at most
-ANOMALY_EPOCHS = (2, 200)
+ANOMALY_EPOCHS = (3, 200)
 PATIENCE_STEPS = 1000  # without a better validation error
 ANOMALY_PATIENCE = 50  # epochs
 # the batch size up to a number of training rows
@@ -88,7 +88,7 @@ def train(facts: DataFacts, goal: Goal, batch_size: int | str) -> dict[str, Any]
     batch_size: of images 64, 256 above 10,000 rows; of tables 32, 128 above 1,000 rows or for
     anomalies; 1024 above 100,000 rows.
     epochs: 4,000 steps, for tables 40 a feature if that is more, up to 10,000; 5 to 1,000 epochs;
-    for anomalies in tables 300 steps, 2 to 200 epochs.
+    for anomalies in tables 300 steps, 3 to 200 epochs.
     patience: 1,000 steps, 50 epochs for anomalies in tables. trim: 0.2 for anomalies in tables,
     else 0. augment: of images of which there are fewer than 10 a pixel 1, and 2 from 16 pixels a
     side on; else 0.

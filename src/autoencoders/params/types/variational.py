@@ -29,7 +29,7 @@ class Variational(TypeSection):
 
     @classmethod
     def auto(cls, facts: DataFacts, goal: Goal) -> dict[str, Any]:
-        """beta: 0.1, which rebuilds well; 1, the ELBO, for anomalies in tables. warmup: 0 or 0.1."""
+        """beta: 0.1, which rebuilds well; 1 for anomalies in tables. warmup: 0 or 0.1."""
         return {
             "beta": 1.0 if finds_anomalies(facts, goal) else 0.1,
             "warmup": 0.0 if starts_as_pca(facts, goal) else 0.1,
