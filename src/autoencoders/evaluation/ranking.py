@@ -43,8 +43,8 @@ def ranking(rows: Sequence[Row], tune: Tune) -> Ranking:
 
 
 UNLABELLED = (
-    "by the order of types on public sets (`make bench-anomalies`), as the validation rows have no "
-    "labels of both classes"
+    "by the order of types on public sets (`make bench-anomaly-choice`), as the validation rows "
+    "have no labels of both classes"
 )
 
 
