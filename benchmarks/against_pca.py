@@ -142,7 +142,7 @@ def _result(data_set: Any, params: Any, seeds: Sequence[int]) -> Result:
         pca = PrincipalComponents(map(data.scaled, data.rows["train"]))
         errors: dict[str, list[float]] = {}
         slowest = 0.0
-        for model_type in own.models.model_fields_set:
+        for model_type in own.model_types:
             start = time.perf_counter()
             errors[model_type] = [_error(own, model_type, seed, data, pca) for seed in seeds]
             slowest = max(slowest, (time.perf_counter() - start) / len(seeds))

@@ -54,5 +54,5 @@ def test_where_none_beats_pca_there_is_no_champion_to_answer(leaderboard: list[R
 
 def test_for_anomalies_scores_come_next(leaderboard: list[Row]):
     text = shown([replace(row, goal="anomaly") for row in leaderboard])
-    assert text.startswith("goal: anomaly. No labels of both classes")
+    assert text.startswith("goal: anomaly. No validation rows of both classes are labelled")
     assert "\nNext:\n  ae score NEW.csv -o scores.csv " in text

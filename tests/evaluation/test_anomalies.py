@@ -18,9 +18,10 @@ from autoencoders.evaluation.anomalies import (
     auroc_of_counts,
     average_precision_of_counts,
     detection,
+    scores_and_p_values,
 )
 from autoencoders.evaluation.baselines import ISOLATION_FOREST
-from autoencoders.evaluation.catalogue import AUROC, FALSE_ALARM_RATE
+from autoencoders.evaluation.catalogue import AUROC, FALSE_ALARM_RATE, VALIDATION_AUROC
 from autoencoders.evaluation.leaderboard import Evaluation
 from autoencoders.evaluation.report import html, table
 from autoencoders.evaluation.row import Row, row_of
@@ -296,6 +297,51 @@ def test_a_row_with_a_sentinel_raises_an_alarm_and_ranks_first(
             assert row.value(AUROC) > 0.95, row.model
             if row.model != ISOLATION_FOREST:
                 assert row.value(AUROC) == 1
+
+
+def test_rows_with_a_sentinel_are_no_false_alarms(
+    params: Params, evaluate: Evaluate, tmp_path: Path
+):
+    """Whatever share of the test rows they are: they raise an alarm by right."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(900, 1)) + rng.normal(0, 0.3, (900, 3)))
+    frame.columns = pd.Index(["a", "b", "c"])
+    frame["split"] = ["train"] * 300 + ["validation"] * 300 + ["test"] * 300
+    for name in ("without", "with"):
+        (tmp_path / name).mkdir()
+    changed, data = prepared_table(
+        params.override(QUICK), frame, tmp_path / "without", split="column:split"
+    )
+    model = fit(changed.plan("undercomplete", data.description.facts), data).model
+    without = detection(model, data, evaluate)[FALSE_ALARM_RATE.key]
+    frame.loc[frame.index[:3], "a"] = -9999.0  # by which the column gets fences
+    frame.loc[frame.index[600:700], "b"] = 65535.0
+    frame.loc[frame.index[3:6], "b"] = 65535.0
+    changed, data = prepared_table(
+        params.override(QUICK), frame, tmp_path / "with", split="column:split"
+    )
+    assert data.fences is not None
+    model = fit(changed.plan("undercomplete", data.description.facts), data).model
+    scored, p_values = scores_and_p_values(model, data, "test")
+    assert (p_values[:100] <= evaluate.false_alarm_rate).all()
+    assert scored[:100].min() > scored[100:].max()
+    alarms = detection(model, data, evaluate)[FALSE_ALARM_RATE.key]
+    assert alarms.value == pytest.approx((p_values[100:] <= evaluate.false_alarm_rate).mean())
+    assert without.interval is not None
+    assert alarms.interval is not None
+    assert alarms.interval[1] > without.interval[1]  # of 200 clean rows, and not of 300
+
+
+@pytest.mark.parametrize("protocol", ["split", "transductive"])
+def test_types_are_not_ranked_by_labels_that_are_judged_on(protocol, params, evaluate, tmp_path):
+    values = np.random.default_rng(0).normal(size=(400, 4))
+    frame = pd.DataFrame(values, columns=list("abcd")).assign(bad=np.arange(400) % 10 == 0)
+    settings = {"label": "bad", "label_means": "anomaly", "protocol": protocol}
+    changed, data = prepared_table(params.override(QUICK), frame, tmp_path, **settings)
+    model = fit(changed.plan("undercomplete", data.description.facts), data).model
+    estimates = detection(model, data, evaluate)
+    assert AUROC.key in estimates
+    assert (VALIDATION_AUROC.key in estimates) == (protocol == "split")
 
 
 def test_the_page_begins_with_the_verdict_and_lists_the_most_unusual_rows_by_label(anomalous):

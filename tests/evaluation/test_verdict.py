@@ -172,8 +172,8 @@ def test_without_labels_the_order_on_public_sets_is_named(tune: Tune):
         [finding("sparse", None, None), finding("variational", None, None)], tune
     )
     assert first == (
-        "goal: anomaly. No labels of both classes among the validation rows: types by their order "
-        "on public sets, variational first."
+        "goal: anomaly. No validation rows of both classes are labelled and kept from the test: "
+        "types by their order on public tables (`make bench-anomaly-choice`), variational first."
     )
     assert "data.label_means: anomaly" in second
 

@@ -91,6 +91,32 @@ def test_automatic_sparse_codes_start_as_pcas_where_other_types_do(facts, goal, 
     assert plan.network.linear_path == changed.plan("contractive", facts).network.linear_path
 
 
+CONV = {"network.kind": "conv", "network.nodes_per_layer": 8}
+
+
+@pytest.mark.parametrize(
+    ("facts", "values", "starts"),
+    [
+        (of(()), {}, True),
+        (of(()), {"network.loss": "l1"}, False),
+        (of(()), {"network.linear_path": False}, False),
+        (of((8, 8), n_rows=100), {}, True),
+        (of((8, 8), n_rows=100), CONV, False),
+        (of((8, 8)), {}, False),
+        (of((8, 8)), {"network.loss": "mse"}, True),
+        (of(()), {"goal": "anomaly"}, False),
+        (of(()), {"goal": "anomaly", "network.linear_path": True}, True),
+    ],
+)
+def test_the_divergence_needs_no_warm_up_where_this_network_starts_as_pca(
+    facts, values, starts, params
+):
+    changed = params.override({**LINEAR, **values})
+    variational = changed.plan("variational", facts)
+    assert variational.network.linear_path == starts
+    assert (variational.type_values["warmup"] == 0) == starts
+
+
 def test_a_code_activation_of_ones_own_is_kept_or_refused_but_not_changed(params):
     named = {"network.code_activation": "tanh"}
     assert params.override(named).plan("denoising", of(())).network.code_activation == "tanh"
@@ -249,11 +275,11 @@ def test_only_tables_that_may_hold_anomalies_are_trimmed_and_held_closer_to_the_
     for_anomalies = train(of(()), "anomaly", "auto")
     assert for_anomalies["trim"] > 0
     assert for_anomalies["epochs"] < train(of(()), "reconstruct", "auto")["epochs"]
-    beta = Variational.auto(of(()), "anomaly")["beta"]
+    beta = Variational.auto(of(()), "anomaly", linear_path=False)["beta"]
     others: list[tuple[DataFacts, Goal]] = [(of(()), "reconstruct"), (of((8, 8)), "reconstruct")]
     for known, goal in [*others, (of((8, 8)), "anomaly")]:
         assert train(known, goal, "auto")["trim"] == 0
-        assert Variational.auto(known, goal)["beta"] < beta
+        assert Variational.auto(known, goal, linear_path=True)["beta"] < beta
 
 
 def test_only_auto_is_resolved_and_only_where_there_is_a_rule():

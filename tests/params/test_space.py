@@ -324,5 +324,7 @@ def test_counts_are_drawn_whole_and_measures_are_not():
         "train.warmup",
         "train.weight_decay",
         "train.trim",
+        "train.augment",
+        "train.augment_until",
         "models.variational.warmup",
     } & set(WHOLE)

@@ -43,3 +43,13 @@ def test_a_gain_of_most_rows_is_none_where_the_mean_is_worse():
 def test_the_same_errors_and_single_rows_are_no_gain(n):
     assert not is_gain(np.ones(n), np.ones(n))
     assert not is_gain(np.zeros(1), np.ones(1))
+
+
+def test_rows_that_the_training_leaves_out_decide_nothing():
+    """Anomalies that PCA has learnt, and a trimmed training has not."""
+    start = np.ones(100)
+    errors = np.full(100, 0.9)
+    errors[:10] = 50
+    assert not is_gain(errors, start)
+    assert is_gain(errors, start, trim=0.1)
+    assert not is_gain(start, np.where(errors > 1, 50, 0.9), trim=0.1)

@@ -22,12 +22,17 @@ ALARM_TAIL = 0.005  # probability on either side of the false-alarm rate's 99 % 
 
 
 def detection(model: TrainedModel, data: Prepared, params: Evaluate) -> Estimates:
-    """The share of clean test rows that raise an alarm, and how well scores rank anomalies."""
-    scores, clean = scores_and_p_values(model, data, "test")
+    """The share of clean test rows that raise an alarm, and how well scores rank anomalies.
+
+    Clean rows have neither the label of an anomaly nor a gross outlier.
+    """
+    scores, p_values = scores_and_p_values(model, data, "test")
     has_anomalies = data.description.anomaly_labels
     labels = data.labels["test"]
+    is_clean = ~_has_gross_outliers(data, "test")
     if has_anomalies:
-        clean = clean[labels == 0]
+        is_clean &= labels == 0
+    clean = p_values[is_clean]
     estimates: Estimates = {}
     if len(clean):
         rate = params.false_alarm_rate
@@ -40,6 +45,17 @@ def detection(model: TrainedModel, data: Prepared, params: Evaluate) -> Estimate
         )
         estimates |= _on_validation(model, data)
     return estimates
+
+
+def _has_gross_outliers(data: Prepared, split: str) -> np.ndarray:
+    """Whether each row (rows,) of a split has a value beyond a fence, as a sentinel is.
+
+    Such a row raises an alarm by right, whatever its label says.
+    """
+    if data.fences is None:
+        return np.zeros(len(data.rows[split]), bool)
+    blocks = data.rows[split].in_full()
+    return np.concatenate([data.fences.is_beyond(rows).any(1) for rows in blocks])
 
 
 def scores_and_p_values(
@@ -58,7 +74,12 @@ def scores_and_p_values(
 
 
 def _on_validation(model: TrainedModel, data: Prepared) -> Estimates:
-    """The AUROC by which types are ranked; empty where one class is missing."""
+    """The AUROC by which types are ranked; empty where one class is missing.
+
+    Also of the transductive protocol, whose validation rows are among those that are judged.
+    """
+    if data.description.protocol == "transductive":
+        return {}
     labels = data.labels["validation"]
     if set(np.unique(labels)) != {0, 1}:
         return {}

@@ -28,8 +28,8 @@ def ranking(rows: Sequence[Row], tune: Tune) -> Ranking:
     """The trained types' rows by the goal that they were evaluated for; of equals, first by name.
 
     reconstruct: by `Tune.rank` on validation, which is the error where code sizes are equal.
-    anomaly: by the AUROC on validation where it has labelled rows of both classes, else by the
-    order of types in `ANOMALY_TYPES`.
+    anomaly: by the AUROC on validation where it has labelled rows of both classes, none of which
+    is a test row; else by the order of types in `ANOMALY_TYPES`.
     """
     trained = sorted((row for row in rows if row.is_trained), key=lambda row: row.model)
     if not trained or trained[0].goal == "reconstruct":
@@ -39,13 +39,7 @@ def ranking(rows: Sequence[Row], tune: Tune) -> Ranking:
         ranked = sorted(trained, key=lambda row: -row.value(VALIDATION_AUROC))
         return Ranking(ranked, "by the anomaly AUROC on validation")
     ranked = sorted(trained, key=lambda row: anomaly_place(row.model))
-    return Ranking(ranked, f"{UNLABELLED}: {', '.join(ANOMALY_TYPES)}")
-
-
-UNLABELLED = (
-    "by the order of types on public sets (`make bench-anomalies`), as the validation rows have no "
-    "labels of both classes"
-)
+    return Ranking(ranked, f"by the order of types on public tables: {', '.join(ANOMALY_TYPES)}")
 
 
 def _reconstruction_rank(row: Row, tune: Tune) -> tuple[float, float]:

@@ -53,8 +53,8 @@ def _anomaly(order: Ranking, rows: Sequence[Row]) -> list[str]:
             f"Types are ranked {order.criterion}.",
         ]
     lines = [
-        f"No labels of both classes among the validation rows: types by their order on public "
-        f"sets, {best.model} first.",
+        "No validation rows of both classes are labelled and kept from the test: types by their "
+        f"order on public tables (`make bench-anomaly-choice`), {best.model} first.",
         "With labels (data.label, data.label_means: anomaly), types are ranked by their AUROC.",
     ]
     if best.has(AUROC):

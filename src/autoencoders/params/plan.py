@@ -36,10 +36,11 @@ class Plan:
         Raises ParameterError where the values fit neither each other, nor the type, nor the data.
         """
         goal = resolved_goal(params.goal, facts)
-        section = params.type_section(model_type).resolved(facts, goal)
         values = params.network_of(model_type).model_dump()
-        rules = {**defaults.network(facts, goal), "code_activation": section.code_activation()}
-        values = defaults.resolved(values, rules)
+        values = defaults.resolved(values, defaults.network(facts, goal))
+        linear_path = _takes_linear_path(values, facts, goal)
+        section = params.type_section(model_type).resolved(facts, goal, linear_path=linear_path)
+        values = defaults.resolved(values, {"code_activation": section.code_activation()})
         if values["linear_path"] == "auto":
             is_possible = not _linear_path_misfit(section, values, facts)
             values["linear_path"] = is_possible and defaults.takes_linear_path(facts, goal)
@@ -120,6 +121,18 @@ def _refuse_misfits(
     for misfits in (_network_misfits(section, setting), section.misfits(setting)):
         for misfit in misfits:
             raise ParameterError(f"{key(misfit.name)} = {values[misfit.name]}: {misfit.reason}")
+
+
+def _takes_linear_path(network: Mapping[str, Any], facts: DataFacts, goal: Goal) -> bool:
+    """Whether a network starts as PCA, unless the type's codes hinder it.
+
+    network: its values by name, `auto` being resolved but for the path and the code's activation.
+    """
+    is_wanted = network["linear_path"]
+    if is_wanted == "auto":
+        is_wanted = defaults.takes_linear_path(facts, goal)
+    values = {**network, "code_activation": "identity"}
+    return bool(is_wanted) and not _linear_path_misfit(TypeSection(), values, facts)
 
 
 def _linear_path_misfit(section: TypeSection, network: Mapping[str, Any], facts: DataFacts) -> str:

@@ -1,5 +1,7 @@
 """The search space of `tune.space`: the values that a study may change, and why not the others."""
 
+from typing import get_args
+
 from autoencoders.core.errors import ParameterError
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.dimension import Dimension
@@ -8,13 +10,20 @@ from autoencoders.params.reading import likely
 from autoencoders.params.sections import Network, Train, Tune
 from autoencoders.params.types import tunable_by_type
 
+
+def _holds(annotation: object, value_type: type) -> bool:
+    """Whether values of an annotation, such as `Literal["auto"] | float`, may be of a type."""
+    if annotation is value_type:
+        return True
+    return any(_holds(part, value_type) for part in get_args(annotation))
+
+
 FIELDS = {
     f"{section.__name__.lower()}.{name}": field.annotation
     for section in (Network, Train)
     for name, field in section.model_fields.items()
 }
-FRACTIONS = ("train.trim", *(name for name, annotation in FIELDS.items() if annotation is float))
-WHOLE = [name for name in FIELDS if name not in FRACTIONS]  # drawn as whole numbers
+WHOLE = [name for name in FIELDS if not _holds(FIELDS[name], float)]  # drawn as whole numbers
 TUNABLE = (*(name for name in FIELDS if name != "train.epochs"), *tunable_by_type())
 
 

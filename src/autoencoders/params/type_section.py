@@ -60,13 +60,22 @@ class TypeSection(Section):
         return self.model_dump(exclude={"network", "train"})
 
     @classmethod
-    def auto(cls, facts: DataFacts, goal: Goal) -> dict[str, Any]:  # noqa: ARG003  (some read them)
-        """The values that `auto` stands for among the type's own parameters, by name."""
+    def auto(
+        cls,
+        facts: DataFacts,  # noqa: ARG003  (some types read them)
+        goal: Goal,  # noqa: ARG003
+        *,
+        linear_path: bool,  # noqa: ARG003
+    ) -> dict[str, Any]:
+        """The values that `auto` stands for among the type's own parameters, by name.
+
+        linear_path: whether the network starts as PCA, unless the type's codes hinder it.
+        """
         return {}
 
-    def resolved(self, facts: DataFacts, goal: Goal) -> Self:
-        """The section with each `auto` among the type's own parameters replaced."""
-        rules = self.auto(facts, goal)
+    def resolved(self, facts: DataFacts, goal: Goal, *, linear_path: bool) -> Self:
+        """The section with each `auto` among the type's own parameters replaced, see `auto`."""
+        rules = self.auto(facts, goal, linear_path=linear_path)
         own = {name: rules[name] for name in rules if getattr(self, name) == "auto"}
         return self.model_copy(update=own)
 

@@ -69,7 +69,7 @@ def fit(
     rows = RowsModule(data, module.chunk, module.shuffling)
     history = History(train.patience, log if is_first() else None, rows)
     _run(train, module, rows, _callbacks(history, callbacks, resume), resume)
-    _take_best(model, history, data)
+    _take_best(model, history, data, train.trim)
     if not trial:
         _calibrate(model, data)
     return Fitted(model, history.epochs)
@@ -166,7 +166,7 @@ def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
     return trainer
 
 
-def _take_best(model: TrainedModel, history: History, data: Prepared) -> None:
+def _take_best(model: TrainedModel, history: History, data: Prepared, trim: float) -> None:
     """Gives the model its best epoch's weights, ready for inference.
 
     A start as PCA stays where no epoch is better by more than chance.
@@ -177,7 +177,7 @@ def _take_best(model: TrainedModel, history: History, data: Prepared) -> None:
     if history.start and best:
         errors = _validation_errors(model, data)
         model.autoencoder.load_state_dict(history.start)
-        if is_gain(errors, _validation_errors(model, data)):
+        if is_gain(errors, _validation_errors(model, data), trim):
             model.autoencoder.load_state_dict(history.weights)
         else:
             best = 0

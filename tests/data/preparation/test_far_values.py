@@ -118,6 +118,17 @@ def test_values_that_are_too_many_to_be_errors_are_noted():
     assert "the scale holds them" in note
 
 
+def test_a_crowd_of_a_thinned_sample_is_noted_with_its_number_of_training_rows():
+    values = np.random.default_rng(0).normal(50, 5, 1000)
+    values[:30] = 5000 + np.arange(30)
+    survey = Survey(["a"], 1)
+    survey.add(values[:, None], 0)
+    outliers = gross_outliers(survey)
+    survey.rate = 0.5
+    (note,) = far_value_notes(survey, outliers)
+    assert "in 60 training rows stand far" in note
+
+
 def test_outliers_among_other_rows_alone_are_noted_by_them():
     held_out = {"a": "-9999 in 1 validation or test row lies far"}
     assert judged(MEASURED, held_out) == [f"column a: {held_out['a']}"]

@@ -55,7 +55,7 @@ def far_value_notes(
         elif markers.values:
             note = _markers_note(markers)
         elif outliers and len(outliers[place].crowd):
-            note = _crowd_note(outliers[place])
+            note = _crowd_note(outliers[place], survey.rate)
         if note:
             notes.append(f"column {name}: {note}")
     return notes
@@ -103,11 +103,15 @@ def _mend(markers: Sequence[float]) -> str:
     return f"if {meaning} missing, say {mend}"
 
 
-def _crowd_note(column: ColumnOutliers) -> str:
-    """The note on values far from all others that are too many to be errors."""
+def _crowd_note(column: ColumnOutliers, rate: float) -> str:
+    """The note on values far from all others that are too many to be errors.
+
+    rate: share of the training rows among which they were counted.
+    """
     low, high = column.crowd[[0, -1]]
+    n_rows = round(len(column.crowd) / rate)
     return (
-        f"{low:.10g} to {high:.10g} in {_training_rows(len(column.crowd))} stand far from all "
+        f"{low:.10g} to {high:.10g} in {_training_rows(n_rows)} stand far from all "
         "others: too many for errors, so that the scale holds them, and differences among the "
         "others are small beside it; if they are errors, remove them"
     )

@@ -33,8 +33,14 @@ class Sparse(TypeSection):
     """encoding soft_threshold: codes are max(0, a - threshold)."""
 
     @classmethod
-    def auto(cls, facts: DataFacts, goal: Goal) -> dict[str, Any]:
-        """penalty: l1 where other types start as PCA, else kl."""
+    def auto(
+        cls,
+        facts: DataFacts,
+        goal: Goal,
+        *,
+        linear_path: bool,  # noqa: ARG003
+    ) -> dict[str, Any]:
+        """penalty: l1 where other types start as PCA by the automatic loss, else kl."""
         return {"penalty": "l1" if starts_as_pca(facts, goal) else "kl"}
 
     def code_activation(self) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from autoencoders.params.architecture import DataFacts
-from autoencoders.params.defaults import finds_anomalies, starts_as_pca
+from autoencoders.params.defaults import finds_anomalies
 from autoencoders.params.goal import Goal
 from autoencoders.params.section import Fraction, Weight
 from autoencoders.params.type_section import UNTIED, Misfit, Setting, TypeSection
@@ -28,11 +28,11 @@ class Variational(TypeSection):
     """The share of the training after which that bound is used; before it, one draw."""
 
     @classmethod
-    def auto(cls, facts: DataFacts, goal: Goal) -> dict[str, Any]:
+    def auto(cls, facts: DataFacts, goal: Goal, *, linear_path: bool) -> dict[str, Any]:
         """beta: 0.1, which rebuilds well; 1 for anomalies in tables. warmup: 0 or 0.1."""
         return {
             "beta": 1.0 if finds_anomalies(facts, goal) else 0.1,
-            "warmup": 0.0 if starts_as_pca(facts, goal) else 0.1,
+            "warmup": 0.0 if linear_path else 0.1,
         }
 
     def misfits(self, setting: Setting) -> Iterator[Misfit]:
