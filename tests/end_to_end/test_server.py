@@ -180,8 +180,9 @@ def test_a_better_experiment_is_promoted_by_the_command_that_its_stage_names(ser
     repository.repro()
     champion = repository.client().get_model_version_by_alias(NAME, "champion").version
     repository.run("ae", "registry", "promote", latest(repository))
-    values = ("-S", "++train.epochs=30", "-S", "registry.promote=auto")
-    told = repository.run("dvc", "exp", "run", "-n", "big", *values).stdout
+    values = ("++train.epochs=30", "network.loss=mse", "registry.promote=auto")
+    settings = [word for value in values for word in ("-S", value)]
+    told = repository.run("dvc", "exp", "run", "-n", "big", *settings).stdout
     assert "`ae registry promote --best` compares it" in told
     told = repository.run("ae", "registry", "promote", "--best").stdout
     assert "undercomplete is the best by the error on validation and now @champion" in told
