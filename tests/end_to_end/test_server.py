@@ -185,7 +185,7 @@ def test_a_better_experiment_is_promoted_by_the_command_that_its_stage_names(ser
     told = repository.run("dvc", "exp", "run", "-n", "big", *settings).stdout
     assert "`ae registry promote --best` compares it" in told
     told = repository.run("ae", "registry", "promote", "--best").stdout
-    assert "undercomplete is the best by the error on validation and now @champion" in told
+    assert "undercomplete is the best by the error on validation; it is now @champion" in told
     assert "paired 95 % interval" in told
     assert repository.client().get_model_version_by_alias(NAME, "champion").version != champion
 

@@ -8,6 +8,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
+from autoencoders.evaluation.against_pca import on_validation
 from autoencoders.evaluation.catalogue import (
     AUROC,
     PCA_SQUARED_ERROR,
@@ -156,10 +157,39 @@ def test_the_type_that_finds_anomalies_best_on_validation_stands_beside_the_base
     rows = [finding("sparse", 0.8, 0.99), finding("variational", 0.9, 0.97)]
     baselines = [replace(forest(0.98), model="pca"), forest(0.95)]
     assert verdict([*rows, *baselines], tune) == [
-        "goal: anomaly. variational finds anomalies best: AUROC 0.970 on test rows, beside "
-        "PCA's 0.980 and Isolation Forest's 0.950.",
+        "goal: anomaly. variational finds anomalies best of the types, but PCA does as well or "
+        "better: AUROC 0.970 on test rows, beside PCA's 0.980 and Isolation Forest's 0.950.",
         "Types are ranked by the anomaly AUROC on validation.",
     ]
+    lower = [replace(forest(0.96), model="pca"), forest(0.95)]
+    assert verdict([*rows, *lower], tune)[0] == (
+        "goal: anomaly. variational finds anomalies best: AUROC 0.970 on test rows, beside "
+        "PCA's 0.960 and Isolation Forest's 0.950."
+    )
+
+
+@pytest.mark.parametrize(
+    ("validation", "best_epoch", "judgement"),
+    [
+        (2.0, 0, "It started as PCA, and no epoch gained on that."),
+        (2.0001, 18, "PCA, which is simpler, is as good here."),
+        (2.1, 18, "PCA is the better compressor here."),
+    ],
+)
+def test_a_tie_with_pca_is_no_win_of_pcas(validation: float, best_epoch: int, judgement: str):
+    row = rebuilding("sparse", validation, 2.0)
+    row = replace(row, network=replace(NETWORK, best_epoch=best_epoch))
+    lines = unearned([row])
+    assert lines[1].startswith(judgement)
+    more_epochs = any("train.epochs" in line for line in attempts(lines))
+    assert more_epochs == (best_epoch > 0)  # a training that was over long before needs no more
+
+
+def test_two_errors_of_rounding_are_not_compared():
+    row = rebuilding("sparse", 4e-14, 6e-15)
+    row.estimates[VALIDATION_EXPLAINED_VARIANCE.key] = Estimate(1 - 1e-14)
+    assert on_validation(row) is None
+    assert unearned([row])[0].startswith("PCA rebuilds the validation rows without an error")
 
 
 def test_of_test_rows_of_one_class_the_aurocs_on_validation_are_named(tune: Tune):

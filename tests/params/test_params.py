@@ -1138,3 +1138,10 @@ def test_the_earlier_name_of_the_objective_says_the_present_one(value):
     message = str(caught.value)
     assert "tune.goal: is now tune.objective: " in message
     assert "smallest_code (was compress) or smallest_error (was reconstruct)" in message
+
+
+@every_type
+def test_a_linear_path_may_be_asked_for_before_the_data_is_read(kind):
+    params = parsed({"data.path": "table.csv", "network.linear_path": True})
+    params.override({"models.sparse.penalty": "l1"}).check(None)
+    assert params.network_of(kind).linear_path is True

@@ -62,6 +62,6 @@ def test_the_champion_challenges_nobody(workshop, one_type):
     workshop.registry.promote_by_hand(version, "a test")
     before = workshop.registry.history()
     *_, message = register(workshop.runs, [workshop.row("undercomplete")], workshop.data, one_type)
-    already = f"already @champion: version {version}"
-    assert message == f"undercomplete is the best by the error on validation and {already}"
+    already = f"it is already @champion: version {version}"
+    assert message == f"undercomplete is the best by the error on validation; {already}"
     assert workshop.registry.history() == before

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from autoencoders.evaluation.against_pca import on_validation
 from autoencoders.evaluation.catalogue import (
-    PCA_VALIDATION_SQUARED_ERROR,
     VALIDATION_AUROC,
     VALIDATION_EXPLAINED_VARIANCE,
     VALIDATION_SQUARED_ERROR,
 )
 from autoencoders.evaluation.row import Row
-from autoencoders.params.defaults import ANOMALY_TYPES, anomaly_place
+from autoencoders.params.defaults import anomaly_place
 from autoencoders.params.sections import Tune
 
 # share of PCA's error by which a model's has to be lower: less may be a processor's rounding
@@ -39,7 +39,7 @@ def ranking(rows: Sequence[Row], tune: Tune) -> Ranking:
         ranked = sorted(trained, key=lambda row: -row.value(VALIDATION_AUROC))
         return Ranking(ranked, "by the anomaly AUROC on validation")
     ranked = sorted(trained, key=lambda row: anomaly_place(row.model))
-    return Ranking(ranked, f"by the order of types on public tables: {', '.join(ANOMALY_TYPES)}")
+    return Ranking(ranked, "by the order of types on public tables")
 
 
 def _reconstruction_rank(row: Row, tune: Tune) -> tuple[float, float]:
@@ -68,5 +68,5 @@ def earns(row: Row) -> bool:
 
 def beats_pca(row: Row) -> bool:
     """Whether the validation error is lower than PCA's at the same code size."""
-    pca = row.value(PCA_VALIDATION_SQUARED_ERROR)
-    return row.value(VALIDATION_SQUARED_ERROR) < (1 - ADVANTAGE) * pca
+    share = on_validation(row)
+    return share is not None and share < -ADVANTAGE

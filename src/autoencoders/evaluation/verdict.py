@@ -10,6 +10,7 @@ from autoencoders.evaluation.row import Row
 from autoencoders.params.sections import Tune
 
 BASELINES = {PCA: "PCA", ISOLATION_FOREST: "Isolation Forest"}  # that score rows
+LEVEL = 0.001  # share of PCA's error up to which another error is as good
 MORE_EPOCHS = 4  # times as many as were trained
 NO_STUDY = "-S ++tune.n_trials=0"  # a study's values would win over those of params.yaml
 INDENT = "  "  # before a command that can be pasted
@@ -49,7 +50,7 @@ def _anomaly(order: Ranking, rows: Sequence[Row]) -> list[str]:
     best = order.rows[0]
     if best.has(VALIDATION_AUROC):
         return [
-            f"{best.model} finds anomalies best: {_auroc(best, rows)}.",
+            f"{best.model} finds anomalies best{_of_types(best, rows)}: {_auroc(best, rows)}.",
             f"Types are ranked {order.criterion}.",
         ]
     lines = [
@@ -60,6 +61,17 @@ def _anomaly(order: Ranking, rows: Sequence[Row]) -> list[str]:
     if best.has(AUROC):
         lines[1] = f"{best.model}: {_auroc(best, rows)}."
     return lines
+
+
+def _of_types(best: Row, rows: Sequence[Row]) -> str:
+    """A restriction where a baseline ranks anomalies of the test rows at least as well."""
+    if not best.has(AUROC):
+        return ""
+    for row in rows:
+        is_baseline = row.model in BASELINES and row.has(AUROC)
+        if is_baseline and row.value(AUROC) >= best.value(AUROC):
+            return f" of the types, but {BASELINES[row.model]} does as well or better"
+    return ""
 
 
 def _auroc(row: Row, rows: Sequence[Row]) -> str:
@@ -90,9 +102,18 @@ def unearned(rows: Sequence[Row]) -> list[str]:
     return [
         "No type rebuilds the validation rows better than PCA at its code size; the closest is "
         f"{closest.model}, error against PCA: {percent(on_validation(closest))}.",
-        "PCA is the better compressor here. What to try:",
+        f"{_judgement(closest)} What to try:",
         *map(_command, _attempts(closest)),
     ]
+
+
+def _judgement(closest: Row) -> str:
+    """Whether PCA is better than the closest type, or as good as it."""
+    if closest.trained_network.best_epoch == 0:
+        return "It started as PCA, and no epoch gained on that."
+    if _shortfall(closest) <= LEVEL:
+        return "PCA, which is simpler, is as good here."
+    return "PCA is the better compressor here."
 
 
 def _command(settings: str) -> str:
@@ -129,7 +150,10 @@ def _attempts(row: Row) -> list[str]:
     attempts = []
     if network.loss != "mse":
         attempts.append("-S ++network.loss=mse -S ++network.linear_path=auto")
-    epochs = MORE_EPOCHS * network.epochs
-    attempts.append(f"-S ++train.epochs={epochs} -S ++train.patience=0")
+    if network.best_epoch > network.epochs / 2:  # else the training was over long before
+        epochs = MORE_EPOCHS * network.epochs
+        attempts.append(f"-S ++train.epochs={epochs} -S ++train.patience=0")
+    elif network.code_size > 1:
+        attempts.append(f"{NO_STUDY} -S ++network.code_size={network.code_size // 2}")
     attempts.append(f"{NO_STUDY} -S ++network.nodes_per_layer=256")
     return attempts

@@ -141,7 +141,7 @@ def check_data(facts: DataFacts | None, check: Callable[[DataFacts], object]) ->
 def _possible_facts() -> list[DataFacts]:
     """Facts of data that is not read yet; the last one's refusal is shown."""
     side = LARGEST_CODE
-    table = DataFacts(side**2, unit_interval=True)
+    table = DataFacts(side**2, unit_interval=True, rows=side**2)
     images = table._replace(shape=(side, side))
     many = images._replace(rows=defaults.ENOUGH_ROWS_A_PIXEL * images.n_features)
     return [table, table._replace(anomaly_labels=True), images, many]

@@ -34,6 +34,8 @@ def register(runs: Runs, rows: Sequence[Row], data: Prepared, params: Params) ->
     if best is None:
         return [f"{registry.name}: {listed}", *unearned(order.rows), NO_CHAMPION]
     message = f"{best} is the best {order.criterion}"
+    if unearned(order.rows):
+        message += ", though PCA rebuilds the validation rows as well or better"
     if registry.champion() is not None and not may_promote(params):
         message += (
             "; an experiment changes no champion (registry.promote); "
@@ -64,11 +66,11 @@ def register_models(
 def outcome(decision: Decision | None, version: str) -> str:
     """Returns the end of a sentence about the best type: the decision about its version."""
     if decision is None:
-        return f" and already @{CHAMPION}: version {version}"
+        return f"; it is already @{CHAMPION}: version {version}"
     alias = CHALLENGER
     if decision.action == PROMOTED:
         alias = CHAMPION
-    return f" and now @{alias}: version {version}: {decision.reason}"
+    return f"; it is now @{alias}: version {version}: {decision.reason}"
 
 
 def promote_best() -> str:

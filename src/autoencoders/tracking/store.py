@@ -162,5 +162,6 @@ def version_of(client: mlflow.MlflowClient, uri: str) -> ModelVersion:
         if is_outage(error):
             raise
         raise UserError(
-            f"{uri}: {error.message}; `ae registry history` tells what there is"
+            f"{uri}: {error.message.rstrip('.')}; `ae registry history` lists the decisions, and "
+            "`ae registry promote VERSION` makes a version the champion"
         ) from error
