@@ -131,11 +131,16 @@ def _peers(folder: Path) -> dict[str, dict[str, list[np.ndarray]]]:
 
 
 def _judged(y: np.ndarray, scores: Sequence[Any]) -> Judged:
-    """AUROC and average precision of a detector's scores."""
+    """AUROC and average precision of a detector's scores.
+
+    Of their ranks, as PyOD's PCA scores some rows of tables without full rank as infinite.
+    """
+    from scipy.stats import rankdata
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    auroc = [100 * roc_auc_score(y, score) for score in scores]
-    precision = [100 * average_precision_score(y, score) for score in scores]
+    ranks = [rankdata(score) for score in scores]
+    auroc = [100 * roc_auc_score(y, rank) for rank in ranks]
+    precision = [100 * average_precision_score(y, rank) for rank in ranks]
     return Judged(statistics.mean(auroc), statistics.stdev(auroc), statistics.mean(precision))
 
 
