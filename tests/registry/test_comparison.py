@@ -67,6 +67,7 @@ def with_scores(model_type: str, scores: np.ndarray) -> Any:
     """A model of a type that gives the test rows these scores, and rebuilds them without error."""
     model = identity(2)
     model.description.model_type = model_type
+    model.description.params = {"goal": "anomaly"}
     no_values = np.zeros(len(scores))
     model.score = lambda raw, n_novel: SimpleNamespace(score=scores, p_value=no_values)
     return model
@@ -102,3 +103,10 @@ def test_without_labels_what_finds_anomalies_is_compared_by_the_order_of_types(t
     is_better, reason = compare(first, first, "1", table, for_anomalies)
     assert not is_better
     assert "test squared error" in reason
+    rebuilding = with_scores(first.description.model_type, scores)
+    rebuilding.description.params = {"goal": "reconstruct"}
+    assert compare(last, rebuilding, "1", table, for_anomalies) == (
+        True,
+        "version 1 was trained to reconstruct",
+    )
+    assert not compare(rebuilding, rebuilding, "1", table, for_anomalies).is_better

@@ -45,12 +45,15 @@ def compare_anomalies(
 ) -> Comparison | None:
     """Compares how well the scores find anomalies among the test rows.
 
-    Without labels of both classes, by the order of types on public sets; None where the types are
-    the same.
+    Without labels of both classes, a champion that was trained to reconstruct is beaten by a model
+    that was not; else the order of types on public tables decides. None where types are the same.
     """
     labels = data.labels["test"]
     if data.description.anomaly_labels and len(np.unique(labels)) == 2:
         return _compare_aurocs(model, champion, version, data, params)
+    goal = champion.description.params.get("goal")
+    if goal == "reconstruct" != model.description.params.get("goal"):
+        return Comparison(is_better=True, reason=f"version {version} was trained to {goal}")
     model_type = model.description.model_type
     champions_type = champion.description.model_type
     if model_type == champions_type:
