@@ -113,7 +113,7 @@ def test_a_source_that_is_gone_is_named(workshop, uri, restored):
 )
 def test_a_version_that_is_not_there_is_refused(workshop, uri, wrong):
     for ask in (lineage, verify):
-        with pytest.raises(UserError, match="`ae registry history` tells what there is"):
+        with pytest.raises(UserError, match="`ae registry history` lists the decisions"):
             ask(workshop.runs.client, wrong)
 
 
