@@ -1,6 +1,6 @@
 """The interface of every autoencoder: an encoder, a code, a decoder symmetric to it, a loss."""
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
@@ -62,9 +62,13 @@ class Autoencoder(nn.Module, ABC):
         start_as(self.encoder, weight, -weight @ mean)
         start_as(self.decoder, (components * deviations[:, None]).T, mean)
 
-    def encode(self, x: Tensor, progress: float = 1.0) -> Tensor:  # noqa: ARG002  (sparse reads it)
+    def encode(self, x: Tensor, progress: float = 1.0) -> Tensor:
         """The code z of x, deterministic for every type."""
         a = self.encoder(x).to(x.dtype)  # bf16 products, full precision around them
+        return self.code(a, progress)
+
+    def code(self, a: Tensor, progress: float = 1.0) -> Tensor:  # noqa: ARG002  (sparse reads it)
+        """The code z of the encoder's output a, deterministic for every type."""
         return self.code_activation(a)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -153,12 +157,46 @@ class Autoencoder(nn.Module, ABC):
                 norms.append(squared.detach())
         return torch.cat(norms).sqrt()
 
-    @abstractmethod
+    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        """The encoder's input in training: x, which some types corrupt."""
+        return x
+
+    def training_code(
+        self,
+        a: Tensor,
+        generator: torch.Generator,  # noqa: ARG002  (some types read it)
+        progress: float,
+    ) -> tuple[Tensor, Tensor]:
+        """The decoder's input in training, and the penalty: a scalar in nats.
+
+        a: (batch, outputs), the encoder's output.
+        """
+        return self.code(a, progress), a.new_zeros(())
+
     def loss(self, x: Tensor, generator: torch.Generator, progress: float = 1.0) -> Loss:
         """The two terms of what training minimises: reconstruction + penalty_weight * penalty.
 
         All noise comes from the generator.
         """
+        a = self.encoder(self.encoder_input(x, generator)).to(x.dtype)
+        z, penalty = self.training_code(a, generator, progress)
+        return Loss(self.reconstruction_loss(z, x).mean(), penalty)
+
+    @property
+    def loss_is_of_parts(self) -> bool:
+        """Whether `encoder_input` and `training_code` make up the loss."""
+        return type(self).loss is Autoencoder.loss
+
+    @property
+    def has_penalty(self) -> bool:
+        """Whether `training_code` has a penalty."""
+        return type(self).training_code is not Autoencoder.training_code
+
+    @property
+    def code_is_output(self) -> bool:
+        """Whether the decoder's input in training is the encoder's output itself."""
+        plain = type(self).code is Autoencoder.code and not self.has_penalty
+        return plain and self.architecture.code_activation == "identity"
 
     def penalty_weight(self, progress: float) -> float:  # noqa: ARG002  (variational reads it)
         """The penalty's weight at this progress: the same in training and validation."""

@@ -12,11 +12,14 @@ from torch import Tensor
 
 from autoencoders.core.errors import DivergedError
 from autoencoders.models.base import Loss
+from autoencoders.models.losses import reconstruction_loss
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
 from autoencoders.params.sections import FixedTrain
 from autoencoders.training.augment import random_affine
 from autoencoders.training.batches import RowsModule, epoch_generator
+from autoencoders.training.closed_form import ClosedForm, covers
+from autoencoders.training.flat_optimizer import FlatAdamW
 from autoencoders.training.machine import batches_a_step, chosen_precision
 from autoencoders.training.optimizer import LeanAdamW
 from autoencoders.training.resume import ResumePoint
@@ -44,6 +47,11 @@ class Sums:
         penalty = torch.stack([loss.penalty for loss in losses]).to(weights)
         sums = [weights.sum(), weights @ reconstruction, weights @ penalty]
         self.values += torch.stack(sums)
+
+    def add_rows(self, losses: Tensor, penalty: Tensor) -> None:
+        """Adds rows. losses: of each row, (rows,); penalty: the sum over rows, a scalar."""
+        rows = self.values.new_tensor(len(losses))
+        self.values += torch.stack([rows, losses.sum(dtype=torch.float64), penalty.double()])
 
     def means(self, strategy: Strategy) -> dict[str, float]:
         """The means over the rows of all devices, by name."""
@@ -79,6 +87,7 @@ class TrainingModule(pl.LightningModule):
         n_features = model.description.architecture.n_features
         self.chunk = train.batch_size * batches_a_step(train, n_features)
         self.precision = chosen_precision(train, model.autoencoder)
+        self.closed_form = covers(model.autoencoder, train, self.precision)
 
     @property
     def progress(self) -> float:
@@ -141,14 +150,62 @@ class TrainingModule(pl.LightningModule):
         steps = train.epochs * steps_per_epoch
         first_step = self.current_epoch * steps_per_epoch + rows_before // train.batch_size
         batches = self.model.scaled(rows).split(math.ceil(train.batch_size / devices))
+        rates = [
+            train.learning_rate * warmup_cosine(step, steps, train.warmup)
+            for step in range(first_step, first_step + len(batches))
+        ]
+        if self.closed_form:
+            self._by_closed_form(batches, rates)
+        else:
+            self._by_autograd(batches, rates, row_share)
+
+    def _by_closed_form(self, batches: Sequence[Tensor], rates: Sequence[float]) -> None:
+        """A step a batch, with the learning rate of each."""
+        optimizer = cast(FlatAdamW, self.optimizers(use_pl_optimizer=False))
+        targets = []
+        outputs = []
+        penalty_sum = torch.zeros(())
+        for x, rate in zip(batches, rates, strict=True):
+            x = self._changed(x)
+            step = self.steps.step(len(x))
+            penalty = step(x, self.weight, self.noise, self.progress)
+            optimizer.update(rate, self.train_params.gradient_clip)
+            targets.append(x)
+            outputs.append(step.decoder.output.clone())
+            if penalty is not None:
+                penalty_sum += len(x) * penalty
+        loss = self.model.description.architecture.loss
+        losses = reconstruction_loss(loss, torch.cat(outputs), torch.cat(targets))
+        self.train_sums.add_rows(losses, penalty_sum)
+
+    def _by_autograd(
+        self, batches: Sequence[Tensor], rates: Sequence[float], row_share: float
+    ) -> None:
+        """A step a batch, with the learning rate of each. row_share: of a row in the gradient."""
         optimizer = cast(LeanAdamW, self.optimizers(use_pl_optimizer=False))
+        kept = []
         losses = []
         with self.weights_in_bf16(optimizer):
-            for step, x in enumerate(batches, first_step):
-                losses.append(self._backward(x, optimizer, len(x) * row_share))
-                rate = train.learning_rate * warmup_cosine(step, steps, train.warmup)
-                optimizer.update(rate, train.gradient_clip)
-        self.train_sums.add([len(x) for x in batches], losses)
+            for x, rate in zip(batches, rates, strict=True):
+                share = len(x) * row_share
+                x = self._changed(x)
+                kept.append(len(x))
+                losses.append(self._backward(x, optimizer, share))
+                optimizer.update(rate, self.train_params.gradient_clip)
+        self.train_sums.add(kept, losses)
+
+    def _changed(self, x: Tensor) -> Tensor:
+        """The batch as the model is trained on it: augmented, binarised, trimmed."""
+        if self.augments:
+            shape = self.model.description.architecture.shape
+            x = random_affine(x, shape, self.train_params.augment, self.noise)
+        if self.binarise:  # by comparison, which takes a third of torch.bernoulli's time
+            uniform = torch.rand(x.shape, generator=self.noise, device=x.device)
+            x = (uniform < x).to(x)
+        if self.trims:
+            with self.products():
+                x = self.trimmed(x)
+        return x
 
     def weights_in_bf16(self, optimizer: LeanAdamW) -> AbstractContextManager[object]:
         """Weights in bf16 where products are; not on several devices, which average gradients."""
@@ -158,15 +215,7 @@ class TrainingModule(pl.LightningModule):
 
     def _backward(self, x: Tensor, optimizer: LeanAdamW, share: float) -> Loss:
         """The losses of a batch, whose gradients it computes. share: the weight of this device."""
-        if self.augments:
-            shape = self.model.description.architecture.shape
-            x = random_affine(x, shape, self.train_params.augment, self.noise)
-        if self.binarise:  # by comparison, which takes a third of torch.bernoulli's time
-            uniform = torch.rand(x.shape, generator=self.noise, device=x.device)
-            x = (uniform < x).to(x)
         with self.products():
-            if self.trims:
-                x = self.trimmed(x)
             loss = self.model.autoencoder.loss(x, self.noise, self.progress)
         total = loss.reconstruction
         if self.weight:
@@ -211,6 +260,10 @@ class TrainingModule(pl.LightningModule):
         x = self.model.scaled(rows)
         if self.train_params.trim:
             x = self.trimmed(x)
+        if self.closed_form:
+            losses, penalty = self.steps.validate(x, self.noise, self.progress)
+            self.val_sums.add_rows(losses, len(x) * penalty)
+            return
         z = autoencoder.encode(x, self.progress)
         clean = autoencoder.reconstruction_loss(z, x).mean()
         penalty = autoencoder.loss(x, self.noise, self.progress).penalty.detach()
@@ -240,9 +293,19 @@ class TrainingModule(pl.LightningModule):
             return f"the last good checkpoint is kept: {checkpoint}"
         return "no epoch was completed"
 
-    def configure_optimizers(self) -> LeanAdamW:
+    def configure_optimizers(self) -> LeanAdamW | FlatAdamW:
         """AdamW; `training_step` sets the learning rate of each step."""
-        return LeanAdamW(self.parameters(), self.train_params.weight_decay)
+        weight_decay = self.train_params.weight_decay
+        if not self.closed_form:
+            return LeanAdamW(self.parameters(), weight_decay)
+        optimizer = FlatAdamW(self.parameters(), weight_decay)
+        self.steps = ClosedForm(self.model.autoencoder, optimizer.gradients_of)
+        return optimizer
+
+    def on_train_end(self) -> None:
+        """Ends the weights' bond to the optimizer."""
+        if self.closed_form:
+            cast(FlatAdamW, self.optimizers(use_pl_optimizer=False)).release()
 
 
 def warmup_cosine(step: int, steps: int, warmup: float) -> float:

@@ -5,7 +5,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from autoencoders.models.base import Autoencoder, Loss
+from autoencoders.models.base import Autoencoder
 from autoencoders.models.losses import PERFECT_ERROR
 from autoencoders.params.architecture import Architecture
 
@@ -49,15 +49,9 @@ class Denoising(Autoencoder):
             return noisy.clamp(0, 1)
         return noisy
 
-    def loss(
-        self,
-        x: Tensor,
-        generator: torch.Generator,
-        progress: float = 1.0,  # noqa: ARG002  (other types read it)
-    ) -> Loss:
-        """The loss of rebuilding the clean x from its corrupted copy."""
-        z = self.encode(self.corrupt(x, generator))
-        return Loss(self.reconstruction_loss(z, x).mean(), penalty=x.new_zeros(()))
+    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """The corrupted copy of x, of which the clean x is to be rebuilt."""
+        return self.corrupt(x, generator)
 
     def diagnostics(
         self,

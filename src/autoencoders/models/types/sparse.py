@@ -5,7 +5,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from autoencoders.models.base import Autoencoder, Loss
+from autoencoders.models.base import Autoencoder
 from autoencoders.models.losses import bernoulli_kl
 from autoencoders.params.architecture import Architecture
 
@@ -65,14 +65,14 @@ class Sparse(Autoencoder):
         """The code by `encoding`."""
         if self.encoding == "same":
             return self.encode(x)
-        z = super().encode(x)
+        z = self.code_activation(self.encoder(x))
         if self.encoding == "top_k":
             return keep_top_k(z, self.encoding_k)
         return (z - self.threshold).relu()
 
-    def encode(self, x: Tensor, progress: float = 1.0) -> Tensor:
-        """The code of x, with k non-zero values a row where the penalty is "top_k"."""
-        z = super().encode(x)
+    def code(self, a: Tensor, progress: float = 1.0) -> Tensor:
+        """The code, with k non-zero values a row where the penalty is "top_k"."""
+        z = self.code_activation(a)
         if self.penalty == "top_k":
             return keep_top_k(z, self.scheduled_k(progress))
         return z
@@ -85,20 +85,20 @@ class Sparse(Autoencoder):
         z = keep_top_k(self.code_activation(a), self.k)
         return slopes * (z != 0)
 
-    def loss(
+    def training_code(
         self,
-        x: Tensor,
+        a: Tensor,
         generator: torch.Generator,  # noqa: ARG002  (other types read it)
-        progress: float = 1.0,
-    ) -> Loss:
-        """Reconstruction loss and the sparsity penalty of the batch's codes."""
-        z = self.encode(x, progress)
+        progress: float,
+    ) -> tuple[Tensor, Tensor]:
+        """The code and the sparsity penalty of the batch's codes."""
+        z = self.code(a, progress)
         omega = z.new_zeros(())
         if self.penalty == "kl":
             omega = bernoulli_kl(self.sparsity, z.mean(0))
         elif self.penalty == "l1":
             omega = z.abs().sum(-1).mean()
-        return Loss(self.reconstruction_loss(z, x).mean(), omega)
+        return z, omega
 
     def diagnostics(
         self,

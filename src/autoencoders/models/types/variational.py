@@ -72,9 +72,9 @@ class Variational(Autoencoder):
         mean, log_var = self.encoder(x).to(x.dtype).chunk(2, dim=-1)
         return mean, log_var
 
-    def encode(self, x: Tensor, progress: float = 1.0) -> Tensor:  # noqa: ARG002
+    def code(self, a: Tensor, progress: float = 1.0) -> Tensor:  # noqa: ARG002
         """The posterior's mean."""
-        mean, _ = self.posterior(x)
+        mean, _ = a.chunk(2, dim=-1)
         return mean
 
     def divergence(self, x: Tensor) -> Tensor:
@@ -88,13 +88,27 @@ class Variational(Autoencoder):
         for noise in self.noise:
             yield mean + (0.5 * log_var).exp() * noise
 
+    def training_code(
+        self,
+        a: Tensor,
+        generator: torch.Generator,
+        progress: float,  # noqa: ARG002  (other types read it)
+    ) -> tuple[Tensor, Tensor]:
+        """One posterior draw (reparameterised) and the KL to the prior."""
+        mean, log_var = a.chunk(2, dim=-1)
+        return draw(mean, log_var, generator), losses.gaussian_kl(mean, log_var).mean()
+
     def loss(self, x: Tensor, generator: torch.Generator, progress: float = 1.0) -> Loss:
-        """Reconstruction loss of one posterior draw (reparameterised) and the KL to the prior."""
-        mean, log_var = self.posterior(x)
+        """Every type's loss of its parts, or the importance-weighted bound."""
         if self.importance_samples > 1 and progress >= self.importance_from:
+            mean, log_var = self.posterior(x)
             return self.importance_weighted_loss(x, mean, log_var, generator)
-        z = draw(mean, log_var, generator)
-        return Loss(self.reconstruction_loss(z, x).mean(), losses.gaussian_kl(mean, log_var).mean())
+        return super().loss(x, generator, progress)
+
+    @property
+    def loss_is_of_parts(self) -> bool:
+        """Whether the bound is not importance-weighted."""
+        return self.importance_samples == 1
 
     def importance_weighted_loss(
         self, x: Tensor, mean: Tensor, log_var: Tensor, generator: torch.Generator
