@@ -20,6 +20,7 @@ from autoencoders.params.params import Params
 from autoencoders.training import machine
 from autoencoders.training.callbacks import SELECTION_METRIC
 from autoencoders.training.fit import fit
+from autoencoders.training.flat_optimizer import FlatAdamW
 from autoencoders.training.module import TRIM_AFTER, TrainingModule, warmup_cosine
 from autoencoders.training.optimizer import LeanAdamW
 from trainings import QUICK, same, trained
@@ -31,21 +32,19 @@ from trainings import QUICK, same, trained
 def test_a_loss_that_becomes_nan_or_inf_stops_with_causes_and_keeps_the_last_good_checkpoint(
     value, params, data, tmp_path, monkeypatch
 ):
-    def loss(
-        self: Variational, x: torch.Tensor, generator: torch.Generator, progress: float
-    ) -> Loss:
-        result = original(self, x, generator, progress)
-        return Loss(result.reconstruction + value, result.penalty) if progress >= 0.5 else result
+    def training_code(
+        self: Variational, a: torch.Tensor, generator: torch.Generator, progress: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        z, penalty = original(self, a, generator, progress)
+        return z, penalty + value if progress >= 0.5 else penalty
 
-    original = Variational.loss
-    monkeypatch.setattr(Variational, "loss", loss)
+    original = Variational.training_code
+    monkeypatch.setattr(Variational, "training_code", training_code)
     with pytest.raises(DivergedError) as message:
         trained(
             "variational", params.override({**QUICK, "train.learning_rate": 0.01}), data, tmp_path
         )
-    assert f"train/reconstruction_loss became {value} in epoch 3. Likely causes:" in str(
-        message.value
-    )
+    assert f"train/penalty became {value} in epoch 3. Likely causes:" in str(message.value)
     assert "train.learning_rate = 0.01 is too high" in str(message.value)
     kept = tmp_path / "resume/last.ckpt"
     assert str(kept) in str(message.value)
@@ -90,7 +89,7 @@ def trained_batches(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
     def loss(
         self: Undercomplete, x: torch.Tensor, generator: torch.Generator, progress: float
     ) -> Loss:
-        if self.training:
+        if torch.is_grad_enabled():  # not in a validation
             batches.append(x)
         return original(self, x, generator, progress)
 
@@ -283,18 +282,23 @@ def test_the_learning_rate_rises_linearly_and_falls_to_0_along_a_cosine():
     assert math.isclose(factors[100], 0.0, abs_tol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("model_type", "optimizer"), [("undercomplete", FlatAdamW), ("contractive", LeanAdamW)]
+)
 @pytest.mark.parametrize("batches_a_step", [1, 3, 64])
-def test_every_step_takes_its_own_place_in_the_schedule(batches_a_step, params, data, monkeypatch):
+def test_every_step_takes_its_own_place_in_the_schedule(
+    batches_a_step, model_type, optimizer, params, data, monkeypatch
+):
     rates = []
-    update = LeanAdamW.update
+    update = optimizer.update
 
-    def recorded(optimizer: LeanAdamW, rate: float, clip: float) -> None:
+    def recorded(self: FlatAdamW | LeanAdamW, rate: float, clip: float) -> None:
         rates.append(rate)
-        update(optimizer, rate, clip)
+        update(self, rate, clip)
 
-    monkeypatch.setattr(LeanAdamW, "update", recorded)
+    monkeypatch.setattr(optimizer, "update", recorded)
     monkeypatch.setattr(machine, "BATCHES_A_STEP", batches_a_step)
-    fit(params.override(QUICK).plan("undercomplete", data.description.facts), data)
+    fit(params.override(QUICK).plan(model_type, data.description.facts), data)
     train = params.plan("undercomplete", data.description.facts).train
     steps = QUICK["train.epochs"] * math.ceil(len(data.rows["train"]) / train.batch_size)
     assert rates == [

@@ -41,9 +41,16 @@ POINTWISE: dict[type[nn.Module], Pointwise] = {
 
 def is_dense(half: nn.Module) -> bool:
     """Whether an encoder or a decoder is made of linear layers and activations of POINTWISE."""
-    layers = layers_of(half)
-    linear = all(isinstance(layer, nn.Linear) for layer in layers[::2])
-    return linear and all(type(activation) in POINTWISE for activation in layers[1::2])
+    linear, activations = _layers(half)
+    if not all(isinstance(layer, nn.Linear) for layer in linear):
+        return False
+    return all(type(activation) in POINTWISE for activation in activations)
+
+
+def _layers(half: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:
+    """Every other layer from the first one on, and those between them."""
+    layers = list(layers_of(half))
+    return layers[::2], layers[1::2]
 
 
 class DenseStack:
@@ -65,10 +72,10 @@ class DenseStack:
         gradients: for each weight and bias, the tensor that its gradient is written to; without,
         there is no backward pass. input_gradient: likewise for x; without, it is not computed.
         """
-        layers = layers_of(half)
+        linear, activations = _layers(half)
         self.x = x
-        self.linear = [cast(nn.Linear, layer) for layer in layers[::2]]
-        self.activations = [POINTWISE[type(activation)] for activation in layers[1::2]]
+        self.linear = cast(list[nn.Linear], linear)
+        self.activations = [POINTWISE[type(activation)] for activation in activations]
         self.path = path_weight(half)
         self.a = [x.new_empty(len(x), layer.out_features) for layer in self.linear]
         self.output = self.a[-1]
@@ -84,7 +91,7 @@ class DenseStack:
             self.backward_calls = list(self._backward(input_gradient))
 
     def forward(self) -> Tensor:
-        """The output of the rows in `x`: (rows, outputs), a buffer that the next pass overwrites."""
+        """The output of the rows in `x`: (rows, outputs), overwritten by the next pass."""
         for call in self.forward_calls:
             call()
         return self.output
@@ -100,7 +107,9 @@ class DenseStack:
         inputs = [self.x, *self.h]
         for i, layer in enumerate(self.linear):
             weight = layer.weight.detach().t()
-            calls.append(partial(torch.addmm, layer.bias.detach(), inputs[i], weight, out=self.a[i]))
+            calls.append(
+                partial(torch.addmm, layer.bias.detach(), inputs[i], weight, out=self.a[i])
+            )
             if i < len(self.h):
                 calls.append(partial(self.activations[i].forward, self.a[i], out=self.h[i]))
         if self.path is not None:

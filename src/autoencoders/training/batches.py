@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import numpy as np
 import pytorch_lightning as pl
@@ -113,8 +114,9 @@ class RowsModule(pl.LightningDataModule):
         device, devices = self._device()
         return Batches(self.data.rows["train"], self.size, self.shuffling, device, devices)
 
-    def val_dataloader(self) -> Batches:
-        """Chunks in the rows' order."""
+    @cached_property
+    def validation(self) -> Batches:
+        """Chunks of the validation rows in their order."""
         return self.in_order("validation")
 
     def in_order(self, split: str) -> Batches:

@@ -68,9 +68,10 @@ class History(pl.Callback):
         """The number of the last epoch."""
         return self.first + len(self.epochs) - 1
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Records this epoch, and its weights if they are the best."""
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validates and records this epoch, and its weights if they are the best."""
         module = cast("TrainingModule", pl_module)
+        module.validate(self.rows)
         autoencoder = module.model.autoencoder
         is_last = self.last + 1 == trainer.max_epochs
         self._add(module, counts=autoencoder.settled(module.progress) or is_last)
@@ -132,7 +133,7 @@ class Progress(pl.Callback):
             disable=not sys.stderr.isatty(),
         )
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Shows the epoch's errors."""
         means = cast("TrainingModule", pl_module).epoch_means
         train = means[TRAIN_LOSS]

@@ -32,8 +32,7 @@ SWITCHED_OFF = (
     "enable_checkpointing",
     "enable_progress_bar",
     "enable_model_summary",
-    "num_sanity_val_steps",
-    "inference_mode",  # the contractive penalty needs gradients in validation too
+    "limit_val_batches",  # History validates
 )
 
 

@@ -16,9 +16,10 @@ from autoencoders.models.losses import reconstruction_loss
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
 from autoencoders.params.sections import FixedTrain
+from autoencoders.training import closed_form
 from autoencoders.training.augment import random_affine
 from autoencoders.training.batches import RowsModule, epoch_generator
-from autoencoders.training.closed_form import ClosedForm, covers
+from autoencoders.training.closed_form import ClosedForm
 from autoencoders.training.flat_optimizer import FlatAdamW
 from autoencoders.training.machine import batches_a_step, chosen_precision
 from autoencoders.training.optimizer import LeanAdamW
@@ -87,7 +88,7 @@ class TrainingModule(pl.LightningModule):
         n_features = model.description.architecture.n_features
         self.chunk = train.batch_size * batches_a_step(train, n_features)
         self.precision = chosen_precision(train, model.autoencoder)
-        self.closed_form = covers(model.autoencoder, train, self.precision)
+        self.closed_form = closed_form.covers(model.autoencoder, train, self.precision)
 
     @property
     def progress(self) -> float:
@@ -110,10 +111,7 @@ class TrainingModule(pl.LightningModule):
             losses = [self.model.autoencoder.loss(x, self.noise, 0.0) for x in batches]
             losses = [Loss(loss.reconstruction, loss.penalty.detach()) for loss in losses]
             self.train_sums.add([len(x) for x in batches], losses)
-        self.on_validation_epoch_start()
-        for chunk in rows.in_order("validation"):
-            self.validation_step(chunk.to(self.device))
-        self.on_validation_epoch_end()
+        self.validate(rows)
 
     def shuffling(self) -> torch.Generator:
         """The random stream of this epoch's order, the same on every device."""
@@ -134,7 +132,6 @@ class TrainingModule(pl.LightningModule):
         self.augments = train.augment > 0 and self.progress < train.augment_until
         self.noise = self._noise(self.current_epoch)
         self.train_sums = Sums(TRAIN_MEANS, self.device)
-        self.val_sums = Sums(VALIDATION_MEANS, self.device)
 
     def training_step(self, rows: Tensor, batch_idx: int) -> None:
         """One optimizer step a batch. rows: (rows of several batches, features), raw.
@@ -247,33 +244,35 @@ class TrainingModule(pl.LightningModule):
         n = len(x) - int(self.train_params.trim * len(x))
         return x[loss.argsort()[:n]]
 
-    def on_validation_epoch_start(self) -> None:
-        """Starts the validation's noise, the same in every epoch."""
-        self.noise = self._noise(0)
+    @torch.no_grad()
+    def validate(self, rows: RowsModule) -> None:
+        """Sets the epoch's means, which the callbacks read. Raises DivergedError.
 
-    def validation_step(self, rows: Tensor) -> None:
-        """Adds the clean reconstruction loss, the same quantity for every type, and the penalty.
-
-        In full precision. rows: (rows, features), raw.
+        Beside those of the training: the clean reconstruction loss, the same quantity for every
+        type, and the penalty, of the validation rows in full precision. Their noise is the same in
+        every epoch. Lightning's own loop around a validation takes longer than that of few rows.
         """
-        autoencoder = self.model.autoencoder
-        x = self.model.scaled(rows)
-        if self.train_params.trim:
-            x = self.trimmed(x)
-        if self.closed_form:
-            losses, penalty = self.steps.validate(x, self.noise, self.progress)
-            self.val_sums.add_rows(losses, len(x) * penalty)
-            return
-        z = autoencoder.encode(x, self.progress)
-        clean = autoencoder.reconstruction_loss(z, x).mean()
-        penalty = autoencoder.loss(x, self.noise, self.progress).penalty.detach()
-        self.val_sums.add([len(x)], [Loss(clean, penalty)])
-
-    def on_validation_epoch_end(self) -> None:
-        """Sets the epoch's means, which the callbacks read. Raises DivergedError."""
+        noise = self._noise(0)
+        sums = Sums(VALIDATION_MEANS, self.device)
+        for raw in rows.validation:
+            x = self.model.scaled(raw.to(self.device))
+            if self.train_params.trim:
+                x = self.trimmed(x)
+            if self.closed_form:
+                losses, penalty = self.steps.validate(x, noise, self.progress)
+            else:
+                losses, penalty = self._clean_losses(x, noise)
+            sums.add_rows(losses, len(x) * penalty)
         strategy = self.trainer.strategy
-        self.epoch_means = self.train_sums.means(strategy) | self.val_sums.means(strategy)
+        self.epoch_means = self.train_sums.means(strategy) | sums.means(strategy)
         self.stop_if_diverged(self.epoch_means)
+
+    def _clean_losses(self, x: Tensor, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The clean reconstruction loss of each row, (rows,), and the penalty, a scalar."""
+        autoencoder = self.model.autoencoder
+        z = autoencoder.encode(x, self.progress)
+        losses = autoencoder.reconstruction_loss(z, x)
+        return losses, autoencoder.loss(x, noise, self.progress).penalty.detach()
 
     def stop_if_diverged(self, means: dict[str, float]) -> None:
         """Raises DivergedError where a mean is not finite."""
