@@ -61,9 +61,7 @@ def _times(trainings: Mapping[str, Sequence[Trained]], precision: str, clock: st
 
 def row(wide: Choice, processor: Processor) -> Kind:
     """The processor's row in training/processors.py, by what was measured with a wide network."""
-    return Kind(
-        processor.vendor,
-        processor.instruction,
+    return processor.kind._replace(
         bf16_gains=wide.bf16_speed > 1,
         measured=f"{wide.bf16_speed:.2f} times as fast as fp32 on {processor.name}",
     )
