@@ -46,9 +46,9 @@ dashboard: .venv/.ready # every study and trial, on localhost
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
-bench: .venv/.ready # interleaved pairs, a quarter of an hour; writes benchmarks/results.json
-	OMP_NUM_THREADS=1 python benchmarks/fit.py
+bench: .venv/.ready # interleaved rounds, half an hour; fails where train.precision: auto is slow; writes benchmarks/results.json
 	OMP_NUM_THREADS=1 python benchmarks/tuning.py
+	OMP_NUM_THREADS=1 python benchmarks/fit.py
 
 bench-peers: .venv/.ready .venv-peers/.ready # the same trainings by Pythae, Keras on JAX, PyOD and scikit-learn
 	OMP_NUM_THREADS=1 python benchmarks/fit.py --peers

@@ -23,9 +23,18 @@ def alone(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def record(results: list[dict[str, Any]]) -> None:
-    """Adds the results to results.json, in place of earlier ones of the same names."""
+    """Adds the results to results.json, with the processor.
+
+    They take the place of earlier ones of the same names on the same kind of processor.
+    """
+    from autoencoders.training.processors import this_processor
+
+    processor = this_processor()
+    own = {"processor_kind": processor.kind.name, "processor": processor.name}
     earlier = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    named = {result["name"]: result for result in [*earlier, *results]}
+    named = {}
+    for result in [*earlier, *({**result, **own} for result in results)]:
+        named[result["name"], result.get("processor_kind")] = result
     RESULTS.write_text(json.dumps(list(named.values()), indent=2) + "\n")
 
 

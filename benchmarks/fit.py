@@ -1,72 +1,79 @@
 """Speed of `fit` beside a hand-written loop and the usual Lightning recipe, interleaved.
 
 `make bench`, some minutes. All train the same networks on the same rows with the same batches,
-epochs and learning rates, on one thread, and look at the validation rows once an epoch. The loops
-are written by hand in plain torch with fused AdamW; the usual recipe is TensorDataset, DataLoader,
-self.log in every step, Lightning's CSV logger and checkpoints. With --peers (`make bench-peers`)
-other libraries train too, each in a process of .venv-peers: fit_peers.py. Beside each speed stands
-the squared error on test rows.
+epochs and learning rates, on one thread, and look at the validation rows once an epoch: cases.py
+has the networks, recipes.py the ways to train them. With --peers (`make bench-peers`) other
+libraries train too, each in a process of .venv-peers: fit_peers.py. Beside each speed stands the
+squared error on test rows.
+
+Each case is trained with `train.precision: auto`, in fp32 and in bf16: where `auto` chooses the
+slower one, the benchmark fails. It prints the row that this processor would have in
+`autoencoders.training.processors`.
 """
 
 import argparse
-import json
-import logging
-import math
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
-from tqdm import tqdm
 
+from autoencoders.training.processors import Processor, this_processor
+from cases import CASES, PreparedCase, prepared_case
+from choice import Choice, about_row, choice, row
 from common import ROOT, record
+from recipes import PEERS, autograd, has_closed_form, loop, ours, peer, usual
+from timing import Recipe, Trained, compared, interleaved
 
 ROUNDS = 7
 TYPES = ("sparse", "contractive", "denoising", "variational")
-PEERS = ("pythae", "keras_jax", "pyod", "sklearn")
-PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
-LEARNING_RATE = 1e-3  # of the libraries of .venv-peers, which keep it
-PEAK = 2e-3  # of a cosine, whose mean is half of that
-
-
-class Case(NamedTuple):
-    """A network, and the rows that it is trained on."""
-
-    side: int  # of the images
-    widths: list[int]
-    code: int
-    batch: int
-    rows: int
-    epochs: int
-
-
-class Trained(NamedTuple):
-    """The time of one training, and its model's squared error on the test rows."""
-
-    seconds: float
-    error: float
-
-
-Recipe = Callable[[], Trained]
-CASES = {
-    "small": Case(8, [32], 8, 64, 12_800, 10),
-    "middle": Case(28, [512, 256, 128], 32, 128, 12_800, 3),
+WIDE = "middle"  # the case whose network is wide enough for bf16
+Trainings = Mapping[str, Sequence[Trained]]  # one a round, by recipe
+NUMBERS = {
+    "ratio": "ratio",
+    "low": "low",
+    "high": "high",
+    "cpu_ratio": "CPU seconds",
+    "error": "test error",
+    "other_error": "the other's",
 }
-HOW = {"fp32": {"train.precision": "32-true"}, "auto": {"train.precision": "auto"}}
 
 
 def main() -> None:
-    """Measures each case, records the results and prints them."""
+    """Measures each case, records the results and prints them; fails where auto chose wrongly."""
+    arguments = _arguments()
+    os.chdir(ROOT)
+    warnings.filterwarnings("ignore")
+    import torch
+
+    torch.set_num_threads(1)
+    results: list[dict[str, Any]] = []
+    choices: list[Choice] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in [arguments.only] if arguments.only else CASES:
+            case = prepared_case(name, Path(scratch, name))
+            beside = beside_peers if arguments.peers else beside_loops
+            trainings = beside(case, arguments.rounds)
+            choices.append(choice(name, trainings, this_processor()))
+            entries = compared_with_others(name, trainings) + compared_precisions(name, trainings)
+            if not arguments.peers:
+                entries += further(case, arguments.rounds)
+            record(entries)
+            results += entries
+    print_results(results, this_processor())
+    print_choices(choices, this_processor())
+    if not all(each.is_right for each in choices):
+        sys.exit(1)
+
+
+def _arguments() -> argparse.Namespace:
+    """The options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -75,369 +82,127 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, help="interleaved rounds (default: %(default)s)"
     )
-    arguments = parser.parse_args()
-    os.chdir(ROOT)
-    warnings.filterwarnings("ignore")
-    import torch
-
-    torch.set_num_threads(1)
-    results = []
-    with tempfile.TemporaryDirectory() as scratch:
-        for name in [arguments.only] if arguments.only else CASES:
-            bench = Bench(name, CASES[name], Path(scratch, name))
-            results += (
-                bench.peers(arguments.rounds) if arguments.peers else bench.ours(arguments.rounds)
-            )
-            record(results)
-    _print(results)
+    return parser.parse_args()
 
 
-class Bench:
-    """One case: its rows as `data/prepared` has them, and the recipes."""
-
-    def __init__(self, name: str, case: Case, folder: Path) -> None:
-        from autoencoders.data.preparation.prepare import prepare
-        from autoencoders.data.prepared.prepared import load_prepared
-        from autoencoders.data.sources.source import download
-        from autoencoders.params.params import load_params
-
-        self.name = name
-        self.case = case
-        self.folder = folder
-        folder.mkdir()
-        held_out = 1000
-        np.save(folder / "rows.npy", images(case.rows + 2 * held_out, case.side))
-        values: dict[str, Any] = {
-            "data.path": str(folder / "rows.npy"),
-            "data.test_fraction": held_out / (case.rows + 2 * held_out),
-            "data.validation_fraction": held_out / (case.rows + held_out),
-            "network.code_size": case.code,
-            "network.n_layers": len(case.widths),
-            "network.nodes_per_layer": case.widths,
-            "network.activation": "relu",
-            "network.loss": "mse",
-            "train.batch_size": case.batch,
-            "train.epochs": case.epochs,
-            "train.learning_rate": PEAK,
-            "train.weight_decay": 0.0,
-        }
-        self.params = load_params(ROOT / "params.yaml").override(values)
-        download(self.params.data, folder / "raw")
-        prepare(folder / "raw", folder / "prepared", self.params.data)
-        self.data = load_prepared(folder / "prepared")
-
-    def ours(self, rounds: int) -> list[dict[str, Any]]:
-        """Our speed beside the loop and the usual recipe.
-
-        Each type beside its own loop, and contractive norms beside plain steps.
-        """
-        recipes = {
-            "auto": self.fit("auto"),
-            "fp32": self.fit("fp32"),
-            "loop": self.loop(),
-            "usual": self.usual,
-        }
-        trainings = interleaved(recipes, rounds, self.name)
-        results = []
-        for other in ("loop", "usual"):
-            results.append(
-                compared(f"fit_vs_{other}_{self.name}", trainings["auto"], trainings[other])
-            )
-            results.append(
-                compared(f"fit_vs_{other}_{self.name}_fp32", trainings["fp32"], trainings[other])
-            )
-        for model_type in TYPES:
-            pair = {"fp32": self.fit("fp32", model_type), "loop": self.loop(model_type)}
-            trainings = interleaved(pair, rounds, f"{self.name} {model_type}")
-            results.append(
-                compared(
-                    f"fit_vs_loop_{self.name}_{model_type}_fp32",
-                    trainings["fp32"],
-                    trainings["loop"],
-                )
-            )
-        if self.name == "middle":
-            self.params = self.params.override({"train.epochs": 1})
-            self.case = self.case._replace(epochs=1)
-            results += self.contractive(rounds)
-        return results
-
-    def contractive(self, rounds: int) -> list[dict[str, Any]]:
-        """Trainings with the penalty beside trainings without.
-
-        The exact norm is compared with one backward pass a code unit.
-        """
-        one = {
-            "network.n_layers": 0,
-            "network.nodes_per_layer": 1,
-            "network.code_activation": "sigmoid",
-        }
-        one |= {"network.code_size": 128}
-        jacobian = "models.contractive.jacobian"
-        recipes = {
-            "plain, one layer": self.fit("fp32", "undercomplete", one),
-            "closed form": self.fit("fp32", "contractive", {**one, jacobian: "closed_form"}),
-            "plain, deep": self.fit("fp32"),
-            "estimate": self.fit("fp32", "contractive", {jacobian: "estimate"}),
-            "exact": self.fit("fp32", "contractive", {jacobian: "exact"}),
-            "unit by unit": self.loop("contractive_exact"),
-        }
-        trainings = interleaved(recipes, rounds, "contractive")
-        return [
-            compared(
-                "contractive_closed_form_vs_plain",
-                trainings["closed form"],
-                trainings["plain, one layer"],
-            ),
-            compared(
-                "contractive_estimate_vs_plain", trainings["estimate"], trainings["plain, deep"]
-            ),
-            compared(
-                "contractive_exact_vs_autograd", trainings["exact"], trainings["unit by unit"]
-            ),
-        ]
-
-    def peers(self, rounds: int) -> list[dict[str, Any]]:
-        """Our speed beside the libraries of .venv-peers."""
-        splits = ("train", "validation", "test")
-        rows: dict[str, Any] = {s: self.data.scaled(self.data.sample(s)) for s in splits}
-        np.savez(self.folder / "rows.npz", **rows)
-        with ExitStack() as running:
-            others = {name: running.enter_context(self._peer(name)) for name in PEERS}
-            trainings = interleaved(
-                {"auto": self.fit("auto"), "fp32": self.fit("fp32"), **others}, rounds, self.name
-            )
-        return [
-            compared(
-                f"fit_vs_{other}_{self.name}{'' if how == 'auto' else '_fp32'}",
-                trainings[how],
-                trainings[other],
-            )
-            for other in PEERS
-            for how in ("auto", "fp32")
-        ]
-
-    @contextmanager
-    def _peer(self, library: str) -> Iterator[Recipe]:
-        """A library's training, in a process that waits for each turn."""
-        settings = {
-            **self.case._asdict(),
-            "learning_rate": LEARNING_RATE,
-            "rows": str(self.folder / "rows.npz"),
-        }
-        script = ROOT / "benchmarks/fit_peers.py"
-        command: list[str | Path] = [PEERS_PYTHON, script, library, json.dumps(settings)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "KERAS_BACKEND": "jax"}
-        environment |= {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
-        with subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        ) as process:
-
-            def turn() -> Trained:
-                assert process.stdin
-                assert process.stdout
-                process.stdin.write("\n")
-                process.stdin.flush()
-                return Trained(**json.loads(process.stdout.readline()))
-
-            yield turn
-            process.terminate()
-
-    def fit(
-        self, how: str, model_type: str = "undercomplete", values: dict[str, Any] | None = None
-    ) -> Recipe:
-        """The product's own entry point."""
-        from autoencoders.models.trained.fidelity import fidelity
-        from autoencoders.training.fit import fit
-
-        params = self.params.override(
-            {**HOW[how], "models.sparse.network.code_activation": "sigmoid"}
-        )
-        params = params.with_tuned(model_type, values or {})
-
-        def recipe() -> Trained:
-            began = time.perf_counter()
-            fitted = fit(
-                params.plan(model_type, self.data.description.facts), self.data, trial=True
-            )
-            seconds = time.perf_counter() - began
-            return Trained(
-                seconds, float(fidelity(fitted.model.reconstruct, self.data, "test")[0].mean())
-            )
-
-        return recipe
-
-    def loop(self, model_type: str = "undercomplete") -> Recipe:
-        """The loop that one writes by hand for one type."""
-        import torch
-
-        from loops import LOSSES, Pair
-
-        rows = {
-            s: torch.from_numpy(self.data.scaled(self.data.sample(s)))
-            for s in ("train", "validation", "test")
-        }
-
-        def recipe() -> Trained:
-            began = time.perf_counter()
-            torch.manual_seed(1)
-            pair = Pair([self.case.side**2, *self.case.widths], self.case.code, model_type)
-            optimizer = torch.optim.AdamW(pair.parameters(), weight_decay=0.0, fused=True)
-            x, loss_of = rows["train"], LOSSES[model_type]
-            rate = schedule(self.case)
-            for _ in range(self.case.epochs):
-                order, total = torch.randperm(len(x)), torch.zeros(())
-                for start in range(0, len(x), self.case.batch):
-                    batch = x[order[start : start + self.case.batch]]
-                    loss = loss_of(pair, batch)
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.param_groups[0]["lr"] = next(rate)
-                    optimizer.step()
-                    total += loss.detach() * len(batch)
-                with torch.no_grad():
-                    (pair(rows["validation"]) - rows["validation"]).square().sum(-1).mean().item()
-            seconds = time.perf_counter() - began
-            with torch.no_grad():
-                return Trained(
-                    seconds, (pair(rows["test"]) - rows["test"]).square().sum(-1).mean().item()
-                )
-
-        return recipe
-
-    def usual(self) -> Trained:
-        """TensorDataset, DataLoader, a LightningModule that logs in every step."""
-        import pytorch_lightning as pl
-        import torch
-        from pytorch_lightning.loggers import CSVLogger
-        from torch.utils.data import DataLoader, TensorDataset
-
-        from loops import LOSSES, Pair
-
-        bench = self
-
-        class Usual(pl.LightningModule):
-            def __init__(self, pair: Any) -> None:
-                super().__init__()
-                self.pair = pair
-
-            def training_step(self, batch: Any, index: int) -> Any:
-                loss = LOSSES["undercomplete"](self.pair, batch[0])
-                self.log("train_loss", loss)
-                return loss
-
-            def validation_step(self, batch: Any, index: int) -> None:
-                self.log("val_loss", LOSSES["undercomplete"](self.pair, batch[0]))
-
-            def configure_optimizers(self) -> Any:
-                optimizer = torch.optim.AdamW(self.parameters(), lr=1.0, weight_decay=0.0)
-                rates = list(schedule(bench.case))
-                falling = torch.optim.lr_scheduler.LambdaLR(
-                    optimizer, lambda step: rates[min(step, len(rates) - 1)]
-                )
-                return [optimizer], [{"scheduler": falling, "interval": "step"}]
-
-        rows = {
-            s: torch.from_numpy(self.data.scaled(self.data.sample(s)))
-            for s in ("train", "validation", "test")
-        }
-        logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-        began = time.perf_counter()
-        torch.manual_seed(1)
-        module = Usual(
-            Pair([self.case.side**2, *self.case.widths], self.case.code, "undercomplete")
-        )
-        trainer = pl.Trainer(
-            max_epochs=self.case.epochs,
-            default_root_dir=self.folder,
-            logger=CSVLogger(self.folder),
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(
-            module,
-            DataLoader(TensorDataset(rows["train"]), batch_size=self.case.batch, shuffle=True),
-            DataLoader(TensorDataset(rows["validation"]), batch_size=self.case.batch),
-        )
-        seconds = time.perf_counter() - began
-        with torch.no_grad():
-            return Trained(
-                seconds, (module.pair(rows["test"]) - rows["test"]).square().sum(-1).mean().item()
-            )
+def our_precisions(case: PreparedCase) -> dict[str, Recipe]:
+    """Our training as `auto` chooses, and in either precision."""
+    return {precision: ours(case, precision) for precision in ("auto", "fp32", "bf16")}
 
 
-def schedule(case: Case) -> Iterator[float]:
-    """The learning rate of each step: a warm-up over a twentieth of them, then a cosine to 0."""
-    steps = case.epochs * math.ceil(case.rows / case.batch)
-    rising = 0.05 * steps
-    for step in range(steps):
-        falling = 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
-        yield PEAK * ((step + 1) / (rising + 1) if step < rising else falling)
+def beside_loops(case: PreparedCase, rounds: int) -> Trainings:
+    """Our training, the same with autograd's step, a loop by hand and the usual recipe.
 
-
-def images(n: int, side: int) -> np.ndarray:
-    """Grey images (n, side, side), uint8, of a few smooth shapes.
-
-    These move from image to image, so that there is something to learn.
+    A network that starts as PCA has no loop: nobody writes that by hand.
     """
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[0:side, 0:side] / side
-    brightness = np.zeros((n, side, side))
-    for _ in range(3):
-        centre, width = rng.random((2, n, 1, 1)), 0.05 + 0.15 * rng.random((n, 1, 1))
-        brightness += np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * width**2))
-    return np.asarray(255 * brightness.clip(0, 1), np.uint8)
+    recipes = our_precisions(case)
+    if has_closed_form():
+        recipes["autograd"] = autograd(case)
+    if not case.case.linear_path:
+        recipes["loop"] = loop(case)
+        recipes["usual"] = usual(case)
+    return interleaved(recipes, rounds, case.name)
 
 
-def interleaved(recipes: dict[str, Recipe], rounds: int, name: str) -> dict[str, list[Trained]]:
-    """Every recipe once a round, in turn, after a first round that does not count."""
-    trainings: dict[str, list[Trained]] = {recipe: [] for recipe in recipes}
-    for _ in tqdm(range(rounds + 1), desc=name, unit="round"):
-        for recipe, trained in recipes.items():
-            trainings[recipe].append(trained())
-    return {recipe: results[1:] for recipe, results in trainings.items()}
+def beside_peers(case: PreparedCase, rounds: int) -> Trainings:
+    """Our training and the libraries of .venv-peers, none of which has a linear path."""
+    recipes = our_precisions(case)
+    with ExitStack() as processes:
+        if not case.case.linear_path:
+            for library in PEERS:
+                recipes[library] = processes.enter_context(peer(case, library))
+        return interleaved(recipes, rounds, case.name)
 
 
-def compared(name: str, ours: list[Trained], other: list[Trained]) -> dict[str, Any]:
-    """The median ratio of times over rounds; above 1 means that ours is faster."""
-    ratios = [theirs.seconds / mine.seconds for mine, theirs in zip(ours, other, strict=True)]
-    errors = {
-        "error": statistics.median(t.error for t in ours),
-        "other_error": statistics.median(t.error for t in other),
+def compared_with_others(name: str, trainings: Trainings) -> list[dict[str, Any]]:
+    """Our speed in fp32, and as auto chooses, beside that of each other recipe."""
+    others = [recipe for recipe in trainings if recipe not in ("auto", "fp32", "bf16")]
+    entries = []
+    for other in others:
+        beside = f"fit_vs_{other}_{name}"
+        entries.append(compared(f"{beside}_fp32", trainings["fp32"], trainings[other]))
+        if other != "autograd":  # which is fp32's
+            entries.append(compared(beside, trainings["auto"], trainings[other]))
+    return entries
+
+
+def compared_precisions(name: str, trainings: Trainings) -> list[dict[str, Any]]:
+    """The speed of auto beside fp32's and bf16's, and bf16's beside fp32's."""
+    pairs = (("auto", "fp32"), ("auto", "bf16"), ("bf16", "fp32"))
+    return [
+        compared(f"fit_{one}_vs_{other}_{name}", trainings[one], trainings[other])
+        for one, other in pairs
+    ]
+
+
+def further(case: PreparedCase, rounds: int) -> list[dict[str, Any]]:
+    """Each other type beside a loop of its own, and contractive norms beside plain steps."""
+    if case.case.linear_path:
+        return []
+    entries = []
+    for model_type in TYPES:
+        pair = {"fp32": ours(case, "fp32", model_type), "loop": loop(case, model_type)}
+        trainings = interleaved(pair, rounds, f"{case.name} {model_type}")
+        name = f"fit_vs_loop_{case.name}_{model_type}_fp32"
+        entries.append(compared(name, trainings["fp32"], trainings["loop"]))
+    if case.name == WIDE:
+        entries += contractive(case.with_epochs(1), rounds)
+    return entries
+
+
+def contractive(case: PreparedCase, rounds: int) -> list[dict[str, Any]]:
+    """Trainings with the penalty beside trainings without.
+
+    The exact norm is compared with one backward pass a code unit.
+    """
+    one_layer = {
+        "network.n_layers": 0,
+        "network.nodes_per_layer": 1,
+        "network.code_activation": "sigmoid",
+        "network.code_size": 128,
     }
-    median, unit = statistics.median(ratios), "times as fast"
-    return {
-        "name": name,
-        "ratio": median,
-        "low": min(ratios),
-        "high": max(ratios),
-        "unit": unit,
-        **errors,
+
+    def penalised(jacobian: str, values: Mapping[str, Any]) -> Recipe:
+        named = {**values, "models.contractive.jacobian": jacobian}
+        return ours(case, "fp32", "contractive", named)
+
+    recipes = {
+        "plain, one layer": ours(case, "fp32", values=one_layer),
+        "closed form": penalised("closed_form", one_layer),
+        "plain, deep": ours(case, "fp32"),
+        "estimate": penalised("estimate", {}),
+        "exact": penalised("exact", {}),
+        "unit by unit": loop(case, "contractive_exact"),
     }
+    trainings = interleaved(recipes, rounds, "contractive")
+    pairs = {
+        "contractive_closed_form_vs_plain": ("closed form", "plain, one layer"),
+        "contractive_estimate_vs_plain": ("estimate", "plain, deep"),
+        "contractive_exact_vs_autograd": ("exact", "unit by unit"),
+    }
+    return [compared(name, trainings[a], trainings[b]) for name, (a, b) in pairs.items()]
 
 
-def _print(results: list[dict[str, Any]]) -> None:
-    table = Table(
-        "",
-        "ratio",
-        "low",
-        "high",
-        "test error",
-        "the other's",
-        title="above 1: this project is faster",
-    )
+def print_results(results: Sequence[Mapping[str, Any]], processor: Processor) -> None:
+    """Prints the ratios, and whose they are."""
+    title = f"{processor.name}: {processor.kind.name}\nabove 1: the first is faster"
+    table = Table("", title=title, title_justify="left")
+    for column in NUMBERS.values():
+        table.add_column(column, justify="right")
     for result in results:
-        numbers = [
-            f"{result[name]:.2f}" for name in ("ratio", "low", "high", "error", "other_error")
-        ]
+        numbers = [f"{result[name]:.3g}" for name in NUMBERS]
         table.add_row(result["name"], *numbers)
     Console(width=120).print(table)
-    print(f"written to {Path('benchmarks/results.json')}", file=sys.stderr)
+    print("written to benchmarks/results.json", file=sys.stderr)
+
+
+def print_choices(choices: Sequence[Choice], processor: Processor) -> None:
+    """Prints each case's choice, and the row that this processor would have in the table."""
+    for each in choices:
+        print(each)
+    for each in choices:
+        if each.case == WIDE:
+            print(about_row(row(each, processor), processor))
 
 
 if __name__ == "__main__":

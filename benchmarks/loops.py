@@ -5,15 +5,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
+
 
 class Pair(nn.Module):
-    """Encoder and decoder of linear layers with ReLU between them."""
+    """Encoder and decoder of linear layers with an activation between them."""
 
-    def __init__(self, widths: list[int], code: int, model_type: str) -> None:
+    def __init__(self, widths: list[int], code: int, model_type: str, activation: str) -> None:
         super().__init__()
         self.model_type = model_type
         outputs = 2 * code if model_type == "variational" else code
-        self.encoder, self.decoder = layers([*widths, outputs]), layers([code, *reversed(widths)])
+        self.encoder = layers([*widths, outputs], activation)
+        self.decoder = layers([code, *reversed(widths)], activation)
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes."""
@@ -27,11 +30,11 @@ class Pair(nn.Module):
         return x_hat
 
 
-def layers(sizes: list[int]) -> nn.Sequential:
-    """Linear layers, ReLU between them."""
+def layers(sizes: list[int], activation: str) -> nn.Sequential:
+    """Linear layers, the activation between them."""
     modules: list[nn.Module] = []
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-        modules += [nn.Linear(inputs, outputs), nn.ReLU()]
+        modules += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
     return nn.Sequential(*modules[:-1])
 
 

@@ -1,7 +1,7 @@
 """Test error of bf16 products beside fp32, every type, five seeds.
 
 Shows the quality that `train.precision: auto` may cost. `make bench-precision`, some minutes:
-fit.py's middle network and rows, evaluated in fp32 on the test rows. Differences are paired by
+the middle case's network and rows, evaluated in fp32 on the test rows. Differences are paired by
 seed, with Student's 95 % interval.
 """
 
@@ -16,8 +16,8 @@ from rich.table import Table
 from scipy import stats
 from tqdm import tqdm
 
+from cases import PreparedCase, prepared_case
 from common import ROOT, record
-from fit import CASES, Bench
 
 SEEDS = (1, 2, 3, 4, 5)
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -34,11 +34,11 @@ def main() -> None:
         "", "fp32", "bf16", "difference", "95 % interval", title="squared error on test rows"
     )
     with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench("middle", CASES["middle"], Path(scratch, "middle"))
-        for model_type in bench.params.model_types:
+        case = prepared_case("middle", Path(scratch, "middle"))
+        for model_type in case.params.model_types:
             errors = np.array(
                 [
-                    _errors(bench, model_type, seed)
+                    _errors(case, model_type, seed)
                     for seed in tqdm(SEEDS, desc=model_type, unit="seed")
                 ]
             )
@@ -58,19 +58,19 @@ def main() -> None:
     Console(width=120).print(table)
 
 
-def _errors(bench: Bench, model_type: str, seed: int) -> list[float]:
+def _errors(case: PreparedCase, model_type: str, seed: int) -> list[float]:
     """The test error in each precision."""
     from autoencoders.models.trained.fidelity import fidelity
     from autoencoders.training.fit import fit
 
     errors = []
     for precision in PRECISIONS:
-        params = bench.params.override({"seed": seed, "train.precision": precision})
+        params = case.params.override({"seed": seed, "train.precision": precision})
         params = params.override({"models.sparse.network.code_activation": "sigmoid"})
         model = fit(
-            params.plan(model_type, bench.data.description.facts), bench.data, trial=True
+            params.plan(model_type, case.data.description.facts), case.data, trial=True
         ).model
-        errors.append(float(fidelity(model.reconstruct, bench.data, "test")[0].mean()))
+        errors.append(float(fidelity(model.reconstruct, case.data, "test")[0].mean()))
     return errors
 
 

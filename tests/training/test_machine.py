@@ -5,29 +5,32 @@ import pytorch_lightning as pl
 import torch
 
 from autoencoders.models import build
+from autoencoders.training import machine
 from autoencoders.training.fit import fit
 from autoencoders.training.machine import batches_a_step, chosen_precision
 from trainings import QUICK
 
 
+@pytest.mark.parametrize("gains", [True, False])
 @pytest.mark.parametrize(
     ("asked", "width", "precision"),
     [
         ("auto", 32, "32-true"),
         ("32-true", 4096, "32-true"),
         ("bf16-mixed", 32, "bf16-mixed"),
-        ("auto", 4096, "fast"),
+        ("auto", 4096, "as the processor gains"),
     ],
 )
-def test_bf16_is_taken_where_it_is_asked_for_or_the_network_is_wide(
-    asked, width, precision, params, data
+def test_bf16_is_taken_where_it_is_asked_for_or_a_wide_network_gains(
+    asked, width, precision, gains, params, data, monkeypatch
 ):
+    monkeypatch.setattr(machine, "bf16_gains", lambda: gains)
     values = {"network.nodes_per_layer": [width, width], "train.precision": asked}
     params, facts = params.override({**QUICK, **values}), data.description.facts
     pair = build("undercomplete", params.plan("undercomplete", facts).architecture, {})
-    able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    expected = {"fast": "bf16-mixed" if able else "32-true"}.get(precision, precision)
-    assert chosen_precision(params.plan("undercomplete", facts).train, pair) == expected
+    if precision == "as the processor gains":
+        precision = "bf16-mixed" if gains else "32-true"
+    assert chosen_precision(params.plan("undercomplete", facts).train, pair) == precision
 
 
 @pytest.mark.parametrize("n_features", [1, 64, 3072, 150_528])

@@ -7,6 +7,7 @@ import torch
 
 from autoencoders.models.base import Autoencoder
 from autoencoders.params.sections import FixedTrain
+from autoencoders.training.processors import bf16_gains
 
 BATCHES_A_STEP = 64  # at most: Lightning's work for a training_step is paid once for all of them
 STEP_VALUES = 2**20  # of all rows of a step, at most: they stay in a processor's cache
@@ -28,22 +29,15 @@ def batches_a_step(train: FixedTrain, n_features: int) -> int:
 def chosen_precision(train: FixedTrain, autoencoder: Autoencoder) -> str:
     """train.precision: "32-true" or "bf16-mixed".
 
-    auto: bf16-mixed where the processor multiplies bf16 and the network is wide enough to gain.
+    auto: bf16-mixed where the network is wide enough to gain, on a kind of processor that gains.
     """
     if train.precision != "auto":
         return train.precision
     weights = sum(parameter.numel() for parameter in autoencoder.parameters())
     wide = train.batch_size * weights >= WIDE
-    if wide and has_bf16_products():
+    if wide and bf16_gains():
         return "bf16-mixed"
     return "32-true"
-
-
-def has_bf16_products() -> bool:
-    """Whether the GPU, or without one the processor, multiplies bf16 numbers itself."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 @contextmanager
