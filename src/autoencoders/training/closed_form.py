@@ -69,7 +69,6 @@ class Step:
         error = partial(torch.sub, output, self.x, out=gradient)
         return [error, gradient.sign_, partial(gradient.mul_, share)]
 
-    @torch.no_grad()
     def __call__(
         self, x: Tensor, weight: float, generator: torch.Generator, progress: float
     ) -> Tensor | None:
@@ -86,10 +85,9 @@ class Step:
             self._decode()
             self.encoder.backward()
             return None
-        with torch.enable_grad():
-            a = a.detach().requires_grad_()
-            z, penalty = self.autoencoder.training_code(a, generator, progress)
-        self.z.copy_(z)
+        a = a.detach().requires_grad_()
+        z, penalty = self.autoencoder.training_code(a, generator, progress)
+        self.z.copy_(z.detach())
         self._decode()
         outputs = [z]
         gradients = [self.z_gradient]

@@ -53,7 +53,6 @@ class FlatAdamW(torch.optim.AdamW):
                 own[name].copy_(value)
             self.state[parameter] = own
 
-    @torch.no_grad()
     def update(self, learning_rate: float, gradient_clip: float = 0.0) -> None:
         """One step, with the numbers of torch's `step`, from the gradients in `gradients_of`.
 
