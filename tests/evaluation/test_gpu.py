@@ -14,7 +14,7 @@ from autoencoders.models.trained.saved import load, save
 from autoencoders.params.plan import Plan
 from autoencoders.params.sections import Evaluate
 from autoencoders.training.fit import fit
-from processors import Device, draw_on_cpu, train_on_cpu
+from devices import Device, draw_on_cpu, train_on_cpu
 from trainings import QUICK
 
 pytestmark = [

@@ -16,7 +16,7 @@ from autoencoders.training import batches
 from autoencoders.training.batches import Batches, epoch_generator, held
 from autoencoders.training.callbacks import SELECTION_METRIC
 from autoencoders.training.fit import Fitted, fit
-from processors import Device, draw_on_cpu, train_on_cpu
+from devices import Device, draw_on_cpu, train_on_cpu
 from trainings import QUICK, StopError, same, trained
 
 pytestmark = [
