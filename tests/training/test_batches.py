@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from autoencoders.data.prepared.blocks import Blocks
-from autoencoders.training import batches
+from autoencoders.training import batches, machine
 from autoencoders.training.batches import Batches, RowsModule, held
 from autoencoders.training.fit import fit
 from no_values import META, Copy, copies_of
@@ -77,9 +77,10 @@ EPOCHS = 3
 
 
 @pytest.fixture
-def copies(params, data) -> list[Copy]:
-    """The copies to a device without values in a training of several steps an epoch."""
-    values = {"train.epochs": EPOCHS, "train.batch_size": 4, "network.linear_path": False}
+def copies(params, data, monkeypatch) -> list[Copy]:
+    """The copies to a device without values in a training of several chunks an epoch."""
+    monkeypatch.setattr(machine, "BATCHES_A_STEP", 2)
+    values = {"train.epochs": EPOCHS, "train.batch_size": 128, "network.linear_path": False}
     params = params.override({**QUICK, **values})
     plan = params.plan("undercomplete", data.description.facts)
     return copies_of(lambda callbacks: fit(plan, data, callbacks=callbacks, trial=True))
@@ -116,4 +117,4 @@ def test_chunks_are_on_the_device_that_holds_the_rows(tmp_path):
 def test_a_split_is_read_once_however_often_its_rows_are_asked_for(data):
     rows = RowsModule(data, 64, seeded(0))
     assert rows.train_dataloader().rows is rows.in_order("train").rows
-    assert rows.val_dataloader().rows is rows.in_order("validation").rows
+    assert rows.in_order("validation").rows is rows.in_order("validation").rows
