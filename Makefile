@@ -6,7 +6,7 @@ JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test test-slow check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
+.PHONY: repro test test-slow test-gpu check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
 	bench-anomalies bench-anomaly-choice bench-tables bench-memory bench-wide bench-server bench-outage anchors public-tables \
 	profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
@@ -22,6 +22,9 @@ test: check
 
 test-slow: .venv/.ready-dev # killed and resumed runs, several workers, clones, experiments, devices: ten minutes more
 	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile -m slow
+
+test-gpu: .venv/.ready-dev # the tests that need a GPU; each is skipped by name where there is none
+	OMP_NUM_THREADS=1 python -m pytest -m gpu
 
 check: .venv/.ready-dev
 	ruff check .

@@ -32,6 +32,16 @@ MNIST_VARIABLE = "AUTOENCODERS_TEST_MNIST"
 THREADS_VARIABLE = "AUTOENCODERS_TEST_THREADS"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips tests of a GPU, by name, where there is none."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            reason = f"{item.name}: no GPU: torch.cuda.is_available() is false"
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def threads() -> Iterator[None]:
     """One for each test, or as many as the variable says.

@@ -1,4 +1,7 @@
-"""Batches: every row once an epoch, in memory and by blocks, for one device or several."""
+"""Batches: every row once an epoch, in memory and by blocks, for one device or several.
+
+In memory they stay on the torch device that trains; test_gpu.py has this on a real one.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,14 +11,17 @@ import pytest
 import torch
 
 from autoencoders.data.prepared.blocks import Blocks
-from autoencoders.training import batches
-from autoencoders.training.batches import Batches
+from autoencoders.training import batches, machine
+from autoencoders.training.batches import Batches, RowsModule, held
+from autoencoders.training.fit import fit
+from no_values import META, Copy, copies_of
+from trainings import QUICK
 
 
-def numbered(folder: Path, n: int) -> Blocks:
-    """Rows 0, 1, 2, ... on disk."""
+def numbered(folder: Path, n: int) -> torch.Tensor | Blocks:
+    """Rows 0, 1, 2, ... in memory, or on disk where these are too many."""
     np.save(folder / "rows.npy", np.arange(n, dtype=np.float32)[:, None])
-    return Blocks(folder / "rows.npy")
+    return held(Blocks(folder / "rows.npy"))
 
 
 def seeded(seed: int) -> Callable[[], torch.Generator]:
@@ -63,3 +69,52 @@ def test_devices_share_each_chunk_and_leave_out_a_last_one_with_too_few_rows(whe
     for chunk, *parts in zip(whole, *shares, strict=True):
         assert sorted(chunk[:, 0].tolist()) == sorted(torch.cat(parts)[:, 0].tolist())
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+# rows on the torch device that trains
+
+EPOCHS = 3
+
+
+@pytest.fixture
+def copies(params, data, monkeypatch) -> list[Copy]:
+    """The copies to a device without values in a training of several chunks an epoch."""
+    monkeypatch.setattr(machine, "BATCHES_A_STEP", 2)
+    values = {"train.epochs": EPOCHS, "train.batch_size": 128, "network.linear_path": False}
+    params = params.override({**QUICK, **values})
+    plan = params.plan("undercomplete", data.description.facts)
+    return copies_of(lambda callbacks: fit(plan, data, callbacks=callbacks, trial=True))
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_split_that_fits_is_copied_to_the_device_once(split, data, copies):
+    shape = (len(data.rows[split]), data.description.schema.n_features)
+    assert [copy.shape for copy in copies].count(shape) == 1
+
+
+def test_the_order_of_an_epoch_is_copied_to_the_device_once(data, copies):
+    shape = (len(data.rows["train"]),)
+    assert [copy.shape for copy in copies].count(shape) == EPOCHS
+
+
+def test_no_step_copies_rows_to_the_device(copies):
+    assert not [copy for copy in copies if copy.in_steps and len(copy.shape) > 1]
+
+
+def test_rows_in_memory_have_the_order_of_the_cpus_generator(tmp_path):
+    chunks = list(Batches(numbered(tmp_path, 100), 16, seeded(3)))
+    order = torch.randperm(100, generator=seeded(3)())
+    assert torch.equal(torch.cat(chunks)[:, 0], order.float())
+
+
+def test_chunks_are_on_the_device_that_holds_the_rows(tmp_path):
+    np.save(tmp_path / "rows.npy", np.zeros((10, 2), np.float32))
+    rows = held(Blocks(tmp_path / "rows.npy"), META)
+    for chunk in (*Batches(rows, 4), *Batches(rows, 4, seeded(0))):
+        assert chunk.is_meta
+
+
+def test_a_split_is_read_once_however_often_its_rows_are_asked_for(data):
+    rows = RowsModule(data, 64, seeded(0))
+    assert rows.train_dataloader().rows is rows.in_order("train").rows
+    assert rows.in_order("validation").rows is rows.in_order("validation").rows

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autoencoders.data.prepared.blocks import Blocks
 from autoencoders.data.prepared.prepared import Prepared
-from autoencoders.models.trained.model import BATCH_ROWS, as_tensor
+from autoencoders.models.trained.model import BATCH_ROWS
 
 IN_MEMORY = 2**28  # bytes up to which a split is held as a whole; above, blocks are shuffled
 BLOCK_BYTES = 2**18  # of a block: so large that reads take longer than a solid-state disk's seeks
@@ -27,21 +27,29 @@ def epoch_generator(
     return torch.Generator(device).manual_seed(seed_63_bits)
 
 
+def held(rows: Blocks, root_device: torch.device | str = "cpu") -> Tensor | Blocks:
+    """All rows on a torch device, where they take at most IN_MEMORY bytes; else the blocks."""
+    if len(rows) * rows.row_bytes > IN_MEMORY:
+        return rows
+    return torch.from_numpy(rows.read()).to(root_device)
+
+
 class Batches:
     """An epoch's rows in chunks of one or more batches, instead of a sample at a time.
 
-    Iterates over tensors (rows, features), raw.
+    Iterates over tensors (rows, features), raw: on the torch device that holds the rows, or from
+    blocks on the CPU. The order is the same on every torch device.
     """
 
     def __init__(
         self,
-        rows: Blocks,
+        rows: Tensor | Blocks,
         size: int,
         generator: Callable[[], torch.Generator] | None = None,
         device: int = 0,
         devices: int = 1,
     ) -> None:
-        """size: rows of a chunk, of all devices together.
+        """rows: of a split, see `held`. size: rows of a chunk, of all devices together.
 
         generator: called at the start of each epoch for a random stream that shuffles; without it,
         rows keep their order. device: whose share of each chunk, of how many devices. A last chunk
@@ -52,9 +60,6 @@ class Batches:
         self.generator = generator
         self.device = device
         self.devices = devices
-        self.in_memory: Tensor | None = None
-        if len(rows) * rows.row_bytes <= IN_MEMORY:
-            self.in_memory = as_tensor(rows.read(0, len(rows)))
 
     def __len__(self) -> int:
         return math.ceil((len(self.rows) - self.devices + 1) / self.size)
@@ -69,38 +74,42 @@ class Batches:
         if self.generator is None:
             for start in range(0, len(self.rows), self.size):
                 yield self._read(start, self.size)
-        elif self.in_memory is None:
-            yield from self._by_blocks(self.generator())
+        elif isinstance(self.rows, Tensor):
+            order = torch.randperm(len(self.rows), generator=self.generator())
+            # copied to a GPU once an epoch, not with each chunk
+            for indices in order.to(self.rows.device).split(self.size):
+                yield self.rows[indices]
         else:
-            order = torch.randperm(len(self.in_memory), generator=self.generator())
-            for indices in order.split(self.size):
-                yield self.in_memory[indices]
+            yield from self._by_blocks(self.rows, self.generator())
 
     def _read(self, start: int, rows: int) -> Tensor:
         """The next `rows` rows from `start` on, fewer at the end."""
         stop = start + rows
-        if self.in_memory is None:
-            return torch.from_numpy(self.rows.read(start, stop))
-        return self.in_memory[start:stop]
+        if isinstance(self.rows, Tensor):
+            return self.rows[start:stop]
+        return torch.from_numpy(self.rows.read(start, stop))
 
-    def _by_blocks(self, generator: torch.Generator) -> Iterator[Tensor]:
+    def _by_blocks(self, rows: Blocks, generator: torch.Generator) -> Iterator[Tensor]:
         """Chunks of shuffled rows of BUFFERED blocks at a time, which come in random order."""
-        block = max(1, BLOCK_BYTES // self.rows.row_bytes)  # rows
-        n_blocks = math.ceil(len(self.rows) / block)
+        block = max(1, BLOCK_BYTES // rows.row_bytes)  # rows
+        n_blocks = math.ceil(len(rows) / block)
         starts = torch.randperm(n_blocks, generator=generator) * block
         rest: list[Tensor] = []  # the last chunk of the blocks before, which may lack rows
         for group in starts.split(BUFFERED):
             read = [self._read(start, block) for start in group.tolist()]
-            rows = torch.cat(rest + read)
-            order = torch.randperm(len(rows), generator=generator)
-            *chunks, last = rows[order].split(self.size)
+            buffer = torch.cat(rest + read)
+            order = torch.randperm(len(buffer), generator=generator)
+            *chunks, last = buffer[order].split(self.size)
             yield from chunks
             rest = [last.clone()]
         yield from rest
 
 
 class RowsModule(pl.LightningDataModule):
-    """Training and validation rows for Lightning, this device's share of them."""
+    """Training and validation rows for Lightning, this device's share of them.
+
+    A split that fits in memory is read once and stays on the torch device that trains.
+    """
 
     def __init__(self, data: Prepared, size: int, shuffling: Callable[[], torch.Generator]) -> None:
         """size: rows of a training chunk, of all devices together; shuffling: see Batches."""
@@ -108,11 +117,11 @@ class RowsModule(pl.LightningDataModule):
         self.data = data
         self.size = size
         self.shuffling = shuffling
+        self.splits: dict[str, Tensor | Blocks] = {}  # those that were asked for, see `held`
 
     def train_dataloader(self) -> Batches:
         """Shuffled chunks."""
-        device, devices = self._device()
-        return Batches(self.data.rows["train"], self.size, self.shuffling, device, devices)
+        return self._batches("train", self.size, self.shuffling)
 
     @cached_property
     def validation(self) -> Batches:
@@ -121,11 +130,25 @@ class RowsModule(pl.LightningDataModule):
 
     def in_order(self, split: str) -> Batches:
         """Chunks of a split in the rows' order."""
+        return self._batches(split, BATCH_ROWS, None)
+
+    def _batches(
+        self, split: str, size: int, generator: Callable[[], torch.Generator] | None
+    ) -> Batches:
+        """This device's share of a split's chunks."""
         device, devices = self._device()
-        return Batches(self.data.rows[split], BATCH_ROWS, None, device, devices)
+        if split not in self.splits:
+            self.splits[split] = held(self.data.rows[split], self._root_device())
+        return Batches(self.splits[split], size, generator, device, devices)
 
     def _device(self) -> tuple[int, int]:
         """This device's number, from 0, and the number of devices."""
         if not self.trainer:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
+
+    def _root_device(self) -> torch.device:
+        """The torch device on which this process trains."""
+        if not self.trainer:
+            return torch.device("cpu")
+        return self.trainer.strategy.root_device

@@ -98,7 +98,7 @@ class History(pl.Callback):
             return
         self.best = self.last
         self.weights = {
-            name: value.detach().cpu().clone()
+            name: value.detach().to("cpu", copy=True)
             for name, value in module.model.autoencoder.state_dict().items()
         }
 

@@ -11,7 +11,7 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared import blocks
 from autoencoders.data.prepared.blocks import Blocks, Writer
 from autoencoders.training import batches as batching
-from autoencoders.training.batches import Batches, epoch_generator
+from autoencoders.training.batches import Batches, epoch_generator, held
 
 SHAPES = [(50,), (50, 3), (50, 4, 5), (50, 4, 5, 3)]
 
@@ -154,12 +154,11 @@ def batches(
         for name, value in {"IN_MEMORY": 0, "BLOCK_BYTES": size, "BUFFERED": together}.items():
             monkeypatch.setattr(batching, name, value)
 
+    split = held(rows)
+    assert (split is rows) == (request.param in streamed)
+
     def made(size: int, epoch: int | None = 0) -> Batches:
-        result = Batches(
-            rows, size, None if epoch is None else lambda: epoch_generator(1, epoch, 0)
-        )
-        assert (result.in_memory is None) == (request.param in streamed)
-        return result
+        return Batches(split, size, None if epoch is None else lambda: epoch_generator(1, epoch, 0))
 
     return made
 
