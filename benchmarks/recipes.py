@@ -80,7 +80,9 @@ def loop(case: PreparedCase, model_type: str = MODEL_TYPE) -> Recipe:
 
     from loops import LOSSES, Pair
 
-    rows = {split: torch.from_numpy(x) for split, x in case.scaled().items()}
+    # where `fit` trains too; the rows stay there
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    rows = {split: torch.from_numpy(x).to(device) for split, x in case.scaled().items()}
     x, batch_size, loss_of = rows["train"], case.case.batch, LOSSES[model_type]
     rates = _rates(case)
     sizes = [case.n_features, *case.case.widths]
@@ -93,11 +95,12 @@ def loop(case: PreparedCase, model_type: str = MODEL_TYPE) -> Recipe:
     def recipe() -> Trained:
         with Timer() as timer:
             torch.manual_seed(1)
-            pair = Pair(sizes, case.case.code, model_type, case.case.activation)
+            pair = Pair(sizes, case.case.code, model_type, case.case.activation).to(device)
             optimizer = torch.optim.AdamW(pair.parameters(), weight_decay=0.0, fused=True)
             rate = iter(rates)
             for _ in range(case.case.epochs):
-                order, total = torch.randperm(len(x)), torch.zeros(())
+                order = torch.randperm(len(x)).to(device)
+                total = torch.zeros((), device=device)
                 for batch in order.split(batch_size):
                     loss = loss_of(pair, x[batch])
                     optimizer.zero_grad()

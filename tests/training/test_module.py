@@ -23,6 +23,7 @@ from autoencoders.training.fit import fit
 from autoencoders.training.flat_optimizer import FlatAdamW
 from autoencoders.training.module import TRIM_AFTER, TrainingModule, warmup_cosine
 from autoencoders.training.optimizer import LeanAdamW
+from no_values import copies_of
 from trainings import QUICK, same, trained
 
 # divergence
@@ -181,6 +182,30 @@ def test_a_single_epoch_has_no_warm_up_of_beta(params, data):
         for beta in (10.0, 0.0)
     )
     assert with_beta["val/penalty"] < without["val/penalty"]
+
+
+# devices
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"train.trim": 0.1, "train.augment": 1.0, "train.gradient_clip": 1.0},
+        {"network.kind": "conv", "network.nodes_per_layer": 8, "network.n_layers": 2},
+    ],
+    ids=["", "options", "conv"],
+)
+@pytest.mark.parametrize("model_type", AUTOENCODERS)
+def test_no_step_asks_a_device_for_a_value_or_copies_to_it(
+    model_type, values, params, data, monkeypatch
+):
+    monkeypatch.setattr(machine, "BATCHES_A_STEP", 2)
+    small = {"train.epochs": 2, "train.batch_size": 128, "network.linear_path": False}
+    plan = params.override({**QUICK, **small, **values}).plan(model_type, data.description.facts)
+    copies = copies_of(lambda callbacks: fit(plan, data, callbacks=callbacks, trial=True))
+    assert copies
+    assert not [copy for copy in copies if copy.in_steps]
 
 
 # trimming

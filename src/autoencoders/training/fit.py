@@ -145,6 +145,7 @@ def _run(
     with use_threads(train, widest), warnings.catch_warnings():
         # Lightning's use of torch, which no user can mend
         warnings.filterwarnings("ignore", message=".*LeafSpec")
+        warnings.filterwarnings("ignore", message="GPU available but not used")  # Apple's
         trainer = _trainer(train, callbacks)
         trainer.fit(module, rows, ckpt_path=checkpoint, weights_only=True)
     if not is_first():
@@ -153,11 +154,21 @@ def _run(
 
 def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
     """Lightning's loop alone: it neither logs nor saves."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for library in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    # Lightning would also choose Apple's GPU, which has no 64-bit numbers for the sums of an epoch
+    accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    # cuDNN's convolutions would round to TF32's 10 bits, also where fp32 is asked for
+    torch.backends.cudnn.allow_tf32 = False
     devices: Any = train.model_dump(include={"devices", "num_nodes", "strategy"})
     switched_off: Any = dict.fromkeys(SWITCHED_OFF, False)
     trainer = pl.Trainer(
-        max_epochs=train.epochs, callbacks=callbacks, deterministic=True, **devices, **switched_off
+        accelerator=accelerator,
+        max_epochs=train.epochs,
+        callbacks=callbacks,
+        deterministic=True,
+        **devices,
+        **switched_off,
     )
     # filling memory takes 3 % of a training; torch makes the module's class, which has this
     # property, at run time

@@ -42,8 +42,13 @@ class Sums:
         self.values = torch.zeros(3, dtype=torch.float64, device=device)
 
     def add(self, rows: Sequence[int], losses: Sequence[Loss]) -> None:
-        """Adds batches. rows: the number of rows of each; losses: the means of each."""
-        weights = self.values.new_tensor(rows)
+        """Adds batches. losses: the means of each.
+
+        rows: the number of rows of each, which is the same but for the last one.
+        """
+        # all but the last have the same size; a list of them would be copied, which waits for a GPU
+        weights = self.values.new_full((len(rows),), rows[0])
+        weights[-1] = rows[-1]
         reconstruction = torch.stack([loss.reconstruction for loss in losses]).to(weights)
         penalty = torch.stack([loss.penalty for loss in losses]).to(weights)
         sums = [weights.sum(), weights @ reconstruction, weights @ penalty]
@@ -51,7 +56,7 @@ class Sums:
 
     def add_rows(self, losses: Tensor, penalty: Tensor) -> None:
         """Adds rows. losses: of each row, (rows,); penalty: the sum over rows, a scalar."""
-        rows = self.values.new_tensor(len(losses))
+        rows = self.values.new_full((), len(losses))  # no copy, which would wait for a GPU
         self.values += torch.stack([rows, losses.sum(dtype=torch.float64), penalty.double()])
 
     def means(self, strategy: Strategy) -> dict[str, float]:
