@@ -21,8 +21,9 @@ from autoencoders.training import machine
 from autoencoders.training.callbacks import SELECTION_METRIC
 from autoencoders.training.fit import fit
 from autoencoders.training.flat_optimizer import FlatAdamW
-from autoencoders.training.module import TRIM_AFTER, TrainingModule, warmup_cosine
+from autoencoders.training.module import TRIM_AFTER, TrainingModule
 from autoencoders.training.optimizer import LeanAdamW
+from autoencoders.training.schedule import warmup_cosine
 from no_values import copies_of
 from trainings import QUICK, same, trained
 

@@ -7,7 +7,6 @@ from typing import cast
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.strategies import Strategy
 from torch import Tensor
 
 from autoencoders.core.errors import DivergedError
@@ -20,49 +19,18 @@ from autoencoders.training import closed_form
 from autoencoders.training.augment import random_affine
 from autoencoders.training.batches import RowsModule, epoch_generator
 from autoencoders.training.closed_form import ClosedForm
+from autoencoders.training.epoch_sums import EpochSums
 from autoencoders.training.flat_optimizer import FlatAdamW
 from autoencoders.training.machine import batches_a_step, chosen_precision
 from autoencoders.training.optimizer import LeanAdamW
 from autoencoders.training.resume import ResumePoint
+from autoencoders.training.schedule import warmup_cosine
 
 TRIM_AFTER = 0.2  # share of the training: before it, errors do not show yet which rows are unusual
 TRAIN_MEANS = (TRAIN_LOSS, "train/penalty")
 VALIDATION_MEANS = (VALIDATION_LOSS, "val/penalty")
 SHUFFLE = 0  # number of the random stream of an epoch's order
 NOISE = 1  # number of the random stream of an epoch's noise
-
-
-class Sums:
-    """Sums over an epoch's rows of the reconstruction loss and the penalty, on the device."""
-
-    def __init__(self, names: tuple[str, str], device: torch.device) -> None:
-        """names: of the two means, the reconstruction loss's and the penalty's."""
-        self.names = names
-        # number of rows, sum of reconstruction losses, sum of penalties
-        self.values = torch.zeros(3, dtype=torch.float64, device=device)
-
-    def add(self, rows: Sequence[int], losses: Sequence[Loss]) -> None:
-        """Adds batches. losses: the means of each.
-
-        rows: the number of rows of each, which is the same but for the last one.
-        """
-        # all but the last have the same size; a list of them would be copied, which waits for a GPU
-        weights = self.values.new_full((len(rows),), rows[0])
-        weights[-1] = rows[-1]
-        reconstruction = torch.stack([loss.reconstruction for loss in losses]).to(weights)
-        penalty = torch.stack([loss.penalty for loss in losses]).to(weights)
-        sums = [weights.sum(), weights @ reconstruction, weights @ penalty]
-        self.values += torch.stack(sums)
-
-    def add_rows(self, losses: Tensor, penalty: Tensor) -> None:
-        """Adds rows. losses: of each row, (rows,); penalty: the sum over rows, a scalar."""
-        rows = self.values.new_full((), len(losses))  # no copy, which would wait for a GPU
-        self.values += torch.stack([rows, losses.sum(dtype=torch.float64), penalty.double()])
-
-    def means(self, strategy: Strategy) -> dict[str, float]:
-        """The means over the rows of all devices, by name."""
-        rows, *sums = strategy.reduce(self.values, reduce_op="sum").tolist()
-        return {name: total / rows for name, total in zip(self.names, sums, strict=True)}
 
 
 class TrainingModule(pl.LightningModule):
@@ -136,7 +104,7 @@ class TrainingModule(pl.LightningModule):
         self.trims = train.trim > 0 and self.progress >= TRIM_AFTER
         self.augments = train.augment > 0 and self.progress < train.augment_until
         self.noise = self._noise(self.current_epoch)
-        self.train_sums = Sums(TRAIN_MEANS, self.device)
+        self.train_sums = EpochSums(TRAIN_MEANS, self.device)
 
     def training_step(self, rows: Tensor, batch_idx: int) -> None:
         """One optimizer step a batch. rows: (rows of several batches, features), raw.
@@ -164,13 +132,14 @@ class TrainingModule(pl.LightningModule):
     def _by_closed_form(self, batches: Sequence[Tensor], rates: Sequence[float]) -> None:
         """A step a batch, with the learning rate of each."""
         optimizer = cast(FlatAdamW, self.optimizers(use_pl_optimizer=False))
+        progress = self.progress
         targets = []
         outputs = []
         penalty_sum = torch.zeros(())
-        for x, rate in zip(batches, rates, strict=True):
-            x = self._changed(x)
+        for batch, rate in zip(batches, rates, strict=True):
+            x = self._training_rows(batch)
             step = self.steps.step(len(x))
-            penalty = step(x, self.weight, self.noise, self.progress)
+            penalty = step(x, self.weight, self.noise, progress)
             optimizer.update(rate, self.train_params.gradient_clip)
             targets.append(x)
             outputs.append(step.decoder.output.clone())
@@ -188,16 +157,15 @@ class TrainingModule(pl.LightningModule):
         kept = []
         losses = []
         with self.weights_in_bf16(optimizer):
-            for x, rate in zip(batches, rates, strict=True):
-                share = len(x) * row_share
-                x = self._changed(x)
+            for batch, rate in zip(batches, rates, strict=True):
+                x = self._training_rows(batch)
                 kept.append(len(x))
-                losses.append(self._backward(x, optimizer, share))
+                losses.append(self._backward(x, optimizer, len(batch) * row_share))
                 optimizer.update(rate, self.train_params.gradient_clip)
         self.train_sums.add(kept, losses)
 
-    def _changed(self, x: Tensor) -> Tensor:
-        """The batch as the model is trained on it: augmented, binarised, trimmed."""
+    def _training_rows(self, x: Tensor) -> Tensor:
+        """The rows of a batch as the model is trained on them: augmented, binarised, trimmed."""
         if self.augments:
             shape = self.model.description.architecture.shape
             x = random_affine(x, shape, self.train_params.augment, self.noise)
@@ -258,7 +226,7 @@ class TrainingModule(pl.LightningModule):
         every epoch. Lightning's own loop around a validation takes longer than that of few rows.
         """
         noise = self._noise(0)
-        sums = Sums(VALIDATION_MEANS, self.device)
+        sums = EpochSums(VALIDATION_MEANS, self.device)
         for raw in rows.validation:
             x = self.model.scaled(raw.to(self.device))
             if self.train_params.trim:
@@ -310,16 +278,3 @@ class TrainingModule(pl.LightningModule):
         """Ends the weights' bond to the optimizer."""
         if self.closed_form:
             cast(FlatAdamW, self.optimizers(use_pl_optimizer=False)).release()
-
-
-def warmup_cosine(step: int, steps: int, warmup: float) -> float:
-    """The learning rate's factor in a step, counted from 0: in (0, 1], and 0 after the last.
-
-    It rises linearly over the first `warmup` share of the steps and falls along a cosine to 0
-    (Loshchilov & Hutter 2017, equation 5).
-    """
-    rising = warmup * steps
-    if step < rising:
-        return (step + 1) / (rising + 1)
-    falling = (step - rising) / max(1.0, steps - rising)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, falling)))
