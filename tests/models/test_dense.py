@@ -1,9 +1,12 @@
 """A dense stack's passes are those of the modules and of autograd."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from autoencoders.models import products
 from autoencoders.models.dense import POINTWISE, DenseStack, is_dense
 from autoencoders.models.networks import ACTIVATIONS, mlp_pair, pair
 from autoencoders.params.architecture import Architecture
@@ -123,3 +126,47 @@ def test_tied_and_convolutional_halves_are_not_dense():
     images = architecture(kind="conv", shape=(8, 8), n_features=64, widths=(4,))
     for half in pair(images, code_outputs=1):
         assert not is_dense(half)
+
+
+@pytest.fixture
+def onednn_calls(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Grows by one with each product of oneDNN."""
+    calls: list[object] = []
+    original = products._linear
+
+    def linear(*arguments: Any) -> None:
+        calls.append(arguments)
+        original(*arguments)
+
+    monkeypatch.setattr(products, "_linear", linear)
+    return calls
+
+
+@pytest.mark.parametrize("linear_path", [False, True])
+@pytest.mark.parametrize("half", [0, 1], ids=["encoder", "decoder"])
+def test_onednns_products_give_the_same_output_and_gradients(
+    half, linear_path, onednn_calls, monkeypatch
+):
+    monkeypatch.setattr(products, "FROM", 1)
+    module = halves(linear_path=linear_path)[half]
+    x = torch.randn(ROWS, [FEATURES, CODE][half])
+    output_gradient = torch.randn(ROWS, [CODE, FEATURES][half])
+    answers = []
+    for onednn in (False, True):
+        gradients = buffers(module)
+        input_gradient = torch.empty_like(x)
+        stack = DenseStack(module, x, gradients, input_gradient, onednn=onednn)
+        output = stack.forward().clone()
+        stack.output_gradient.copy_(output_gradient)
+        stack.backward()
+        answers.append([output, input_gradient, *gradients.values()])
+        n_layers = 3
+        assert len(onednn_calls) == onednn * n_layers * 3  # output, both gradients of each
+    torch.testing.assert_close(*answers)
+
+
+def test_small_products_are_mkls(onednn_calls, monkeypatch):
+    monkeypatch.setattr(products, "FROM", ROWS * FEATURES * 7 + 1)  # the first layer's, and one
+    encoder, _ = halves()
+    DenseStack(encoder, torch.randn(ROWS, FEATURES), onednn=True).forward()
+    assert not onednn_calls

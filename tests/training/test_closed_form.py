@@ -1,13 +1,15 @@
 """A training by the closed form is the one by autograd."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from autoencoders.data.prepared.prepared import Prepared
-from autoencoders.models import AUTOENCODERS, build
+from autoencoders.models import AUTOENCODERS, build, products
 from autoencoders.params.params import Params
+from autoencoders.training import closed_form
 from autoencoders.training.closed_form import ClosedForm, covers
 from autoencoders.training.fit import Fitted, fit
 from autoencoders.training.machine import chosen_precision
@@ -190,3 +192,30 @@ def test_several_devices_and_a_gpu_take_autograd_s_step(params, data, monkeypatc
     assert not covers(autoencoder, two, "32-true")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert not covers(autoencoder, one, "32-true")
+
+
+# products
+
+
+def test_where_onednn_gains_it_computes_the_large_products(params, data, monkeypatch):
+    monkeypatch.setattr(closed_form, "onednn_gains", lambda: True)
+    monkeypatch.setattr(products, "FROM", 1)
+    called = []
+    original = products._linear
+
+    def linear(*arguments: Any) -> None:
+        called.append(arguments)
+        original(*arguments)
+
+    monkeypatch.setattr(products, "_linear", linear)
+    params = params.override(EPOCHS)
+    assert_close(*by_both("variational", params, data, monkeypatch))
+    assert called
+
+
+def test_a_torch_without_onednns_operator_trains_with_mkl(params, data, monkeypatch):
+    monkeypatch.setattr(closed_form, "onednn_gains", lambda: True)
+    monkeypatch.setattr(products, "FROM", 1)
+    monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace())
+    params = params.override(QUICK)
+    fit(params.plan("undercomplete", data.description.facts), data)

@@ -7,11 +7,19 @@ import pytest
 import torch
 
 from autoencoders.training import processors
-from autoencoders.training.processors import KINDS, Kind, Processor, bf16_gains, this_processor
+from autoencoders.training.processors import (
+    KINDS,
+    LIBRARIES,
+    Kind,
+    Processor,
+    bf16_gains,
+    onednn_gains,
+    this_processor,
+)
 
 CPUINFO = """processor\t: 0
 vendor_id\t: {identifier}
-cpu family\t: 6
+cpu family\t: {family}
 model\t\t: 85
 model name\t: A name
 stepping\t: 7
@@ -23,9 +31,10 @@ AMD, INTEL, ARM = "AuthenticAMD", "GenuineIntel", "0x41"
 def machine(monkeypatch, tmp_path):
     """A function that makes this machine look like another one, without a GPU."""
 
-    def pretend(identifier: str, *instructions: str) -> None:
+    def pretend(identifier: str, *instructions: str, family: int = 6) -> None:
         path = tmp_path / "cpuinfo"
-        path.write_text(CPUINFO.format(identifier=identifier), encoding="utf-8")
+        text = CPUINFO.format(identifier=identifier, family=family)
+        path.write_text(text, encoding="utf-8")
         names = ("amx_bf16", "avx512_bf16", "avx512_f")
         capabilities = {name: name in instructions for name in names}
         capabilities |= dict.fromkeys(instructions, True)
@@ -103,8 +112,18 @@ def test_a_torch_that_reports_no_instructions_takes_fp32(machine, monkeypatch):
     assert not bf16_gains()
 
 
-def test_a_kind_has_one_row():
+@pytest.mark.parametrize(
+    ("identifier", "family", "gains"),
+    [(AMD, 25, False), (AMD, 26, True), (AMD, 99, False), (INTEL, 26, False), ("", 26, False)],
+)
+def test_onednn_gains_by_vendor_and_family(identifier, family, gains, machine):
+    machine(identifier, "avx512_bf16", family=family)
+    assert onednn_gains() is gains
+
+
+def test_a_kind_and_a_family_have_one_row():
     assert len({kind.name for kind in KINDS}) == len(KINDS)
+    assert len({(row.vendor, row.family) for row in LIBRARIES}) == len(LIBRARIES)
 
 
 def test_a_kind_without_a_row_takes_fp32_and_says_that_it_was_not_measured():

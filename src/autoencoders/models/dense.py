@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from autoencoders.models.networks import layers_of, path_weight
+from autoencoders.models.products import Call, product
 
-Call = Callable[[], object]
 aten: Any = torch.ops.aten
 
 
@@ -66,14 +66,18 @@ class DenseStack:
         x: Tensor,
         gradients: Mapping[Tensor, Tensor] | None = None,
         input_gradient: Tensor | None = None,
+        *,
+        onednn: bool = False,
     ) -> None:
         """half: the encoder or decoder, which `is_dense`; x: the buffer (rows, inputs) it reads.
 
         gradients: for each weight and bias, the tensor that its gradient is written to; without,
         there is no backward pass. input_gradient: likewise for x; without, it is not computed.
+        onednn: whether oneDNN computes the large products of the layers.
         """
         linear, activations = _layers(half)
         self.x = x
+        self.onednn = onednn
         self.linear = cast(list[nn.Linear], linear)
         self.activations = [POINTWISE[type(activation)] for activation in activations]
         self.path = path_weight(half)
@@ -126,16 +130,17 @@ class DenseStack:
         for i in reversed(range(len(self.linear))):
             layer = self.linear[i]
             calls.append(partial(torch.sum, d, 0, out=self.gradients[layer.bias]))
-            calls.append(partial(torch.mm, d.t(), inputs[i], out=self.gradients[layer.weight]))
+            gradient = self.gradients[layer.weight]
+            calls.append(product(d.t(), inputs[i], gradient, onednn=self.onednn))
             if i == 0:
                 break
             before = torch.empty_like(inputs[i])
-            calls.append(partial(torch.mm, d, layer.weight.detach(), out=before))
+            calls.append(product(d, layer.weight.detach(), before, onednn=self.onednn))
             calls.append(self._activation_backward(i - 1, before))
             d = before
         if input_gradient is not None:
             weight = self.linear[0].weight.detach()
-            calls.append(partial(torch.mm, d, weight, out=input_gradient))
+            calls.append(product(d, weight, input_gradient, onednn=self.onednn))
             if self.path is not None:
                 path = self.path.detach()
                 calls.append(partial(input_gradient.addmm_, self.output_gradient, path))

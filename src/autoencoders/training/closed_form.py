@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from autoencoders.models.base import Autoencoder
-from autoencoders.models.dense import Call, DenseStack, is_dense
+from autoencoders.models.dense import DenseStack, is_dense
 from autoencoders.models.losses import reconstruction_loss
+from autoencoders.models.products import Call, has_onednn_linear
 from autoencoders.params.sections import FixedTrain
+from autoencoders.training.processors import onednn_gains
 
 VALIDATION_ROWS = 512  # of a forward pass at most: their values stay in a processor's cache
 aten: Any = torch.ops.aten
@@ -37,22 +39,32 @@ class Step:
     """Loss and gradients of a batch with a fixed number of rows."""
 
     def __init__(
-        self, autoencoder: Autoencoder, n_rows: int, gradients: Mapping[Tensor, Tensor]
+        self,
+        autoencoder: Autoencoder,
+        n_rows: int,
+        gradients: Mapping[Tensor, Tensor],
+        *,
+        onednn: bool,
     ) -> None:
-        """gradients: for each parameter, the tensor that its gradient is written to."""
+        """gradients: for each parameter, the tensor that its gradient is written to.
+
+        onednn: whether oneDNN computes large products.
+        """
         architecture = autoencoder.architecture
         self.autoencoder = autoencoder
         self.x = torch.empty(n_rows, architecture.n_features)
         corrupts = autoencoder.corrupts
         self.encoder_input = torch.empty_like(self.x) if corrupts else self.x
-        self.encoder = DenseStack(autoencoder.encoder, self.encoder_input, gradients)
+        self.encoder = DenseStack(autoencoder.encoder, self.encoder_input, gradients, onednn=onednn)
         self.code_is_output = autoencoder.code_is_output
         self.z = self.encoder.output
         self.z_gradient = self.encoder.output_gradient
         if not self.code_is_output:
             self.z = torch.empty(n_rows, architecture.code_size)
             self.z_gradient = torch.empty_like(self.z)
-        self.decoder = DenseStack(autoencoder.decoder, self.z, gradients, self.z_gradient)
+        self.decoder = DenseStack(
+            autoencoder.decoder, self.z, gradients, self.z_gradient, onednn=onednn
+        )
         self.loss_gradient = self._loss_gradient(architecture.loss)
 
     def _loss_gradient(self, loss: str) -> list[Call]:
@@ -116,17 +128,18 @@ class ClosedForm:
         self.gradients = gradients
         self.steps: dict[int, Step] = {}  # by number of rows
         self.passes: dict[int, ForwardPass] = {}  # likewise
+        self.onednn = onednn_gains() and has_onednn_linear()
 
     def step(self, n_rows: int) -> Step:
         """The step of batches with this number of rows."""
         if n_rows not in self.steps:
-            self.steps[n_rows] = Step(self.autoencoder, n_rows, self.gradients)
+            self.steps[n_rows] = Step(self.autoencoder, n_rows, self.gradients, onednn=self.onednn)
         return self.steps[n_rows]
 
     def forward_pass(self, n_rows: int) -> "ForwardPass":
         """The forward pass of this number of rows."""
         if n_rows not in self.passes:
-            self.passes[n_rows] = ForwardPass(self.autoencoder, n_rows)
+            self.passes[n_rows] = ForwardPass(self.autoencoder, n_rows, onednn=self.onednn)
         return self.passes[n_rows]
 
     @torch.no_grad()
@@ -150,13 +163,14 @@ class ClosedForm:
 class ForwardPass:
     """Encoder and decoder, without gradients, for a fixed number of rows."""
 
-    def __init__(self, autoencoder: Autoencoder, n_rows: int) -> None:
+    def __init__(self, autoencoder: Autoencoder, n_rows: int, *, onednn: bool) -> None:
+        """onednn: whether oneDNN computes large products."""
         architecture = autoencoder.architecture
         self.autoencoder = autoencoder
         self.x = torch.empty(n_rows, architecture.n_features)
         self.z = torch.empty(n_rows, architecture.code_size)
-        self.encoder = DenseStack(autoencoder.encoder, self.x)
-        self.decoder = DenseStack(autoencoder.decoder, self.z)
+        self.encoder = DenseStack(autoencoder.encoder, self.x, onednn=onednn)
+        self.decoder = DenseStack(autoencoder.decoder, self.z, onednn=onednn)
 
     def encode(self, x: Tensor) -> Tensor:
         """The encoder's output, a buffer that the next pass overwrites. x: (rows, features)."""

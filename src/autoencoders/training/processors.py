@@ -1,4 +1,4 @@
-"""The kinds of processors, and whether a training gains from bf16 products on them (ADR 19).
+"""The kinds of processors, and which products are fast on them: bf16's, oneDNN's (ADR 19, 20).
 
 A table and no measurement at run time, so that the same machine makes the same choice. A processor
 that has bf16 instructions may still be slower with them: a kind that is not in the table takes
@@ -56,12 +56,35 @@ KINDS = (
 )
 
 
+class Library(NamedTuple):
+    """The library for large products in fp32 on a family of CPUs: a row of the second table."""
+
+    vendor: str
+    family: int  # as Linux states it
+    onednn: bool  # whether oneDNN's products are faster than MKL's
+    measured: str  # oneDNN's speed, and where; or unmeasured
+
+
+# MKL computes by 256-bit vectors on AMD. Zen 4, family 25, has twice as many units for these as for
+# 512-bit ones, and loses nothing; Zen 5, family 26, has full units for both, and loses half.
+LIBRARIES = (
+    Library(
+        vendor="AMD",
+        family=25,
+        onednn=False,
+        measured="0.9 to 1.08 times as fast as MKL on AMD EPYC, family 25, model 17",
+    ),
+    Library(vendor="AMD", family=26, onednn=True, measured=UNMEASURED),
+)
+
+
 class Processor(NamedTuple):
     """The processor that multiplies matrices: the GPU, or without one the CPU."""
 
     name: str  # the maker's, with family and model where these are known
     vendor: str
     instruction: str  # as in `Kind`
+    family: int = 0  # as in `Library`; 0: unknown
 
     @property
     def kind(self) -> Kind:
@@ -70,6 +93,20 @@ class Processor(NamedTuple):
             if (kind.vendor, kind.instruction) == (self.vendor, self.instruction):
                 return kind
         return Kind(self.vendor, self.instruction, bf16_gains=False, measured=UNMEASURED)
+
+    @property
+    def onednn(self) -> bool:
+        """Whether large products in fp32 are oneDNN's; MKL's on a family without a row."""
+        return any(
+            library.onednn
+            for library in LIBRARIES
+            if (library.vendor, library.family) == (self.vendor, self.family)
+        )
+
+
+def onednn_gains() -> bool:
+    """Whether large products in fp32 are faster with oneDNN than with MKL on this machine."""
+    return this_processor().onednn
 
 
 def bf16_gains() -> bool:
@@ -84,7 +121,10 @@ def this_processor() -> Processor:
         has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return Processor(torch.cuda.get_device_name(), GPU, "bf16" if has_bf16 else "")
     identification = _identification()
-    return Processor(_name(identification), _vendor(identification), _bf16_instruction())
+    numbers = _numbers(identification)
+    return Processor(
+        _name(numbers), _vendor(identification), _bf16_instruction(), numbers.get("family", 0)
+    )
 
 
 def _identification() -> str:
@@ -106,12 +146,16 @@ def _vendor(identification: str) -> str:
     return OTHER
 
 
-def _name(identification: str) -> str:
-    """The CPU's name, with the family and model that Linux states."""
+def _numbers(identification: str) -> dict[str, int]:
+    """The CPU's family and model, where Linux states them."""
+    found = re.findall(r"(?m)^(?:cpu )?(family|model)\s*: (\d+)$", identification)
+    return {field: int(number) for field, number in found[:2]}
+
+
+def _name(numbers: dict[str, int]) -> str:
+    """The CPU's name, with its family and model."""
     name = str(_capabilities().get("cpu_name", platform.machine()))
-    numbers = re.findall(r"(?m)^(?:cpu )?(family|model)\s*: (\d+)$", identification)
-    parts = [f"{field} {number}" for field, number in numbers[:2]]
-    return ", ".join([name, *parts])
+    return ", ".join([name, *(f"{field} {number}" for field, number in numbers.items())])
 
 
 def _bf16_instruction() -> str:
