@@ -4,7 +4,7 @@ On small networks, autograd and modules take several times as long as the arithm
 product and activation is bound once to the buffers that it reads and writes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -87,12 +87,12 @@ class DenseStack:
         for activation, a in zip(self.activations, self.a, strict=False):
             in_place = activation.reads_output or gradients is None
             self.h.append(a if in_place else torch.empty_like(a))
-        self.forward_calls = list(self._forward())
+        self.forward_calls = self._forward()
         self.backward_calls: list[Call] = []
         if gradients is not None:
             self.gradients = gradients
             self.output_gradient = torch.empty_like(self.output)
-            self.backward_calls = list(self._backward(input_gradient))
+            self.backward_calls = self._backward(input_gradient)
 
     def forward(self) -> Tensor:
         """The output of the rows in `x`: (rows, outputs), overwritten by the next pass."""
@@ -105,22 +105,21 @@ class DenseStack:
         for call in self.backward_calls:
             call()
 
-    def _forward(self) -> Sequence[Call]:
+    def _forward(self) -> list[Call]:
         """The calls of the forward pass, in order."""
         calls: list[Call] = []
         inputs = [self.x, *self.h]
         for i, layer in enumerate(self.linear):
-            weight = layer.weight.detach().t()
-            calls.append(
-                partial(torch.addmm, layer.bias.detach(), inputs[i], weight, out=self.a[i])
-            )
+            weight = layer.weight.detach()
+            bias = layer.bias.detach()
+            calls.append(affine(inputs[i], weight, bias, self.a[i], onednn=self.onednn))
             if i < len(self.h):
                 calls.append(partial(self.activations[i].forward, self.a[i], out=self.h[i]))
         if self.path is not None:
             calls.append(partial(self.output.addmm_, self.x, self.path.detach().t()))
         return calls
 
-    def _backward(self, input_gradient: Tensor | None) -> Sequence[Call]:
+    def _backward(self, input_gradient: Tensor | None) -> list[Call]:
         """The calls of the backward pass, in order: from the last layer to the first."""
         calls: list[Call] = []
         inputs = [self.x, *self.h]
