@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from autoencoders.models.networks import layers_of, path_weight
-from autoencoders.models.products import Call, product
+from autoencoders.models.products import Call, affine, product
 
 aten: Any = torch.ops.aten
 
