@@ -1,21 +1,30 @@
 """Judges every trained model on the test split: leaderboard, figures and report."""
 
+from autoencoders.core.imports import importing
 from autoencoders.core.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
-        from autoencoders.core.files import read_json, write_json, write_text
-        from autoencoders.core.paths import DATA, FIGURES, LEADERBOARD, METRICS, MODELS, REPORT_PAGE
-        from autoencoders.data.prepared.prepared import REPORT, load_prepared
-        from autoencoders.evaluation.figures import Figures
-        from autoencoders.evaluation.leaderboard import Evaluation
-        from autoencoders.evaluation.report import csv, html
-        from autoencoders.evaluation.unusual import most_unusual
-        from autoencoders.models.trained.saved import load, load_history
-        from autoencoders.params.goal import resolved_goal
-        from autoencoders.params.params import load_params
-        from autoencoders.tracking.evaluation import evaluated, record_baselines, record_types
-        from autoencoders.tracking.recorder import Recorder
+        with importing():
+            from autoencoders.core.files import read_json, write_json, write_text
+            from autoencoders.core.paths import (
+                DATA,
+                FIGURES,
+                LEADERBOARD,
+                METRICS,
+                MODELS,
+                REPORT_PAGE,
+            )
+            from autoencoders.data.prepared.prepared import REPORT, load_prepared
+            from autoencoders.evaluation.figures import Figures
+            from autoencoders.evaluation.leaderboard import Evaluation
+            from autoencoders.evaluation.report import csv, html
+            from autoencoders.evaluation.unusual import most_unusual
+            from autoencoders.models.trained.saved import load, load_history
+            from autoencoders.params.goal import resolved_goal
+            from autoencoders.params.params import load_params
+            from autoencoders.tracking.evaluation import evaluated, record_baselines, record_types
+            from autoencoders.tracking.recorder import Recorder
 
         params = load_params()
         data = load_prepared(DATA)

@@ -65,7 +65,7 @@ class Recorder:
         self.writer: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "autoencoders.tracking.writer"]
+        command = [sys.executable, "-m", "autoencoders.tracking"]
         self.writer = subprocess.Popen(
             command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True
         )
