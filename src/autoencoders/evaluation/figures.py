@@ -1,12 +1,15 @@
 """Figures of a trained model, as PNG files with the same bytes for the same model."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from sklearn.decomposition import PCA
 
 from autoencoders.core.files import atomic_folder
@@ -34,13 +37,48 @@ COLOURS = 10  # of matplotlib's palette tab10, after which they come again
 FIGURE_VALUES = 2**23  # of the test rows that figures are drawn from, 32 MB; else of a sample
 
 
-def drawing(size: tuple[float, float], title: str, **settings: Any) -> tuple[Figure, Axes]:
-    """A figure of a size in inches, and its axes, set up."""
-    figure = Figure(figsize=size, layout="constrained")
+class Margins(NamedTuple):
+    """Inches between a figure's edges and its axes."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+CHART_MARGINS = Margins(left=0.65, right=0.15, bottom=0.5, top=0.3)
+IMAGE_MARGINS = Margins(left=0.1, right=0.1, bottom=0.1, top=0.35)
+
+
+def drawing(
+    size: tuple[float, float], title: str, margins: Margins = CHART_MARGINS, **settings: Any
+) -> tuple[Figure, Axes]:
+    """A figure and its axes, set up. size: inches; margins: around the axes."""
+    width, height = size
+    figure = Figure(figsize=size, dpi=DPI)
     axes = figure.subplots()
+    # a layout that matplotlib computes takes as long as all the rest
+    figure.subplots_adjust(
+        left=margins.left / width,
+        right=1 - margins.right / width,
+        bottom=margins.bottom / height,
+        top=1 - margins.top / height,
+    )
     axes.set(**settings)
-    axes.set_title(title, loc="left")
+    axes.set_title(title, loc="left", y=1)  # else it is moved above all that may be in its way
     return figure, axes
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Labels a logarithmic axis with 20 instead of 2 x 10^1, which is set as a formula."""
+    axis.set_major_formatter(LogFormatter())
+    axis.set_minor_formatter(LogFormatter())
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Writes the same bytes as `savefig`, which draws twice."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.print_png(path, metadata={"Software": None})
 
 
 class Figures:
@@ -84,8 +122,7 @@ class Figures:
         settings = {**mpl.rcParamsDefault, "font.size": FONT_SIZE}
         with atomic_folder(folder) as new, mpl.rc_context(settings):
             for name in names:
-                figure = getattr(self, name)()
-                figure.savefig(new / f"{name}.png", dpi=DPI, metadata={"Software": None})
+                write_png(getattr(self, name)(), new / f"{name}.png")
         return [folder / f"{name}.png" for name in names]
 
     def _names(self) -> list[str]:
@@ -168,9 +205,12 @@ class Figures:
         """
         height, width = self.shape[:2]
         columns = len(images) // rows
-        # inches: and a margin, and the title's line
-        size = (IMAGE_INCHES * columns + 0.2, IMAGE_INCHES * rows * height / width + 0.5)
-        figure, axes = drawing(size, f"{self.model_type}: {title}")
+        margins = IMAGE_MARGINS
+        size = (
+            IMAGE_INCHES * columns + margins.left + margins.right,
+            IMAGE_INCHES * rows * height / width + margins.bottom + margins.top,
+        )
+        figure, axes = drawing(size, f"{self.model_type}: {title}", margins)
         sheet = self._sheet(images, rows)
         if sheet.ndim == 3:  # matplotlib scales grey images alone
             sheet = np.clip((sheet - self.black) / (self.white - self.black), 0, 1)
@@ -208,6 +248,7 @@ class Figures:
         for label, name in enumerate(self.names):
             x, y = plane[labels == label].T
             axes.scatter(x, y, s=6, label=name, color=mpl.colormaps["tab10"](label % COLOURS))
+        figure.set_layout_engine("constrained")  # a label's name may be long
         figure.legend(loc="outside right upper", markerscale=2)
         return figure
 
@@ -226,10 +267,13 @@ class Figures:
         )
         edges = np.geomspace(
             max(LOWEST_EDGE, scores.min()), max(LOWEST_LAST_EDGE, scores.max()), BINS
-        ).tolist()
+        )
         for name, values in groups.items():
-            axes.hist(values, bins=edges, alpha=0.6, label=name)
+            rows, _ = np.histogram(values, edges)
+            axes.stairs(rows, edges, fill=True, alpha=0.6, label=name)
         axes.set_yscale("log")
+        plain_numbers(axes.xaxis)
+        plain_numbers(axes.yaxis)
         axes.legend()
         return figure
 
@@ -243,6 +287,7 @@ class Figures:
             ylabel=f"{description.architecture.loss}, sum over features",
             yscale="log",
         )
+        plain_numbers(axes.yaxis)
         epochs = range(description.epochs - len(self.history) + 1, description.epochs + 1)
         for key in (TRAIN_LOSS, VALIDATION_LOSS):
             axes.plot(epochs, [means[key] for means in self.history], label=key)
