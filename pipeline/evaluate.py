@@ -23,27 +23,22 @@ if __name__ == "__main__":
             from autoencoders.models.trained.saved import load, load_history
             from autoencoders.params.goal import resolved_goal
             from autoencoders.params.params import load_params
-            from autoencoders.tracking.evaluation import evaluated, record_baselines, record_types
-            from autoencoders.tracking.recorder import Recorder
 
         params = load_params()
         data = load_prepared(DATA)
-        with Recorder(data.description) as recorder, recorder.pipeline() as pipeline:
-            models = {model_type: load(MODELS / model_type) for model_type in params.model_types}
-            goal = resolved_goal(params.goal, data.description.facts)
-            rows = Evaluation(data, params.evaluate, goal).rows(list(models.values()))
-            figures = {}
-            for model_type, model in models.items():
-                history = load_history(MODELS / model_type)
-                drawn = Figures(model, data, history, params.evaluate.figure_columns, goal)
-                figures[model_type] = drawn.save(FIGURES / model_type)
-            write_json(LEADERBOARD, [row.written() for row in rows])
-            write_text(METRICS / "leaderboard.csv", csv(rows))
-            unusual = most_unusual(models, rows, data, params.tune)
-            source = read_json(DATA / REPORT)
-            page = html(rows, params.tune, figures, data.description, source, unusual)
-            write_text(REPORT_PAGE, page)
-            write_json(METRICS / "metrics.json", {row.model: row.numbers() for row in rows})
-            record_types(recorder, params.model_types, evaluated())
-            record_baselines(pipeline, evaluated())
+        models = {model_type: load(MODELS / model_type) for model_type in params.model_types}
+        goal = resolved_goal(params.goal, data.description.facts)
+        rows = Evaluation(data, params.evaluate, goal).rows(list(models.values()))
+        figures = {}
+        for model_type, model in models.items():
+            history = load_history(MODELS / model_type)
+            drawn = Figures(model, data, history, params.evaluate.figure_columns, goal)
+            figures[model_type] = drawn.save(FIGURES / model_type)
+        write_json(LEADERBOARD, [row.written() for row in rows])
+        write_text(METRICS / "leaderboard.csv", csv(rows))
+        unusual = most_unusual(models, rows, data, params.tune)
+        source = read_json(DATA / REPORT)
+        page = html(rows, params.tune, figures, data.description, source, unusual)
+        write_text(REPORT_PAGE, page)
+        write_json(METRICS / "metrics.json", {row.model: row.numbers() for row in rows})
         print(f"leaderboard: `ae leaderboard`; figures: {REPORT_PAGE}")

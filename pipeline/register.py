@@ -22,9 +22,9 @@ if __name__ == "__main__":
         rows = read_rows(LEADERBOARD)
         with store.reporting():
             runs = Runs(data.description)
-            runs.log_evaluation()  # where DVC restored the stages before this one
+            runs.log_evaluation()
             for model_type in params.model_types:
-                runs.studied(model_type)
+                runs.studied(model_type)  # where DVC restored the stages before this one
             print(*register(runs, rows, data, params), sep="\n")
         models = {
             model_type: model_sha256(MODELS / model_type) for model_type in params.model_types

@@ -179,7 +179,7 @@ def test_scores_show_how_many_test_rows_have_which_score_on_logarithmic_axes(
 ):
     (axes,) = of("undercomplete").scores().axes
     (histogram,) = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
-    assert histogram.get_data().values.sum() == len(data.rows["test"])
+    assert histogram.get_data()[0].sum() == len(data.rows["test"])
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
 
 

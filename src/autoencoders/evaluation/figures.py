@@ -1,19 +1,22 @@
 """Figures of a trained model, as PNG files with the same bytes for the same model."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 from sklearn.decomposition import PCA
 
 from autoencoders.core.files import atomic_folder
 from autoencoders.data.prepared.prepared import Prepared
+from autoencoders.evaluation.drawing import (
+    CHART_MARGINS,
+    IMAGE_MARGINS,
+    drawing,
+    placed_drawing,
+    plain_numbers,
+    write_png,
+)
 from autoencoders.models.trained.fidelity import squared_error
 from autoencoders.models.trained.model import TrainedModel, interpolated, samples
 from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
@@ -31,54 +34,9 @@ LOWEST_EDGE = 1e-6
 LOWEST_LAST_EDGE = 1e-5  # so that there is room between the edges where all scores are 0
 IMAGE_INCHES = 0.6  # width of an image in a grid
 CURVES_SIZE = (6, 3.5)  # inches
-DPI = 100  # dots per inch of the PNG files
 FONT_SIZE = 9  # points
 COLOURS = 10  # of matplotlib's palette tab10, after which they come again
 FIGURE_VALUES = 2**23  # of the test rows that figures are drawn from, 32 MB; else of a sample
-
-
-class Margins(NamedTuple):
-    """Inches between a figure's edges and its axes."""
-
-    left: float
-    right: float
-    bottom: float
-    top: float
-
-
-CHART_MARGINS = Margins(left=0.65, right=0.15, bottom=0.5, top=0.3)
-IMAGE_MARGINS = Margins(left=0.1, right=0.1, bottom=0.1, top=0.35)
-
-
-def drawing(
-    size: tuple[float, float], title: str, margins: Margins = CHART_MARGINS, **settings: Any
-) -> tuple[Figure, Axes]:
-    """A figure and its axes, set up. size: inches; margins: around the axes."""
-    width, height = size
-    figure = Figure(figsize=size, dpi=DPI)
-    axes = figure.subplots()
-    # a layout that matplotlib computes takes as long as all the rest
-    figure.subplots_adjust(
-        left=margins.left / width,
-        right=1 - margins.right / width,
-        bottom=margins.bottom / height,
-        top=1 - margins.top / height,
-    )
-    axes.set(**settings)
-    axes.set_title(title, loc="left", y=1)  # else it is moved above all that may be in its way
-    return figure, axes
-
-
-def plain_numbers(axis: Axis) -> None:
-    """Labels a logarithmic axis with 20 instead of 2 x 10^1, which is set as a formula."""
-    axis.set_major_formatter(LogFormatter())
-    axis.set_minor_formatter(LogFormatter())
-
-
-def write_png(figure: Figure, path: Path) -> None:
-    """Writes the same bytes as `savefig`, which draws twice."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.print_png(path, metadata={"Software": None})
 
 
 class Figures:
@@ -210,7 +168,7 @@ class Figures:
             IMAGE_INCHES * columns + margins.left + margins.right,
             IMAGE_INCHES * rows * height / width + margins.bottom + margins.top,
         )
-        figure, axes = drawing(size, f"{self.model_type}: {title}", margins)
+        figure, axes = placed_drawing(size, margins, f"{self.model_type}: {title}")
         sheet = self._sheet(images, rows)
         if sheet.ndim == 3:  # matplotlib scales grey images alone
             sheet = np.clip((sheet - self.black) / (self.white - self.black), 0, 1)
@@ -248,7 +206,6 @@ class Figures:
         for label, name in enumerate(self.names):
             x, y = plane[labels == label].T
             axes.scatter(x, y, s=6, label=name, color=mpl.colormaps["tab10"](label % COLOURS))
-        figure.set_layout_engine("constrained")  # a label's name may be long
         figure.legend(loc="outside right upper", markerscale=2)
         return figure
 
@@ -258,8 +215,9 @@ class Figures:
         groups = {"test rows": scores}
         if self.anomalous:
             groups = {"normal": scores[self.labels == 0], "anomaly": scores[self.labels == 1]}
-        figure, axes = drawing(
+        figure, axes = placed_drawing(
             CURVES_SIZE,
+            CHART_MARGINS,
             f"{self.model_type}: scores of test rows",
             xlabel="anomaly score, nats",
             ylabel="rows",
@@ -280,8 +238,9 @@ class Figures:
     def curves(self) -> Figure:
         """Training and clean validation error by epoch."""
         description = self.model.description
-        figure, axes = drawing(
+        figure, axes = placed_drawing(
             CURVES_SIZE,
+            CHART_MARGINS,
             f"{self.model_type}: learning curves",
             xlabel="epoch",
             ylabel=f"{description.architecture.loss}, sum over features",

@@ -1,7 +1,6 @@
 """The recorder of a stage: the runs that it writes, and the writer that sends them to MLflow.
 
-No training, trial or evaluation waits for the store: a stage appends to records (`records.py`) and
-goes on.
+No training and no trial waits for the store: a stage appends to records (`records.py`) and goes on.
 """
 
 import csv
