@@ -7,8 +7,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: repro test test-slow test-gpu check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
-	bench-anomalies bench-anomaly-choice bench-tables bench-memory bench-wide bench-server bench-outage anchors public-tables \
-	profile lock clean
+	bench-anomalies bench-anomaly-choice bench-tables bench-memory bench-wide bench-cold bench-server bench-outage \
+	anchors public-tables profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
 	ae doctor --before-repro
 	dvc repro preprocess
@@ -117,6 +117,9 @@ public-tables: .venv/.ready-dev .public-tables/.ready # how `ae inspect` reads a
 
 bench-wide: .venv/.ready # the stages on 1,000 x 20,000, 20,000 x 1,000 and 100,000 x 200 cells; one wide row encoded
 	OMP_NUM_THREADS=1 python benchmarks/wide.py
+
+bench-cold: .venv/.ready # CPU seconds of each stage's imports, and their heaviest packages
+	OMP_NUM_THREADS=1 python benchmarks/cold.py
 
 lock: # resolves pyproject.toml anew, in an environment of its own
 	sh tools/lock.sh

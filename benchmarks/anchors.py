@@ -298,7 +298,7 @@ AXES = {
 
 def _draw(name: str, anchor: Anchor, entry: Mapping[str, Any], measured: Measured) -> None:
     """The curve where there is one, else bars: ours, target, published, and what stands beside."""
-    from autoencoders.evaluation.figures import drawing
+    from autoencoders.evaluation.drawing import drawing
 
     title = f"{name}: {entry['ours']:.4g} {anchor.unit} ({anchor.better} is better)"
     if measured.curve is not None:

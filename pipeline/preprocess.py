@@ -1,14 +1,16 @@
 """Splits the data into rows of features and fits their scaling on the training rows."""
 
+from autoencoders.core.imports import importing
 from autoencoders.core.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
-        from autoencoders.core.files import read_json
-        from autoencoders.core.paths import DATA, RAW
-        from autoencoders.data.preparation.prepare import prepare
-        from autoencoders.data.prepared.prepared import REPORT, shown_notes
-        from autoencoders.params.params import load_params
+        with importing():
+            from autoencoders.core.files import read_json
+            from autoencoders.core.paths import DATA, RAW
+            from autoencoders.data.preparation.prepare import prepare
+            from autoencoders.data.prepared.prepared import REPORT, shown_notes
+            from autoencoders.params.params import load_params
 
         description = prepare(RAW, DATA, load_params().data)
         print(

@@ -1,21 +1,23 @@
 """Trains one type: `python pipeline/train.py sparse`."""
 
+from autoencoders.core.imports import importing
 from autoencoders.core.reporting import reporting
 
 if __name__ == "__main__":
     with reporting():
-        import sys
+        with importing():
+            import sys
 
-        from autoencoders.core import identity
-        from autoencoders.core.paths import DATA, MODELS, RESUME, repository
-        from autoencoders.data.prepared.prepared import load_prepared
-        from autoencoders.models.trained.saved import save
-        from autoencoders.params.params import load_params
-        from autoencoders.params.tuned import load_tuned
-        from autoencoders.tracking.recorder import training_run
-        from autoencoders.training.callbacks import Progress
-        from autoencoders.training.fit import fit
-        from autoencoders.training.resume import ResumePoint
+            from autoencoders.core import identity
+            from autoencoders.core.paths import DATA, MODELS, RESUME, repository
+            from autoencoders.data.prepared.prepared import load_prepared
+            from autoencoders.models.trained.saved import save
+            from autoencoders.params.params import load_params
+            from autoencoders.params.tuned import load_tuned
+            from autoencoders.tracking.recorder import training_run
+            from autoencoders.training.callbacks import Progress
+            from autoencoders.training.fit import fit
+            from autoencoders.training.resume import ResumePoint
 
         model_type = sys.argv[1]
         data = load_prepared(DATA)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import StepPatch
 from PIL import Image
 
 from autoencoders.data.preparation.prepare import prepare
@@ -178,8 +178,8 @@ def test_scores_show_how_many_test_rows_have_which_score_on_logarithmic_axes(
     of: Draw, data: Prepared
 ):
     (axes,) = of("undercomplete").scores().axes
-    bars = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
-    assert sum(bar.get_height() for bar in bars) == len(data.rows["test"])
+    (histogram,) = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+    assert histogram.get_data()[0].sum() == len(data.rows["test"])
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
 
 

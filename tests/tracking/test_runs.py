@@ -281,6 +281,23 @@ def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(
     }
 
 
+def test_a_report_is_logged_again_where_the_run_has_another_one_with_the_same_numbers(
+    runs, tracked_root, monkeypatch, tmp_path
+):
+    for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml"):
+        (tracked_root / name).symlink_to(Path(name).resolve())
+    monkeypatch.chdir(tracked_root)
+    for name in ("reports/index.html", "metrics/leaderboard.json", "data/prepared/report.json"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("{}")
+    write_json(Path("metrics/metrics.json"), {"pca": {"test_squared_error": 1.5}})
+    for page in ("<p>one</p>", "<p>two</p>"):
+        Path("reports/index.html").write_text(page)
+        runs.log_evaluation()
+        logged = runs.client.download_artifacts(runs.parent(), "index.html", tmp_path)
+        assert Path(logged).read_text() == page
+
+
 def test_the_notes_on_the_data_are_a_tag_of_the_parent_run_cut_to_what_a_server_takes(
     runs, tracked_root, monkeypatch
 ):

@@ -11,6 +11,7 @@ import optuna
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -255,13 +256,13 @@ def test_values_table_and_figures_are_written_and_nothing_is_left_of_before(
 
 def test_the_pareto_front_shows_the_trial_that_is_taken_and_names_it(tune, tmp_path, monkeypatch):
     drawn: dict[str, Axes] = {}
-    save = plt.savefig
+    save = Figure.savefig
 
-    def saved(path: Path, **settings: Any) -> None:
-        drawn[path.stem] = plt.gca()
-        save(path, **settings)
+    def saved(figure: Figure, path: Path, **settings: Any) -> None:
+        drawn[path.stem] = figure.gca()
+        save(figure, path, **settings)
 
-    monkeypatch.setattr(plt, "savefig", saved)
+    monkeypatch.setattr(Figure, "savefig", saved)
     best = write_study(tmp_path / "sparse", "s", many("smallest_code"), tune("smallest_code"))
     axes = drawn["pareto"]
     (taken,) = [points for points in axes.collections if points.get_label() == "taken"]

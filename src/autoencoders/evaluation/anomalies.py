@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import betabinom
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.evaluation.bootstrap import percentile_interval
@@ -95,6 +93,8 @@ def anomaly_metrics(
     scores: (rows,), higher is more unusual; labels: (rows,), 1 for anomalies. samples: number of
     resamples, which are drawn within each class.
     """
+    from sklearn.metrics import average_precision_score
+
     if len(np.unique(labels)) < 2:
         return {}
     aurocs = []
@@ -132,6 +132,8 @@ def _resampled_counts(
 
 def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
     """The area under the ROC curve. Both: (rows,); higher scores are more unusual, 1: anomaly."""
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(labels, scores))
 
 
@@ -181,6 +183,8 @@ def alarm_interval(rate: float, calibration_rows: int, rows: int) -> Interval:
     The number of alarms is beta-binomial: Vovk 2012, "Conditional validity of inductive conformal
     predictors".
     """
+    from scipy.stats import betabinom
+
     alarms = int(rate * (calibration_rows + 1))
     if not alarms:
         return 0.0, 0.0

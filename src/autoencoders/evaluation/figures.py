@@ -1,16 +1,22 @@
 """Figures of a trained model, as PNG files with the same bytes for the same model."""
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from autoencoders.core.files import atomic_folder
 from autoencoders.data.prepared.prepared import Prepared
+from autoencoders.evaluation.drawing import (
+    CHART_MARGINS,
+    IMAGE_MARGINS,
+    drawing,
+    placed_drawing,
+    plain_numbers,
+    write_png,
+)
 from autoencoders.models.trained.fidelity import squared_error
 from autoencoders.models.trained.model import TrainedModel, interpolated, samples
 from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
@@ -28,19 +34,9 @@ LOWEST_EDGE = 1e-6
 LOWEST_LAST_EDGE = 1e-5  # so that there is room between the edges where all scores are 0
 IMAGE_INCHES = 0.6  # width of an image in a grid
 CURVES_SIZE = (6, 3.5)  # inches
-DPI = 100  # dots per inch of the PNG files
 FONT_SIZE = 9  # points
 COLOURS = 10  # of matplotlib's palette tab10, after which they come again
 FIGURE_VALUES = 2**23  # of the test rows that figures are drawn from, 32 MB; else of a sample
-
-
-def drawing(size: tuple[float, float], title: str, **settings: Any) -> tuple[Figure, Axes]:
-    """A figure of a size in inches, and its axes, set up."""
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots()
-    axes.set(**settings)
-    axes.set_title(title, loc="left")
-    return figure, axes
 
 
 class Figures:
@@ -84,8 +80,7 @@ class Figures:
         settings = {**mpl.rcParamsDefault, "font.size": FONT_SIZE}
         with atomic_folder(folder) as new, mpl.rc_context(settings):
             for name in names:
-                figure = getattr(self, name)()
-                figure.savefig(new / f"{name}.png", dpi=DPI, metadata={"Software": None})
+                write_png(getattr(self, name)(), new / f"{name}.png")
         return [folder / f"{name}.png" for name in names]
 
     def _names(self) -> list[str]:
@@ -168,9 +163,12 @@ class Figures:
         """
         height, width = self.shape[:2]
         columns = len(images) // rows
-        # inches: and a margin, and the title's line
-        size = (IMAGE_INCHES * columns + 0.2, IMAGE_INCHES * rows * height / width + 0.5)
-        figure, axes = drawing(size, f"{self.model_type}: {title}")
+        margins = IMAGE_MARGINS
+        size = (
+            IMAGE_INCHES * columns + margins.left + margins.right,
+            IMAGE_INCHES * rows * height / width + margins.bottom + margins.top,
+        )
+        figure, axes = placed_drawing(size, margins, f"{self.model_type}: {title}")
         sheet = self._sheet(images, rows)
         if sheet.ndim == 3:  # matplotlib scales grey images alone
             sheet = np.clip((sheet - self.black) / (self.white - self.black), 0, 1)
@@ -217,8 +215,9 @@ class Figures:
         groups = {"test rows": scores}
         if self.anomalous:
             groups = {"normal": scores[self.labels == 0], "anomaly": scores[self.labels == 1]}
-        figure, axes = drawing(
+        figure, axes = placed_drawing(
             CURVES_SIZE,
+            CHART_MARGINS,
             f"{self.model_type}: scores of test rows",
             xlabel="anomaly score, nats",
             ylabel="rows",
@@ -226,23 +225,28 @@ class Figures:
         )
         edges = np.geomspace(
             max(LOWEST_EDGE, scores.min()), max(LOWEST_LAST_EDGE, scores.max()), BINS
-        ).tolist()
+        )
         for name, values in groups.items():
-            axes.hist(values, bins=edges, alpha=0.6, label=name)
+            rows, _ = np.histogram(values, edges)
+            axes.stairs(rows, edges, fill=True, alpha=0.6, label=name)
         axes.set_yscale("log")
+        plain_numbers(axes.xaxis)
+        plain_numbers(axes.yaxis)
         axes.legend()
         return figure
 
     def curves(self) -> Figure:
         """Training and clean validation error by epoch."""
         description = self.model.description
-        figure, axes = drawing(
+        figure, axes = placed_drawing(
             CURVES_SIZE,
+            CHART_MARGINS,
             f"{self.model_type}: learning curves",
             xlabel="epoch",
             ylabel=f"{description.architecture.loss}, sum over features",
             yscale="log",
         )
+        plain_numbers(axes.yaxis)
         epochs = range(description.epochs - len(self.history) + 1, description.epochs + 1)
         for key in (TRAIN_LOSS, VALIDATION_LOSS):
             axes.plot(epochs, [means[key] for means in self.history], label=key)

@@ -178,7 +178,7 @@ def table(by_model: Curves) -> str:
 
 def _draw(by_model: Curves, data: Prepared) -> None:
     """Test error by code size, with a band over the seeds and a ring at the knee."""
-    from autoencoders.evaluation.figures import drawing
+    from autoencoders.evaluation.drawing import drawing
 
     title = f"{data.description.name}: test error by code size (ring: knee, found on validation)"
     figure, axes = drawing(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from autoencoders.core import paths
-from autoencoders.core.files import read_json
+from autoencoders.core.files import read_json, tree_sha256
 from autoencoders.data.prepared.prepared import REPORT
 from autoencoders.evaluation.catalogue import mlflow_name
 from autoencoders.evaluation.row import read_rows
@@ -17,6 +17,7 @@ from autoencoders.params.params import load_params
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import RunRecord
 
+FILES_SHA256 = "evaluation_sha256"  # tag of a run: the hash of the evaluation's files that it has
 # tags of the parent run
 DATA_NOTES = "data_notes"  # the report has all notes
 VERDICT = "verdict"
@@ -50,6 +51,20 @@ def baseline_metrics(metrics: Mapping[str, Metrics]) -> Metrics:
     return named
 
 
+def figures_sha256(model_type: str) -> str:
+    """The hash of a type's figures."""
+    return tree_sha256(paths.FIGURES / model_type)
+
+
+def report_sha256() -> str:
+    """The hash of the files that concern all types."""
+    return tree_sha256(*_report_files())
+
+
+def _report_files() -> list[Path]:
+    return [paths.REPORT_PAGE, paths.LEADERBOARD, paths.DATA / REPORT]
+
+
 def data_notes() -> list[str]:
     """Returns the notes on how the data was read, and what was left out."""
     notes: list[str] = read_json(paths.DATA / REPORT).get("told", [])
@@ -78,6 +93,7 @@ def record_types(
             run.metrics(metrics[model_type])
             figures = sorted((paths.FIGURES / model_type).iterdir())
             run.artifacts(figures, "figures")
+            run.tag(**{FILES_SHA256: figures_sha256(model_type)})
         records.append(run)
     return records
 
@@ -91,4 +107,5 @@ def record_baselines(run: RunRecord, metrics: Mapping[str, Metrics]) -> None:
     lines = "\n".join(verdict(read_rows(paths.LEADERBOARD), load_params().tune))
     if lines:
         run.tag(**{VERDICT: lines[:TAG_LENGTH]})
-    run.artifacts([paths.REPORT_PAGE, paths.LEADERBOARD, paths.DATA / REPORT])
+    run.artifacts(_report_files())
+    run.tag(**{FILES_SHA256: report_sha256()})

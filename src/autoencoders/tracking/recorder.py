@@ -1,7 +1,6 @@
 """The recorder of a stage: the runs that it writes, and the writer that sends them to MLflow.
 
-No training, trial or evaluation waits for the store: a stage appends to records (`records.py`) and
-goes on.
+No training and no trial waits for the store: a stage appends to records (`records.py`) and goes on.
 """
 
 import csv
@@ -65,7 +64,7 @@ class Recorder:
         self.writer: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "autoencoders.tracking.writer"]
+        command = [sys.executable, "-m", "autoencoders.tracking"]
         self.writer = subprocess.Popen(
             command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True
         )

@@ -1,7 +1,7 @@
 """Runs for `register` and `ae`: found by fingerprint, completed, and restored from DVC's outputs.
 
-These need the store, and say so where it does not answer. The other stages only record
-(`recorder.py`).
+These need the store, and say so where it does not answer. `tune` and `train` only record
+(`recorder.py`), and `register` logs what `evaluate` has written.
 """
 
 import os
@@ -18,13 +18,16 @@ from autoencoders.data.prepared.prepared import Description
 from autoencoders.models.trained.saved import load_description
 from autoencoders.tracking import store
 from autoencoders.tracking.evaluation import (
+    FILES_SHA256,
     Metrics,
     baseline_metrics,
     evaluated,
+    figures_sha256,
     is_trained,
     record_baselines,
     record_training,
     record_types,
+    report_sha256,
 )
 from autoencoders.tracking.origin import lineage
 from autoencoders.tracking.recorder import (
@@ -135,24 +138,26 @@ class Runs:
             trial.tag(state=row["state"], reason=row["reason"])
 
     def log_evaluation(self) -> None:
-        """Logs the evaluation's files to the runs that have other metrics, or none.
-
-        DVC may have restored these files, so that no evaluation has logged them.
-        """
+        """Logs the evaluation to the runs that have another one, or none."""
         metrics = evaluated()
         lacking = []
         for model, values in metrics.items():
-            if is_trained(model) and not self._has(self.trained(paths.MODELS / model), values):
+            if not is_trained(model):
+                continue
+            run_id = self.trained(paths.MODELS / model)
+            if not self._has(run_id, values, figures_sha256(model)):
                 lacking.append(model)
         for record in record_types(self.recorder, lacking, metrics):
             self.sender.finish(record.path)
-        if not self._has(self.parent(), baseline_metrics(metrics)):
+        if not self._has(self.parent(), baseline_metrics(metrics), report_sha256()):
             with self.written(self.recorder.pipeline()) as run:
                 record_baselines(run, metrics)
 
-    def _has(self, run_id: str, metrics: Metrics) -> bool:
-        """Whether a run's last metrics are these."""
-        return metrics.items() <= self.client.get_run(run_id).data.metrics.items()
+    def _has(self, run_id: str, metrics: Metrics, files_sha256: str) -> bool:
+        """Whether a run's last metrics are these, and its files have this hash."""
+        data = self.client.get_run(run_id).data
+        is_same = data.tags.get(FILES_SHA256) == files_sha256
+        return is_same and metrics.items() <= data.metrics.items()
 
     def log_drift(self, uri: str, source: str, table: Path, metrics: Mapping[str, float]) -> str:
         """Logs the differences of new data as a run that names the model's version.

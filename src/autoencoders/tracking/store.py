@@ -14,6 +14,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from autoencoders.core.errors import UserError
+from autoencoders.core.imports import importing
 from autoencoders.tracking import address, local_store, server
 from autoencoders.tracking.failures import StoreError, explained, is_outage
 
@@ -33,7 +34,8 @@ def open_store(*, seconds: int = ANSWER, writing: bool = True) -> mlflow.MlflowC
     with reporting():
         uri = _ready_address(seconds, writing=writing)
         mlflow.set_tracking_uri(uri)
-        client = mlflow.MlflowClient(uri)
+        with importing():  # a client's first use of a store loads the modules for it
+            client = mlflow.MlflowClient(uri)
         if address.uri() != address.local():
             client.search_experiments(max_results=1)
     return client

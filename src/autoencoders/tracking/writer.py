@@ -1,4 +1,4 @@
-"""The writer beside a stage: `python -m autoencoders.tracking.writer` sends its records to MLflow.
+"""The writer beside a stage: `python -m autoencoders.tracking` sends its records to MLflow.
 
 The stage names its records on standard input, a path a line, and closes it when it ends. The writer
 is a process of its own, so that neither a server that hangs nor mlflow's imports hold up the work,
@@ -143,9 +143,5 @@ def _warn(message: str) -> None:
 
 
 def main() -> None:
-    """Entry point of the process."""
+    """The work of the process."""
     Writer(Names()).run()
-
-
-if __name__ == "__main__":
-    main()

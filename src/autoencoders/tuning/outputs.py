@@ -1,5 +1,7 @@
 """A study's results as files without a time in them: best values, a table of trials, figures."""
 
+import csv
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,7 +9,6 @@ from typing import Any
 
 import matplotlib as mpl
 import optuna
-import pandas as pd
 from matplotlib import pyplot as plt
 from optuna.trial import FrozenTrial, TrialState
 
@@ -73,8 +74,12 @@ def table(trials: Sequence[FrozenTrial]) -> str:
         }
         rows.append({**row, **trial.user_attrs.get(RESULT, {}), **trial.params})
         names.update(dict.fromkeys(trial.params))
-    frame = pd.DataFrame(rows, columns=["trial", "state", *RESULTS, *names, "reason"], dtype=object)
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+    columns = ["trial", "state", *RESULTS, *names, "reason"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def summary(trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> str:
@@ -127,7 +132,9 @@ def _draw(
         warnings.filterwarnings("ignore", message="Attempting to set identical low and high")
         for figure in _figures(study, best, tune):
             plt.suptitle(name)
-            plt.savefig(folder / f"{figure}.png", metadata={"Software": None}, bbox_inches="tight")
+            path = folder / f"{figure}.png"
+            # plt.savefig would draw once more, for a window
+            plt.gcf().savefig(path, metadata={"Software": None}, bbox_inches="tight")
             plt.close()
 
 

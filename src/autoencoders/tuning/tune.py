@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from autoencoders.core.files import atomic_folder, write_text
+from autoencoders.core.imports import importing
 from autoencoders.core.paths import DATA, STUDIES, TRIALS, TUNED, TUNED_VALUES, repository
 from autoencoders.core.process import one_process
 from autoencoders.data.prepared.prepared import load_prepared
@@ -39,11 +40,12 @@ def tune(model_type: str, params: Params) -> None:
 
 
 def _study(model_type: str, params: Params) -> None:
-    from autoencoders.tracking.recorder import Recorder, finish_study
-    from autoencoders.tuning import outputs, worker
-    from autoencoders.tuning.storage import open_storage, reporting_database
-    from autoencoders.tuning.study import open_study
-    from autoencoders.tuning.trials import RESULT
+    with importing():
+        from autoencoders.tracking.recorder import Recorder, finish_study
+        from autoencoders.tuning import outputs, worker
+        from autoencoders.tuning.storage import open_storage, reporting_database
+        from autoencoders.tuning.study import open_study
+        from autoencoders.tuning.trials import RESULT
 
     data = load_prepared(DATA)
     settings = params.tune

@@ -9,17 +9,18 @@ import re
 import sys
 import tempfile
 import zlib
+from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
-import pooch
-import pyarrow as pa
-from pyarrow import parquet
 
 from autoencoders.core.errors import DataError
 from autoencoders.core.paths import repository
 from autoencoders.data.sources.catalogue import ARRAYS, DIGESTS, MIRRORS, File
 
+DIGITS_FILE = (
+    "datasets/data/digits.csv.gz"  # of scikit-learn: a line an image: 64 pixels and the label
+)
 MIRROR_VARIABLE = "AUTOENCODERS_MIRROR"
 MORE_ATTEMPTS = 2  # after a failed download, before the next mirror is asked
 ANSWER_SECONDS = 30  # without an answer, after which a download has failed
@@ -45,11 +46,13 @@ def built_in(name: str, files: Path) -> int:
 
 
 def _digits() -> dict[str, np.ndarray]:
-    """scikit-learn's copy of the UCI optical digits: 1,797 images of 8 x 8 pixels from 0 to 16."""
-    from sklearn.datasets import load_digits
+    """scikit-learn's copy of the UCI optical digits: 1,797 images of 8 x 8 pixels from 0 to 16.
 
-    digits = load_digits()
-    return {"images": digits.images.astype(np.uint8), "labels": digits.target.astype(np.uint8)}
+    Its `load_digits` gives the same, but importing it takes a second.
+    """
+    path = distribution("scikit-learn").locate_file(DIGITS_FILE)
+    digits = np.loadtxt(str(path), delimiter=",").astype(np.uint8)
+    return {"images": digits[:, :-1].reshape(-1, 8, 8), "labels": digits[:, -1]}
 
 
 def openml(number: int, files: Path) -> str:
@@ -57,6 +60,8 @@ def openml(number: int, files: Path) -> str:
 
     Gives its label column's name; empty: it has none.
     """
+    import pyarrow as pa
+    from pyarrow import parquet
     from sklearn.datasets import fetch_openml
 
     try:
@@ -118,6 +123,8 @@ def _read(mirror: str, name: str) -> bytes:
 
 def over_http(url: str, folder: Path) -> Path:
     """Fetches a URL's file into a folder, by its own name. Raises DataError."""
+    import pooch
+
     pooch.get_logger().setLevel("WARNING")
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=ANSWER_SECONDS)
     name = re.split("[?#]", url)[0].rpartition("/")[2]
