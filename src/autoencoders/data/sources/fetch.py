@@ -18,9 +18,8 @@ from autoencoders.core.errors import DataError
 from autoencoders.core.paths import repository
 from autoencoders.data.sources.catalogue import ARRAYS, DIGESTS, MIRRORS, File
 
-DIGITS_FILE = (
-    "datasets/data/digits.csv.gz"  # of scikit-learn: a line an image: 64 pixels and the label
-)
+# a line an image: 64 pixels and the label
+DIGITS_FILE = "sklearn/datasets/data/digits.csv.gz"
 MIRROR_VARIABLE = "AUTOENCODERS_MIRROR"
 MORE_ATTEMPTS = 2  # after a failed download, before the next mirror is asked
 ANSWER_SECONDS = 30  # without an answer, after which a download has failed
