@@ -6,7 +6,7 @@ JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test test-slow test-gpu check ui dashboard bench bench-peers bench-precision bench-scaling bench-streaming bench-search \
+.PHONY: repro test test-slow test-gpu check ui dashboard bench bench-peers bench-precision bench-products bench-scaling bench-streaming bench-search \
 	bench-anomalies bench-anomaly-choice bench-tables bench-memory bench-wide bench-cold bench-server bench-outage \
 	anchors public-tables profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
@@ -58,6 +58,9 @@ bench-peers: .venv/.ready .venv-peers/.ready # the same trainings by Pythae, Ker
 
 bench-precision: .venv/.ready # bf16 beside fp32 over five seeds, every type
 	OMP_NUM_THREADS=1 python benchmarks/precision.py
+
+bench-products: .venv/.ready # fp32 products by MKL and by oneDNN on this processor
+	OMP_NUM_THREADS=1 python benchmarks/products.py
 
 bench-scaling: .venv/.ready # time and memory against rows, features, code size, layers; draws docs/scaling.png
 	python benchmarks/scaling.py

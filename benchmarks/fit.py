@@ -1,7 +1,7 @@
 """Speed of `fit` beside a hand-written loop and the usual Lightning recipe, interleaved.
 
 `make bench`, some minutes. All train the same networks on the same rows with the same batches,
-epochs and learning rates, on one thread, and look at the validation rows once an epoch: cases.py
+epochs and learning rates, on one core, and look at the validation rows once an epoch: cases.py
 has the networks, recipes.py the ways to train them. With --peers (`make bench-peers`) other
 libraries train too, each in a process of .venv-peers: fit_peers.py. Beside each speed stands the
 squared error on test rows.
@@ -28,7 +28,7 @@ from autoencoders.training.processors import Processor, this_processor
 from cases import CASES, PreparedCase, prepared_case
 from choice import Choice, about_row, choice, row
 from common import ROOT, record
-from recipes import PEERS, autograd, has_closed_form, loop, ours, peer, usual
+from recipes import PEERS, autograd, loop, ours, peer, usual
 from timing import Recipe, Trained, compared, interleaved
 
 ROUNDS = 7
@@ -48,6 +48,7 @@ NUMBERS = {
 def main() -> None:
     """Measures each case, records the results and prints them; fails where auto chose wrongly."""
     arguments = _arguments()
+    _use_one_core()
     os.chdir(ROOT)
     warnings.filterwarnings("ignore")
     import torch
@@ -70,6 +71,15 @@ def main() -> None:
     print_choices(choices, this_processor())
     if not all(each.is_right for each in choices):
         sys.exit(1)
+
+
+def _use_one_core() -> None:
+    """Keeps this process and its children on one core, where the system can (Linux).
+
+    Keras on JAX has no setting of its own that keeps it to one thread.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def _arguments() -> argparse.Namespace:
@@ -96,8 +106,7 @@ def beside_loops(case: PreparedCase, rounds: int) -> Trainings:
     A network that starts as PCA has no loop: nobody writes that by hand.
     """
     recipes = our_precisions(case)
-    if has_closed_form():
-        recipes["autograd"] = autograd(case)
+    recipes["autograd"] = autograd(case)
     if not case.case.linear_path:
         recipes["loop"] = loop(case)
         recipes["usual"] = usual(case)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -53,11 +52,6 @@ def ours(
         return Trained(timer.seconds, timer.cpu_seconds, float(errors.mean()), chosen)
 
     return recipe
-
-
-def has_closed_form() -> bool:
-    """Whether this version has a training step in closed form beside autograd's."""
-    return find_spec(CLOSED_FORM) is not None
 
 
 def autograd(case: PreparedCase) -> Recipe:
