@@ -20,11 +20,6 @@ from autoencoders.training.processors import Library, this_processor
 ROUNDS = 9
 # rows, inputs, outputs
 SHAPES = ((128, 784, 512), (128, 512, 256), (128, 256, 128), (64, 784, 128))
-    (128, 784, 512),
-    (128, 512, 256),
-    (128, 256, 128),
-    (64, 784, 128),
-)  # rows, inputs, outputs
 SECONDS = 0.05  # of a library in a round, about
 GAIN = 1.1  # oneDNN's median speed relative to MKL's, from which on it is worth another library
 
