@@ -183,6 +183,26 @@ def test_scores_show_how_many_test_rows_have_which_score_on_logarithmic_axes(
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
 
 
+def test_scores_that_are_all_the_same_are_one_bar(of: Draw, data: Prepared):
+    figures_of_one_score = of("undercomplete")
+    figures_of_one_score.row_scores = np.full(len(data.rows["test"]), 5.0)
+    (axes,) = figures_of_one_score.scores().axes
+    (histogram,) = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+    assert histogram.get_data()[0].max() == len(data.rows["test"])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (1, 64), (64, 1), (4, 16)])
+def test_a_grid_of_images_fills_its_axes(of: Draw, shape: tuple[int, ...]):
+    drawn = of("undercomplete")
+    drawn.shape = shape
+    figure = drawn.reconstructions()
+    (axes,) = figure.axes
+    (image,) = axes.images
+    height, width = image.get_array().shape[:2]
+    inches = figure.get_size_inches() * axes.get_position(original=True).size
+    assert inches[1] / inches[0] == pytest.approx(height / width)
+
+
 def test_reconstructions_are_the_first_test_images_above_what_the_model_makes_of_them(
     of: Draw, untrained: dict[str, TrainedModel], data: Prepared
 ):

@@ -21,7 +21,7 @@ class Margins(NamedTuple):
     top: float
 
 
-CHART_MARGINS = Margins(left=0.65, right=0.15, bottom=0.5, top=0.3)
+CHART_MARGINS = Margins(left=0.85, right=0.15, bottom=0.5, top=0.3)
 IMAGE_MARGINS = Margins(left=0.1, right=0.1, bottom=0.1, top=0.35)
 
 
@@ -55,10 +55,24 @@ def placed_drawing(
     return figure, axes
 
 
+class PlainLogFormatter(LogFormatter):
+    """Labels a logarithmic axis with 20 or 0.015 instead of 2 x 10^1, which is set as a formula.
+
+    matplotlib's own rounds 0.015 and 0.016, where an axis shows less than a decade, to 2e-02.
+    """
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The label; empty where matplotlib leaves it out."""
+        label = super().__call__(x, pos)
+        if not label:
+            return ""
+        return f"{x:g}"
+
+
 def plain_numbers(axis: Axis) -> None:
-    """Labels a logarithmic axis with 20 instead of 2 x 10^1, which is set as a formula."""
-    axis.set_major_formatter(LogFormatter())
-    axis.set_minor_formatter(LogFormatter())
+    """Labels a logarithmic axis without formulas."""
+    axis.set_major_formatter(PlainLogFormatter())
+    axis.set_minor_formatter(PlainLogFormatter())
 
 
 def write_png(figure: Figure, path: Path) -> None:

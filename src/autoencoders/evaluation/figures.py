@@ -32,6 +32,7 @@ BINS = 60  # edges of the scores' histogram
 # nats: the histogram's axis is a logarithm, and a score may be 0
 LOWEST_EDGE = 1e-6
 LOWEST_LAST_EDGE = 1e-5  # so that there is room between the edges where all scores are 0
+LEAST_SPREAD = 1.01  # of the edges, so that there is room where all scores are the same
 IMAGE_INCHES = 0.6  # width of an image in a grid
 CURVES_SIZE = (6, 3.5)  # inches
 FONT_SIZE = 9  # points
@@ -161,15 +162,16 @@ class Figures:
 
         images: (rows * columns, features), raw scale.
         """
-        height, width = self.shape[:2]
         columns = len(images) // rows
+        sheet = self._sheet(images, rows)
+        sheet_height, sheet_width = sheet.shape[:2]
+        inches = IMAGE_INCHES * columns
         margins = IMAGE_MARGINS
         size = (
-            IMAGE_INCHES * columns + margins.left + margins.right,
-            IMAGE_INCHES * rows * height / width + margins.bottom + margins.top,
+            inches + margins.left + margins.right,
+            inches * sheet_height / sheet_width + margins.bottom + margins.top,
         )
         figure, axes = placed_drawing(size, margins, f"{self.model_type}: {title}")
-        sheet = self._sheet(images, rows)
         if sheet.ndim == 3:  # matplotlib scales grey images alone
             sheet = np.clip((sheet - self.black) / (self.white - self.black), 0, 1)
         axes.imshow(sheet, cmap="gray", vmin=self.black, vmax=self.white, interpolation="nearest")
@@ -223,9 +225,9 @@ class Figures:
             ylabel="rows",
             xscale="log",
         )
-        edges = np.geomspace(
-            max(LOWEST_EDGE, scores.min()), max(LOWEST_LAST_EDGE, scores.max()), BINS
-        )
+        lowest = max(LOWEST_EDGE, scores.min())
+        highest = max(LOWEST_LAST_EDGE, scores.max(), LEAST_SPREAD * lowest)
+        edges = np.geomspace(lowest, highest, BINS)
         for name, values in groups.items():
             rows, _ = np.histogram(values, edges)
             axes.stairs(rows, edges, fill=True, alpha=0.6, label=name)
