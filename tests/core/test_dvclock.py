@@ -104,6 +104,16 @@ def test_a_cut_lock_is_read_quickly_as_it_is_read_strictly():
     assert ends == {"md5: 62e4"}  # a number in YAML 1.2 alone, and no whole checksum in either
 
 
+@pytest.mark.parametrize("name", ["no", "on", "1:30"])
+def test_a_file_whose_name_is_no_text_in_yaml_1_1_is_read_all_the_same(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    out = f"    - path: {name}\n      md5: {'a' * 32}\n"
+    LOCK.write_text(f"schema: '2.0'\nstages:\n  one:\n    cmd: x\n    outs:\n{out}")
+    assert output_hash(Path(name)) == "a" * 32
+
+
 @pytest.mark.parametrize(
     "text",
     [

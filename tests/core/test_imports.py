@@ -1,7 +1,9 @@
 """Imports without the garbage collector, which is back afterwards."""
 
 import gc
+import sys
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 
@@ -35,10 +37,23 @@ def test_the_collector_is_back_after_an_import_that_fails():
     assert gc.isenabled()
 
 
-def test_what_was_imported_is_left_out_of_later_collections():
-    module = {"of": ["a module"]}
+def is_collected(value: object) -> bool:
+    """Whether the collector looks at a value."""
+    return any(tracked is value for tracked in gc.get_objects())
+
+
+def test_what_was_imported_is_left_out_of_later_collections(monkeypatch: pytest.MonkeyPatch):
+    module = ModuleType("new")
     gc.unfreeze()
-    assert any(tracked is module for tracked in gc.get_objects())
+    assert is_collected(module)
     with importing():
-        pass
-    assert not any(tracked is module for tracked in gc.get_objects())
+        monkeypatch.setitem(sys.modules, "new", module)
+    assert not is_collected(module)
+
+
+def test_where_nothing_new_is_imported_nothing_is_left_out_of_later_collections():
+    garbage = ["of an earlier call"]
+    gc.unfreeze()
+    with importing():
+        import json  # noqa: F401  (it was imported before)
+    assert is_collected(garbage)

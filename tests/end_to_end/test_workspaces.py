@@ -49,6 +49,13 @@ def test_its_runs_are_in_the_users_store_under_its_name(copy: Repository):
     assert run.data.tags["git_dirty"] == "false"
     assert run.data.params["seed"] == "3"
     assert client.search_registered_models() == []
+    (row, *_) = json.loads((copy.folder / ".experiments/tiny/metrics/leaderboard.json").read_text())
+    assert run.data.metrics["test/squared_error"] == row["test_squared_error"]
+    figures = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "figures")}
+    assert "figures/reconstructions.png" in figures
+    (parent,) = client.search_runs([experiment.experiment_id], "tags.stage = 'pipeline'")
+    assert "pca/test/squared_error" in parent.data.metrics
+    assert "index.html" in {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
 
 
 def test_anchors_tell_ours_beside_the_published_figure_and_keep_what_has_run(copy: Repository):

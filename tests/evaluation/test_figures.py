@@ -198,7 +198,7 @@ def test_a_grid_of_images_fills_its_axes(of: Draw, shape: tuple[int, ...]):
     figure = drawn.reconstructions()
     (axes,) = figure.axes
     (image,) = axes.images
-    height, width = image.get_array().shape[:2]
+    height, width = image.get_size()
     inches = figure.get_size_inches() * axes.get_position(original=True).size
     assert inches[1] / inches[0] == pytest.approx(height / width)
 

@@ -127,6 +127,17 @@ def parsed_quickly(text: str) -> dict[str, Any]:
     return _stages(text, tree)
 
 
+def _parsed_either_way(text: str) -> dict[str, Any]:
+    """The stages of a dvc.lock's text by name. Raises BrokenLockError.
+
+    YAML 1.1, which is read quickly, takes a folder called `no` for a truth value.
+    """
+    try:
+        return parsed_quickly(text)
+    except BrokenLockError:
+        return parsed(text)
+
+
 def _stages(text: str, tree: Any) -> dict[str, Any]:
     """The stages of a parsed dvc.lock by name. Raises BrokenLockError."""
     if not text.strip():
@@ -151,7 +162,7 @@ def _whole_locks() -> Iterator[dict[str, Any]]:
     """The stages of dvc.lock each time that it is seen whole; keeps a copy of it."""
     for text in _lock_texts():
         with suppress(BrokenLockError):
-            stages = parsed_quickly(text)
+            stages = _parsed_either_way(text)
             _keep_copy(text)
             yield stages
 

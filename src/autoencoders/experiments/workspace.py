@@ -16,7 +16,13 @@ from typing import IO, Any
 
 from autoencoders.core.errors import UserError
 from autoencoders.core.files import atomic_file, write_text
-from autoencoders.core.paths import EXPERIMENT_VARIABLE, PARAMS_FILE, ROOT_VARIABLE, repository
+from autoencoders.core.paths import (
+    EXPERIMENT_VARIABLE,
+    LEADERBOARD,
+    PARAMS_FILE,
+    ROOT_VARIABLE,
+    repository,
+)
 from autoencoders.core.process import one_process
 from autoencoders.params.params import load_tree, parse_params
 from autoencoders.params.reading import likely, put, yaml_text
@@ -26,6 +32,7 @@ WORKSPACES = Path(".experiments")
 COPIED = Path(".dvc/copied")  # in a workspace: the names of the repository's files there
 DVC_CONFIG = Path(".dvc/config.local")
 STAGES = "dvc repro evaluate"  # nothing is registered: no experiment becomes a champion
+RECORD_EVALUATION = "python -m autoencoders.experiments.evaluation"
 
 
 def merged(name: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -126,6 +133,8 @@ def run(
 ) -> Path:
     """Runs an experiment's commands in its workspace, and returns the workspace.
 
+    Where they have evaluated models, that is recorded for MLflow.
+
     values: over the experiment's, by dotted key; variant: of the experiment, with a workspace of
     its own; log: where the output goes, if not to the terminal; threads: of each process. Raises
     ParameterError, and UserError where a command fails.
@@ -136,19 +145,28 @@ def run(
         folder = workspace(name + variant, tree)
         environment = _environment(name, threads)
         for command in commands:
-            with _output(log) as output:
-                done = subprocess.run(
-                    command.split(),
-                    cwd=folder,
-                    env=environment,
-                    stdout=output,
-                    stderr=output,
-                    check=False,
-                )
-            if done.returncode:
-                where = f"; its output: {log}" if log else ""
-                raise UserError(f"experiment {name}: `{command}` failed in {folder}{where}")
+            _run_command(name, command, folder, environment, log)
+        if (folder / LEADERBOARD).exists():
+            _run_command(name, RECORD_EVALUATION, folder, environment, log)
     return folder
+
+
+def _run_command(
+    name: str, command: str, folder: Path, environment: Mapping[str, str], log: Path | None
+) -> None:
+    """Runs a command of an experiment. Raises UserError where it fails."""
+    with _output(log) as output:
+        done = subprocess.run(
+            command.split(),
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            check=False,
+        )
+    if done.returncode:
+        where = f"; its output: {log}" if log else ""
+        raise UserError(f"experiment {name}: `{command}` failed in {folder}{where}")
 
 
 def _environment(name: str, threads: int | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autoencoders.core import paths
 from autoencoders.core.files import read_json, tree_sha256
-from autoencoders.data.prepared.prepared import REPORT
+from autoencoders.data.prepared.prepared import REPORT, Description
 from autoencoders.evaluation.catalogue import mlflow_name
 from autoencoders.evaluation.row import read_rows
 from autoencoders.evaluation.verdict import verdict
@@ -96,6 +96,15 @@ def record_types(
             run.tag(**{FILES_SHA256: figures_sha256(model_type)})
         records.append(run)
     return records
+
+
+def record_evaluation(data: Description) -> None:
+    """Records the evaluation for the runs of all types and for the parent run."""
+    metrics = evaluated()
+    model_types = [model for model in metrics if is_trained(model)]
+    with Recorder(data) as recorder, recorder.pipeline() as run:
+        record_types(recorder, model_types, metrics)
+        record_baselines(run, metrics)
 
 
 def record_baselines(run: RunRecord, metrics: Mapping[str, Metrics]) -> None:
