@@ -274,7 +274,7 @@ class TrainingModule(pl.LightningModule):
         self.steps = ClosedForm(self.model.autoencoder, optimizer.gradients_of)
         return optimizer
 
-    def on_train_end(self) -> None:
-        """Ends the weights' bond to the optimizer."""
+    def on_fit_end(self) -> None:
+        """Ends the weights' bond to the optimizer, also where no epoch was left to train."""
         if self.closed_form:
             cast(FlatAdamW, self.optimizers(use_pl_optimizer=False)).release()
