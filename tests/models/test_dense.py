@@ -128,6 +128,31 @@ def test_tied_and_convolutional_halves_are_not_dense():
         assert not is_dense(half)
 
 
+class Doubled(nn.Linear):
+    """A linear layer that computes something else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+OTHER_LAYERS = {
+    "an activation at the end": [nn.Linear(FEATURES, CODE), nn.Tanh()],
+    "two linear layers in a row": [nn.Linear(FEATURES, CODE), nn.Linear(CODE, CODE)],
+    "no bias": [nn.Linear(FEATURES, CODE, bias=False)],
+    "a layer of one's own": [Doubled(FEATURES, CODE)],
+    "another GELU": [nn.Linear(FEATURES, 7), nn.GELU(approximate="tanh"), nn.Linear(7, CODE)],
+}
+
+
+@pytest.mark.parametrize("layers", OTHER_LAYERS.values(), ids=OTHER_LAYERS)
+def test_other_layers_are_not_dense(layers):
+    assert not is_dense(nn.Sequential(*layers))
+
+
+def test_a_module_that_is_no_list_of_layers_is_not_dense():
+    assert not is_dense(nn.Bilinear(FEATURES, FEATURES, CODE))
+
+
 @pytest.fixture
 def onednn_calls(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Grows by one with each product of oneDNN."""

@@ -5,14 +5,21 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.models import AUTOENCODERS, build, products
+from autoencoders.models.base import Autoencoder, Loss
+from autoencoders.models.jacobian import linear_layers
+from autoencoders.models.networks import layers_of
+from autoencoders.models.types.undercomplete import Undercomplete
+from autoencoders.params.architecture import Architecture
 from autoencoders.params.params import Params
 from autoencoders.training import closed_form
 from autoencoders.training.closed_form import ClosedForm, covers
 from autoencoders.training.fit import Fitted, fit
 from autoencoders.training.machine import chosen_precision
+from autoencoders.training.resume import ResumePoint
 from trainings import QUICK, StopError, same, trained
 
 COVERED = [name for name in AUTOENCODERS if name != "contractive"]
@@ -149,6 +156,165 @@ def test_a_trained_model_s_weights_share_no_memory(params, data):
     plan = params.override(QUICK).plan("undercomplete", data.description.facts)
     weights = list(fit(plan, data).model.autoencoder.parameters())
     assert len({weight.untyped_storage().data_ptr() for weight in weights}) == len(weights)
+
+
+def test_a_model_that_was_stopped_behind_its_last_epoch_shares_no_memory_either(
+    params, data, tmp_path, monkeypatch
+):
+    original = ResumePoint.on_train_epoch_end
+
+    def save_and_stop(self: ResumePoint, trainer: Any, module: Any) -> None:
+        original(self, trainer, module)
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            raise StopError
+
+    params = params.override(QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr(ResumePoint, "on_train_epoch_end", save_and_stop)
+        with pytest.raises(StopError):
+            trained("undercomplete", params, data, tmp_path)
+    weights = list(trained("undercomplete", params, data, tmp_path).model.autoencoder.parameters())
+    assert len({weight.untyped_storage().data_ptr() for weight in weights}) == len(weights)
+
+
+# a type of one's own
+
+
+class NoisyInput(Autoencoder):
+    """Changes the encoder's input, and is no type that cleans rows."""
+
+    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return x + torch.randn(x.shape, generator=generator)
+
+
+class ShortWeights(Autoencoder):
+    """A penalty on the weights themselves."""
+
+    weight = 0.01
+
+    def training_code(
+        self, a: Tensor, generator: torch.Generator, progress: float
+    ) -> tuple[Tensor, Tensor]:
+        squares = [weight.square().sum() for weight in self.parameters()]
+        return self.code(a, progress), torch.stack(squares).sum()
+
+
+class Cycle(Autoencoder):
+    """A penalty on what the encoder makes of a reconstruction, by all weights once more."""
+
+    weight = 0.1
+
+    def training_code(
+        self, a: Tensor, generator: torch.Generator, progress: float
+    ) -> tuple[Tensor, Tensor]:
+        z = self.code(a, progress)
+        again = self.encoder(self.decoder(z))
+        return z, (again - z).square().sum(-1).mean()
+
+
+class OtherActivation(Autoencoder):
+    """A code activation that no parameter names."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        self.code_activation = nn.Softplus()
+
+
+@pytest.mark.parametrize("own", [NoisyInput, ShortWeights, Cycle, OtherActivation])
+def test_it_trains_a_type_of_one_s_own_as_autograd_does(own, params, data, monkeypatch):
+    monkeypatch.setitem(AUTOENCODERS, "undercomplete", own)
+    assert_close(*by_both("undercomplete", params.override(EPOCHS), data, monkeypatch))
+
+
+class OwnReconstructionLoss(Autoencoder):
+    """Weighs rows."""
+
+    def reconstruction_loss(self, z: Tensor, x: Tensor) -> Tensor:
+        return super().reconstruction_loss(z, x) * x.mean(-1)
+
+
+class OwnEncode(Autoencoder):
+    """Encodes otherwise than by its `code`."""
+
+    def encode(self, x: Tensor, progress: float = 1.0) -> Tensor:
+        return super().encode(x, progress).tanh()
+
+
+class OwnLoss(Autoencoder):
+    """Trains the code of another input by a loss as a whole."""
+
+    def loss(self, x: Tensor, generator: torch.Generator, progress: float = 1.0) -> Loss:
+        return super().loss(x.flip(0), generator, progress)
+
+
+class Scaled(Autoencoder):
+    """A weight beside those of encoder and decoder."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        self.scale = nn.Parameter(torch.ones(architecture.code_size))
+
+
+class SharedBias(Autoencoder):
+    """A bias of two layers."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        linear_layers(self.decoder)[0].bias = linear_layers(self.encoder)[0].bias
+
+
+class Frozen(Autoencoder):
+    """A weight that is not to be trained."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        linear_layers(self.encoder)[0].weight.requires_grad_(False)
+
+
+class Residual(nn.Module):
+    """Layers beside which the input goes on."""
+
+    def __init__(self, layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+class OwnDecoder(Autoencoder):
+    """A decoder of another kind."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        self.decoder = nn.Sequential(*layers_of(self.decoder), Residual(nn.Linear(64, 64)))
+
+
+class OwnModule(Autoencoder):
+    """An encoder that is no list of layers."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        self.encoder = Residual(nn.Linear(64, 64))
+
+
+OTHERS = [
+    OwnReconstructionLoss,
+    OwnEncode,
+    OwnLoss,
+    Scaled,
+    SharedBias,
+    Frozen,
+    OwnDecoder,
+    OwnModule,
+]
+
+
+@pytest.mark.parametrize("own", OTHERS)
+def test_a_type_that_is_more_than_these_parts_takes_autograd_s_step(own, params, data):
+    plan = params.override({"network.n_layers": 1}).plan("undercomplete", data.description.facts)
+    assert covers(Undercomplete(plan.architecture), plan.train, "32-true")
+    assert not covers(own(plan.architecture), plan.train, "32-true")
 
 
 # what takes autograd's step

@@ -104,3 +104,11 @@ def test_released_parameters_keep_their_values_and_share_no_memory():
     optimizer.weights.zero_()
     assert all(map(torch.equal, before, weights(model)))
     assert len({parameter.untyped_storage().data_ptr() for parameter in model.parameters()}) == 4
+
+
+def test_a_checkpoint_holds_weights_and_moments_and_no_gradients(tmp_path):
+    model = nn.Linear(256, 256)
+    optimizer = FlatAdamW(model.parameters(), weight_decay=0.1)
+    torch.save([model.state_dict(), optimizer.state_dict()], tmp_path / "checkpoint")
+    weights = optimizer.weights.nbytes
+    assert 3 * weights < (tmp_path / "checkpoint").stat().st_size < 3.5 * weights

@@ -184,8 +184,16 @@ class Autoencoder(nn.Module, ABC):
 
     @property
     def loss_is_of_parts(self) -> bool:
-        """Whether `encoder_input` and `training_code` make up the loss."""
-        return type(self).loss is Autoencoder.loss
+        """Whether `encoder_input`, `training_code`, `code` and nothing else make up the loss."""
+        return all(
+            getattr(type(self), name) is getattr(Autoencoder, name)
+            for name in ("loss", "reconstruction_loss", "encode")
+        )
+
+    @property
+    def changes_input(self) -> bool:
+        """Whether the encoder's input in training is another one than x."""
+        return type(self).encoder_input is not Autoencoder.encoder_input
 
     @property
     def has_penalty(self) -> bool:
@@ -196,7 +204,7 @@ class Autoencoder(nn.Module, ABC):
     def code_is_output(self) -> bool:
         """Whether the decoder's input in training is the encoder's output itself."""
         plain = type(self).code is Autoencoder.code and not self.has_penalty
-        return plain and self.architecture.code_activation == "identity"
+        return plain and type(self.code_activation) is nn.Identity
 
     def penalty_weight(self, progress: float) -> float:  # noqa: ARG002  (variational reads it)
         """The penalty's weight at this progress: the same in training and validation."""

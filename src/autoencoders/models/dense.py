@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from autoencoders.models.networks import layers_of, path_weight
+from autoencoders.models.networks import LinearPath, layers_of, path_weight
 from autoencoders.models.products import Call, affine, product
 
 aten: Any = torch.ops.aten
@@ -40,11 +40,29 @@ POINTWISE: dict[type[nn.Module], Pointwise] = {
 
 
 def is_dense(half: nn.Module) -> bool:
-    """Whether an encoder or a decoder is made of linear layers and activations of POINTWISE."""
-    linear, activations = _layers(half)
-    if not all(isinstance(layer, nn.Linear) for layer in linear):
+    """Whether an encoder or a decoder is what `mlp_pair` builds, with activations of POINTWISE.
+
+    That is linear layers with biases, an activation between two of them, and maybe a linear path.
+    """
+    if type(layers_of(half)) is not nn.Sequential:
         return False
-    return all(type(activation) in POINTWISE for activation in activations)
+    linear, activations = _layers(half)
+    if len(linear) != len(activations) + 1:
+        return False
+    if isinstance(half, LinearPath) and type(half.path) is not nn.Linear:
+        return False
+    return all(map(_has_bias, linear)) and all(map(_has_pass, activations))
+
+
+def _has_bias(layer: nn.Module) -> bool:
+    """Whether this is torch's own linear layer, with a bias."""
+    return type(layer) is nn.Linear and layer.bias is not None
+
+
+def _has_pass(activation: nn.Module) -> bool:
+    """Whether POINTWISE has this activation, with torch's defaults."""
+    kind = type(activation)
+    return kind in POINTWISE and repr(activation) == repr(kind())
 
 
 def _layers(half: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:

@@ -6,7 +6,7 @@ encoder's output, autograd differentiates that part alone.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -25,14 +25,29 @@ aten: Any = torch.ops.aten
 def covers(autoencoder: Autoencoder, train: FixedTrain, precision: str) -> bool:
     """Whether a training takes this step; every other one takes autograd's.
 
-    Needs dense layers with weights of their own, a loss that the type's `encoder_input` and
-    `training_code` make up, products in full precision, and one device, the processor.
+    Needs dense layers with weights of their own, which are all trained, and no further ones; a loss
+    that the type's `encoder_input` and `training_code` make up, products in full precision, and one
+    device, the processor.
     """
     if train.devices * train.num_nodes > 1 or torch.cuda.is_available():
         return False
     if precision != "32-true" or not autoencoder.loss_is_of_parts:
         return False
-    return is_dense(autoencoder.encoder) and is_dense(autoencoder.decoder)
+    if not (is_dense(autoencoder.encoder) and is_dense(autoencoder.decoder)):
+        return False
+    return _has_layers_weights_alone(autoencoder)
+
+
+def _has_layers_weights_alone(autoencoder: Autoencoder) -> bool:
+    """Whether the weights are those of encoder and decoder, each of one layer, and all trained."""
+    weights = list(autoencoder.parameters())
+    of_layers = [
+        weight
+        for half in (autoencoder.encoder, autoencoder.decoder)
+        for _, weight in half.named_parameters(remove_duplicate=False)
+    ]
+    own = len(weights) == len(of_layers) == len(set(weights) & set(of_layers))
+    return own and all(weight.requires_grad for weight in weights)
 
 
 class Step:
@@ -53,8 +68,9 @@ class Step:
         architecture = autoencoder.architecture
         self.autoencoder = autoencoder
         self.x = torch.empty(n_rows, architecture.n_features)
-        corrupts = autoencoder.corrupts
-        self.encoder_input = torch.empty_like(self.x) if corrupts else self.x
+        self.gradients = gradients
+        changes_input = autoencoder.changes_input
+        self.encoder_input = torch.empty_like(self.x) if changes_input else self.x
         self.encoder = DenseStack(autoencoder.encoder, self.encoder_input, gradients, onednn=onednn)
         self.code_is_output = autoencoder.code_is_output
         self.z = self.encoder.output
@@ -106,10 +122,18 @@ class Step:
         if weight and penalty.requires_grad:
             outputs.append(penalty)
             gradients.append(penalty.new_tensor(weight))
-        (gradient,) = torch.autograd.grad(outputs, a, gradients)
-        self.encoder.output_gradient.copy_(gradient)
+        torch.autograd.backward(outputs, gradients)
+        self.encoder.output_gradient.copy_(cast(Tensor, a.grad))
         self.encoder.backward()
+        self._add_gradients_of_code()
         return penalty.detach()
+
+    def _add_gradients_of_code(self) -> None:
+        """Adds the gradients of weights that the type's `training_code` itself has used."""
+        for weight, gradient in self.gradients.items():
+            if weight.grad is not None:
+                gradient.add_(weight.grad)
+                weight.grad = None
 
     def _decode(self) -> None:
         """Decodes the codes in `z` and goes back to their gradient."""

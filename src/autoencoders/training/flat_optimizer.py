@@ -21,7 +21,8 @@ class FlatAdamW(torch.optim.AdamW):
         super().__init__(parameters, weight_decay=weight_decay, fused=True)
         self.parameters: list[nn.Parameter] = self.param_groups[0]["params"]
         parts = [ALIGNED * math.ceil(weight.numel() / ALIGNED) for weight in self.parameters]
-        self.weights, self.gradients, self.means, self.squares = torch.zeros(4, sum(parts)).unbind()
+        self.weights, self.means, self.squares = torch.zeros(3, sum(parts)).unbind()
+        self.gradients = torch.zeros(sum(parts))  # apart: a checkpoint holds all of a memory
         self.n_steps = torch.zeros(())
         self.gradients_of: dict[Tensor, Tensor] = {}
         for parameter, *views in zip(

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from autoencoders.core.errors import DivergedError
 from autoencoders.models.base import Loss
-from autoencoders.models.losses import reconstruction_loss
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.models.trained.saved import TRAIN_LOSS, VALIDATION_LOSS
 from autoencoders.params.sections import FixedTrain
@@ -19,7 +18,7 @@ from autoencoders.training import closed_form
 from autoencoders.training.augment import random_affine
 from autoencoders.training.batches import RowsModule, epoch_generator
 from autoencoders.training.closed_form import ClosedForm
-from autoencoders.training.epoch_sums import EpochSums
+from autoencoders.training.epoch_sums import EpochSums, WaitingBatches
 from autoencoders.training.flat_optimizer import FlatAdamW
 from autoencoders.training.machine import batches_a_step, chosen_precision
 from autoencoders.training.optimizer import LeanAdamW
@@ -133,21 +132,15 @@ class TrainingModule(pl.LightningModule):
         """A step a batch, with the learning rate of each."""
         optimizer = cast(FlatAdamW, self.optimizers(use_pl_optimizer=False))
         progress = self.progress
-        targets = []
-        outputs = []
-        penalty_sum = torch.zeros(())
+        loss = self.model.description.architecture.loss
+        waiting = WaitingBatches(loss, self.train_sums)
         for batch, rate in zip(batches, rates, strict=True):
             x = self._training_rows(batch)
             step = self.steps.step(len(x))
             penalty = step(x, self.weight, self.noise, progress)
             optimizer.update(rate, self.train_params.gradient_clip)
-            targets.append(x)
-            outputs.append(step.decoder.output.clone())
-            if penalty is not None:
-                penalty_sum += len(x) * penalty
-        loss = self.model.description.architecture.loss
-        losses = reconstruction_loss(loss, torch.cat(outputs), torch.cat(targets))
-        self.train_sums.add_rows(losses, penalty_sum)
+            waiting.add(step.decoder.output, x, penalty)
+        waiting.compute()
 
     def _by_autograd(
         self, batches: Sequence[Tensor], rates: Sequence[float], row_share: float
@@ -274,7 +267,7 @@ class TrainingModule(pl.LightningModule):
         self.steps = ClosedForm(self.model.autoencoder, optimizer.gradients_of)
         return optimizer
 
-    def on_train_end(self) -> None:
-        """Ends the weights' bond to the optimizer."""
+    def on_fit_end(self) -> None:
+        """Ends the weights' bond to the optimizer, also where no epoch was left to train."""
         if self.closed_form:
             cast(FlatAdamW, self.optimizers(use_pl_optimizer=False)).release()
