@@ -205,12 +205,13 @@ class Recorder:
     def finished_trial(self, begin: Begin, metrics: Mapping[str, float]) -> RunRecord:
         """Records more of a trial that is finished.
 
-        Where the store has no such run, it is made from this, with these metrics.
+        Its run may still be open, as a worker on another machine sends it. Where the store has no
+        such run, it is made from this, with these metrics.
         """
         begin = replace(
             begin,
             tags={**begin.tags, **RESTORED},
-            found_in=("FINISHED",),
+            found_in=(),
             status="FINISHED",
             start=now(),
             shared=True,
