@@ -115,11 +115,10 @@ def _study(job: tuple[str, int]) -> dict[str, Any]:
     """A study's best values, their validation error, and the epochs that it took."""
     warnings.filterwarnings("ignore")
     from autoencoders.tuning.objective import Objective
-    from autoencoders.tuning.outputs import best_trial
     from autoencoders.tuning.storage import open_storage
     from autoencoders.tuning.study import open_study, trial_plan
-    from autoencoders.tuning.trials import RESULT
-    from autoencoders.tuning.worker import finished, work
+    from autoencoders.tuning.trials import RESULT, best_trial, finished
+    from autoencoders.tuning.worker import work
 
     params = _params(*job)
     with tempfile.TemporaryDirectory() as scratch:

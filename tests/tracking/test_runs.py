@@ -358,3 +358,61 @@ def test_a_record_that_the_store_refuses_is_moved_aside_and_holds_up_no_other(
     assert "MLflow does not take the run sparse" in capsys.readouterr().out
     assert waiting() == []
     assert len(list((tracked_root / "mlruns/pending/refused").glob("*.jsonl"))) == 1
+
+
+# trials
+
+
+@pytest.fixture
+def trial(recorder):
+    """The second trial of a study, which Optuna counts as its third."""
+    study = recorder.study("s", "sparse", {}, private=True)
+    return recorder.trial_run(study, 1, 2, {"network.code_size": 8})
+
+
+def tagged(runs, recorder, trial):
+    """The run of a trial after more of it was recorded; it is the only one."""
+    with recorder.finished_trial(trial, {"val/squared_error": 1.5}) as run:
+        run.tag(taken="yes")
+    runs.sender.finish_all()
+    (found,) = runs.stored.search(runs.experiment, "tags.stage = 'trial'")
+    assert found.info.run_name == "trial 1"
+    assert found.data.tags["taken"] == "yes"
+    return found
+
+
+def test_more_of_a_finished_trial_goes_to_its_run_however_often(runs, recorder, trial):
+    with recorder.trial(trial) as run:
+        run.metrics({"val/squared_error": 2.5})
+    for _ in range(2):
+        found = tagged(runs, recorder, trial)
+    assert found.info.status == "FINISHED"
+    assert found.data.metrics == {"val/squared_error": 2.5}
+    assert "restored" not in found.data.tags
+
+
+def test_more_of_a_trial_whose_end_another_machine_has_not_sent_leaves_its_run_open(
+    runs, recorder, trial
+):
+    runs.stored.run_of(trial)
+    found = tagged(runs, recorder, trial)
+    assert found.info.status == "RUNNING"
+    assert found.data.metrics == {}
+
+
+def test_more_of_a_trial_without_a_run_makes_one_with_its_metrics_once(runs, recorder, trial):
+    for _ in range(2):
+        found = tagged(runs, recorder, trial)
+    assert found.info.status == "FINISHED"
+    assert found.data.metrics == {"val/squared_error": 1.5}
+    assert found.data.params == {"network.code_size": "8"}
+    assert "restored" in found.data.tags
+
+
+def test_a_trial_names_its_type_and_its_data_set_also_when_it_is_made_again(recorder, trial):
+    study = recorder.restored_study("f", "sparse")
+    with recorder.restored_trial(study, "1", {}) as restored:
+        pass
+    for begin in (trial, restored.begin):
+        tags = {"stage": "trial", "kind": "sparse", "data": recorder.data.name}
+        assert begin.tags == begin.tags | tags

@@ -28,7 +28,15 @@ from autoencoders.tuning import objective as module
 from autoencoders.tuning.objective import Objective, suggest
 from autoencoders.tuning.sampler import Repeatable
 from autoencoders.tuning.study import trial_plan
-from autoencoders.tuning.trials import REASON, RESULT
+from autoencoders.tuning.trials import (
+    DATA_SET,
+    ERROR,
+    KEPT,
+    MODEL_TYPE,
+    REASON,
+    RESULT,
+    TRIAL,
+)
 from autoencoders.tuning.worker import work
 from repository import ROOT
 
@@ -185,7 +193,21 @@ def test_mlflow_has_a_finished_trials_values_result_and_curve(tried):
     for name in ("squared_error", "explained_variance"):
         assert run.data.metrics[f"val/{name}"] == trial.user_attrs[RESULT][name]
     assert SELECTION_METRIC in run.data.metrics
-    assert run.data.tags["stage"] == "trial"
+    tags = {"stage": "trial", "kind": "undercomplete", "data": "digits"}
+    assert run.data.tags == run.data.tags | tags
+
+
+def test_a_trial_has_its_number_type_data_error_and_share_for_the_dashboard(tried):
+    trial, _ = tried("undercomplete")
+    result = trial.user_attrs[RESULT]
+    attributes = {
+        TRIAL: 0,
+        MODEL_TYPE: "undercomplete",
+        DATA_SET: "digits",
+        ERROR: result["squared_error"],
+        KEPT: result["explained_variance"],
+    }
+    assert trial.user_attrs == trial.user_attrs | attributes
 
 
 def test_a_pruned_trial_ends_well_and_says_so(tried, spaced):

@@ -27,13 +27,19 @@ from autoencoders.params.sections import Tune
 from autoencoders.tuning.outputs import (
     ENOUGH_FOR_IMPORTANCES,
     RESULTS,
-    best_trial,
     summary,
     table,
     write_study,
 )
-from autoencoders.tuning.trials import REASON, RESULT, RETRIES, UNTUNED, WORKER
-from autoencoders.tuning.worker import finished
+from autoencoders.tuning.trials import (
+    REASON,
+    RESULT,
+    RETRIES,
+    UNTUNED,
+    WORKER,
+    best_trial,
+    finished,
+)
 from repository import yaml
 
 SHARE = 0.9  # the share of the variance that a code has to keep

@@ -16,11 +16,12 @@ from optuna.trial import TrialState
 from autoencoders.core.errors import UserError
 from autoencoders.data.prepared.prepared import Description, load_description
 from autoencoders.params.params import Params
+from autoencoders.tuning.dashboard import METRIC_NAMES
 from autoencoders.tuning.objective import suggest
 from autoencoders.tuning.sampler import Repeatable
 from autoencoders.tuning.storage import open_storage
 from autoencoders.tuning.study import described, join_study, open_study, trial_plan
-from autoencoders.tuning.trials import UNTUNED
+from autoencoders.tuning.trials import DATA_SET, UNTUNED
 
 MODEL_TYPE = "variational"
 SPACE: list[dict[str, Any]] = [
@@ -123,6 +124,7 @@ def test_other_code_makes_another_study(spaced, data, journal, tmp_path, monkeyp
     "values",
     [
         {"tune.n_trials": 500},
+        {"tune.minutes": 0.5},
         {"tune.workers": 7},
         {"tune.storage": "environment"},
         {"tune.explained_variance": 0.5},
@@ -219,6 +221,13 @@ def test_a_range_of_a_real_parameter_with_whole_ends_takes_the_untuned_value(spa
     assert [trial.params for trial in study.trials] == [{"train.weight_decay": 0.25}]
 
 
+def test_a_study_is_described_for_people_whatever_the_objective(spaced, data, journal):
+    for objective in ("smallest_code", "smallest_error"):
+        study = reopened(spaced.override({"tune.objective": objective}), data)
+        assert study.metric_names == list(METRIC_NAMES[: len(study.directions)])
+        assert study.user_attrs[DATA_SET] == data.name
+
+
 # what a trial is
 
 
@@ -237,7 +246,7 @@ def test_a_trial_never_trains_longer_than_the_training_that_takes_its_values(spa
 
 def test_what_mlflow_is_told_of_a_study_stays_the_same_while_it_goes_on(spaced, data):
     message = described(spaced.plan(MODEL_TYPE, data.facts), spaced.tune)
-    more = spaced.override({"tune.n_trials": 500, "tune.workers": 3})
+    more = spaced.override({"tune.n_trials": 500, "tune.minutes": 7, "tune.workers": 3})
     assert message == described(more.plan(MODEL_TYPE, data.facts), more.tune)
     assert {f"space.{line['param']}" for line in SPACE} < set(message)
     assert described(spaced.plan("sparse", data.facts), spaced.tune).keys() == message.keys() - {

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import optuna
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
@@ -20,6 +21,9 @@ from autoencoders.params.architecture import DataFacts
 from autoencoders.params.tuned import load_tuned, write_tuned
 from autoencoders.tracking.recorder import TRIALS_SHA256
 from autoencoders.tracking.runs import Runs
+from autoencoders.tuning.curve import BEST_SO_FAR
+from autoencoders.tuning.dashboard import TAKEN
+from autoencoders.tuning.storage import open_storage
 from autoencoders.tuning.tune import tune
 from repository import ROOT
 
@@ -60,13 +64,19 @@ def test_no_trials_leave_no_values_and_import_nothing_heavy(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [TUNED.name]  # no journal, no store
 
 
-def test_the_stage_runs_n_trials_and_leaves_their_table_the_values_of_one_and_a_run(
-    tracked_root, digits, params, monkeypatch, capsys
-):
+@pytest.fixture
+def stage_root(tracked_root: Path, digits: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with prepared digits and a store, in which a stage can run."""
     for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml"):
         (tracked_root / name).symlink_to(ROOT / name)
     shutil.copytree(digits, tracked_root / DATA)
     monkeypatch.chdir(tracked_root)
+    return tracked_root
+
+
+def test_the_stage_runs_n_trials_and_leaves_their_table_the_values_of_one_and_a_run(
+    stage_root, params, capsys
+):
     quick = params.override({"tune.n_trials": 2, "tune.epochs": 1, "tune.pruner": "none"})
     tune("undercomplete", quick)
     folder = TUNED / "undercomplete"
@@ -80,6 +90,48 @@ def test_the_stage_runs_n_trials_and_leaves_their_table_the_values_of_one_and_a_
     assert study.data.tags[TRIALS_SHA256] == tree_sha256(folder / TRIALS)
     artifacts = {artifact.path for artifact in runs.client.list_artifacts(study.info.run_id)}
     assert artifacts == {path.name for path in folder.iterdir()}
+    curve = runs.client.get_metric_history(study.info.run_id, f"{BEST_SO_FAR}/code_size")
+    assert [point.step for point in curve] == [1, 2]
+
+
+def test_the_taken_trial_is_marked_in_mlflow_and_in_the_study_and_no_other_one(
+    stage_root, params, capsys
+):
+    space = [{"param": "network.code_size", "low": 2, "high": 32}]
+    quick = params.override({"tune.n_trials": 3, "tune.epochs": 20, "tune.space": space})
+    asked = quick.override({"tune.explained_variance": 0.1})  # the smallest code is taken
+    tune("undercomplete", asked)
+    runs = Runs(load_prepared(DATA).description)
+    (first,) = taken(runs, "yes")
+    assert taken(runs, "no") == []
+    tune("undercomplete", quick.override({"tune.explained_variance": 0.999}))  # the least error
+    runs = Runs(load_prepared(DATA).description)
+    assert first not in taken(runs, "yes")
+    assert taken(runs, "no") == [first]
+    (second,) = taken(runs, "yes")
+    assert runs.client.search_runs([runs.experiment], "tags.restored LIKE '%'") == []
+    (name,) = optuna.get_all_study_names(storage=open_storage("journal"))
+    study = optuna.load_study(study_name=name, storage=open_storage("journal"))
+    assert study.user_attrs[TAKEN].startswith(f"{second}: code ")
+    assert second in capsys.readouterr().out
+
+
+def taken(runs: Runs, answer: str) -> list[str]:
+    """The names of the trials' runs with this tag."""
+    found = runs.client.search_runs([runs.experiment], f"tags.taken = '{answer}'")
+    return [str(run.info.run_name) for run in found]
+
+
+def test_a_study_that_minutes_end_says_so_and_repeats_its_outputs(stage_root, params, capsys):
+    quick = params.override({"tune.n_trials": 50, "tune.epochs": 1, "tune.minutes": 1e-6})
+    tune("undercomplete", quick)
+    output = capsys.readouterr().out
+    assert "tune.minutes: 1e-06: how many trials this allows depends on the machine's" in output
+    assert "tune.minutes: over after 1 of 50 trials" in output
+    before = tree_sha256(TUNED / "undercomplete")
+    tune("undercomplete", quick)
+    assert "goes on after 1 of 50 trials" in capsys.readouterr().out
+    assert tree_sha256(TUNED / "undercomplete") == before
 
 
 def test_what_a_study_found_reaches_the_training_unchanged(folder, params):

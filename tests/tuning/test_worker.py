@@ -25,10 +25,11 @@ from sqlalchemy import text
 
 from autoencoders.core.errors import UserError
 from autoencoders.tuning import worker as module
+from autoencoders.tuning.budget import minutes_worked
 from autoencoders.tuning.sampler import STARTUP, Repeatable
 from autoencoders.tuning.storage import GRACE, HEARTBEAT, open_storage, queue_again
-from autoencoders.tuning.trials import REASON, WORKER, attempts
-from autoencoders.tuning.worker import HOPELESS_AFTER, finished, progress, retry_the_dead, work
+from autoencoders.tuning.trials import REASON, WORKER, attempts, finished, rank
+from autoencoders.tuning.worker import HOPELESS_AFTER, retry_the_dead, work
 
 N_TRIALS = 2 * STARTUP  # TPE learns in the second half
 SCRIPT = """
@@ -84,8 +85,14 @@ def outcomes(trials: list[FrozenTrial]) -> list[Any]:
     return [(trial.state.name, trial.params, trial.values) for trial in trials]
 
 
-def worked(study: Study, n_trials: int, objective: Callable[[Trial], Any] = squares) -> list[Any]:
-    work(study, objective, n_trials, lambda: None)
+def worked(
+    study: Study,
+    n_trials: int,
+    objective: Callable[[Trial], Any] = squares,
+    *,
+    minutes: float = 0,
+) -> list[Any]:
+    work(study, objective, n_trials, lambda: None, minutes=minutes)
     return outcomes(finished(study, n_trials))
 
 
@@ -352,6 +359,100 @@ def test_a_retried_trial_that_succeeds_has_no_reason(study):
     assert REASON not in finished(study, 1)[0].user_attrs
 
 
+def test_the_trial_that_is_repeated_keeps_its_number_and_so_do_those_beside_it(study):
+    first, second = study.ask(), study.ask()
+    first.set_user_attr(WORKER, gone())
+    assert [rank(study, trial.number) for trial in (first, second)] == [0, 1]
+    retry_the_dead(study)
+    retried = study.ask()
+    assert retried.number == 2
+    assert [rank(study, trial.number) for trial in (retried, second)] == [0, 1]
+    assert [trial.number for trial in attempts(study)] == [retried.number, second.number]
+    assert rank(study, study.ask().number) == 2
+
+
+# minutes
+
+
+def add_complete(study: Study, *, seconds: float, ago: float) -> None:
+    """Adds a trial that took as long, and ended some seconds ago."""
+    trial = create_trial(values=[1.0])
+    trial.datetime_complete = datetime.now() - timedelta(seconds=ago)
+    trial.datetime_start = trial.datetime_complete - timedelta(seconds=seconds)
+    study.add_trial(trial)
+
+
+def test_no_trial_begins_once_the_minutes_are_over_and_the_last_one_is_finished(journal):
+    study = opened(journal)
+
+    def objective(trial: Trial) -> float:
+        time.sleep(0.05)
+        return squares(trial)
+
+    minutes = 0.2 / 60
+    work(study, objective, 1000, lambda: None, minutes=minutes)
+    trials = finished(study, 1000)
+    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
+    assert minutes_worked(trials[:-1]) < minutes <= minutes_worked(trials)
+
+
+def test_n_trials_end_a_study_before_its_minutes_do(journal):
+    study = opened(journal)
+    work(study, squares, 3, lambda: None, minutes=1000)
+    assert len(study.trials) == 3
+
+
+def test_minutes_before_a_stop_count_and_the_pause_does_not(journal):
+    study = opened(journal)
+    add_complete(study, seconds=40, ago=36_000)
+    work(study, squares, 3, lambda: None, minutes=1)
+    assert len(study.trials) == 3
+    add_complete(study, seconds=40, ago=0)
+    work(opened(journal), failing, 10, lambda: None, minutes=1)
+    assert len(study.trials) == 4
+
+
+def test_more_minutes_continue_a_study_whose_minutes_were_over(journal):
+    study = opened(journal)
+    add_complete(study, seconds=100, ago=0)
+    for minutes, n_trials in ((1, 1), (2, 3), (0, 5)):
+        work(study, squares, n_trials, lambda: None, minutes=minutes)
+        assert len(study.trials) == n_trials
+
+
+def test_whatever_the_minutes_a_study_goes_on_until_a_trial_is_complete(journal):
+    study = opened(journal)
+
+    def objective(trial: Trial) -> float:
+        return squares(trial) if trial.number == 2 else failing(trial)
+
+    states = [state for state, _, _ in worked(study, 10, objective, minutes=1e-9)]
+    assert states == ["FAIL", "FAIL", "COMPLETE"]
+
+
+def test_when_the_minutes_are_over_the_running_trial_of_another_worker_is_waited_for(
+    journal, monkeypatch
+):
+    study = opened(journal)
+    other = study.ask()
+    other.set_user_attr(WORKER, module._identity())
+    add_complete(study, seconds=100, ago=0)
+    monkeypatch.setattr(time, "sleep", lambda _: study.tell(other, 1.0))
+    work(study, failing, 10, lambda: None, minutes=1)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 2
+
+
+def test_when_the_minutes_are_over_the_trial_of_a_dead_worker_is_repeated_all_the_same(journal):
+    study = opened(journal)
+    dead = study.ask()
+    dead.set_user_attr(WORKER, gone())
+    x = dead.suggest_float("x", -1.0, 1.0)
+    add_complete(study, seconds=100, ago=0)
+    trials = worked(study, 10, minutes=1)
+    assert [state for state, _, _ in trials] == ["COMPLETE"] * 2
+    assert trials[0][1]["x"] == x
+
+
 # real processes on one journal
 
 
@@ -502,21 +603,3 @@ def test_failed_pruned_and_retried_trials_do_not_shift_the_draws(study):
         study.ask().set_user_attr(WORKER, gone())
         retry_the_dead(study)
     assert worked(study, 4, objective) == whole
-
-
-# what is told
-
-
-def test_a_log_has_one_line_a_finished_trial_and_says_where_a_study_goes_on(study, capsys):
-    with progress(study, 2) as show:
-        work(study, squares, 2, show)
-    first = capsys.readouterr().out.splitlines()
-    best = min(trial.value for trial in study.trials)
-    assert [line.split(":")[0] for line in first] == ["trial 1/2 s", "trial 2/2 s"]
-    assert first[1].endswith(f"best error {best:.4f}, 0 pruned, 0 failed")
-    with progress(study, 3) as show:
-        work(study, failing, 3, show)
-    assert capsys.readouterr().out.splitlines() == [
-        "s: goes on after 2 of 3 trials",
-        f"trial 3/3 s: best error {best:.4f}, 0 pruned, 1 failed",
-    ]

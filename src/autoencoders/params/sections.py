@@ -196,6 +196,9 @@ class Tune(Section):
     at the code size."""
     n_trials: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     """Trials of each type in all, pruned and failed ones too; 0: no study."""
+    minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+    """Minutes in which each study begins trials, if n_trials does not end it first; 0: no limit.
+    With a limit, the outputs depend on the machine's speed."""
     epochs: Literal["full"] | Annotated[int, Field(ge=1, le=1_000_000)] = 25
     """Epochs of a trial; full: as many as train.epochs."""
     explained_variance: OpenFraction
@@ -212,6 +215,11 @@ class Tune(Section):
     """journal: studies/optuna.journal; environment: the URL in AUTOENCODERS_STUDY_URL."""
     space: Annotated[list[Dimension], Field(min_length=1)]
     """The values that a study may change: low and high, with log or step; or choices."""
+
+    @property
+    def asked_share(self) -> str:
+        """The share of the variance that a code has to keep, in percent."""
+        return f"{100 * self.explained_variance:g} %"
 
     def keeps(self, explained_variance: float) -> bool:
         """Whether small codes are asked for, and one keeps enough of the validation variance."""

@@ -182,17 +182,50 @@ class Recorder:
         tags = {"stage": "drift", "model": model, "source": source}
         return self._record(self._begin(f"drift {Path(source).name}", tags))
 
-    def trial(self, study: Begin, name: str, params: Mapping[str, Any]) -> RunRecord:
-        """Records a trial, below its study."""
-        tags = {"stage": "trial", **process()}
-        begin = self._begin(name, tags, params=_texts(params), parent=study)
+    def trial_run(
+        self, study: Begin, number: int, attempt: int, params: Mapping[str, Any]
+    ) -> Begin:
+        """Describes a trial's run, below its study.
+
+        number: the trial's, without gaps; attempt: Optuna's number, which a repeated trial does not
+        share with the one that it repeats.
+        """
+        return self._begin(
+            f"trial {number}",
+            {**_trial_tags(study), **process()},
+            params=_texts(params),
+            parent=study,
+            fingerprint=f"{study.fingerprint}/attempt {attempt}",
+        )
+
+    def trial(self, begin: Begin) -> RunRecord:
+        """Records a trial."""
         return self._record(begin)
+
+    def finished_trial(self, begin: Begin, metrics: Mapping[str, float]) -> RunRecord:
+        """Records more of a trial that is finished.
+
+        Its run may still be open, as a worker on another machine sends it. Where the store has no
+        such run, it is made from this, with these metrics.
+        """
+        begin = replace(
+            begin,
+            tags={**begin.tags, **RESTORED},
+            found_in=(),
+            status="FINISHED",
+            start=now(),
+            shared=True,
+            visit=True,
+        )
+        record = self._record(begin)
+        record.restore([metrics])
+        return record
 
     def restored_trial(self, study: Begin, number: str, params: Mapping[str, Any]) -> RunRecord:
         """Records a trial that is made again from DVC's outputs, once however often it is tried."""
         begin = self._begin(
             f"trial {number}",
-            {"stage": "trial", **RESTORED},
+            {**_trial_tags(study), **RESTORED},
             params=_texts(params),
             parent=study,
             fingerprint=f"{study.fingerprint}/{number}",
@@ -228,6 +261,11 @@ class Recorder:
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in values.items()}
+
+
+def _trial_tags(study: Begin) -> dict[str, str]:
+    """A trial's tags: like its study, it names its type and its data set."""
+    return {"stage": "trial", "kind": study.tags["kind"], "data": study.tags["data"]}
 
 
 def finish_study(record: RunRecord, model_type: str) -> None:

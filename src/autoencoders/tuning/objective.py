@@ -19,8 +19,9 @@ from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import Begin, RunRecord
 from autoencoders.training.callbacks import SELECTION_METRIC
 from autoencoders.training.fit import fit
-from autoencoders.tuning.trials import RESULT, rank
+from autoencoders.tuning.trials import DATA_SET, ERROR, KEPT, MODEL_TYPE, RESULT, TRIAL, rank
 
+FIDELITY = ("squared_error", "explained_variance")  # on validation, of a complete trial
 CURVES = (TRAIN_LOSS, VALIDATION_LOSS)
 
 
@@ -42,15 +43,25 @@ class Objective:
         """Raises what the training raises, and TrialPruned."""
         space = dimensions(self.tune, self.plan.model_type, self.plan.facts)
         values = {dimension.param: suggest(trial, dimension) for dimension in space}
-        name = f"trial {rank(trial.study, trial.number)}"
-        with self.recorder.trial(self.study_run, name, values) as run:
+        number = rank(trial.study, trial.number)
+        self._describe(trial, number)
+        begin = self.recorder.trial_run(self.study_run, number, trial.number, values)
+        with self.recorder.trial(begin) as run:
             result = self._result(trial, values, run)
         if result is None:
             raise TrialPruned
+        trial.set_user_attr(ERROR, result["squared_error"])
+        trial.set_user_attr(KEPT, result["explained_variance"])
         trial.set_user_attr(RESULT, result)
         if self.tune.objective == "smallest_code":
             return result["squared_error"], int(result["code_size"])
         return result["squared_error"]
+
+    def _describe(self, trial: Trial, number: int) -> None:
+        """Writes the trial's number, type and data set for optuna-dashboard."""
+        trial.set_user_attr(TRIAL, number)
+        trial.set_user_attr(MODEL_TYPE, self.plan.model_type)
+        trial.set_user_attr(DATA_SET, self.data.description.name)
 
     def _result(
         self, trial: Trial, values: Mapping[str, object], run: RunRecord

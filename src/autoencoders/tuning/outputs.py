@@ -10,44 +10,26 @@ from typing import Any
 import matplotlib as mpl
 import optuna
 from matplotlib import pyplot as plt
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from autoencoders.core.errors import UserError
 from autoencoders.core.files import atomic_folder, write_text
 from autoencoders.core.paths import TRIALS
 from autoencoders.params.sections import Tune
 from autoencoders.params.tuned import write_tuned
-from autoencoders.tuning.trials import REASON, RESULT, UNTUNED, pruned_and_failed
+from autoencoders.tuning.trials import (
+    REASON,
+    RESULT,
+    UNTUNED,
+    best_trial,
+    complete,
+    pruned_and_failed,
+    ranked,
+)
 
 ENOUGH_FOR_IMPORTANCES = 20  # complete trials: importances of fewer are noise
 # inches, dots per inch, points
 FIGURE_STYLE: dict[str, Any] = {"figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}
-RANKED = ("code_size", "squared_error", "explained_variance")  # as `Tune.rank` takes them
 RESULTS = ("squared_error", "explained_variance", "code_size", "epochs")
-
-
-def best_trial(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
-    """The trial whose values the training takes, the first by `Tune.rank`.
-
-    Raises UserError where no trial is complete.
-    """
-    complete = _complete(trials)
-    if not complete:
-        reasons = {str(trial.user_attrs.get(REASON, "pruned")) for trial in trials}
-        raise UserError(
-            f"none of {len(trials)} trials is complete: {'; '.join(sorted(reasons))}; "
-            "raise tune.n_trials or mend it"
-        )
-    return min(complete, key=lambda trial: tune.rank(*_ranked(trial)))
-
-
-def _complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    return [trial for trial in trials if trial.state == TrialState.COMPLETE]
-
-
-def _ranked(trial: FrozenTrial) -> tuple[Any, ...]:
-    """A trial's code size, squared error and share of the variance that it explains."""
-    return tuple(trial.user_attrs[RESULT][name] for name in RANKED)
 
 
 def write_study(folder: Path, name: str, trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
@@ -115,7 +97,7 @@ def _gain(trials: Sequence[FrozenTrial], best: FrozenTrial) -> str:
 
 
 def _achievement(trial: FrozenTrial) -> str:
-    code_size, error, explained_variance = _ranked(trial)
+    code_size, error, explained_variance = ranked(trial)
     return f"code size {code_size} keeps {explained_variance:.1%}, squared error {error:.4f}"
 
 
@@ -124,7 +106,7 @@ def _draw(
 ) -> None:
     """Saves each figure as PNG."""
     study = optuna.create_study(directions=["minimize"] * len(best.values))
-    study.add_trials(_complete(trials))
+    study.add_trials(complete(trials))
     plt.switch_backend("agg")
     style: dict[Any, Any] = {**mpl.rcParamsDefault, **FIGURE_STYLE}
     with mpl.rc_context(style), warnings.catch_warnings():

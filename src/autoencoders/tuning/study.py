@@ -15,6 +15,7 @@ from autoencoders.data.prepared.prepared import Description
 from autoencoders.params.plan import Plan
 from autoencoders.params.sections import Tune
 from autoencoders.params.space import dimensions
+from autoencoders.tuning.dashboard import describe
 from autoencoders.tuning.sampler import Repeatable
 from autoencoders.tuning.trials import MADE_OF, UNTUNED
 
@@ -79,6 +80,7 @@ def open_study(storage: BaseStorage, plan: Plan, tune: Tune, data: Description) 
         storage=storage, study_name=name, directions=directions, load_if_exists=True
     )
     study.set_user_attr(MADE_OF, hashes)
+    describe(study, plan.model_type, data, tune)
     if not study.get_trials(deepcopy=False):
         _queue_untuned(study, plan, tune)
     return _equipped(study, plan, tune)

@@ -1,9 +1,13 @@
-"""The trials of a study: which of them count, and their attributes."""
+"""The trials of a study: which of them count, the best one, and their attributes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
+
+from autoencoders.core.errors import UserError
+from autoencoders.params.sections import Tune
 
 MADE_OF = "made_of"  # a study's attribute: hashes of what its trials depend on
 # a trial's attributes
@@ -11,14 +15,20 @@ WORKER = "worker"  # host, process, when that began, and machine
 REASON = "reason"  # of a failed trial
 RESULT = "result"  # of a complete trial
 UNTUNED = "untuned"  # of the first trial, if it has the values of params.yaml
+TRIAL = "trial"  # its number without gaps, where Optuna's own also counts trials of dead workers
+MODEL_TYPE = "type"
+DATA_SET = "data set"
+ERROR = "squared error"  # of a complete trial
+KEPT = "variance kept"  # of a complete trial: the share of the validation rows' variance
 RETRIES = "retry_history"  # Optuna's own: the trials of dead workers that a trial repeats
+RANKED = ("code_size", "squared_error", "explained_variance")  # as `Tune.rank` takes them
 
 
 def attempts(study: Study) -> list[FrozenTrial]:
     """The trials that count towards `n_trials`, in order: not those whose worker died, nor surplus.
 
     A trial that failed counts, and has its reason; one whose worker was killed has none, or was
-    retried.
+    retried. A retried trial stands at the place of the one that it repeats.
     """
     trials = study.get_trials(deepcopy=False)
     uncounted: set[int] = set()
@@ -26,15 +36,57 @@ def attempts(study: Study) -> list[FrozenTrial]:
         uncounted.update(trial.system_attrs.get(RETRIES, ()))
         if trial.state == TrialState.FAIL and REASON not in trial.user_attrs:
             uncounted.add(trial.number)
-    return [trial for trial in trials if trial.number not in uncounted]
+    counted = [trial for trial in trials if trial.number not in uncounted]
+    return sorted(counted, key=_place)
+
+
+def _place(trial: FrozenTrial) -> int:
+    """Optuna's number of the first trial with these values, of which this one may be a retry."""
+    retried: list[int] = trial.system_attrs.get(RETRIES, [])
+    return min([*retried, trial.number])
+
+
+def finished(study: Study, n_trials: int) -> list[FrozenTrial]:
+    """The first `n_trials` that are complete, pruned or failed."""
+    ended = [trial for trial in attempts(study) if trial.state.is_finished()]
+    return ended[:n_trials]
 
 
 def rank(study: Study, number: int) -> int:
-    """The number of trials that count and come before the one with this number."""
-    return sum(trial.number < number for trial in attempts(study))
+    """A trial's number without gaps: how many trials count and come before it.
+
+    number: Optuna's own.
+    """
+    place = _place(study.get_trials(deepcopy=False)[number])
+    return sum(_place(trial) < place for trial in attempts(study))
 
 
 def pruned_and_failed(trials: Sequence[FrozenTrial]) -> str:
     """The numbers of trials that were pruned and that failed, for a message."""
     states = [trial.state for trial in trials]
     return f"{states.count(TrialState.PRUNED)} pruned, {states.count(TrialState.FAIL)} failed"
+
+
+def best_trial(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
+    """The trial whose values the training takes, the first by `Tune.rank`.
+
+    Raises UserError where no trial is complete.
+    """
+    candidates = complete(trials)
+    if not candidates:
+        reasons = {str(trial.user_attrs.get(REASON, "pruned")) for trial in trials}
+        raise UserError(
+            f"none of {len(trials)} trials is complete: {'; '.join(sorted(reasons))}; "
+            "raise tune.n_trials or mend it"
+        )
+    return min(candidates, key=lambda trial: tune.rank(*ranked(trial)))
+
+
+def complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The complete trials."""
+    return [trial for trial in trials if trial.state == TrialState.COMPLETE]
+
+
+def ranked(trial: FrozenTrial) -> tuple[Any, ...]:
+    """A trial's code size, squared error and share of the variance that it explains."""
+    return tuple(trial.user_attrs[RESULT][name] for name in RANKED)

@@ -14,11 +14,9 @@ How a trial can end, whether it counts towards tune.n_trials, and whether it is 
 import gc
 import os
 import socket
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
@@ -27,7 +25,6 @@ import psutil
 from optuna import Study, Trial, TrialPruned, storages
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
-from tqdm import tqdm
 
 from autoencoders.core import faults
 from autoencoders.core.errors import DivergedError, UserError
@@ -39,11 +36,13 @@ from autoencoders.params.plan import Plan
 from autoencoders.params.sections import Tune
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import Begin
+from autoencoders.tuning.budget import are_over
 from autoencoders.tuning.journal import JOURNAL
 from autoencoders.tuning.objective import Objective
+from autoencoders.tuning.progress import progress
 from autoencoders.tuning.storage import GRACE, queue_again
 from autoencoders.tuning.study import trial_plan
-from autoencoders.tuning.trials import REASON, WORKER, attempts, pruned_and_failed, rank
+from autoencoders.tuning.trials import REASON, WORKER, attempts, rank
 
 HOPELESS_AFTER = 10  # failed trials, if they are the first: by then the cause lies in the study
 POLL_SECONDS = 0.5  # between two looks at other workers' trials: a trial takes seconds
@@ -53,22 +52,27 @@ TrialValues: TypeAlias = float | Sequence[float]  # that a study minimises
 
 
 def search(
-    study: Study, plan: Plan, tune: Tune, data: Prepared, recorder: Recorder, study_run: Begin
+    study: Study,
+    plan: Plan,
+    tune: Tune,
+    data: Prepared,
+    recorder: Recorder,
+    study_run: Begin,
+    after: Callable[[], None] = lambda: None,
 ) -> None:
-    """Works on a study until it has all its trials, and shows its progress."""
+    """Works on a study until it has all its trials, or its minutes are over; shows its progress.
+
+    after: called after each trial and each wait.
+    """
     each_epoch = ParentDvc().stop_if_gone
     objective = Objective(trial_plan(plan, tune), tune, data, recorder, study_run, each_epoch)
-    with progress(study, tune.n_trials) as show:
-        work(study, objective, tune.n_trials, show)
+    with progress(study, tune) as show:
 
+        def look() -> None:
+            show()
+            after()
 
-def finished(study: Study, n_trials: int) -> list[FrozenTrial]:
-    """The first `n_trials` that are complete, pruned or failed."""
-    return _finished(attempts(study))[:n_trials]
-
-
-def _finished(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    return [trial for trial in trials if trial.state.is_finished()]
+        work(study, objective, tune.n_trials, look, minutes=tune.minutes)
 
 
 def work(
@@ -76,9 +80,12 @@ def work(
     objective: Callable[[Trial], TrialValues],
     n_trials: int,
     after: Callable[[], None],
+    *,
+    minutes: float = 0,
 ) -> None:
     """Takes trial after trial until `n_trials` are finished.
 
+    minutes: after which no new trial begins, while those that were begun are finished; 0: no limit.
     Waits for the trials of other workers, which may die. after: called after each trial and each
     wait. Raises UserError where the study is hopeless.
     """
@@ -86,11 +93,15 @@ def work(
     while True:
         retry_the_dead(study)
         trials = attempts(study)
-        done = _finished(trials)
+        done = [trial for trial in trials if trial.state.is_finished()]
         _stop_if_hopeless(study, done[:HOPELESS_AFTER])
         if len(done) >= n_trials:
             return
-        if len(trials) < n_trials or any(trial.state == TrialState.WAITING for trial in trials):
+        is_over = are_over(minutes, done)
+        if is_over and len(done) == len(trials):
+            return
+        begins_new = len(trials) < n_trials and not is_over
+        if begins_new or any(trial.state == TrialState.WAITING for trial in trials):
             _run_trial(study, objective, n_trials)
         else:
             _name_invisible_workers(study, named)
@@ -232,33 +243,3 @@ def _stop_if_hopeless(study: Study, first: list[FrozenTrial]) -> None:
         f"so the study stops:\n{counts}\n"
         "mend tune.space or the parameters; a changed space starts a new study"
     )
-
-
-@contextmanager
-def progress(study: Study, n_trials: int) -> Iterator[Callable[[], None]]:
-    """Yields a function that reports newly finished trials.
-
-    These are a progress bar in a terminal, and one line for each in a log.
-    """
-    name = study.study_name
-    n_before = len(finished(study, n_trials))
-    if n_before:
-        print(f"{name}: goes on after {n_before} of {n_trials} trials", flush=True)
-    in_log = not sys.stderr.isatty()
-    with tqdm(total=n_trials, initial=n_before, desc=name, unit="trial", disable=in_log) as bar:
-
-        def show() -> None:
-            trials = finished(study, n_trials)
-            state = f"best error {_best_error(trials):.4f}, {pruned_and_failed(trials)}"
-            if in_log and len(trials) > bar.n:
-                print(f"trial {len(trials)}/{n_trials} {name}: {state}", flush=True)
-            bar.n = len(trials)
-            bar.set_postfix_str(state)
-
-        yield show
-
-
-def _best_error(trials: list[FrozenTrial]) -> float:
-    """The least error of the complete trials; NaN where there is none."""
-    errors = [trial.values[0] for trial in trials if trial.state == TrialState.COMPLETE]
-    return min(errors, default=float("nan"))
