@@ -36,8 +36,8 @@ from autoencoders.params.tuned import load_tuned
 PROBED_VALUES = 2**21  # of the rows that a probe trains on, at most: an epoch takes half a second
 MOST_READ_BYTES = 2**24  # of a file that is prepared for the probe: a second or two
 LEAST_EPOCHS = 2  # that are timed, after the first one
-EPOCHS_SECONDS = 0.3  # of a type's epochs, after which its probe ends
-REFERENCE_REPEATS = 50  # half a second in all, in which other processes have their turns, too
+EPOCHS_SECONDS = 0.2  # of a type's epochs, after which its probe ends
+REFERENCE_REPEATS = 30  # a third of a second in all: other processes have their turns in it, too
 PUBLISHED_TEST_ROWS = {"mnist": 10_000, "fashion_mnist": 10_000}
 
 
