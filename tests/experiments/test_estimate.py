@@ -12,7 +12,7 @@ from autoencoders.core.errors import DataError
 from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.experiments import estimate, probe
 from autoencoders.experiments.estimate import Pace, Stage, Trainings, stages
-from autoencoders.experiments.probe import Size, known_size, last_epochs, pace, random_rows
+from autoencoders.experiments.probe import Moment, Size, known_size, last_epochs, pace, random_rows
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.models.trained.saved import save
 from autoencoders.params.architecture import DataFacts
@@ -198,6 +198,23 @@ def test_a_slow_machine_takes_longer_for_all_but_what_was_timed(params):
     planned = Trainings.of(changed, changed.plan("sparse", IMAGES), changed.plan("sparse", IMAGES))
     twice = planned.train(PACE, 2.0).seconds - planned.train(PACE, 1.0).seconds
     assert twice == pytest.approx(estimate.STAGE_SECONDS["train"])
+
+
+@pytest.mark.parametrize(("waited", "expected"), [(5.0, 3.0), (30.0, 6.0), (45.0, 9.0)])
+def test_a_slow_and_a_busy_processor_make_seconds_longer(monkeypatch, waited, expected):
+    """A processor that is three times as slow, and a process that has worked for 15 s of it.
+
+    It took 5 (several threads at once), 30 or 45 s on the clock.
+    """
+    seconds = [0.0]
+
+    def work() -> None:
+        seconds[0] += 3 * estimate.REFERENCE_SECONDS
+
+    monkeypatch.setattr(probe, "reference_work", work)
+    monkeypatch.setattr("time.process_time", lambda: 15.0 + seconds[0])
+    monkeypatch.setattr("time.perf_counter", lambda: waited)
+    assert probe.slowness(Moment(0.0, 0.0)) == pytest.approx(expected)
 
 
 def test_the_size_of_a_data_set_by_name_is_known_before_it_is_there(params, digits):

@@ -16,7 +16,7 @@ UNKNOWN = (
     "then `ae estimate` knows its size."
 )
 NOTE = (
-    "Stages that DVC finds unchanged take no time; `dvc status` names the others. "
+    "Stages that DVC finds unchanged take no time; `dvc status` names the others.\n"
     "The seconds of the last run of each stage stand under `last time`."
 )
 ESTIMATE_HELP = (
@@ -41,9 +41,10 @@ def estimate(jobs: int) -> None:
     from autoencoders.core.stage_times import last_times
     from autoencoders.data.sources.source import check
     from autoencoders.experiments.estimate import counted, duration, in_turn, side_by_side, stages
-    from autoencoders.experiments.probe import known_size, paces, slowness, trainings
+    from autoencoders.experiments.probe import known_size, now, paces, slowness, trainings
     from autoencoders.params.params import load_params
 
+    begin = now()
     params = load_params()
     check(params.data)
     size = known_size(params.data)
@@ -52,8 +53,8 @@ def estimate(jobs: int) -> None:
         print(UNKNOWN)
         return
     planned = trainings(params, size.facts)
-    ratio = slowness()
     probed = paces([one.plan for one in planned], size)
+    ratio = slowness(begin)
     listed = stages(params, planned, probed, size.rows, ratio)
     times = {stage.name: stage.seconds for stage in listed}
     console = plain_console()

@@ -37,7 +37,7 @@ PROBED_VALUES = 2**21  # of the rows that a probe trains on, at most: an epoch t
 MOST_READ_BYTES = 2**24  # of a file that is prepared for the probe: a second or two
 LEAST_EPOCHS = 2  # that are timed, after the first one
 EPOCHS_SECONDS = 0.2  # of a type's epochs, after which its probe ends
-REFERENCE_REPEATS = 30  # a third of a second in all: other processes have their turns in it, too
+REFERENCE_REPEATS = 20  # a fifth of a second in all
 PUBLISHED_TEST_ROWS = {"mnist": 10_000, "fashion_mnist": 10_000}
 
 
@@ -51,6 +51,13 @@ class Size(NamedTuple):
     def of(cls, description: Description) -> "Size":
         """The size of prepared data."""
         return cls(description.facts, description.rows)
+
+
+class Moment(NamedTuple):
+    """A moment of this process."""
+
+    wall: float  # seconds on the clock
+    processor: float  # seconds of a processor since it began
 
 
 class ProbeOver(Exception):  # noqa: N818  (no error)
@@ -111,13 +118,23 @@ def _rehearsed_size(data: Data) -> Size:
         return Size.of(prepare(raw, Path(scratch) / "prepared", data))
 
 
-def slowness() -> float:
-    """This machine's time for the reference work, in that of the one that gave the constants."""
-    start = time.perf_counter()
+def now() -> Moment:
+    """The present moment."""
+    return Moment(time.perf_counter(), time.process_time())
+
+
+def slowness(begin: Moment) -> float:
+    """This machine's time for the work of a stage, in that of the machine of the constants.
+
+    It grows with the processor's own time for the reference work, and with the time that this
+    process has waited for other ones since a moment: seconds of a busy machine are longer.
+    """
+    end = now()
+    waiting = (end.wall - begin.wall) / (end.processor - begin.processor)
     for _ in range(REFERENCE_REPEATS):
         reference_work()
-    seconds = (time.perf_counter() - start) / REFERENCE_REPEATS
-    return seconds / REFERENCE_SECONDS
+    seconds = (time.process_time() - end.processor) / REFERENCE_REPEATS
+    return seconds / REFERENCE_SECONDS * max(1.0, waiting)
 
 
 def reference_work() -> int:
