@@ -1,9 +1,10 @@
 """Refuses a params.yaml that can't work, before any output is deleted."""
 
 from autoencoders.core.reporting import reporting
+from autoencoders.core.stage_times import timed
 
 if __name__ == "__main__":
-    with reporting():
+    with reporting(), timed("check"):
         from autoencoders.core.files import write_text
         from autoencoders.core.paths import CHECKED
         from autoencoders.data.sources.source import check, facts

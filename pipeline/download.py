@@ -2,9 +2,10 @@
 
 from autoencoders.core.imports import importing
 from autoencoders.core.reporting import reporting
+from autoencoders.core.stage_times import timed
 
 if __name__ == "__main__":
-    with reporting():
+    with reporting(), timed("download"):
         with importing():
             from autoencoders.core.paths import RAW
             from autoencoders.data.sources.source import download

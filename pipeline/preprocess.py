@@ -2,9 +2,10 @@
 
 from autoencoders.core.imports import importing
 from autoencoders.core.reporting import reporting
+from autoencoders.core.stage_times import timed
 
 if __name__ == "__main__":
-    with reporting():
+    with reporting(), timed("preprocess"):
         with importing():
             from autoencoders.core.files import read_json
             from autoencoders.core.paths import DATA, RAW

@@ -1,13 +1,14 @@
 """Trains one type: `python pipeline/train.py sparse`."""
 
+import sys
+
 from autoencoders.core.imports import importing
 from autoencoders.core.reporting import reporting
+from autoencoders.core.stage_times import timed
 
 if __name__ == "__main__":
-    with reporting():
+    with reporting(), timed("train", *sys.argv[1:]):
         with importing():
-            import sys
-
             from autoencoders.core import identity
             from autoencoders.core.paths import DATA, MODELS, RESUME, repository
             from autoencoders.data.prepared.prepared import load_prepared

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from autoencoders.commands import answers, doctor, inspect, registry, results, servers, studies
+from autoencoders.commands import (
+    answers,
+    doctor,
+    estimate,
+    inspect,
+    registry,
+    results,
+    servers,
+    studies,
+)
 from autoencoders.core.errors import UserError
 from autoencoders.tracking.errors import store_errors
 
@@ -14,6 +23,7 @@ COMMANDS: tuple[click.Command, ...] = (
     results.leaderboard,
     results.show_params,
     inspect.inspect_file,
+    estimate.estimate,
     servers.ui,
     servers.serve,
     studies.dashboard,

@@ -3,6 +3,7 @@
 Host names tell machines apart badly: containers share them.
 """
 
+import os
 import platform
 import uuid
 from pathlib import Path
@@ -26,6 +27,13 @@ def machine() -> str:
     else:
         parts = [platform.node(), str(uuid.getnode()), str(round(psutil.boot_time()))]
     return sha256("\0".join(parts).encode())[:MACHINE_DIGITS]
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def has_ended(process: int, started: float) -> bool:
