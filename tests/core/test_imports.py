@@ -1,13 +1,19 @@
 """Imports without the garbage collector, which is back afterwards."""
 
 import gc
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 
+from autoencoders.core.errors import Interrupted
 from autoencoders.core.imports import importing
+from autoencoders.core.reporting import ANSWERED, INTERRUPTED_CODE, reporting
+
+LONG = 10.0  # seconds of a stage's work
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +63,40 @@ def test_where_nothing_new_is_imported_nothing_is_left_out_of_later_collections(
     with importing():
         import json  # noqa: F401  (it was imported before)
     assert is_collected(garbage)
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """The signals' handlers as they were before the test."""
+    before = {number: signal.getsignal(number) for number in ANSWERED}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_an_interruption_that_an_import_swallows_in_a_cycle_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def swallow() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except Interrupted as error:
+            kept = error  # whose traceback has this frame, which has it: a cycle
+            assert kept.__traceback__
+
+    began = time.monotonic()
+
+    def stage() -> None:
+        with reporting():
+            with importing():
+                swallow()
+                monkeypatch.setitem(sys.modules, "new", ModuleType("new"))
+            while time.monotonic() < began + LONG:
+                _ = [[] for _ in range(10_000)]  # work, which makes the collector look
+
+    with pytest.raises(SystemExit) as end:
+        stage()
+    assert time.monotonic() < began + LONG, "not before the stage's own end"
+    assert end.value.code == INTERRUPTED_CODE
+    assert "interrupted by SIGTERM" in capsys.readouterr().err

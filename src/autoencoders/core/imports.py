@@ -12,7 +12,9 @@ class Importing:
 
     It would go through all modules again and again as they become more, although none is garbage.
     For the same reason it leaves out, from then on, all that there is at the context's end; not
-    where nothing was imported, as what becomes garbage between two such ends would then stay.
+    where nothing was imported, as what becomes garbage between two such ends would then stay. Nor
+    where an interruption has turned the collector on again: it is repeated once it was swallowed
+    and is garbage (`reporting.Signalled`).
     """
 
     def __init__(self) -> None:
@@ -23,7 +25,7 @@ class Importing:
         gc.disable()
 
     def __exit__(self, *error: object) -> None:
-        if len(sys.modules) > self.n_modules:
+        if len(sys.modules) > self.n_modules and not gc.isenabled():
             gc.freeze()
         if self.was_enabled:
             gc.enable()

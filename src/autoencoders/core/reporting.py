@@ -6,6 +6,7 @@ long as all the rest.
 """
 
 import _signal  # type: ignore[import-not-found]  # has no types
+import gc
 import sys
 import time
 
@@ -72,6 +73,7 @@ class Reporting:
             self.reason = f"interrupted by {ASKING[number]}"
         self.unwinding = True
         self.raised_at = now
+        gc.enable()  # it finds a swallowed interruption that is in a cycle
         raise Signalled(self.reason, self)
 
     def _unraisable(self, unraisable: "sys.UnraisableHookArgs") -> None:

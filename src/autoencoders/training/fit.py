@@ -154,8 +154,7 @@ def _run(
 
 def _trainer(train: FixedTrain, callbacks: list[pl.Callback]) -> pl.Trainer:
     """Lightning's loop alone: it neither logs nor saves."""
-    for library in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # Lightning would also choose Apple's GPU, which has no 64-bit numbers for the sums of an epoch
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     # cuDNN's convolutions would round to TF32's 10 bits, also where fp32 is asked for
