@@ -174,14 +174,19 @@ class ClosedForm:
 
         x: (rows, features), model scale.
         """
-        parts = x.split(VALIDATION_ROWS)
-        losses = torch.cat([self.forward_pass(len(part)).losses(part, progress) for part in parts])
+        outputs = []
+        losses = []
+        for part in x.split(VALIDATION_ROWS):
+            forward_pass = self.forward_pass(len(part))
+            outputs.append(forward_pass.encode(part).clone())
+            losses.append(forward_pass.losses(part, progress))
         if not self.autoencoder.has_penalty:
-            return losses, losses.new_zeros(())
-        inputs = self.autoencoder.encoder_input(x, generator).split(VALIDATION_ROWS)
-        a = torch.cat([self.forward_pass(len(part)).encode(part).clone() for part in inputs])
-        _, penalty = self.autoencoder.training_code(a, generator, progress)
-        return losses, penalty
+            return torch.cat(losses), x.new_zeros(())
+        if self.autoencoder.changes_input:
+            inputs = self.autoencoder.encoder_input(x, generator).split(VALIDATION_ROWS)
+            outputs = [self.forward_pass(len(part)).encode(part).clone() for part in inputs]
+        _, penalty = self.autoencoder.training_code(torch.cat(outputs), generator, progress)
+        return torch.cat(losses), penalty
 
 
 class ForwardPass:
@@ -202,7 +207,10 @@ class ForwardPass:
         return self.encoder.forward()
 
     def losses(self, x: Tensor, progress: float) -> Tensor:
-        """The reconstruction loss of each row, (rows,). x: (rows, features), model scale."""
-        self.z.copy_(self.autoencoder.code(self.encode(x), progress))
+        """The reconstruction loss of each row, (rows,), from the code of the rows last encoded.
+
+        x: these rows, (rows, features), model scale.
+        """
+        self.z.copy_(self.autoencoder.code(self.encoder.output, progress))
         output = self.decoder.forward()
         return reconstruction_loss(self.autoencoder.architecture.loss, output, x)

@@ -43,7 +43,7 @@ def set_attribute(study: Study, name: str, value: object) -> None:
 
 
 def goal(tune: Tune) -> str:
-    """What a study looks for, with the asked share of the variance."""
+    """The aim of a study, with the asked share of the variance."""
     if tune.objective == "smallest_code":
         return (
             f"the smallest code that keeps {tune.asked_share} of the variance of the "
