@@ -21,30 +21,35 @@ def test_there_are_no_times_before_the_first_run():
     assert last_times() == {}
 
 
-def test_the_seconds_of_the_last_run_are_kept_by_dvcs_name_of_the_stage():
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The monotonic clock's one value, which a test sets."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_seconds_of_the_last_run_are_kept_by_dvcs_name_of_the_stage(clock):
     with timed("check"):
-        time.sleep(0.05)
-    for seconds in (0.2, 0.05):
+        clock[0] += 0.5
+    for seconds in (2.0, 0.25):
         with timed("tune", "sparse"):
-            time.sleep(seconds)
-    times = last_times()
-    assert set(times) == {"check", "tune@sparse"}
-    assert times["check"] >= 0.05
-    assert 0.05 <= times["tune@sparse"] < 0.2
+            clock[0] += seconds
+    assert last_times() == {"check": 0.5, "tune@sparse": 0.25}
 
 
-def fail_later() -> None:
+def fail_later(clock: list[float]) -> None:
     """Raises KeyError after a moment."""
-    time.sleep(0.05)
+    clock[0] += 0.05
     raise KeyError
 
 
-def test_a_stage_that_fails_leaves_the_time_of_the_last_whole_run():
+def test_a_stage_that_fails_leaves_the_time_of_the_last_whole_run(clock):
     with timed("check"):
         pass
     before = last_times()
     with pytest.raises(KeyError), timed("check"):
-        fail_later()
+        fail_later(clock)
     assert last_times() == before
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.params.params import Params
@@ -10,6 +11,14 @@ from autoencoders.training.fit import Fitted, fit
 from autoencoders.training.resume import ResumePoint
 
 QUICK = {"train.epochs": 4, "network.nodes_per_layer": 16, "train.patience": 0}
+
+RATES = [0.1, 0.01, 0.05, 0.02]  # learning rates of an optimizer's steps
+
+
+def small_network() -> nn.Sequential:
+    """A network for an optimizer's steps, with the same weights each time."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 4), nn.SiLU(), nn.Linear(4, 3))
 
 
 class StopError(Exception):

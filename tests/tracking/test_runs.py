@@ -259,15 +259,19 @@ def test_more_metrics_than_one_call_may_hold_are_all_logged(runs, recorder):
     assert [step for step, _ in curve(runs, stored_run.info.run_id)] == list(range(1, 601))
 
 
-def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(
-    runs, tracked_root, monkeypatch
-):
+@pytest.fixture
+def evaluation_files(tracked_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working folder has the code and the files of an evaluation, but for its numbers."""
     for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml"):
         (tracked_root / name).symlink_to(Path(name).resolve())
     monkeypatch.chdir(tracked_root)
     for name in ("reports/index.html", "metrics/leaderboard.json", "data/prepared/report.json"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text("{}")
+
+
+@pytest.mark.usefixtures("evaluation_files")
+def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(runs):
     for error in (1.5, 2.5, 2.5):
         write_json(Path("metrics/metrics.json"), {"pca": {"test_squared_error": error}})
         runs.log_evaluation()
@@ -281,15 +285,10 @@ def test_an_evaluation_is_logged_again_where_the_run_holds_other_numbers(
     }
 
 
+@pytest.mark.usefixtures("evaluation_files")
 def test_a_report_is_logged_again_where_the_run_has_another_one_with_the_same_numbers(
-    runs, tracked_root, monkeypatch, tmp_path
+    runs, tmp_path
 ):
-    for name in ("src", "pipeline", "requirements.lock", "params.yaml", "dvc.yaml"):
-        (tracked_root / name).symlink_to(Path(name).resolve())
-    monkeypatch.chdir(tracked_root)
-    for name in ("reports/index.html", "metrics/leaderboard.json", "data/prepared/report.json"):
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text("{}")
     write_json(Path("metrics/metrics.json"), {"pca": {"test_squared_error": 1.5}})
     for page in ("<p>one</p>", "<p>two</p>"):
         Path("reports/index.html").write_text(page)

@@ -7,13 +7,7 @@ import torch
 from torch import nn
 
 from autoencoders.training.flat_optimizer import ALIGNED, FlatAdamW
-
-RATES = [0.1, 0.01, 0.05, 0.02]
-
-
-def network() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(5, 4), nn.SiLU(), nn.Linear(4, 3))
+from trainings import RATES, small_network
 
 
 def backward(model: nn.Sequential) -> None:
@@ -42,7 +36,7 @@ def weights(model: nn.Module) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("clip", [0.0, 0.5])
 def test_updates_are_those_of_torch(clip):
-    ours, theirs = network(), network()
+    ours, theirs = small_network(), small_network()
     optimizer = flat(ours)
     usual = torch.optim.AdamW(theirs.parameters(), weight_decay=0.1, fused=True)
     for rate in RATES:
@@ -56,14 +50,14 @@ def test_updates_are_those_of_torch(clip):
 
 
 def test_taking_the_parameters_over_changes_no_value():
-    before = weights(network())
-    model = network()
+    before = weights(small_network())
+    model = small_network()
     flat(model)
     assert all(map(torch.equal, before, weights(model)))
 
 
 def test_parameters_are_parts_of_one_vector_at_aligned_places():
-    model = network()
+    model = small_network()
     optimizer = flat(model)
     optimizer.weights.zero_()
     assert not any(parameter.any() for parameter in model.parameters())
@@ -73,7 +67,7 @@ def test_parameters_are_parts_of_one_vector_at_aligned_places():
 
 
 def test_numbers_between_the_parts_stay_0():
-    model = network()
+    model = small_network()
     optimizer = flat(model)
     for rate in RATES:
         update(model, optimizer, rate)
@@ -82,7 +76,7 @@ def test_numbers_between_the_parts_stay_0():
 
 
 def test_an_optimizer_goes_on_from_its_saved_state():
-    whole, part = network(), network()
+    whole, part = small_network(), small_network()
     first, second = flat(whole), flat(part)
     for rate in RATES[:2]:
         update(whole, first, rate)
@@ -96,7 +90,7 @@ def test_an_optimizer_goes_on_from_its_saved_state():
 
 
 def test_released_parameters_keep_their_values_and_share_no_memory():
-    model = network()
+    model = small_network()
     optimizer = flat(model)
     update(model, optimizer, RATES[0])
     before = weights(model)

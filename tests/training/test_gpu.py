@@ -1,6 +1,6 @@
 """Trainings on a GPU: losses of the CPU, resumption, precision, rows, no wait for a value."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -39,23 +39,29 @@ def fitted(model_type: str, params: Params, data: Prepared, *callbacks: pl.Callb
     return fit(params.plan(model_type, data.description.facts), data, callbacks=callbacks)
 
 
-def on_gpu(model_type: str, params: Params, data: Prepared) -> Fitted:
-    """A training with the CPU's noise, which takes place on the GPU."""
+def fitted_on(
+    device_type: str,
+    prepare: Callable[[pytest.MonkeyPatch], None],
+    model_type: str,
+    params: Params,
+    data: Prepared,
+) -> Fitted:
+    """A training that is prepared by patches, and takes place on the device."""
     device = Device()
     with pytest.MonkeyPatch.context() as patch:
-        draw_on_cpu(patch)
+        prepare(patch)
         result = fitted(model_type, params, data, device)
-    assert device.types == {"cuda"}
+    assert device.types == {device_type}
     return result
+
+
+def on_gpu(model_type: str, params: Params, data: Prepared) -> Fitted:
+    """A training with the CPU's noise, which takes place on the GPU."""
+    return fitted_on("cuda", draw_on_cpu, model_type, params, data)
 
 
 def on_cpu(model_type: str, params: Params, data: Prepared) -> Fitted:
-    device = Device()
-    with pytest.MonkeyPatch.context() as patch:
-        train_on_cpu(patch)
-        result = fitted(model_type, params, data, device)
-    assert device.types == {"cpu"}
-    return result
+    return fitted_on("cpu", train_on_cpu, model_type, params, data)
 
 
 @pytest.mark.parametrize(("model_type", "values"), CASES, ids=str)

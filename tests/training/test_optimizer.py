@@ -6,13 +6,7 @@ import torch
 from torch import nn
 
 from autoencoders.training.optimizer import LeanAdamW
-
-RATES = [0.1, 0.01, 0.05, 0.02]
-
-
-def network() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(5, 4), nn.SiLU(), nn.Linear(4, 3))
+from trainings import RATES, small_network
 
 
 def gradients(model: nn.Sequential) -> None:
@@ -23,7 +17,7 @@ def gradients(model: nn.Sequential) -> None:
 
 
 def test_updates_are_those_of_torch_bit_for_bit():
-    lean, usual = network(), network()
+    lean, usual = small_network(), small_network()
     ours = LeanAdamW(lean.parameters(), weight_decay=0.1)
     theirs = torch.optim.AdamW(usual.parameters(), weight_decay=0.1, fused=True)
     for rate in RATES:
@@ -38,7 +32,7 @@ def test_updates_are_those_of_torch_bit_for_bit():
 
 
 def test_an_optimizer_goes_on_from_its_saved_state():
-    whole, part = network(), network()
+    whole, part = small_network(), small_network()
     first = LeanAdamW(whole.parameters(), weight_decay=0.1)
     for rate in RATES[:2]:
         gradients(whole)
@@ -58,14 +52,14 @@ def test_an_optimizer_goes_on_from_its_saved_state():
 
 
 def test_gradients_are_forgotten():
-    model = network()
+    model = small_network()
     gradients(model)
     LeanAdamW(model.parameters(), weight_decay=0.0).forget_gradients()
     assert all(weight.grad is None for weight in model.parameters())
 
 
 def test_bf16_copies_train_as_autocast_does_bit_for_bit():
-    ours, theirs = network(), network()
+    ours, theirs = small_network(), small_network()
     lean = LeanAdamW(ours.parameters(), weight_decay=0.1)
     usual = torch.optim.AdamW(theirs.parameters(), weight_decay=0.1, fused=True)
     for rate in RATES:
@@ -84,7 +78,7 @@ def test_bf16_copies_train_as_autocast_does_bit_for_bit():
 
 
 def test_gradients_are_clipped_as_torch_clips_them():
-    ours, theirs = network(), network()
+    ours, theirs = small_network(), small_network()
     lean = LeanAdamW(ours.parameters(), weight_decay=0.1)
     usual = LeanAdamW(theirs.parameters(), weight_decay=0.1)
     for rate in RATES:
