@@ -11,6 +11,7 @@ DESCRIPTION = DATA / "prepared.json"
 TUNED = Path("tuned")  # a folder for each type's study
 TUNED_VALUES = "tuned.yaml"  # in such a folder: the values that the training takes
 TRIALS = "trials.csv"  # in such a folder: a line for each trial
+STUDY = "study.json"  # in such a folder: what was taken and why; {} without a study
 MODELS = Path("model")
 METRICS = Path("metrics")
 LEADERBOARD = METRICS / "leaderboard.json"

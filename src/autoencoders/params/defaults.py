@@ -32,6 +32,8 @@ ANOMALY_BATCHES = {100_000: 128}
 LARGEST_BATCH = 1024  # of more rows
 ENOUGH_ROWS_A_PIXEL = 10  # of training images
 AUGMENTED_SIDE = 16  # pixels from which on augmentation is doubled: 0.75 pixels are little there
+TRIALS = 20  # of a study
+TRIAL_SHARE = 4  # a trial has a quarter of the training's epochs
 # the order in which types find anomalies in tables, the best first: by the sum of mean AUROC and
 # mean average precision over the real sets of ADR 15 (`make bench-anomaly-choice`)
 ANOMALY_TYPES = ("variational", "sparse", "denoising", "contractive", "undercomplete")
@@ -103,6 +105,16 @@ def train(facts: DataFacts, goal: Goal, batch_size: int | str) -> dict[str, Any]
         "trim": 0.2 if anomaly else 0.0,
         "augment": _augment(facts),
     }
+
+
+def n_trials(goal: Goal) -> int:
+    """The trials of a study: 20; for anomalies none, as no study knows what finds them."""
+    return 0 if goal == "anomaly" else TRIALS
+
+
+def trial_epochs(epochs: int) -> int:
+    """The epochs of a trial: a quarter of those of the training."""
+    return math.ceil(epochs / TRIAL_SHARE)
 
 
 def _epochs(facts: DataFacts, goal: Goal, steps_an_epoch: int) -> int:

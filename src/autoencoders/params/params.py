@@ -8,13 +8,14 @@ from autoencoders.core.errors import ParameterError
 from autoencoders.core.paths import PARAMS_FILE
 from autoencoders.params import defaults
 from autoencoders.params.architecture import DataFacts
-from autoencoders.params.goal import Goal
+from autoencoders.params.goal import Goal, resolved_goal
 from autoencoders.params.plan import Plan
 from autoencoders.params.reading import put, read_text, validated, yaml_tree
 from autoencoders.params.section import LARGEST_CODE, S, Section, Seed
 from autoencoders.params.sections import (
     Data,
     Evaluate,
+    FixedTune,
     Network,
     RateDistortion,
     Registry,
@@ -75,6 +76,13 @@ class Params(Section):
         Raises ParameterError where it does not fit the data.
         """
         return Plan.of(self, model_type, facts)
+
+    def study(self, facts: DataFacts) -> FixedTune:
+        """The settings of every type's study on this data."""
+        n_trials = self.tune.n_trials
+        if n_trials == "auto":
+            n_trials = defaults.n_trials(resolved_goal(self.goal, facts))
+        return FixedTune(**{**dict(self.tune), "n_trials": n_trials})
 
     def override(self, values: Mapping[str, object]) -> Self:
         """A copy with dotted keys replaced, validated like the file.

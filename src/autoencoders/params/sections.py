@@ -194,19 +194,25 @@ class Tune(Section):
     objective: Literal["smallest_code", "smallest_error"]
     """smallest_code: the smallest code that keeps the variance; smallest_error: the smallest error
     at the code size."""
-    n_trials: Annotated[int, Field(ge=0, le=1_000_000)] = 10
-    """Trials of each type in all, pruned and failed ones too; 0: no study."""
+    n_trials: Literal["auto"] | Annotated[int, Field(ge=0, le=1_000_000)] = "auto"
+    """Trials of each type in all, pruned and failed ones too; 0: no study; auto: 20, but 0 where
+    the goal is anomaly, as no study knows what finds them."""
     minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
     """Minutes in which each study begins trials, if n_trials does not end it first; 0: no limit.
     With a limit, the outputs depend on the machine's speed."""
-    epochs: Literal["full"] | Annotated[int, Field(ge=1, le=1_000_000)] = 25
-    """Epochs of a trial; full: as many as train.epochs."""
+    epochs: Literal["auto", "full"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
+    """Epochs of a trial; auto: a quarter of train.epochs; full: all of them."""
     explained_variance: OpenFraction
     """smallest_code: the share of the validation rows' variance that a code has to keep."""
-    sampler: Literal["tpe", "random"] = "tpe"
-    """How values are drawn."""
+    sampler: Literal["auto", "gp", "tpe", "random"] = "auto"
+    """How values are drawn; auto: by a Gaussian process (gp) for smallest_code, up to 100 trials,
+    else by TPE."""
     pruner: Literal["none", "median", "hyperband"] = "median"
-    """smallest_error: how hopeless trials are stopped."""
+    """How hopeless trials are stopped; smallest_code: none, or else those that are far from the
+    share of the variance."""
+    gain_seeds: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Training seeds over which the gain of tuning is measured; 2 or more give its interval; 0: it
+    is not measured."""
     seed: Seed = 1
     """The seed of the draws."""
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
@@ -219,7 +225,7 @@ class Tune(Section):
     @property
     def asked_share(self) -> str:
         """The share of the variance that a code has to keep, in percent."""
-        return f"{100 * self.explained_variance:g} %"
+        return f"{round(100 * self.explained_variance, 2):g} %"
 
     def keeps(self, explained_variance: float) -> bool:
         """Whether small codes are asked for, and one keeps enough of the validation variance."""
@@ -234,6 +240,12 @@ class Tune(Section):
         if self.keeps(explained_variance):
             return (code_size, error)
         return (float("inf"), error)
+
+
+class FixedTune(Tune):
+    """`Tune` whose number of trials is not `auto`."""
+
+    n_trials: int
 
 
 class RateDistortion(Section):

@@ -6,6 +6,7 @@ from autoencoders.core.errors import ParameterError
 from autoencoders.params.architecture import DataFacts
 from autoencoders.params.dimension import Dimension
 from autoencoders.params.params import Params, check_data
+from autoencoders.params.plan import Plan
 from autoencoders.params.reading import likely
 from autoencoders.params.sections import Network, Train, Tune
 from autoencoders.params.types import tunable_by_type
@@ -18,6 +19,7 @@ def _holds(annotation: object, value_type: type) -> bool:
     return any(_holds(part, value_type) for part in get_args(annotation))
 
 
+CODE_SIZE = "network.code_size"
 FIELDS = {
     f"{section.__name__.lower()}.{name}": field.annotation
     for section in (Network, Train)
@@ -27,20 +29,34 @@ WHOLE = [name for name in FIELDS if not _holds(FIELDS[name], float)]  # drawn as
 TUNABLE = (*(name for name in FIELDS if name != "train.epochs"), *tunable_by_type())
 
 
-def dimensions(tune: Tune, model_type: str, facts: DataFacts | None = None) -> list[Dimension]:
-    """The lines of the search space that concern a type.
+def dimensions(tune: Tune, plan: Plan) -> list[Dimension]:
+    """The lines of the search space that concern a type, as ranges and choices for its data.
 
-    Code sizes are kept below the number of features, where the data is known.
+    plan: untuned. Code sizes are kept below the number of features. Raises ParameterError where a
+    value has no multiples.
     """
+    untuned = plan.flat()
     lines = []
     for dimension in tune.space:
         section, name, *_ = dimension.param.split(".")
-        if section == "models" and name != model_type:
+        if section == "models" and name != plan.model_type:
             continue
-        if facts and dimension.param == "network.code_size":
-            dimension = _below(dimension, facts.n_features)
+        if dimension.of:
+            dimension = _around(dimension, untuned[dimension.param])
+        if dimension.param == CODE_SIZE:
+            dimension = _below(dimension, plan.facts.n_features)
         lines.append(dimension)
     return lines
+
+
+def _around(dimension: Dimension, untuned: object) -> Dimension:
+    """The dimension with multiples of the untuned value. Raises ParameterError without any."""
+    if isinstance(untuned, bool) or not isinstance(untuned, int | float):
+        raise ParameterError(
+            f"tune.space: {dimension.param} = {untuned}: has no multiples; give choices, or low "
+            "and high without of, or remove the line"
+        )
+    return dimension.around(untuned, whole=dimension.param in WHOLE)
 
 
 def _below(dimension: Dimension, n_features: int) -> Dimension:
@@ -93,7 +109,7 @@ def _reason(params: Params, name: str) -> str:
     prunes = params.tune.pruner != "none"
     if name == "train.epochs":
         return "is no part of a space; tune.epochs says how long a trial trains"
-    if name == "network.code_size" and by_error:
+    if name == CODE_SIZE and by_error:
         return (
             "the largest code would always win by the error alone; "
             "remove this line, or choose tune.objective: smallest_code"
@@ -122,7 +138,7 @@ def _strengths(params: Params) -> set[str]:
 def _try_ends(params: Params, facts: DataFacts) -> None:
     """For each type, plans each end and choice alone, and all first and all last ones together."""
     for model_type in params.model_types:
-        space = dimensions(params.tune, model_type, facts)
+        space = dimensions(params.tune, params.plan(model_type, facts))
         for dimension in space:
             for value in dimension.ends:
                 _try(params, model_type, facts, {dimension.param: value})

@@ -27,9 +27,13 @@ class ResumePoint(pl.Callback):
     and resumes.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """folder: holds the checkpoint; removed after success."""
+    def __init__(self, folder: Path, *, keeps: bool = False) -> None:
+        """folder: holds the checkpoint; removed after success, unless it keeps the last one.
+
+        From that one, the same training goes on with nothing left to train.
+        """
         self.folder = folder
+        self.keeps = keeps
         self.path = folder / CHECKPOINT
         self.parent_dvc = ParentDvc()
         self.every = SECONDS_BETWEEN
@@ -48,7 +52,7 @@ class ResumePoint(pl.Callback):
         return self
 
     def __exit__(self, *error: object) -> None:
-        if error[0] is None and not self.parent_dvc.gone:
+        if error[0] is None and not self.keeps and not self.parent_dvc.gone:
             remove(self.folder)
         self.lock.__exit__(None, None, None)
 
@@ -67,9 +71,17 @@ class ResumePoint(pl.Callback):
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,  # noqa: ARG002
     ) -> None:
-        """Prints the epoch from which a resumed training goes on."""
-        if trainer.current_epoch and trainer.is_global_zero:
-            print(f"resuming from epoch {trainer.current_epoch}", flush=True)
+        """Prints the epoch from which a resumed training goes on.
+
+        `History` has stopped one with nothing left to train.
+        """
+        epoch = trainer.current_epoch
+        if not epoch or not trainer.is_global_zero:
+            return
+        if trainer.should_stop or epoch == trainer.max_epochs:
+            print(f"taking over a training of {epoch} epochs, with nothing left to train")
+        else:
+            print(f"resuming from epoch {epoch}", flush=True)
 
     def on_train_epoch_end(
         self,
@@ -78,9 +90,12 @@ class ResumePoint(pl.Callback):
     ) -> None:
         """Replaces the checkpoint, unless the last one is quite new; several devices always do.
 
-        The processes of several devices save together, and their clocks may differ.
+        The processes of several devices save together, and their clocks may differ. A last
+        checkpoint that is kept is that of the last epoch.
         """
-        if trainer.world_size > 1 or time.monotonic() >= self.due:
+        is_last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        is_due = trainer.world_size > 1 or time.monotonic() >= self.due
+        if is_due or (self.keeps and is_last):
             self._save(trainer)
             self.due = time.monotonic() + self.every
             self.parent_dvc.stop_if_gone()

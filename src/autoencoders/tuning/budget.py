@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
+
+from autoencoders.tuning.trials import complete
 
 
 def minutes_worked(trials: Sequence[FrozenTrial]) -> float:
@@ -38,5 +40,4 @@ def are_over(minutes: float, finished: Sequence[FrozenTrial]) -> bool:
     """
     if not minutes:
         return False
-    has_result = any(trial.state == TrialState.COMPLETE for trial in finished)
-    return has_result and minutes_worked(finished) >= minutes
+    return bool(complete(finished)) and minutes_worked(finished) >= minutes

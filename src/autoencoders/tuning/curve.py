@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import islice, takewhile
 
 from optuna import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from autoencoders.params.sections import Tune
+from autoencoders.params.sections import FixedTune
 from autoencoders.tracking.records import RunRecord
-from autoencoders.tuning.trials import RANKED, RESULT, attempts, best_trial
+from autoencoders.tuning.trials import RANKED, RESULT, attempts, best_trial, complete
 
 BEST_SO_FAR = "best_so_far"  # group of the curves' names in MLflow
 
@@ -20,7 +20,7 @@ class Curve:
     keeps the ones that it has.
     """
 
-    def __init__(self, study: Study, tune: Tune, run: RunRecord) -> None:
+    def __init__(self, study: Study, tune: FixedTune, run: RunRecord) -> None:
         self.study = study
         self.tune = tune
         self.run = run
@@ -43,7 +43,7 @@ class Curve:
 
     def _compare(self, trial: FrozenTrial) -> None:
         """Keeps the better one of the best so far and a further trial."""
-        if trial.state != TrialState.COMPLETE:
+        if not complete([trial]):
             return
         if self.best is not None:
             trial = best_trial([self.best, trial], self.tune)

@@ -11,7 +11,10 @@ from autoencoders.data.prepared.prepared import Description
 from autoencoders.params.sections import Tune
 from autoencoders.tuning.trials import DATA_SET, MODEL_TYPE, TRIAL
 
-METRIC_NAMES = ("squared error", "code size")  # in the order of a trial's values
+METRIC_NAMES = {  # of a trial's value, by objective
+    "smallest_code": "code size and share of the variance lost",
+    "smallest_error": "squared error",
+}
 # attributes of a study
 GOAL = "looks for"
 TAKEN = "taken"
@@ -26,7 +29,7 @@ def describe(study: Study, model_type: str, data: Description, tune: Tune) -> No
 
     Writes only what differs. The note is written once, so that users may change it.
     """
-    names = list(METRIC_NAMES[: len(study.directions)])
+    names = [METRIC_NAMES[tune.objective]]
     if study.metric_names != names:
         study.set_metric_names(names)
     attributes = {DATA_SET: data.name, MODEL_TYPE: model_type, GOAL: goal(tune)}
@@ -66,9 +69,10 @@ def note(model_type: str, data: Description, tune: Tune) -> str:
     ]
     if tune.objective == "smallest_code":
         lines.append(
-            "- The study weighs *squared error* against *code size*. Among the trials that keep "
-            f"the asked share of the variance (attribute *{GOAL}*), the smallest code is taken; "
-            "if none keeps it, the least error."
+            "- The study looks for the smallest code, and of equal codes for the one that loses "
+            "least; a constraint holds what a training would miss of the asked share, and is at "
+            "most 0 where it would keep it. Trials are short: the smallest candidates are trained "
+            "in full, and the first that keeps the share is taken; if none does, the least error."
         )
     lines += [
         f"- *{TRIAL}*: a trial's number in `tuned/{model_type}/trials.csv` and in MLflow. "
@@ -78,17 +82,19 @@ def note(model_type: str, data: Description, tune: Tune) -> str:
     return "\n".join(lines)
 
 
-def mark_taken(study: Study, trial: FrozenTrial, text: str) -> None:
+def mark_taken(study: Study, trial: FrozenTrial | None, text: str) -> None:
     """Marks the trial whose values the training takes, on the study and with a note on the trial.
 
-    text: the trial's number without gaps, and what it achieves.
+    trial: None where the untuned values are taken. text: what is taken, and what it achieves.
     """
+    number = None if trial is None else trial.number
     earlier = study.user_attrs.get(TAKEN_NUMBER)
-    if earlier not in (None, trial.number):
+    if earlier not in (None, number):
         _mark(study, study.get_trials(deepcopy=False)[earlier], EARLIER_NOTE)
-    _mark(study, trial, TAKEN_NOTE)
+    if trial is not None:
+        _mark(study, trial, TAKEN_NOTE)
     set_attribute(study, TAKEN, text)
-    set_attribute(study, TAKEN_NUMBER, trial.number)
+    set_attribute(study, TAKEN_NUMBER, number)
 
 
 def _mark(study: Study, trial: FrozenTrial, text: str) -> None:

@@ -3,44 +3,38 @@
 import csv
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import optuna
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial
 
-from autoencoders.core.files import atomic_folder, write_text
-from autoencoders.core.paths import TRIALS
-from autoencoders.params.sections import Tune
+from autoencoders.core.files import atomic_folder, write_json, write_text
+from autoencoders.core.paths import STUDY, TRIALS
 from autoencoders.params.tuned import write_tuned
-from autoencoders.tuning.trials import (
-    REASON,
-    RESULT,
-    UNTUNED,
-    best_trial,
-    complete,
-    pruned_and_failed,
-    ranked,
-)
+from autoencoders.tuning.findings import Findings
+from autoencoders.tuning.full import Result
+from autoencoders.tuning.study import trial_plan
+from autoencoders.tuning.trials import REASON, RESULT, complete, last_epoch, ranked, state
 
-ENOUGH_FOR_IMPORTANCES = 20  # complete trials: importances of fewer are noise
 # inches, dots per inch, points
 FIGURE_STYLE: dict[str, Any] = {"figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}
 RESULTS = ("squared_error", "explained_variance", "code_size", "epochs")
 
 
-def write_study(folder: Path, name: str, trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
-    """Writes the folder as a whole and returns the best trial."""
-    best = best_trial(trials, tune)
+def write_study(folder: Path, findings: Findings) -> None:
+    """Writes the folder as a whole: values, trials, findings and figures."""
     with atomic_folder(folder) as new:
-        write_tuned(new, best.params)
-        write_text(new / TRIALS, table(trials))
+        write_tuned(new, findings.decision.taken.values)
+        write_text(new / TRIALS, table(findings.trials))
+        write_json(new / STUDY, findings.written())
         (new / "figures").mkdir()
-        _draw(new / "figures", name, trials, best, tune)
-    return best
+        _draw(new / "figures", findings)
 
 
 def table(trials: Sequence[FrozenTrial]) -> str:
@@ -50,8 +44,8 @@ def table(trials: Sequence[FrozenTrial]) -> str:
     for number, trial in enumerate(trials):
         row = {
             "trial": number,
-            "state": trial.state.name.lower(),
-            "epochs": max(trial.intermediate_values, default=None),
+            "state": state(trial),
+            "epochs": last_epoch(trial),
             "reason": trial.user_attrs.get(REASON),
         }
         rows.append({**row, **trial.user_attrs.get(RESULT, {}), **trial.params})
@@ -64,85 +58,94 @@ def table(trials: Sequence[FrozenTrial]) -> str:
     return text.getvalue()
 
 
-def summary(trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune) -> str:
-    """The best trial, and what it gains against the untuned parameters.
-
-    Both errors are on validation, after a trial's epochs.
-    """
-    number = trials.index(best)
-    line = f"taken: trial {number} of {len(trials)} ({pruned_and_failed(trials)}): "
-    line += _achievement(best)
-    if tune.objective == "smallest_code":
-        line += f"; {_compression(best, tune)}"
-    return f"{line}\n{_gain(trials, best)}"
-
-
-def _compression(best: FrozenTrial, tune: Tune) -> str:
-    """Whether the best trial explains as much of the variance as tune.explained_variance asks."""
-    share = f"{tune.explained_variance:.0%} of the variance"
-    if tune.keeps(best.user_attrs[RESULT]["explained_variance"]):
-        return f"the smallest code that keeps {share}"
-    return f"none keeps {share}: the least error"
-
-
-def _gain(trials: Sequence[FrozenTrial], best: FrozenTrial) -> str:
-    """The best trial's error against that of the untuned parameters."""
-    for trial in trials:
-        if trial.user_attrs.get(UNTUNED) and RESULT in trial.user_attrs:
-            before = trial.user_attrs[RESULT]["squared_error"]
-            after = best.user_attrs[RESULT]["squared_error"]
-            change = f"tuning changes the error by {after / before - 1:+.1%}"
-            return f"untuned: {_achievement(trial)}; {change}"
-    return "untuned: outside of tune.space or failed, so there is nothing to compare with"
-
-
-def _achievement(trial: FrozenTrial) -> str:
-    code_size, error, explained_variance = ranked(trial)
-    return f"code size {code_size} keeps {explained_variance:.1%}, squared error {error:.4f}"
-
-
-def _draw(
-    folder: Path, name: str, trials: Sequence[FrozenTrial], best: FrozenTrial, tune: Tune
-) -> None:
+def _draw(folder: Path, findings: Findings) -> None:
     """Saves each figure as PNG."""
-    study = optuna.create_study(directions=["minimize"] * len(best.values))
-    study.add_trials(complete(trials))
     plt.switch_backend("agg")
     style: dict[Any, Any] = {**mpl.rcParamsDefault, **FIGURE_STYLE}
     with mpl.rc_context(style), warnings.catch_warnings():
         # where all trials have the same value
         warnings.filterwarnings("ignore", message="Attempting to set identical low and high")
-        for figure in _figures(study, best, tune):
-            plt.suptitle(name)
+        for figure in _figures(findings):
+            plt.suptitle(findings.name)
             path = folder / f"{figure}.png"
             # plt.savefig would draw once more, for a window
             plt.gcf().savefig(path, metadata={"Software": None}, bbox_inches="tight")
             plt.close()
 
 
-def _figures(study: optuna.Study, best: FrozenTrial, tune: Tune) -> Iterator[str]:
+def _figures(findings: Findings) -> Iterator[str]:
     """Draws one figure after another and yields its name.
 
     These are history, slice, importances if there are enough trials, and for `smallest_code` the
-    Pareto front.
+    share of the variance by code size.
     """
+    study = optuna.create_study()
+    study.add_trials(complete(findings.trials))
     drawn = optuna.visualization.matplotlib
-    error: dict[str, Any] = {
-        "target": lambda trial: trial.values[0],
-        "target_name": "squared error",
-    }
-    drawn.plot_optimization_history(study, **error)
+    is_small_code = findings.tune.objective == "smallest_code"
+    value = "code size and share of the variance lost" if is_small_code else "squared error"
+    drawn.plot_optimization_history(study, target_name=value)
     yield "history"
-    drawn.plot_slice(study, **error)
+    target = "share of the variance kept" if is_small_code else "squared error"
+    drawn.plot_slice(study, target=findings.target, target_name=target)
     yield "slice"
-    distinct_errors = {trial.values[0] for trial in study.trials}
-    if len(study.trials) >= ENOUGH_FOR_IMPORTANCES and len(distinct_errors) > 1:
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        drawn.plot_param_importances(study, evaluator=evaluator, **error)
+    importances = findings.importances()
+    if importances:
+        _draw_importances(importances, target)
         yield "importances"
-    if tune.objective == "smallest_code":
-        axes = drawn.plot_pareto_front(study, target_names=["squared error", "code size"])
-        squared_error, code_size = best.values
-        axes.scatter(squared_error, code_size, marker="*", s=150, color="black", label="taken")
-        axes.legend()
-        yield "pareto"
+    if is_small_code:
+        _draw_shares(findings)
+        yield "code_and_share"
+
+
+def _draw_importances(importances: Mapping[str, float], target: str) -> None:
+    """Draws a bar for each parameter, the most important one above."""
+    names = list(importances)[::-1]
+    _, axes = plt.subplots()
+    bars = axes.barh(names, [importances[name] for name in names])
+    axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(f"importance for the {target}")
+
+
+def _draw_shares(findings: Findings) -> None:
+    """Draws the share of the variance by code size: of trials, and of trainings in full."""
+    _, axes = plt.subplots()
+    sizes = []
+    shares = []
+    for trial in complete(findings.trials):
+        code_size, _, kept = ranked(trial)
+        sizes.append(code_size)
+        shares.append(100 * kept)
+    epochs = trial_plan(findings.plan, findings.tune).train.epochs
+    axes.scatter(sizes, shares, color="tab:gray", label=f"trials, {epochs} epochs")
+    _draw_in_full(axes, findings)
+    needed = findings.first.forecast.judge(findings.tune).explained_variance
+    asked = findings.tune.explained_variance
+    axes.axhline(100 * needed, color="tab:gray", linestyle=":", label="needed by a trial")
+    axes.axhline(100 * asked, color="tab:red", linestyle="--", label="asked of a training")
+    axes.set_xlabel("code size")
+    axes.set_ylabel("variance of the validation rows kept, %")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+
+
+def _draw_in_full(axes: Axes, findings: Findings) -> None:
+    """Draws the trainings in full, and the one that is taken."""
+    tuned: list[Result] = []
+    untuned: list[Result] = []
+    for final in findings.decision.tried:
+        group = untuned if final.number is None else tuned
+        group.append(final.result)
+    label = "untuned values, in full"
+    _draw_results(axes, untuned, marker="D", color="tab:orange", label=label)
+    _draw_results(axes, tuned, marker="o", color="tab:blue", label="best trial's values, in full")
+    taken = [findings.decision.taken.result]
+    _draw_results(axes, taken, marker="*", s=180, color="black", label="taken")
+
+
+def _draw_results(axes: Axes, results: Sequence[Result], **style: Any) -> None:
+    """Draws a point for each training in full."""
+    sizes = [result.code_size for result in results]
+    shares = [100 * result.explained_variance for result in results]
+    axes.scatter(sizes, shares, zorder=3, **style)

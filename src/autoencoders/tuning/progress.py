@@ -5,27 +5,32 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from optuna import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
-from autoencoders.params.sections import Tune
+from autoencoders.params.sections import FixedTune, Tune
 from autoencoders.tuning.trials import (
     REASON,
     RESULT,
+    SAME_AS,
+    TRIAL,
     best_trial,
     complete,
     finished,
-    pruned_and_failed,
+    last_epoch,
+    state,
+    stopped_and_failed,
 )
 
 REASON_LENGTH = 100  # characters: the table of trials has the whole one
 
 
 @contextmanager
-def progress(study: Study, tune: Tune) -> Iterator[Callable[[], None]]:
+def progress(study: Study, tune: FixedTune) -> Iterator[Callable[[], None]]:
     """Yields a function that reports newly finished trials.
 
-    These are a progress bar in a terminal, and one line for each in a log.
+    These are a progress bar in a terminal, and one line for each in a log. tune: as trials are
+    judged, see `Forecast.judge`.
     """
     name = study.study_name
     n_trials = tune.n_trials
@@ -42,10 +47,11 @@ def progress(study: Study, tune: Tune) -> Iterator[Callable[[], None]]:
                     continue
                 shown.add(trial.number)
                 if in_log:
-                    line = f"trial {len(shown)}/{n_trials}: {outcome(trial, tune)}"
-                    print(f"{line}; {state(trials, tune)}", flush=True)
+                    number = trial.user_attrs.get(TRIAL, trial.number)
+                    line = f"trial {number} ({len(shown)}/{n_trials}): {outcome(trial, tune)}"
+                    print(f"{line}; {summary(trials, tune)}", flush=True)
             bar.n = len(shown)
-            bar.set_postfix_str(state(trials, tune))
+            bar.set_postfix_str(summary(trials, tune))
 
         yield show
         show()  # what other workers have finished since
@@ -53,15 +59,27 @@ def progress(study: Study, tune: Tune) -> Iterator[Callable[[], None]]:
 
 def outcome(trial: FrozenTrial, tune: Tune) -> str:
     """A finished trial's achievement with its layers, or why it has none."""
-    if trial.state == TrialState.PRUNED:
-        return f"pruned after {_epochs(len(trial.intermediate_values))}"
-    if trial.state == TrialState.FAIL:
+    if state(trial) == "stopped":
+        return _stopped(trial, tune)
+    if state(trial) == "fail":
         reason = str(trial.user_attrs.get(REASON))
         return f"failed, {reason.splitlines()[0][:REASON_LENGTH]}"
+    text = achievement(trial, tune)
     layers = _layers(trial)
     if layers:
-        return f"{achievement(trial, tune)}, {layers}"
-    return achievement(trial, tune)
+        text += f", {layers}"
+    if SAME_AS in trial.user_attrs:
+        text += f", like trial {trial.user_attrs[SAME_AS]}"
+    return text
+
+
+def _stopped(trial: FrozenTrial, tune: Tune) -> str:
+    """When a trial was stopped, and its code size, by which it was far from the share."""
+    text = f"stopped after {_epochs(last_epoch(trial) or 0)}"
+    code_size = trial.params.get("network.code_size")
+    if tune.objective == "smallest_error" or code_size is None:
+        return text
+    return f"code {code_size} {text}, far from {tune.asked_share}"
 
 
 def _epochs(n: int) -> str:
@@ -73,7 +91,7 @@ def achievement(trial: FrozenTrial, tune: Tune) -> str:
     result = trial.user_attrs[RESULT]
     if tune.objective == "smallest_code":
         kept = f"{result['explained_variance']:.1%}".replace("%", " %")
-        return f"code {result['code_size']} keeps {kept} (asked {tune.asked_share})"
+        return f"code {result['code_size']} keeps {kept} (needs {tune.asked_share})"
     return f"squared error {result['squared_error']:.4f}"
 
 
@@ -89,9 +107,9 @@ def _layers(trial: FrozenTrial) -> str:
     return text
 
 
-def state(trials: Sequence[FrozenTrial], tune: Tune) -> str:
+def summary(trials: Sequence[FrozenTrial], tune: Tune) -> str:
     """The best of the finished trials, and how many were pruned and failed."""
-    counts = pruned_and_failed(trials)
+    counts = stopped_and_failed(trials)
     if not complete(trials):
         return f"none complete, {counts}"
     return f"best: {achievement(best_trial(trials, tune), tune)}, {counts}"

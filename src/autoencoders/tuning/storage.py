@@ -24,6 +24,7 @@ VARIABLE = "AUTOENCODERS_STUDY_URL"
 EXAMPLE = "postgresql://user:password@host:5432/studies"
 HEARTBEAT = 5  # seconds from one sign of life in a database to the next
 GRACE = 20  # seconds until a silent worker counts as dead: three signs of life may be late
+CONSTRAINTS = "constraints"  # begins the names under which Optuna keeps a trial's constraints
 LOCK_GRACE = 10  # seconds until a killed writer's lock is broken; a write takes milliseconds
 
 
@@ -84,6 +85,10 @@ def queue_again(study: Study, dead: FrozenTrial) -> None:
     """Queues a dead worker's trial for another one, with the same values."""
     trial = copy.deepcopy(dead)
     trial.user_attrs = {}
+    # with the dead trial's constraint, Optuna would ignore the one of its repetition
+    trial.system_attrs = {
+        name: value for name, value in dead.system_attrs.items() if not name.startswith(CONSTRAINTS)
+    }
     if UNTUNED in dead.user_attrs:
         trial.user_attrs[UNTUNED] = dead.user_attrs[UNTUNED]
     storages.RetryHeartbeatStaleTrialCallback()(study, trial)

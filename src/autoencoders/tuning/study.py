@@ -12,6 +12,7 @@ from autoencoders.core.errors import UserError
 from autoencoders.core.files import sha256
 from autoencoders.core.identity import code_sha256
 from autoencoders.data.prepared.prepared import Description
+from autoencoders.params import defaults
 from autoencoders.params.plan import Plan
 from autoencoders.params.sections import Tune
 from autoencoders.params.space import dimensions
@@ -29,9 +30,12 @@ HYPERBAND_SHARE = 9
 
 def trial_plan(plan: Plan, tune: Tune) -> Plan:
     """A trial's plan: that of the training, with the trial's epochs where these are fewer."""
-    if tune.epochs == "full":
+    epochs = tune.epochs
+    if epochs == "full":
         return plan
-    return plan.with_values({"train.epochs": min(tune.epochs, plan.train.epochs)})
+    if epochs == "auto":
+        epochs = defaults.trial_epochs(plan.train.epochs)
+    return plan.with_values({"train.epochs": min(epochs, plan.train.epochs)})
 
 
 def _identity(plan: Plan, tune: Tune, data: Description) -> tuple[str, dict[str, str]]:
@@ -39,12 +43,12 @@ def _identity(plan: Plan, tune: Tune, data: Description) -> tuple[str, dict[str,
 
     These are of what the trials depend on, by its name in a message.
     """
-    pruner = tune.pruner if tune.objective == "smallest_error" else ""
-    settings = [tune.objective, tune.epochs, tune.sampler, tune.seed, pruner]
-    space = dimensions(tune, plan.model_type, plan.facts)
+    share = tune.explained_variance if tune.objective == "smallest_code" else 0
+    settings = [tune.objective, tune.epochs, tune.sampler, tune.seed, tune.pruner, share]
+    space = dimensions(tune, plan)
     parts: dict[str, object] = {
         "the search space": [dimension.model_dump(mode="json") for dimension in space],
-        "the parameters": [settings, trial_plan(plan, tune).flat()],
+        "the parameters": [settings, plan.flat(), trial_plan(plan, tune).flat()],
         "the data": data.content_sha256,
         "the code": code_sha256("tune"),
     }
@@ -58,7 +62,7 @@ def _identity(plan: Plan, tune: Tune, data: Description) -> tuple[str, dict[str,
 def described(plan: Plan, tune: Tune) -> dict[str, object]:
     """A study's settings and search space, for its MLflow run: they stay the same as it goes on."""
     settings = tune.model_dump(include={"objective", "epochs", "sampler", "seed"})
-    for dimension in dimensions(tune, plan.model_type, plan.facts):
+    for dimension in dimensions(tune, plan):
         line = dimension.model_dump_json(exclude_unset=True, exclude={"param"})
         settings[f"space.{dimension.param}"] = line
     return settings
@@ -73,11 +77,8 @@ def open_study(storage: BaseStorage, plan: Plan, tune: Tune, data: Description) 
     earlier = _earlier(storage, name)
     if name not in earlier:
         print(f"new study {name}{_changes(earlier, hashes)}", flush=True)
-    directions = [optuna.study.StudyDirection.MINIMIZE]
-    if tune.objective == "smallest_code":
-        directions *= 2
     study = optuna.create_study(
-        storage=storage, study_name=name, directions=directions, load_if_exists=True
+        storage=storage, study_name=name, direction="minimize", load_if_exists=True
     )
     study.set_user_attr(MADE_OF, hashes)
     describe(study, plan.model_type, data, tune)
@@ -100,7 +101,14 @@ def _changes(earlier: Mapping[str, optuna.study.StudySummary], hashes: Mapping[s
     last = max(earlier.values(), key=lambda study: study.datetime_start or datetime.min)
     before = last.user_attrs.get(MADE_OF, {})
     changed = [part for part, value in hashes.items() if before.get(part) != value]
-    return f": {', '.join(changed)} changed; the earlier studies are kept"
+    line = f": {', '.join(changed)} changed; the earlier studies are kept"
+    two = [name for name, study in earlier.items() if len(study.directions) == 2]
+    if two:
+        line += (
+            f", and those with two objectives, of an earlier version, are left aside: "
+            f"{', '.join(two)}"
+        )
+    return line
 
 
 def join_study(storage: BaseStorage, plan: Plan, tune: Tune, data: Description) -> Study:
@@ -116,26 +124,32 @@ def join_study(storage: BaseStorage, plan: Plan, tune: Tune, data: Description) 
 
 def _equipped(study: Study, plan: Plan, tune: Tune) -> Study:
     """The study with its sampler and pruner."""
-    epochs = trial_plan(plan, tune).train.epochs
-    study.sampler = Repeatable(tune.sampler, tune.seed, study)
-    choices = {
-        "none": pruners.NopPruner(),
-        "median": pruners.MedianPruner(
-            n_startup_trials=MEDIAN_STARTUP, n_warmup_steps=epochs // MEDIAN_SHARE
-        ),
-        "hyperband": pruners.HyperbandPruner(
-            min_resource=max(1, epochs // HYPERBAND_SHARE), max_resource=epochs
-        ),
-    }
-    study.pruner = choices[tune.pruner if tune.objective == "smallest_error" else "none"]
+    study.sampler = Repeatable(tune, plan.model_type, study)
+    study.pruner = _pruner(tune, trial_plan(plan, tune).train.epochs)
     return study
+
+
+def _pruner(tune: Tune, epochs: int) -> pruners.BasePruner:
+    """The pruner of the settings; the objective stops trials of smallest_code by itself.
+
+    epochs: of a trial.
+    """
+    if tune.pruner == "none" or tune.objective == "smallest_code":
+        return pruners.NopPruner()
+    if tune.pruner == "median":
+        return pruners.MedianPruner(
+            n_startup_trials=MEDIAN_STARTUP, n_warmup_steps=epochs // MEDIAN_SHARE
+        )
+    return pruners.HyperbandPruner(
+        min_resource=max(1, epochs // HYPERBAND_SHARE), max_resource=epochs
+    )
 
 
 def _queue_untuned(study: Study, plan: Plan, tune: Tune) -> None:
     """Queues the values of params.yaml as the first trial, if they lie inside of the space."""
     flat = trial_plan(plan, tune).flat()
     values: dict[str, object] = {}
-    for dimension in dimensions(tune, plan.model_type, plan.facts):
+    for dimension in dimensions(tune, plan):
         value = flat[dimension.param]
         if not dimension.holds(value):
             return

@@ -14,12 +14,15 @@ MADE_OF = "made_of"  # a study's attribute: hashes of what its trials depend on
 WORKER = "worker"  # host, process, when that began, and machine
 REASON = "reason"  # of a failed trial
 RESULT = "result"  # of a complete trial
+SAME_AS = "same values as trial"  # of a trial that repeats the values of an earlier one
+STOPPED = "stopped after epoch"  # of a trial of smallest_code that was far from the share
 UNTUNED = "untuned"  # of the first trial, if it has the values of params.yaml
 TRIAL = "trial"  # its number without gaps, where Optuna's own also counts trials of dead workers
 MODEL_TYPE = "type"
 DATA_SET = "data set"
 ERROR = "squared error"  # of a complete trial
 KEPT = "variance kept"  # of a complete trial: the share of the validation rows' variance
+VARIANCE = "variance"  # a constraint: the share that a training misses by, as forecast; at most 0
 RETRIES = "retry_history"  # Optuna's own: the trials of dead workers that a trial repeats
 RANKED = ("code_size", "squared_error", "explained_variance")  # as `Tune.rank` takes them
 
@@ -61,20 +64,37 @@ def rank(study: Study, number: int) -> int:
     return sum(_place(trial) < place for trial in attempts(study))
 
 
-def pruned_and_failed(trials: Sequence[FrozenTrial]) -> str:
-    """The numbers of trials that were pruned and that failed, for a message."""
-    states = [trial.state for trial in trials]
-    return f"{states.count(TrialState.PRUNED)} pruned, {states.count(TrialState.FAIL)} failed"
+def state(trial: FrozenTrial) -> str:
+    """How a trial ended: complete, stopped or fail; running or waiting where it has not.
+
+    Optuna calls a trial pruned whose samplers learn little from it. One of smallest_code is
+    complete for Optuna, as its value and its constraint are forecast where it stops.
+    """
+    if trial.state == TrialState.PRUNED or STOPPED in trial.user_attrs:
+        return "stopped"
+    return trial.state.name.lower()
+
+
+def stopped_and_failed(trials: Sequence[FrozenTrial]) -> str:
+    """The numbers of trials that were stopped and that failed, for a message."""
+    states = [state(trial) for trial in trials]
+    return f"{states.count('stopped')} stopped, {states.count('fail')} failed"
+
+
+def last_epoch(trial: FrozenTrial) -> int | None:
+    """The epoch in which a trial was stopped, or the last one that it reported."""
+    epoch: int | None = trial.user_attrs.get(STOPPED, trial.last_step)
+    return epoch
 
 
 def best_trial(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
-    """The trial whose values the training takes, the first by `Tune.rank`.
+    """The first of the complete trials by `Tune.rank`.
 
-    Raises UserError where no trial is complete.
+    tune: as trials are judged, see `Forecast.judge`. Raises UserError where no trial is complete.
     """
     candidates = complete(trials)
     if not candidates:
-        reasons = {str(trial.user_attrs.get(REASON, "pruned")) for trial in trials}
+        reasons = {str(trial.user_attrs.get(REASON, state(trial))) for trial in trials}
         raise UserError(
             f"none of {len(trials)} trials is complete: {'; '.join(sorted(reasons))}; "
             "raise tune.n_trials or mend it"
@@ -83,8 +103,8 @@ def best_trial(trials: Sequence[FrozenTrial], tune: Tune) -> FrozenTrial:
 
 
 def complete(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The complete trials."""
-    return [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    """The trials that have a result."""
+    return [trial for trial in trials if RESULT in trial.user_attrs and state(trial) == "complete"]
 
 
 def ranked(trial: FrozenTrial) -> tuple[Any, ...]:

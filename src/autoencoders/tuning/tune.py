@@ -6,18 +6,19 @@ Heavy imports wait until there is something to tune.
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoencoders.core.files import atomic_folder, write_text
+from autoencoders.core.files import atomic_folder, write_json, write_text
 from autoencoders.core.imports import importing
-from autoencoders.core.paths import DATA, STUDIES, TRIALS, TUNED, TUNED_VALUES, repository
-from autoencoders.core.process import one_process
-from autoencoders.data.prepared.prepared import load_prepared
+from autoencoders.core.paths import DATA, STUDIES, STUDY, TRIALS, TUNED, TUNED_VALUES, repository
+from autoencoders.core.process import ParentDvc, one_process
+from autoencoders.data.prepared.prepared import load_description, load_prepared
 from autoencoders.params.params import Params
 from autoencoders.params.plan import Plan
-from autoencoders.params.sections import Tune
+from autoencoders.params.sections import FixedTune, Tune
 from autoencoders.params.tuned import write_tuned
 
 if TYPE_CHECKING:
@@ -25,34 +26,47 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from autoencoders.tracking.recorder import Recorder
-    from autoencoders.tracking.records import Begin
+    from autoencoders.tracking.records import Begin, RunRecord
+    from autoencoders.tuning.findings import Findings
 
 
 def tune(model_type: str, params: Params) -> None:
     """Runs or continues a type's study and writes its results. Raises UserError.
 
-    With `tune.n_trials: 0` the outputs are empty.
+    Without trials the outputs are empty.
     """
-    if params.tune.n_trials:
+    if params.tune.n_trials == 0 or params.study(load_description(DATA).facts).n_trials == 0:
+        _write_no_study(TUNED / model_type)
+    else:
         _study(model_type, params)
-        return
-    with atomic_folder(TUNED / model_type) as folder:
-        write_tuned(folder, {})
-        write_text(folder / TRIALS, "trial\n")
-        (folder / "figures").mkdir()
+
+
+def _write_no_study(folder: Path) -> None:
+    """Writes the outputs of a stage that has no study."""
+    with atomic_folder(folder) as new:
+        write_tuned(new, {})
+        write_text(new / TRIALS, "trial\n")
+        write_json(new / STUDY, {})
+        (new / "figures").mkdir()
 
 
 def _study(model_type: str, params: Params) -> None:
     with importing():
         from autoencoders.tracking.recorder import Recorder, finish_study
-        from autoencoders.tuning import outputs, worker
+        from autoencoders.tuning import worker
         from autoencoders.tuning.curve import Curve
+        from autoencoders.tuning.decision import decide
+        from autoencoders.tuning.findings import Findings
+        from autoencoders.tuning.first import first_results
+        from autoencoders.tuning.full import FullTrainings
+        from autoencoders.tuning.gain import gain
+        from autoencoders.tuning.outputs import write_study
         from autoencoders.tuning.storage import open_storage, reporting_database
         from autoencoders.tuning.study import open_study
-        from autoencoders.tuning.trials import RESULT, finished
+        from autoencoders.tuning.trials import finished
 
     data = load_prepared(DATA)
-    settings = params.tune
+    settings = params.study(data.description.facts)
     plan = params.plan(model_type, data.description.facts)
     if settings.minutes:
         print(
@@ -63,28 +77,44 @@ def _study(model_type: str, params: Params) -> None:
     lock = repository() / STUDIES / f"{model_type}.lock"
     with one_process(lock, "tunes this type"), reporting_database(settings.storage):
         study = open_study(open_storage(settings.storage), plan, settings, data.description)
+        trainings = FullTrainings(study, plan, data, ParentDvc().stop_if_gone)
         with Recorder(data.description) as recorder:
             above = study_run(recorder, study.study_name, plan, settings)
             with recorder.studied(above) as run:
-                curve = Curve(study, settings, run)
+                first = first_results(settings, trainings)
+                curve = Curve(study, first.forecast.judge(settings), run)
                 with _more_workers(model_type, settings.workers - 1):
-                    worker.search(study, plan, settings, data, recorder, above, curve.extend)
+                    worker.search(
+                        study, plan, settings, first.forecast, data, recorder, above, curve.extend
+                    )
                 curve.extend()
                 trials = finished(study, settings.n_trials)
-                folder = TUNED / model_type
-                best = outputs.write_study(folder, study.study_name, trials, settings)
-                result = best.user_attrs[RESULT]
-                run.metrics({f"best/{name}": value for name, value in result.items()})
-                run.tag(taken_trial=str(trials.index(best)))
-                _mark_taken(study, best, trials.index(best), settings, recorder, above)
+                _say_where_minutes_are_over(trials, settings)
+                judged = first.forecast.judge(settings)
+                decision = decide(trials, settings, judged, first.untuned, trainings)
+                findings = Findings(
+                    study.study_name,
+                    plan,
+                    settings,
+                    trials,
+                    first,
+                    decision,
+                    gain(decision, settings, trainings),
+                )
+                write_study(TUNED / model_type, findings)
+                run.metrics(findings.metrics())
+                _mark_taken(study, findings, recorder, above, run)
                 finish_study(run, model_type)
-    if len(trials) < settings.n_trials:
-        print(f"tune.minutes: over after {len(trials)} of {settings.n_trials} trials")
-    print(outputs.summary(trials, best, settings))
+    print(*findings.summary(), sep="\n")
     print(
-        f"next: `dvc repro train@{model_type}` takes {folder / TUNED_VALUES}; "
+        f"next: `dvc repro train@{model_type}` takes {TUNED / model_type / TUNED_VALUES}; "
         "`make dashboard` shows every trial"
     )
+
+
+def _say_where_minutes_are_over(trials: "Sequence[FrozenTrial]", settings: FixedTune) -> None:
+    if len(trials) < settings.n_trials:
+        print(f"tune.minutes: over after {len(trials)} of {settings.n_trials} trials")
 
 
 def study_run(recorder: "Recorder", name: str, plan: Plan, settings: Tune) -> "Begin":
@@ -100,26 +130,31 @@ def study_run(recorder: "Recorder", name: str, plan: Plan, settings: Tune) -> "B
 
 def _mark_taken(
     study: "Study",
-    best: "FrozenTrial",
-    number: int,
-    settings: Tune,
+    findings: "Findings",
     recorder: "Recorder",
     above: "Begin",
+    run: "RunRecord",
 ) -> None:
     """Marks the trial whose values the training takes, in MLflow and for optuna-dashboard.
 
-    number: the trial's, without gaps. An earlier mark is taken back.
+    An earlier mark is taken back. Where the untuned values are taken, no trial is marked.
     """
     from autoencoders.tuning.dashboard import TAKEN_NUMBER, mark_taken
-    from autoencoders.tuning.progress import achievement
+    from autoencoders.tuning.decision import title
     from autoencoders.tuning.trials import TRIAL
 
+    taken = findings.decision.taken
+    trial = None if taken.number is None else findings.trials[taken.number]
     earlier = study.user_attrs.get(TAKEN_NUMBER)
-    if earlier not in (None, best.number):
-        trial = study.get_trials(deepcopy=False)[earlier]
-        _tag_trial(trial, trial.user_attrs[TRIAL], recorder, above, taken="no")
-    _tag_trial(best, number, recorder, above, taken="yes")
-    mark_taken(study, best, f"trial {number}: {achievement(best, settings)}")
+    if earlier is not None and (trial is None or earlier != trial.number):
+        before = study.get_trials(deepcopy=False)[earlier]
+        _tag_trial(before, before.user_attrs[TRIAL], recorder, above, taken="no")
+    if trial is None:
+        run.tag(taken_trial="none")
+    else:
+        run.tag(taken_trial=str(taken.number))
+        _tag_trial(trial, trial.user_attrs[TRIAL], recorder, above, taken="yes")
+    mark_taken(study, trial, f"{title(taken.number)}: {findings.achievement()}")
 
 
 def _tag_trial(
@@ -141,28 +176,34 @@ def join(model_type: str, params: Params) -> None:
 
     from autoencoders.tracking.recorder import Recorder
     from autoencoders.tuning import worker
+    from autoencoders.tuning.first import awaited_forecast
     from autoencoders.tuning.storage import open_storage, reporting_database
     from autoencoders.tuning.study import join_study
     from autoencoders.tuning.trials import finished
 
     torch.set_num_threads(1)
     data = load_prepared(DATA)
-    settings = params.tune
+    settings = params.study(data.description.facts)
     plan = params.plan(model_type, data.description.facts)
     with reporting_database(settings.storage):
         study = join_study(open_storage(settings.storage), plan, settings, data.description)
+        forecast = awaited_forecast(study)
         with Recorder(data.description) as recorder:
             above = study_run(recorder, study.study_name, plan, settings)
-            worker.search(study, plan, settings, data, recorder, above)
+            worker.search(study, plan, settings, forecast, data, recorder, above)
         n_finished = len(finished(study, settings.n_trials))
     print(f"{study.study_name}: {n_finished} of {settings.n_trials} trials are finished")
 
 
 @contextmanager
 def _more_workers(model_type: str, n: int) -> Iterator[None]:
-    """Runs more workers on this machine, as processes of one thread each, until the block ends."""
+    """Runs more workers on this machine, as processes of one thread each, until the block ends.
+
+    Until then, this process has one thread, too.
+    """
     import torch
 
+    threads = torch.get_num_threads()
     if n:
         torch.set_num_threads(1)
         print(
@@ -182,3 +223,4 @@ def _more_workers(model_type: str, n: int) -> Iterator[None]:
             for process in processes:
                 process.terminate()
             raise
+    torch.set_num_threads(threads)

@@ -16,9 +16,8 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from typing import TypeAlias
 
 import numpy as np
 import psutil
@@ -33,10 +32,11 @@ from autoencoders.core.paths import STUDIES
 from autoencoders.core.process import ParentDvc
 from autoencoders.data.prepared.prepared import Prepared
 from autoencoders.params.plan import Plan
-from autoencoders.params.sections import Tune
+from autoencoders.params.sections import FixedTune
 from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import Begin
 from autoencoders.tuning.budget import are_over
+from autoencoders.tuning.forecast import Forecast
 from autoencoders.tuning.journal import JOURNAL
 from autoencoders.tuning.objective import Objective
 from autoencoders.tuning.progress import progress
@@ -48,13 +48,13 @@ HOPELESS_AFTER = 10  # failed trials, if they are the first: by then the cause l
 POLL_SECONDS = 0.5  # between two looks at other workers' trials: a trial takes seconds
 ALREADY_FINISHED = "Cannot tell"  # begins Optuna's ValueError about a trial that was finished
 REASON_LENGTH = 1000  # characters: an error may hold a whole tensor
-TrialValues: TypeAlias = float | Sequence[float]  # that a study minimises
 
 
 def search(
     study: Study,
     plan: Plan,
-    tune: Tune,
+    tune: FixedTune,
+    forecast: Forecast,
     data: Prepared,
     recorder: Recorder,
     study_run: Begin,
@@ -62,11 +62,13 @@ def search(
 ) -> None:
     """Works on a study until it has all its trials, or its minutes are over; shows its progress.
 
-    after: called after each trial and each wait.
+    forecast: of a training by its trial. after: called after each trial and each wait.
     """
     each_epoch = ParentDvc().stop_if_gone
-    objective = Objective(trial_plan(plan, tune), tune, data, recorder, study_run, each_epoch)
-    with progress(study, tune) as show:
+    objective = Objective(
+        trial_plan(plan, tune), tune, forecast, data, recorder, study_run, each_epoch
+    )
+    with progress(study, forecast.judge(tune)) as show:
 
         def look() -> None:
             show()
@@ -77,7 +79,7 @@ def search(
 
 def work(
     study: Study,
-    objective: Callable[[Trial], TrialValues],
+    objective: Callable[[Trial], float],
     n_trials: int,
     after: Callable[[], None],
     *,
@@ -164,10 +166,10 @@ class Failed(Exception):  # noqa: N818  (Optuna's word)
     """
 
 
-def _run_trial(study: Study, objective: Callable[[Trial], TrialValues], n_trials: int) -> None:
+def _run_trial(study: Study, objective: Callable[[Trial], float], n_trials: int) -> None:
     """Runs one trial, which notes its worker and why it failed, and fails where it is surplus."""
 
-    def run(trial: Trial) -> TrialValues:
+    def run(trial: Trial) -> float:
         trial.set_user_attr(WORKER, _identity())
         if rank(study, trial.number) >= n_trials:
             raise Surplus
@@ -186,7 +188,7 @@ def _run_trial(study: Study, objective: Callable[[Trial], TrialValues], n_trials
         )
 
 
-def _value(objective: Callable[[Trial], TrialValues], trial: Trial) -> TrialValues:
+def _value(objective: Callable[[Trial], float], trial: Trial) -> float:
     """The objective of a trial, which notes why it failed.
 
     Raises Failed, TrialPruned, and faults of the machine.
