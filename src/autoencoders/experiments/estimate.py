@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from autoencoders.params.params import Params
 from autoencoders.params.plan import Plan
+from autoencoders.params.sections import FixedTune
 
 # Processor seconds on the machine on which they were measured, where `probe.reference_work` took
 # REFERENCE_SECONDS. Of a stage, its imports above all (`make bench-cold`), with the process that
@@ -27,7 +28,14 @@ STAGE_SECONDS = {
     "register": 2.5,
 }
 NO_STUDY_SECONDS = 0.3  # of a `tune` stage without trials
-TRIAL_SECONDS = 0.1  # of a trial beside its training: its values, its error, its run
+TRIAL_SECONDS = 0.1  # of a trial beside its training: its error and its run
+DRAW_SECONDS = 0.3  # of a trial's values, drawn by a Gaussian process; other samplers take none
+# trainings in full by which a study decides, about; of smallest_error its best trial's, and the
+# untuned values'
+FULL_TRAININGS = {"smallest_code": 5, "smallest_error": 2}
+# the share of the trials' epochs that a study of smallest_code trains, about: it stops trials that
+# are far from the asked share, and takes the result of trials with the same values
+TRAINED_SHARE = 0.65
 TYPE_SECONDS = {"evaluate": 0.5, "register": 0.4}  # of these stages for each type
 PREPARED_VALUES = {"image": 3e7, "table": 5e6}  # a second, that `preprocess` reads and writes
 # of validation and test rows, a second, that `evaluate` judges by each model: SSIM is for images
@@ -61,46 +69,67 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class Trainings:
-    """The trainings of one type: its study's trials, then the training in full."""
+    """The trainings of one type: its study's trials and trainings in full, then its own one."""
 
     plan: Plan
     trial: Plan
-    n_trials: int
-    workers: int
-    prunes: bool
+    tune: FixedTune
     last_epochs: int = 0  # that the last training by the same plan took; 0: there was none
 
     @classmethod
     def of(cls, params: Params, plan: Plan, trial: Plan, last_epochs: int = 0) -> "Trainings":
         """The trainings that the parameters ask for. trial: the plan of a trial."""
-        tune = params.tune
-        prunes = tune.objective == "smallest_error" and tune.pruner != "none"
-        return cls(plan, trial, tune.n_trials, tune.workers, prunes, last_epochs)
+        return cls(plan, trial, params.study(plan.facts), last_epochs)
 
-    def tune(self, pace: Pace, slowness: float) -> Stage:
+    @property
+    def takes_over(self) -> bool:
+        """Whether the study leaves the training that `train` would make, on one device."""
+        return self.tune.n_trials > 0 and self.plan.train.devices * self.plan.train.num_nodes == 1
+
+    def study(self, pace: Pace, slowness: float) -> Stage:
         """The `tune` stage. slowness: this machine's time for the reference work, as a ratio."""
         name = f"tune@{self.plan.model_type}"
-        if not self.n_trials:
+        n_trials = self.tune.n_trials
+        if not n_trials:
             return Stage(name, "no study", 0, NO_STUDY_SECONDS * slowness)
-        epochs = self.trial.train.epochs
-        trial = pace.start + epochs * pace.epoch + TRIAL_SECONDS * slowness
-        rounds = math.ceil(self.n_trials / self.workers)
-        does = f"{counted(self.n_trials, 'trial')} of {_epochs(self.trial)}"
-        if self.workers > 1:
-            does += f", by {self.workers} workers"
-        seconds = STAGE_SECONDS["tune"] * slowness + rounds * trial
-        return Stage(name, does, self.n_trials, seconds, self.prunes or may_stop(self.trial))
+        n_full = FULL_TRAININGS[self.tune.objective]
+        does = f"{counted(n_trials, 'trial')} of {_epochs(self.trial)}"
+        if self.tune.workers > 1:
+            does += f", by {self.tune.workers} workers"
+        does += f"; about {n_full} trainings in full"
+        rounds = math.ceil(n_trials / self.tune.workers)
+        seconds = STAGE_SECONDS["tune"] * slowness + rounds * self._trial_seconds(pace, slowness)
+        seconds += n_full * (pace.start + self.plan.train.epochs * pace.epoch)
+        ends_early = self._prunes or may_stop(self.trial) or may_stop(self.plan)
+        return Stage(name, does, n_trials + n_full, seconds, ends_early)
+
+    @property
+    def _prunes(self) -> bool:
+        """Whether a trial may be stopped before its last epoch."""
+        return self.tune.pruner != "none"
+
+    def _trial_seconds(self, pace: Pace, slowness: float) -> float:
+        """The mean seconds of a trial."""
+        training = pace.start + self.trial.train.epochs * pace.epoch
+        if self.tune.objective == "smallest_code" and self._prunes:
+            training *= TRAINED_SHARE
+        beside = TRIAL_SECONDS
+        if self.tune.objective == "smallest_code" and self.tune.sampler in ("auto", "gp"):
+            beside += DRAW_SECONDS
+        return training + beside * slowness
 
     def train(self, pace: Pace, slowness: float) -> Stage:
         """The `train` stage."""
+        name = f"train@{self.plan.model_type}"
+        seconds = STAGE_SECONDS["train"] * slowness + pace.start + pace.end
+        if self.takes_over:
+            return Stage(name, "takes over its study's training", 0, seconds)
         epochs = self.last_epochs or self.plan.train.epochs
         does = f"{_epochs(self.plan)} of {counted(steps_an_epoch(self.plan), 'step')}"
         ends_early = may_stop(self.plan) and not self.last_epochs
         if self.last_epochs and self.last_epochs < self.plan.train.epochs:
             does += f"; the last one took {self.last_epochs}"
-        training = pace.start + epochs * pace.epoch + pace.end
-        seconds = STAGE_SECONDS["train"] * slowness + training
-        return Stage(f"train@{self.plan.model_type}", does, 1, seconds, ends_early)
+        return Stage(name, does, 1, seconds + epochs * pace.epoch, ends_early)
 
 
 def may_stop(plan: Plan) -> bool:
@@ -143,7 +172,7 @@ def stages(
     ]
     for one in trainings:
         pace = paces[one.plan.model_type]
-        result += [one.tune(pace, slowness), one.train(pace, slowness)]
+        result += [one.study(pace, slowness), one.train(pace, slowness)]
     n_types = counted(len(trainings), "type")
     judged = f"{n_types} on {counted(rows['test'], 'test row')}"
     evaluate = _evaluate_seconds(params, trainings, rows) * slowness

@@ -269,7 +269,7 @@ def trainings(params: Params, facts: DataFacts) -> list[Trainings]:
     for model_type in params.model_types:
         plan = params.plan(model_type, facts)
         trial = trial_plan(plan, params.tune)
-        if params.tune.n_trials and (TUNED / model_type / TUNED_VALUES).exists():
+        if params.study(facts).n_trials and (TUNED / model_type / TUNED_VALUES).exists():
             with suppress(ParameterError, DataError):  # of other parameters or data: tuned anew
                 plan = load_tuned(params, model_type).plan(model_type, facts)
         result.append(Trainings.of(params, plan, trial, last_epochs(plan)))
