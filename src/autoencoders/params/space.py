@@ -8,6 +8,7 @@ from autoencoders.params.dimension import Dimension
 from autoencoders.params.params import Params, check_data
 from autoencoders.params.plan import Plan
 from autoencoders.params.reading import likely
+from autoencoders.params.section import LARGEST_CODE
 from autoencoders.params.sections import Network, Train, Tune
 from autoencoders.params.types import tunable_by_type
 
@@ -64,7 +65,7 @@ def _below(dimension: Dimension, n_features: int) -> Dimension:
 
     1 to one less than the features where none is left.
     """
-    largest = max(1, n_features - 1)
+    largest = max(1, min(n_features - 1, LARGEST_CODE))
     if dimension.choices is not None:
         return _choices_up_to(dimension, largest)
     if dimension.high <= largest:
