@@ -12,12 +12,13 @@ from autoencoders.params.plan import Plan
 from autoencoders.params.sections import FixedTune
 from autoencoders.params.space import dimensions
 from autoencoders.tuning.bounds import touched
-from autoencoders.tuning.decision import Decision, Final, described, percent, title
+from autoencoders.tuning.decision import Decision
+from autoencoders.tuning.finals import described, title
 from autoencoders.tuning.first import FirstResults
 from autoencoders.tuning.full import Result
 from autoencoders.tuning.gain import Gain, sentences
 from autoencoders.tuning.study import trial_plan
-from autoencoders.tuning.trials import RANKED, RESULT, complete, ranked, stopped_and_failed
+from autoencoders.tuning.trials import RANKED, complete, ranked, stopped_and_failed
 
 ENOUGH_FOR_IMPORTANCES = 20  # complete trials: importances of fewer are noise
 
@@ -65,7 +66,6 @@ class Findings:
             f"taken: {taken}: {self.achievement()}",
         ]
         lines += self._misses_share()
-        lines += self._trial_and_training()
         lines += self.touched
         if self.gain is not None:
             lines += sentences(self.gain, self.tune)
@@ -83,29 +83,6 @@ class Findings:
             "error is taken: widen network.code_size in tune.space, or ask for less in "
             "tune.explained_variance"
         ]
-
-    def _trial_and_training(self) -> list[str]:
-        """A line on how far a trial and a training in full differ, at equal code size."""
-        if self.tune.objective == "smallest_error":
-            return []
-        for final in self.decision.tried:
-            trial = self._trial_of(final)
-            if trial is None:
-                continue
-            code_size, _, kept = ranked(trial)
-            return [
-                f"at code size {code_size}, {trial.user_attrs[RESULT]['epochs']} epochs of "
-                f"trial {final.number} keep {percent(kept)}, {final.result.epochs} of its "
-                f"training in full {percent(final.result.explained_variance)}"
-            ]
-        return []
-
-    def _trial_of(self, final: Final) -> FrozenTrial | None:
-        """The trial with the same values as a training in full; None where its code differs."""
-        if final.number is None:
-            return None
-        trial = self.trials[final.number]
-        return trial if trial.params == final.values else None
 
     def importances(self) -> dict[str, float]:
         """The share of each parameter in the variation of the trials' results; {} for few trials.

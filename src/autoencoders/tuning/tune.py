@@ -56,6 +56,7 @@ def _study(model_type: str, params: Params) -> None:
         from autoencoders.tuning import worker
         from autoencoders.tuning.curve import Curve
         from autoencoders.tuning.decision import decide
+        from autoencoders.tuning.finals import Finals
         from autoencoders.tuning.findings import Findings
         from autoencoders.tuning.first import first_results
         from autoencoders.tuning.full import FullTrainings
@@ -81,7 +82,8 @@ def _study(model_type: str, params: Params) -> None:
         with Recorder(data.description) as recorder:
             above = study_run(recorder, study.study_name, plan, settings)
             with recorder.studied(above) as run:
-                first = first_results(settings, trainings)
+                finals = Finals(settings, trainings)
+                first = first_results(settings, finals)
                 curve = Curve(study, first.forecast.judge(settings), run)
                 with _more_workers(model_type, settings.workers - 1):
                     worker.search(
@@ -90,8 +92,7 @@ def _study(model_type: str, params: Params) -> None:
                 curve.extend()
                 trials = finished(study, settings.n_trials)
                 _say_where_minutes_are_over(trials, settings)
-                judged = first.forecast.judge(settings)
-                decision = decide(trials, settings, judged, first.untuned, trainings)
+                decision = decide(trials, settings, first, finals)
                 findings = Findings(
                     study.study_name,
                     plan,
@@ -140,7 +141,7 @@ def _mark_taken(
     An earlier mark is taken back. Where the untuned values are taken, no trial is marked.
     """
     from autoencoders.tuning.dashboard import TAKEN_NUMBER, mark_taken
-    from autoencoders.tuning.decision import title
+    from autoencoders.tuning.finals import title
     from autoencoders.tuning.trials import TRIAL
 
     taken = findings.decision.taken
