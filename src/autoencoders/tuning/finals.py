@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from autoencoders.core.errors import DivergedError
-from autoencoders.params.sections import Tune
+from autoencoders.params.sections import FixedTune, Tune
 from autoencoders.params.space import CODE_SIZE, dimensions
 from autoencoders.tuning.bracket import Bracket
 from autoencoders.tuning.full import FullTrainings, Result
@@ -21,7 +21,7 @@ class Final(NamedTuple):
 class Finals:
     """Trains in full, prints the results and keeps them."""
 
-    def __init__(self, tune: Tune, trainings: FullTrainings) -> None:
+    def __init__(self, tune: FixedTune, trainings: FullTrainings) -> None:
         self.tune = tune
         self.trainings = trainings
         self.tried: list[Final] = []
