@@ -127,7 +127,7 @@ def _draw_shares(findings: Findings) -> None:
         axes.margins(0.06, 0.1)
         plt.subplots_adjust(top=0.92)  # below the title
         # below the axes, where it covers no point
-        plt.gcf().legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=2, frameon=False)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
 
 
 def _draw_share(axes: Axes, tune: FixedTune, words: str, **style: Any) -> None:
