@@ -20,12 +20,14 @@ if __name__ == "__main__":
             from autoencoders.evaluation.figures import Figures
             from autoencoders.evaluation.leaderboard import Evaluation
             from autoencoders.evaluation.report import csv, html
+            from autoencoders.evaluation.studies import load_studies
             from autoencoders.evaluation.unusual import most_unusual
             from autoencoders.models.trained.saved import load, load_history
             from autoencoders.params.goal import resolved_goal
             from autoencoders.params.params import load_params
 
         params = load_params()
+        studies = load_studies(params.model_types)
         data = load_prepared(DATA)
         models = {model_type: load(MODELS / model_type) for model_type in params.model_types}
         goal = resolved_goal(params.goal, data.description.facts)
@@ -39,7 +41,7 @@ if __name__ == "__main__":
         write_text(METRICS / "leaderboard.csv", csv(rows))
         unusual = most_unusual(models, rows, data, params.tune)
         source = read_json(DATA / REPORT)
-        page = html(rows, params.tune, figures, data.description, source, unusual)
+        page = html(rows, params.tune, figures, data.description, source, unusual, studies)
         write_text(REPORT_PAGE, page)
         write_json(METRICS / "metrics.json", {row.model: row.numbers() for row in rows})
         print(f"leaderboard: `ae leaderboard`; figures: {REPORT_PAGE}")

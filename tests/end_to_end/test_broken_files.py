@@ -37,6 +37,7 @@ DAMAGED = [  # file, damage, the stage that reads it
     ("data/prepared/prepared.json", cut, "train"),
     ("data/prepared/train.npy", cut, "train"),
     ("tuned/undercomplete/tuned.yaml", lambda content: b"{\xff", "train"),
+    ("tuned/undercomplete/study.json", cut, "evaluate"),
     ("model/undercomplete/model.json", cut, "evaluate"),
     ("model/undercomplete/model.safetensors", flipped, "evaluate"),
     ("model/undercomplete/history.csv", flipped, "evaluate"),

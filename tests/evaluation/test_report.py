@@ -40,6 +40,7 @@ from autoencoders.evaluation.leaderboard import Evaluation
 from autoencoders.evaluation.ranking import ranking
 from autoencoders.evaluation.report import html, purpose, ranked
 from autoencoders.evaluation.row import Estimate, Row, row_of
+from autoencoders.evaluation.studies import CAPTIONS, FullTraining, Study
 from autoencoders.models import AUTOENCODERS
 from autoencoders.models.trained.model import TrainedModel
 from autoencoders.params.defaults import ANOMALY_TYPES
@@ -319,6 +320,114 @@ def test_a_row_that_lacks_what_every_row_has_is_refused(
     row = replace(leaderboard[0], estimates=estimates)
     with pytest.raises(KeyError, match=key):
         html([row], tune, {}, description, source, None)
+
+
+# --- studies ---
+
+UNTUNED = FullTraining(None, 8, 0.84, 2.0)
+OF_TRIAL = FullTraining(3, 7, 0.861, 1.75)
+
+
+@pytest.fixture
+def studies(tmp_path: Path) -> list[Study]:
+    """The studies of two types, in the order of their names."""
+    made = []
+    for model_type in ("sparse", "variational"):
+        figures = [tmp_path / f"{name}.png" for name in ("code_and_share", "importances")]
+        for figure in figures:
+            figure.write_bytes(PIXEL + figure.name.encode())
+        study = Study(
+            model_type=model_type,
+            objective="smallest_code",
+            asked=0.85,
+            taken=OF_TRIAL,
+            values={"network.code_size": 7, "network.activation": "<silu>"},
+            in_full=[OF_TRIAL, UNTUNED],
+            summary=["20 trials (1 < 2)", "taken: values of trial 3"],
+            figures=figures,
+        )
+        made.append(study)
+    return made
+
+
+@pytest.fixture
+def with_studies(
+    leaderboard: list[Row],
+    figures: dict[str, list[Path]],
+    description: Description,
+    source: dict[str, Any],
+    tune: Tune,
+    studies: list[Study],
+) -> str:
+    """The page with studies."""
+    return html(leaderboard, tune, figures, description, source, None, studies)
+
+
+def test_without_a_study_there_is_no_section_and_no_link_to_it(page: str):
+    assert "Studies" not in page
+    assert "#studies" not in page
+
+
+def test_with_studies_the_page_differs_in_their_section_its_link_and_nothing_else(
+    page: str, with_studies: str
+):
+    start = with_studies.index('<h2 id="studies">')
+    end = with_studies.index('<h2 id="data">')
+    rest = with_studies[:start] + with_studies[end:]
+    assert rest.replace('<a href="#studies">studies</a>', "") == page
+
+
+def test_studies_come_in_the_order_of_the_leaderboard(
+    with_studies: str, leaderboard: list[Row], studies: list[Study]
+):
+    types = [study.model_type for study in studies]
+    in_order = [row.model for row in ranked(leaderboard) if row.model in types]
+    places = [place for place in Page(with_studies).values("id") if place.startswith("study-")]
+    assert places == [f"study-{model_type}" for model_type in in_order]
+
+
+def test_a_study_has_its_findings_as_sentences_and_the_values_that_are_taken(with_studies: str):
+    assert with_studies.count("<li>20 trials (1 &lt; 2).</li>") == 2
+    assert with_studies.count("<li>Taken: values of trial 3.</li>") == 2
+    taken = "<code>network.code_size: 7</code>, <code>network.activation: &lt;silu&gt;</code>"
+    assert f"The training takes {taken}." in with_studies
+
+
+def test_where_nothing_was_tuned_the_training_takes_the_untuned_values(
+    leaderboard: list[Row],
+    description: Description,
+    source: dict[str, Any],
+    tune: Tune,
+    studies: list[Study],
+):
+    study = replace(studies[0], taken=UNTUNED, values={})
+    page = html(leaderboard, tune, {}, description, source, None, [study])
+    assert "The training takes the untuned values." in page
+
+
+def test_a_studys_table_has_the_trainings_in_full_and_marks_the_one_that_is_taken(
+    with_studies: str,
+):
+    rows = Page(with_studies).cells
+    start = rows.index(["training in full", "code size", "variance kept", "squared error"])
+    assert rows[start + 1 : start + 3] == [
+        ["values of trial 3 (taken)", "7", "86.1 %", "1.7500"],
+        ["untuned values", "8", "84.0 %", "2.0000"],
+    ]
+    assert with_studies.count('<tr class="taken">') == 2  # one a study
+
+
+def test_a_studys_pictures_are_in_the_page_with_what_they_show(
+    with_studies: str, studies: list[Study]
+):
+    result = Page(with_studies)
+    for study in studies:
+        for figure in study.figures:
+            place = result.values("alt").index(
+                f"study of {study.model_type}: {CAPTIONS[figure.stem]}"
+            )
+            content = result.values("src")[place].removeprefix("data:image/png;base64,")
+            assert base64.b64decode(content) == figure.read_bytes()
 
 
 # --- numbers ---

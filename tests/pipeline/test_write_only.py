@@ -72,6 +72,8 @@ def test_stages_give_the_same_bytes_where_no_run_can_be_read(prepared, tmp_path)
     for stage in STAGES:
         run(prepared, *stage)
         run(other, *stage)
+    page = Path(other.folder, "reports/index.html").read_text(encoding="utf-8")
+    assert f'<h3 id="study-{MODEL_TYPE}">' in page  # evaluate reads what tune wrote
     for name in OUTPUTS:
         assert tree_sha256(prepared.folder / name) == tree_sha256(other.folder / name), name
     assert Path(prepared.folder, "mlruns/mlflow.db").exists()

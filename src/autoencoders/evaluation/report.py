@@ -27,6 +27,7 @@ from autoencoders.evaluation.catalogue import (
 )
 from autoencoders.evaluation.ranking import ranking
 from autoencoders.evaluation.row import Row
+from autoencoders.evaluation.studies import CAPTIONS, Study
 from autoencoders.evaluation.verdict import INDENT, verdict
 from autoencoders.params.defaults import anomaly_place
 from autoencoders.params.sections import Tune
@@ -190,6 +191,7 @@ def html(
     data: Description,
     source: dict[str, Any],
     unusual: "Unusual | None",
+    studies: Sequence[Study] = (),
 ) -> str:
     """The page. figures: paths of PNG files by model; source: the report on the data."""
     templates = PackageLoader("autoencoders", "evaluation")
@@ -206,6 +208,8 @@ def html(
         validation=VALIDATION_SQUARED_ERROR,
         images={model: pictures for model, pictures in images.items() if pictures},
         unusual=unusual,
+        studies=_in_order(studies, rows),
+        study_images={study.model_type: _study_images(study) for study in studies},
         data=data,
         source=source,
         notes=shown_notes(source["told"]),
@@ -226,6 +230,18 @@ def _other_metrics(rows: Sequence[Row]) -> list[Metric]:
     """The page's columns behind the code size."""
     first = _first_metrics(rows)
     return [metric for metric in REPORT_COLUMNS if _any_has(rows, metric) and metric not in first]
+
+
+def _in_order(studies: Sequence[Study], rows: Sequence[Row]) -> list[Study]:
+    """The studies in the order of the leaderboard."""
+    places = {row.model: place for place, row in enumerate(ranked(rows))}
+    return sorted(studies, key=lambda study: places[study.model_type])
+
+
+def _study_images(study: Study) -> list[tuple[str, str]]:
+    """The captions of a study's pictures, and their bytes in base 64."""
+    images = [_image(path) for path in study.figures]
+    return [(CAPTIONS[name], content) for name, content in images]
 
 
 def _image(path: Path) -> tuple[str, str]:

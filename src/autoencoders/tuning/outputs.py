@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial
 
 from autoencoders.core.files import atomic_folder, write_json, write_text
 from autoencoders.core.paths import STUDY, TRIALS
+from autoencoders.params.sections import FixedTune
 from autoencoders.params.tuned import write_tuned
 from autoencoders.tuning.findings import Findings
 from autoencoders.tuning.full import Result
@@ -24,6 +25,8 @@ from autoencoders.tuning.trials import REASON, RESULT, complete, last_epoch, ran
 
 # inches, dots per inch, points
 FIGURE_STYLE: dict[str, Any] = {"figure.figsize": (8, 4.5), "figure.dpi": 80, "font.size": 9}
+# readable at half size; all about code sizes and shares
+SHARES_STYLE: dict[str, Any] = {"figure.figsize": (8, 5), "figure.dpi": 100, "font.size": 14}
 RESULTS = ("squared_error", "explained_variance", "code_size", "epochs")
 
 
@@ -66,7 +69,7 @@ def _draw(folder: Path, findings: Findings) -> None:
         # where all trials have the same value
         warnings.filterwarnings("ignore", message="Attempting to set identical low and high")
         for figure in _figures(findings):
-            plt.suptitle(findings.name)
+            plt.suptitle(findings.name, fontsize=plt.gca().xaxis.label.get_fontsize())
             path = folder / f"{figure}.png"
             # plt.savefig would draw once more, for a window
             plt.gcf().savefig(path, metadata={"Software": None}, bbox_inches="tight")
@@ -110,7 +113,31 @@ def _draw_importances(importances: Mapping[str, float], target: str) -> None:
 
 def _draw_shares(findings: Findings) -> None:
     """Draws the share of the variance by code size: of trials, and of trainings in full."""
-    _, axes = plt.subplots()
+    style: dict[Any, Any] = {**mpl.rcParamsDefault, **SHARES_STYLE}
+    with mpl.rc_context(style):  # Optuna's drawings leave their style behind
+        _, axes = plt.subplots()
+        _draw_trials(axes, findings)
+        _draw_in_full(axes, findings)
+        _draw_share(axes, findings.tune, "asked of a training", color="black", linestyle="--")
+        judged = findings.first.forecast.judge(findings.tune)
+        _draw_share(axes, judged, "needed by a trial", color="tab:gray", linestyle=":")
+        axes.set_xlabel("code size")
+        axes.set_ylabel("variance of validation rows kept, %")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.margins(0.06, 0.1)
+        plt.subplots_adjust(top=0.92)  # below the title
+        # below the axes, where it covers no point
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
+
+
+def _draw_share(axes: Axes, tune: FixedTune, words: str, **style: Any) -> None:
+    """Draws the share of the variance that these settings ask for."""
+    label = f"{words}: {tune.asked_share}"
+    axes.axhline(100 * tune.explained_variance, label=label, **style)
+
+
+def _draw_trials(axes: Axes, findings: Findings) -> None:
+    """Draws a point for each complete trial."""
     sizes = []
     shares = []
     for trial in complete(findings.trials):
@@ -118,34 +145,36 @@ def _draw_shares(findings: Findings) -> None:
         sizes.append(code_size)
         shares.append(100 * kept)
     epochs = trial_plan(findings.plan, findings.tune).train.epochs
-    axes.scatter(sizes, shares, color="tab:gray", label=f"trials, {epochs} epochs")
-    _draw_in_full(axes, findings)
-    needed = findings.first.forecast.judge(findings.tune).explained_variance
-    asked = findings.tune.explained_variance
-    axes.axhline(100 * needed, color="tab:gray", linestyle=":", label="needed by a trial")
-    axes.axhline(100 * asked, color="tab:red", linestyle="--", label="asked of a training")
-    axes.set_xlabel("code size")
-    axes.set_ylabel("variance of the validation rows kept, %")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend()
+    label = f"trials, {epochs} epochs"
+    axes.scatter(sizes, shares, s=40, color="tab:gray", alpha=0.6, linewidths=0, label=label)
 
 
 def _draw_in_full(axes: Axes, findings: Findings) -> None:
-    """Draws the trainings in full, and the one that is taken."""
+    """Draws the trainings in full, joined where they differ in the code size, and what is taken."""
     tuned: list[Result] = []
     untuned: list[Result] = []
     for final in findings.decision.tried:
         group = untuned if final.number is None else tuned
         group.append(final.result)
-    label = "untuned values, in full"
-    _draw_results(axes, untuned, marker="D", color="tab:orange", label=label)
-    _draw_results(axes, tuned, marker="o", color="tab:blue", label="best trial's values, in full")
-    taken = [findings.decision.taken.result]
-    _draw_results(axes, taken, marker="*", s=180, color="black", label="taken")
+    _draw_results(axes, tuned, marker="o", color="tab:blue", label="trial's values, in full")
+    # drawn above the others, but hollow
+    style: dict[str, Any] = {
+        "marker": "D",
+        "markerfacecolor": "none",
+        "markeredgewidth": 2,
+        "zorder": 3,
+    }
+    _draw_results(axes, untuned, color="tab:orange", label="untuned values, in full", **style)
+    taken = findings.decision.taken.result
+    place = (taken.code_size, 100 * taken.explained_variance)
+    axes.scatter(*place, s=350, facecolors="none", edgecolors="black", linewidths=2, label="taken")
 
 
 def _draw_results(axes: Axes, results: Sequence[Result], **style: Any) -> None:
-    """Draws a point for each training in full."""
-    sizes = [result.code_size for result in results]
-    shares = [100 * result.explained_variance for result in results]
-    axes.scatter(sizes, shares, zorder=3, **style)
+    """Draws a line through the trainings in full, from the smallest code to the largest."""
+    if not results:
+        return  # nor is it named in the legend
+    in_order = sorted(results, key=lambda result: result.code_size)
+    sizes = [result.code_size for result in in_order]
+    shares = [100 * result.explained_variance for result in in_order]
+    axes.plot(sizes, shares, linewidth=1, markersize=8, **style)
