@@ -91,7 +91,7 @@ def test_every_value_has_a_meaning():
 
 def test_the_words_that_a_value_may_be_are_listed(params):
     assert "One of mlp" not in full_text(params)
-    assert "# How values are drawn. One of tpe, random." in full_text(params)
+    assert "by TPE. One of auto, gp, tpe, random." in full_text(params)
 
 
 def test_a_type_that_is_not_trained_stands_in_comments(params):

@@ -13,6 +13,7 @@ from autoencoders.core.errors import ParameterError
 from autoencoders.data.sources.catalogue import SOURCES
 from autoencoders.data.sources.source import facts
 from autoencoders.models.losses import RECONSTRUCTION_LOSSES
+from autoencoders.params import defaults
 from autoencoders.params.architecture import DataFacts, layer_widths
 from autoencoders.params.dimension import Dimension
 from autoencoders.params.params import Params, load_params, parse_params
@@ -228,11 +229,13 @@ OUT_OF_RANGE = [
     ("models.denoising.level", 1.25, "less than or equal to 1"),
     ("models.variational.beta", -1, "greater than or equal to 0"),
     ("models.variational.warmup", 1.0, "less than 1"),
-    ("tune.n_trials", -1, "greater than or equal to 0"),
+    ("tune.n_trials", -1, "'auto' or must be greater than or equal to 0"),
+    ("tune.gain_seeds", -1, "greater than or equal to 0"),
+    ("tune.gain_seeds", 1001, "less than or equal to 1000"),
     ("tune.n_trials", 1_000_001, "less than or equal to 1000000"),
     ("tune.minutes", -1, "greater than or equal to 0"),
     ("tune.minutes", 1_000_001, "less than or equal to 1000000"),
-    ("tune.epochs", 0, "'full' or must be greater than or equal to 1"),
+    ("tune.epochs", 0, "'auto' or 'full' or must be greater than or equal to 1"),
     ("tune.explained_variance", 0, "greater than 0"),
     ("tune.explained_variance", 1.0, "less than 1"),
     ("tune.seed", -1, "greater than or equal to 0"),
@@ -272,7 +275,7 @@ WRONG_TYPE = [
     ("network.loss", ["mse"], "'auto', 'mse', 'bce' or 'l1'"),
     ("models.sparse.k", 4.5, "a whole number"),
     ("tune.n_trials", 2.0, "a whole number"),
-    ("tune.epochs", True, "'full' or must be a whole number"),
+    ("tune.epochs", True, "'auto' or 'full' or must be a whole number"),
     ("tune.space", {}, "a list"),
     ("rate_distortion.code_sizes", 8, "a list"),
     ("registry.promote", "sometimes", "'auto' or must be a boolean"),
@@ -294,9 +297,9 @@ UNKNOWN_CHOICE = [
     ("models.contractive.jacobian", "hutchinson", "'auto', 'closed_form', 'exact' or 'estimate'"),
     ("models.denoising.corruption", "dropout", "'gaussian', 'masking' or 'salt_and_pepper'"),
     ("tune.objective", "shrink", "'smallest_code' or 'smallest_error'"),
-    ("tune.epochs", "all", "'full'"),
+    ("tune.epochs", "all", "'auto' or 'full'"),
     ("evaluate.probe_l2", "none", "'auto'"),
-    ("tune.sampler", "cma", "'tpe' or 'random'"),
+    ("tune.sampler", "cma", "'auto', 'gp', 'tpe' or 'random'"),
     ("tune.pruner", "wilcoxon", "'none', 'median' or 'hyperband'"),
     ("tune.storage", "sqlite", "'journal' or 'environment'"),
 ]
@@ -502,9 +505,9 @@ ALLOWED_BOUNDS = [
     *[("models.sparse.weight", value) for value in (0, 0.0)],
     *[("evaluate.bootstrap_samples", value) for value in (100, 100_000)],
     *[("evaluate.figure_columns", value) for value in (2, 50)],
-    *[("tune.n_trials", value) for value in (0, 1_000_000)],
+    *[("tune.n_trials", value) for value in ("auto", 0, 1_000_000)],
     *[("tune.minutes", value) for value in (0, 0.5, 1_000_000)],
-    *[("tune.epochs", value) for value in ("full", 1, 1_000_000)],
+    *[("tune.epochs", value) for value in ("auto", "full", 1, 1_000_000)],
     *[("tune.workers", value) for value in (1, 1024)],
     ("rate_distortion.code_sizes", [1, 65_536]),
     *[("registry.promote", value) for value in ("auto", True, False)],
@@ -1148,3 +1151,30 @@ def test_a_linear_path_may_be_asked_for_before_the_data_is_read(kind):
     params = parsed({"data.path": "table.csv", "network.linear_path": True})
     params.override({"models.sparse.penalty": "l1"}).check(None)
     assert params.network_of(kind).linear_path is True
+
+
+# the studies' settings
+
+
+@pytest.mark.parametrize("anomaly_labels", [True, False])
+@pytest.mark.parametrize("shape", [(), (8, 8)])
+def test_the_automatic_number_of_trials_is_none_where_the_goal_is_anomaly(
+    params, anomaly_labels, shape
+):
+    facts = DataFacts(64, unit_interval=True, shape=shape, anomaly_labels=anomaly_labels)
+    auto = params.override({"tune.n_trials": "auto"})
+    assert auto.study(facts).n_trials == (0 if anomaly_labels else defaults.TRIALS)
+    for goal, n_trials in (("reconstruct", defaults.TRIALS), ("anomaly", 0)):
+        assert auto.override({"goal": goal}).study(facts).n_trials == n_trials
+        given = auto.override({"goal": goal, "tune.n_trials": 7})
+        assert given.study(facts).n_trials == 7
+
+
+def test_a_studys_other_settings_are_those_of_the_file(params):
+    settings = params.study(DataFacts(64, unit_interval=True))
+    assert settings.model_dump(exclude={"n_trials"}) == params.tune.model_dump(exclude={"n_trials"})
+
+
+@pytest.mark.parametrize(("epochs", "of_trial"), [(1, 1), (4, 1), (5, 2), (100, 25), (101, 26)])
+def test_the_automatic_epochs_of_a_trial_are_a_quarter_rounded_up(epochs, of_trial):
+    assert defaults.trial_epochs(epochs) == of_trial

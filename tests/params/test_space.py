@@ -1,5 +1,6 @@
 """The search space: what may not be tuned is refused, and what a type can't be trained with."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,7 @@ def test_the_ends_of_a_space_are_tried_before_the_data_is_read(params):
     bad = with_space(
         params,
         {"param": "network.n_layers", "low": 0, "high": 2},
+        network__n_layers=0,
         models__contractive__jacobian="closed_form",
     )
     with pytest.raises(
@@ -245,19 +247,20 @@ def test_ends_that_fit_alone_must_fit_together(params):
 def test_a_types_own_line_concerns_that_type_alone(params):
     lines = [CODE, {"param": "models.variational.warmup", "low": 0.0, "high": 0.5}]
     space = with_space(params, *lines)
-    assert [d.param for d in dimensions(space.tune, "variational")] == [
+    assert [d.param for d in dimensions(space.tune, space.plan("variational", DIGITS))] == [
         line["param"] for line in lines
     ]
     for kind in set(params.model_types) - {"variational"}:
-        assert [d.param for d in dimensions(space.tune, kind)] == [CODE["param"]]
+        assert [d.param for d in dimensions(space.tune, space.plan(kind, DIGITS))] == [
+            CODE["param"]
+        ]
 
 
-def code_sizes(params: Params, line: dict[str, Any], facts: DataFacts | None) -> Dimension:
+def code_sizes(params: Params, line: dict[str, Any], facts: DataFacts) -> Dimension:
     """The code sizes that a study of the undercomplete type tries where the space has this line."""
-    (found,) = dimensions(
-        with_space(params, {"param": "network.code_size", **line}).tune, "undercomplete", facts
-    )
-    return found
+    spaced = with_space(params, {"param": "network.code_size", **line})
+    (dimension,) = dimensions(spaced.tune, spaced.plan("undercomplete", facts))
+    return dimension
 
 
 @pytest.mark.parametrize(
@@ -265,7 +268,7 @@ def code_sizes(params: Params, line: dict[str, Any], facts: DataFacts | None) ->
 )
 def test_codes_below_the_number_of_features_are_tried_as_given(params, line):
     given = Dimension(param="network.code_size", **line)
-    assert code_sizes(params, line, DIGITS) == code_sizes(params, line, None) == given
+    assert code_sizes(params, line, DIGITS) == given
 
 
 @pytest.mark.parametrize("n_features", [2, 3, 5, 64])
@@ -328,3 +331,58 @@ def test_counts_are_drawn_whole_and_measures_are_not():
         "train.augment_until",
         "models.variational.warmup",
     } & set(WHOLE)
+
+
+# multiples of the untuned value
+
+
+def around(params: Params, line: dict[str, Any], facts: DataFacts, **values: Any) -> Dimension:
+    """The dimension of the undercomplete type that a line of multiples stands for."""
+    spaced = with_space(params, {**line, "of": "auto"}, **values)
+    (dimension,) = dimensions(spaced.tune, spaced.plan("undercomplete", facts))
+    return dimension
+
+
+@pytest.mark.parametrize("n_features", [2, 9, 64, 500])
+def test_multiples_of_auto_are_those_of_the_value_that_auto_stands_for(params, n_features):
+    facts = DataFacts(n_features, unit_interval=False)
+    line = {"param": "network.code_size", "low": 0.25, "high": 4, "log": True}
+    untuned = round(math.sqrt(n_features))
+    dimension = around(params, line, facts)
+    assert dimension.ends[0] == max(1, math.floor(untuned / 4))
+    assert dimension.ends[-1] == min(4 * untuned, n_features - 1)
+    assert dimension.holds(untuned)
+
+
+def test_multiples_of_a_value_in_the_file_are_those_of_that_value(params):
+    line = {"param": "train.learning_rate", "low": 0.5, "high": 3, "log": True}
+    dimension = around(params, line, DIGITS, train__learning_rate=0.004)
+    assert (dimension.low, dimension.high, dimension.log) == (0.5 * 0.004, 3 * 0.004, True)
+    assert dimension.of is None
+
+
+def test_a_types_own_value_is_the_one_whose_multiples_are_taken(params):
+    line = {"param": "network.nodes_per_layer", "low": 0.5, "high": 2}
+    own = {"models__undercomplete__network__nodes_per_layer": 10}
+    assert around(params, line, DIGITS, **own).ends == [5, 20]
+
+
+@pytest.mark.parametrize(
+    ("line", "values", "untuned"),
+    [
+        ({"param": "network.activation"}, {"network__activation": "silu"}, "silu"),
+        ({"param": "network.nodes_per_layer"}, {"network__nodes_per_layer": [32, 16]}, "[32, 16]"),
+        ({"param": "network.tied"}, {"network__tied": False}, "False"),
+    ],
+)
+def test_a_value_without_multiples_is_refused_with_what_to_write(params, line, values, untuned):
+    spaced = with_space(params, {**line, "low": 0.5, "high": 2, "of": "auto"}, **values)
+    assert refusal(spaced) == (
+        f"tune.space: {line['param']} = {untuned}: has no multiples; give choices, or low "
+        "and high without of, or remove the line"
+    )
+
+
+@pytest.mark.parametrize("facts", [DIGITS, DataFacts(2, unit_interval=False), None])
+def test_the_repositorys_space_is_sound_for_each_kind_of_data(params, facts):
+    check_space(params.override({"tune.n_trials": 1}), facts)

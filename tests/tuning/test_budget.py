@@ -6,13 +6,17 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoencoders.tuning.budget import are_over, minutes_worked
+from autoencoders.tuning.trials import RESULT, STOPPED
 
 NOON = datetime(2026, 1, 1, 12)
 
 
 def lasting(began: float, ended: float, state: TrialState = TrialState.COMPLETE) -> FrozenTrial:
     """A finished trial; began, ended: minutes after noon."""
-    trial = create_trial(state=state, values=[1.0] if state == TrialState.COMPLETE else None)
+    is_complete = state == TrialState.COMPLETE
+    trial = create_trial(state=state, value=1.0 if is_complete else None)
+    if is_complete:
+        trial.set_user_attr(RESULT, {})
     trial.datetime_start = NOON + timedelta(minutes=began)
     trial.datetime_complete = NOON + timedelta(minutes=ended)
     return trial
@@ -45,3 +49,6 @@ def test_minutes_are_over_when_they_are_used_up_and_never_where_there_is_no_limi
 def test_minutes_are_not_over_before_a_trial_is_complete():
     trials = [lasting(0, 5, TrialState.PRUNED), lasting(5, 7, TrialState.FAIL)]
     assert not are_over(1, trials)
+    stopped = lasting(7, 9)
+    stopped.user_attrs = {STOPPED: 2}  # which Optuna takes for complete
+    assert not are_over(1, [*trials, stopped])

@@ -17,7 +17,7 @@ Points = list[tuple[int, float]]
 
 def complete(code_size: int, kept: float) -> FrozenTrial:
     result = {"squared_error": 1 - kept, "explained_variance": kept, "code_size": code_size}
-    return create_trial(values=[1 - kept, code_size], user_attrs={RESULT: result})
+    return create_trial(value=code_size + 1 - kept, user_attrs={RESULT: result})
 
 
 FAILED = create_trial(state=TrialState.FAIL, user_attrs={REASON: "it diverged"})
@@ -31,11 +31,12 @@ def drawn(
 ) -> Callable[[list[FrozenTrial]], Points]:
     """Draws the curve of trials in the run of one study; returns MLflow's points of the code."""
     values = {"tune.objective": "smallest_code", "tune.explained_variance": 0.9}
-    tune = params.override({**values, "tune.n_trials": len(TRIALS)}).tune
+    asked = params.override({**values, "tune.n_trials": len(TRIALS)})
+    tune = asked.study(description.facts)
 
     def draw(trials: list[FrozenTrial]) -> Points:
         runs = Runs(description)
-        study = optuna.create_study(directions=["minimize"] * 2)
+        study = optuna.create_study()
         begin = runs.recorder.study("s", "sparse", {}, private=True)
         with runs.recorder.studied(begin) as run:
             curve = Curve(study, tune, run)

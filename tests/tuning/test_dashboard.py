@@ -18,13 +18,17 @@ from autoencoders.tuning.dashboard import (
     GOAL,
     TAKEN,
     TAKEN_NOTE,
+    TAKEN_NUMBER,
     describe,
     mark_taken,
     note,
 )
 from autoencoders.tuning.trials import DATA_SET, MODEL_TYPE
 
-OBJECTIVES = {"smallest_code": ["squared error", "code size"], "smallest_error": ["squared error"]}
+OBJECTIVES = {
+    "smallest_code": "code size and share of the variance lost",
+    "smallest_error": "squared error",
+}
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def study(request: pytest.FixtureRequest, journal: BaseStorage, tmp_path: Path) 
     if request.param == "database":
         storage = RDBStorage(f"sqlite:///{tmp_path}/studies.db")
     optuna.create_study(storage=storage).add_trial(create_trial(values=[1.0]))
-    return optuna.create_study(storage=storage, directions=["minimize"] * 2)
+    return optuna.create_study(storage=storage)
 
 
 def trial_note(study: Study, number: int) -> str:
@@ -58,10 +62,9 @@ def trial_note(study: Study, number: int) -> str:
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_a_study_names_its_values_its_data_its_type_and_its_goal(journal, data, tune, objective):
     tune = tune.model_copy(update={"objective": objective})
-    names = OBJECTIVES[objective]
-    study = optuna.create_study(storage=journal, directions=["minimize"] * len(names))
+    study = optuna.create_study(storage=journal)
     describe(study, "sparse", data, tune)
-    assert study.metric_names == names
+    assert study.metric_names == [OBJECTIVES[objective]]
     assert (study.user_attrs[DATA_SET], study.user_attrs[MODEL_TYPE]) == ("digits", "sparse")
     assert ("85 %" in study.user_attrs[GOAL]) == (objective == "smallest_code")
     text = optuna_dashboard.get_note(study)
@@ -72,7 +75,7 @@ def test_a_study_names_its_values_its_data_its_type_and_its_goal(journal, data, 
 def test_what_is_the_same_is_not_written_again_and_another_share_is(
     journal, data, tune, store_root
 ):
-    study = optuna.create_study(storage=journal, directions=["minimize"] * 2)
+    study = optuna.create_study(storage=journal)
     describe(study, "sparse", data, tune)
     file = store_root / "studies" / "optuna.journal"
     before = file.read_bytes()
@@ -92,7 +95,7 @@ def test_a_users_note_on_the_study_stays(study, data, tune):
 def test_the_taken_trial_is_marked_on_the_study_and_by_a_note_and_an_earlier_mark_is_taken_back(
     study,
 ):
-    study.add_trials([create_trial(values=[1.0, number]) for number in (3, 2)])
+    study.add_trials([create_trial(value=number) for number in (3, 2)])
     for number in (0, 1):
         mark_taken(study, study.trials[number], f"trial {number}")
         assert study.user_attrs[TAKEN] == f"trial {number}"
@@ -102,10 +105,21 @@ def test_the_taken_trial_is_marked_on_the_study_and_by_a_note_and_an_earlier_mar
     assert [trial_note(study, number) for number in (0, 1)] == [TAKEN_NOTE, EARLIER_NOTE]
 
 
+def test_where_the_untuned_values_are_taken_no_trial_is_marked_and_an_earlier_mark_is_taken_back(
+    study,
+):
+    study.add_trial(create_trial(value=1.0))
+    mark_taken(study, study.trials[0], "values of trial 0")
+    mark_taken(study, None, "untuned values")
+    assert trial_note(study, 0) == EARLIER_NOTE
+    assert study.user_attrs[TAKEN] == "untuned values"
+    assert study.user_attrs[TAKEN_NUMBER] is None
+
+
 def test_a_users_note_on_a_trial_stays(study):
     running = study.ask()
     optuna_dashboard.save_note(running, "mine")
-    study.tell(running, [1.0, 2.0])
+    study.tell(running, 1.0)
     mark_taken(study, study.trials[0], "trial 0")
     assert trial_note(study, 0) == "mine"
     assert study.user_attrs[TAKEN] == "trial 0"

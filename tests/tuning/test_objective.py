@@ -15,7 +15,6 @@ import pytest
 import pytorch_lightning as pl
 from mlflow.entities import Run as MlflowRun
 from optuna import Study
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autoencoders.core.errors import DivergedError, Interrupted
@@ -23,8 +22,9 @@ from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.params.params import Params
 from autoencoders.tracking.runs import Runs
 from autoencoders.training.callbacks import SELECTION_METRIC
-from autoencoders.training.fit import fit
+from autoencoders.training.fit import Fitted, fit
 from autoencoders.tuning import objective as module
+from autoencoders.tuning.forecast import Forecast
 from autoencoders.tuning.objective import Objective, suggest
 from autoencoders.tuning.sampler import Repeatable
 from autoencoders.tuning.study import trial_plan
@@ -35,12 +35,17 @@ from autoencoders.tuning.trials import (
     MODEL_TYPE,
     REASON,
     RESULT,
+    SAME_AS,
+    STOPPED,
     TRIAL,
+    VARIANCE,
+    state,
 )
 from autoencoders.tuning.worker import work
 from repository import ROOT
 
 EPOCHS = 2
+NO_FORECAST = Forecast()
 SPACE = [
     {"param": "network.code_size", "low": 2, "high": 32, "log": True},
     {"param": "network.nodes_per_layer", "low": 8, "high": 16, "step": 4},
@@ -84,7 +89,7 @@ def runs(data: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 def tried(
     spaced: Params, data: Prepared, runs: Runs
 ) -> Callable[..., tuple[FrozenTrial, MlflowRun]]:
-    """Runs one trial with given values; gives it as the study and as MLflow has it."""
+    """Runs trials with given values; returns the last as the study and as MLflow have it."""
 
     def run(
         model_type: str,
@@ -93,28 +98,32 @@ def tried(
         params: Params = spaced,
         data: Prepared = data,
         pruner: optuna.pruners.BasePruner | None = None,
+        forecast: Forecast = NO_FORECAST,
         each_epoch: Callable[[], None] = lambda: None,
+        trials: int = 1,
     ) -> tuple[FrozenTrial, MlflowRun]:
         study = study_of(params, pruner)
-        study.enqueue_trial(dict(values))
+        for _ in range(trials):
+            study.enqueue_trial(dict(values))
         above = runs.recorder.study(f"study {id(study)}", model_type, {}, private=True)
         plan = trial_plan(params.plan(model_type, data.description.facts), params.tune)
-        objective = Objective(plan, params.tune, data, runs.recorder, above, each_epoch)
+        objective = Objective(plan, params.tune, forecast, data, runs.recorder, above, each_epoch)
         with suppress(Interrupted):
-            work(study, objective, 1, lambda: None)
+            work(study, objective, trials, lambda: None)
         runs.sender.finish_all()
         parent = runs.stored.run_of(above).run_id
-        (found,) = runs.stored.search(runs.experiment, f"tags.`mlflow.parentRunId` = '{parent}'")
-        return study.trials[0], found
+        found = runs.stored.search(runs.experiment, f"tags.`mlflow.parentRunId` = '{parent}'")
+        assert len(found) == trials
+        (last,) = [other for other in found if other.info.run_name == f"trial {trials - 1}"]
+        return study.trials[-1], last
 
     return run
 
 
 def study_of(params: Params, pruner: optuna.pruners.BasePruner | None = None) -> Study:
-    directions = [StudyDirection.MINIMIZE] * (2 if params.tune.objective == "smallest_code" else 1)
-    pruner = pruner or optuna.pruners.NopPruner()
-    study = optuna.create_study(directions=directions, pruner=pruner)
-    study.sampler = Repeatable("tpe", 1, study)
+    study = optuna.create_study(pruner=pruner or optuna.pruners.NopPruner())
+    tune = params.tune.model_copy(update={"sampler": "tpe"})
+    study.sampler = Repeatable(tune, "variational", study)
     return study
 
 
@@ -151,11 +160,78 @@ def test_the_types_own_overrides_give_way_to_a_trials_values(tried, spaced, data
     assert trial.user_attrs[RESULT] == tried("sparse")[0].user_attrs[RESULT]
 
 
-def test_smallest_code_minimises_the_error_and_the_code_size_and_reports_no_epoch(tried):
+def test_smallest_code_minimises_code_and_lost_share_under_the_share_that_a_training_would_miss(
+    tried, spaced
+):
+    forecast = Forecast(0.5)
+    trial, _ = tried("undercomplete", {**VALUES, "network.code_size": 20}, forecast=forecast)
+    kept = trial.user_attrs[RESULT]["explained_variance"]
+    assert 0 < kept < 1
+    assert trial.values == [20 + 1 - kept]
+    missed = spaced.tune.explained_variance - (1 - 0.5 * (1 - kept))
+    assert trial.constraints == {VARIANCE: pytest.approx(missed)}
+
+
+def test_a_code_that_loses_everything_stays_before_the_next_larger_one(tried, monkeypatch):
+    monkeypatch.setattr(module, "fidelity", lambda *_: (np.full(3, 2.0), -5.0))
     trial, _ = tried("undercomplete")
-    result = trial.user_attrs[RESULT]
-    assert trial.values == [result["squared_error"], result["code_size"]]
-    assert trial.intermediate_values == {}
+    assert VALUES["network.code_size"] < trial.value < VALUES["network.code_size"] + 1
+    assert trial.constraints[VARIANCE] > 0
+
+
+def test_a_trial_that_is_far_from_the_share_is_stopped_with_a_forecast_value_and_constraint(
+    tried, spaced
+):
+    lost = 1 - spaced.tune.explained_variance
+    trial, run = tried("undercomplete", forecast=Forecast(1.0, {"1": 1.0}))
+    assert state(trial) == "stopped"
+    assert trial.state == TrialState.COMPLETE
+    assert (trial.user_attrs[STOPPED], list(trial.intermediate_values)) == (1, [1])
+    forecast = trial.intermediate_values[1]  # the share that a training would lose
+    assert forecast > module.FAR * lost
+    assert trial.value == VALUES["network.code_size"] + min(forecast, module.MOST_LOST)
+    assert trial.constraints[VARIANCE] == pytest.approx(forecast - lost)
+    assert trial.constraints[VARIANCE] > 0
+    assert not {RESULT, REASON} & trial.user_attrs.keys()
+    assert (run.info.status, run.data.tags["state"]) == ("FINISHED", "stopped")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "pruner"), [(1e-3, "median"), (1.0, "none")], ids=["near", "no pruner"]
+)
+def test_a_trial_that_is_near_the_share_or_has_no_pruner_is_trained_to_its_end(
+    tried, spaced, ratio, pruner
+):
+    params = spaced.override({"tune.pruner": pruner})
+    trial, run = tried("undercomplete", params=params, forecast=Forecast(1.0, {"1": ratio}))
+    assert state(trial) == "complete"
+    assert list(trial.intermediate_values) == [1]
+    assert STOPPED not in trial.user_attrs
+    assert "state" not in run.data.tags
+
+
+@pytest.mark.parametrize("ratios", [{}, {"1": 1.0}], ids=["complete", "stopped"])
+def test_a_trial_with_an_earlier_ones_values_takes_its_result_without_a_training(
+    tried, monkeypatch, ratios
+):
+    trainings = []
+
+    def counted(*arguments: Any, **options: Any) -> Fitted:
+        trainings.append(arguments)
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(module, "fit", counted)
+    forecast = Forecast(1.0, ratios)
+    trial, run = tried("undercomplete", forecast=forecast, trials=2)
+    assert len(trainings) == 1
+    first, _ = tried("undercomplete", forecast=forecast)
+    assert trial.user_attrs[SAME_AS] == 0
+    assert run.data.tags["same_as"] == "trial 0"
+    assert state(trial) == state(first)
+    assert (trial.value, trial.constraints) == (first.value, first.constraints)
+    assert trial.intermediate_values == first.intermediate_values
+    for name in (ERROR, KEPT, RESULT, STOPPED):
+        assert trial.user_attrs.get(name) == first.user_attrs.get(name)
 
 
 def test_smallest_error_minimises_the_error_alone_and_reports_each_epochs(tried, spaced, data):
@@ -218,10 +294,10 @@ def test_a_pruned_trial_ends_well_and_says_so(tried, spaced):
     assert trial.state == TrialState.PRUNED
     assert list(trial.intermediate_values) == [1]
     assert not {RESULT, REASON} & trial.user_attrs.keys()
-    assert (run.info.status, run.data.tags["state"]) == ("FINISHED", "pruned")
+    assert (run.info.status, run.data.tags["state"]) == ("FINISHED", "stopped")
 
 
-def test_smallest_code_prunes_nothing(tried):
+def test_no_pruner_of_optuna_stops_a_trial_of_smallest_code(tried):
     trial, run = tried("undercomplete", pruner=optuna.pruners.ThresholdPruner(upper=0.0))
     assert trial.state == TrialState.COMPLETE
     assert "state" not in run.data.tags
@@ -243,6 +319,7 @@ def test_an_error_that_is_no_number_fails_the_trial_and_its_run(tried, monkeypat
     trial, run = tried("undercomplete")
     assert trial.state == TrialState.FAIL
     assert "squared error on validation is nan" in trial.user_attrs[REASON]
+    assert trial.constraints == {}
     assert run.info.status == "FAILED"
 
 
@@ -287,4 +364,4 @@ def test_drawn_values_are_of_the_parameters_own_kind_and_inside_of_the_space(spa
         assert values["network.nodes_per_layer"] in (8, 12, 16)
         assert values["models.variational.warmup"] in (0.0, 0.25, 0.5)
         spaced.with_tuned("variational", values)  # a whole number where the schema wants one
-        study.tell(trial, [0.0, 0.0])
+        study.tell(trial, 0.0)

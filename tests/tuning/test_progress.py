@@ -8,10 +8,11 @@ from optuna import Study
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from autoencoders.params.architecture import DataFacts
 from autoencoders.params.params import Params
-from autoencoders.params.sections import Tune
+from autoencoders.params.sections import FixedTune
 from autoencoders.tuning.progress import outcome, progress
-from autoencoders.tuning.trials import REASON, RESULT
+from autoencoders.tuning.trials import REASON, RESULT, SAME_AS, STOPPED
 
 SPACE: dict[str, BaseDistribution] = {
     "network.n_layers": IntDistribution(0, 3),
@@ -20,14 +21,15 @@ SPACE: dict[str, BaseDistribution] = {
 
 
 @pytest.fixture
-def by_code(params: Params) -> Tune:
+def by_code(params: Params) -> FixedTune:
     """Asks for 85 % of the variance, in 3 trials."""
     values = {"tune.objective": "smallest_code", "tune.explained_variance": 0.85}
-    return params.override({**values, "tune.n_trials": 3}).tune
+    asked = params.override({**values, "tune.n_trials": 3})
+    return asked.study(DataFacts(64, unit_interval=True))
 
 
 @pytest.fixture
-def by_error(by_code: Tune) -> Tune:
+def by_error(by_code: FixedTune) -> FixedTune:
     return by_code.model_copy(update={"objective": "smallest_error"})
 
 
@@ -37,7 +39,7 @@ def complete(code_size: int, kept: float, **values: int) -> FrozenTrial:
     distributions = {name: SPACE[name] for name in params}
     result = {"squared_error": 2.0, "explained_variance": kept, "code_size": code_size}
     return create_trial(
-        values=[2.0, code_size],
+        value=code_size + 1 - kept,
         params=params,
         distributions=distributions,
         user_attrs={RESULT: result},
@@ -46,7 +48,7 @@ def complete(code_size: int, kept: float, **values: int) -> FrozenTrial:
 
 @pytest.fixture
 def study() -> Study:
-    return optuna.create_study(study_name="s", directions=["minimize"] * 2)
+    return optuna.create_study(study_name="s")
 
 
 @pytest.mark.parametrize(
@@ -60,11 +62,11 @@ def study() -> Study:
         ({}, ""),
     ],
 )
-def test_a_trial_says_what_its_code_keeps_what_was_asked_and_the_layers_that_are_tuned(
+def test_a_trial_says_what_its_code_keeps_what_it_needs_and_the_layers_that_are_tuned(
     by_code, by_error, values, layers
 ):
     trial = complete(11, 0.861, **values)
-    assert outcome(trial, by_code) == f"code 11 keeps 86.1 % (asked 85 %){layers}"
+    assert outcome(trial, by_code) == f"code 11 keeps 86.1 % (needs 85 %){layers}"
     assert outcome(trial, by_error) == f"squared error 2.0000{layers}"
 
 
@@ -75,12 +77,28 @@ def test_the_asked_share_is_written_as_in_the_parameters(by_code, share, text):
 
 def test_a_pruned_trial_says_after_how_many_epochs_and_a_failed_one_why(by_error):
     pruned = create_trial(state=TrialState.PRUNED, intermediate_values={1: 3.0})
-    assert outcome(pruned, by_error) == "pruned after 1 epoch"
+    assert outcome(pruned, by_error) == "stopped after 1 epoch"
     pruned = create_trial(state=TrialState.PRUNED, intermediate_values={1: 3.0, 2: 2.0})
-    assert outcome(pruned, by_error) == "pruned after 2 epochs"
+    assert outcome(pruned, by_error) == "stopped after 2 epochs"
     attributes: dict[str, Any] = {REASON: "DivergedError: it diverged\nand more"}
     failed = create_trial(state=TrialState.FAIL, user_attrs=attributes)
     assert outcome(failed, by_error) == "failed, DivergedError: it diverged"
+
+
+def test_a_trial_that_was_far_from_the_share_says_its_code_and_one_that_repeats_says_which(
+    by_code, by_error
+):
+    stopped = create_trial(
+        value=5.9,
+        params={"network.code_size": 5},
+        distributions={"network.code_size": IntDistribution(1, 9)},
+        user_attrs={STOPPED: 2},
+    )
+    assert outcome(stopped, by_code) == "code 5 stopped after 2 epochs, far from 85 %"
+    assert outcome(stopped, by_error) == "stopped after 2 epochs"
+    repeats = complete(11, 0.861)
+    repeats.set_user_attr(SAME_AS, 4)
+    assert outcome(repeats, by_code).endswith(", like trial 4")
 
 
 def test_a_log_has_one_line_a_finished_trial_and_says_where_a_study_goes_on(study, by_code, capsys):
@@ -93,15 +111,15 @@ def test_a_log_has_one_line_a_finished_trial_and_says_where_a_study_goes_on(stud
         study.add_trial(complete(11, 0.8))  # by another worker, after the last look
     assert capsys.readouterr().out.splitlines() == [
         "s: goes on after 1 of 3 trials",
-        "trial 2/3: code 12 keeps 90.0 % (asked 85 %); "
-        "best: code 12 keeps 90.0 % (asked 85 %), 0 pruned, 1 failed",
-        "trial 3/3: code 11 keeps 80.0 % (asked 85 %); "
-        "best: code 12 keeps 90.0 % (asked 85 %), 0 pruned, 1 failed",
+        "trial 1 (2/3): code 12 keeps 90.0 % (needs 85 %); "
+        "best: code 12 keeps 90.0 % (needs 85 %), 0 stopped, 1 failed",
+        "trial 2 (3/3): code 11 keeps 80.0 % (needs 85 %); "
+        "best: code 12 keeps 90.0 % (needs 85 %), 0 stopped, 1 failed",
     ]
 
 
 def test_without_a_complete_trial_there_is_no_best_one(study, by_code, capsys):
     with progress(study, by_code):
         study.add_trial(create_trial(state=TrialState.FAIL, user_attrs={REASON: "no"}))
-    line = "trial 1/3: failed, no; none complete, 0 pruned, 1 failed\n"
+    line = "trial 0 (1/3): failed, no; none complete, 0 stopped, 1 failed\n"
     assert capsys.readouterr().out == line

@@ -9,10 +9,18 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.storages import BaseStorage
+from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
 from autoencoders.core.errors import UserError
-from autoencoders.tuning.storage import EXAMPLE, VARIABLE, open_storage, reporting_database
+from autoencoders.tuning.storage import (
+    EXAMPLE,
+    VARIABLE,
+    open_storage,
+    queue_again,
+    reporting_database,
+)
+from autoencoders.tuning.trials import RETRIES, UNTUNED, VARIANCE
 
 PASSWORD = "s3cret-w0rd"
 TORN = [
@@ -34,6 +42,29 @@ def add_trial(storage: BaseStorage) -> list[float | None]:
     study = optuna.create_study(storage=storage, study_name="s", load_if_exists=True)
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
     return [trial.value for trial in study.trials]
+
+
+# a dead worker's trial
+
+
+def test_a_trial_that_is_queued_again_has_none_of_the_dead_ones_constraints_and_attributes(journal):
+    study = optuna.create_study(storage=journal, study_name="s")
+    study.enqueue_trial({"x": 0.5}, user_attrs={UNTUNED: True})
+    dying = study.ask()
+    dying.suggest_float("x", 0, 1)
+    dying.set_user_attr("squared error", 2.0)
+    dying.set_constraint(VARIANCE, 0.7)
+    study.tell(dying, state=TrialState.FAIL)
+    queue_again(study, study.trials[0])
+    again = study.ask()
+    assert again.number == 1
+    assert again.constraints == {}
+    assert study.trials[1].user_attrs == {UNTUNED: True}
+    assert study.trials[1].system_attrs[RETRIES] == [0]
+    again.set_constraint(VARIANCE, -0.1)  # which counts, not the dead trial's
+    study.tell(again, again.suggest_float("x", 0, 1))
+    assert study.trials[1].constraints == {VARIANCE: -0.1}
+    assert study.best_trial.number == 1
 
 
 # journal

@@ -15,7 +15,9 @@ from optuna.trial import TrialState
 
 from autoencoders.core.errors import UserError
 from autoencoders.data.prepared.prepared import Description, load_description
+from autoencoders.params.architecture import DataFacts
 from autoencoders.params.params import Params
+from autoencoders.params.space import dimensions
 from autoencoders.tuning.dashboard import METRIC_NAMES
 from autoencoders.tuning.objective import suggest
 from autoencoders.tuning.sampler import Repeatable
@@ -78,6 +80,9 @@ CHANGES = [
     ({"tune.epochs": 3}, "the parameters"),
     ({"tune.sampler": "random"}, "the parameters"),
     ({"tune.seed": 5}, "the parameters"),
+    ({"tune.pruner": "none"}, "the parameters"),
+    ({"tune.explained_variance": 0.5}, "the parameters"),
+    ({"train.epochs": 7}, "the parameters"),  # of the trainings in full
     ({"seed": 5}, "the parameters"),
     ({"train.batch_size": 65}, "the parameters"),
     ({"network.loss": "mse"}, "the parameters"),
@@ -127,9 +132,7 @@ def test_other_code_makes_another_study(spaced, data, journal, tmp_path, monkeyp
         {"tune.minutes": 0.5},
         {"tune.workers": 7},
         {"tune.storage": "environment"},
-        {"tune.explained_variance": 0.5},
-        {"tune.pruner": "hyperband"},  # of objective smallest_error
-        {"train.epochs": 7},  # a trial has tune.epochs
+        {"tune.gain_seeds": 3},
         {"models.sparse.weight": 0.5},
         {"evaluate.seed": 5},
     ],
@@ -139,15 +142,24 @@ def test_what_no_trial_depends_on_leaves_the_study(spaced, data, name, capsys, v
     assert capsys.readouterr().out == ""
 
 
-def test_smallest_error_depends_on_the_pruner_and_full_trials_on_the_trainings_epochs(
-    spaced, data, journal
+def test_smallest_error_depends_on_no_share(spaced, data, journal):
+    by_error = spaced.override({"tune.objective": "smallest_error"})
+    other = by_error.override({"tune.explained_variance": 0.5})
+    assert reopened(by_error, data).study_name == reopened(other, data).study_name
+
+
+def test_a_study_with_two_objectives_of_an_earlier_version_is_left_aside_and_named(
+    spaced, data, name, capsys
 ):
-    for values, more in (
-        ({"tune.objective": "smallest_error"}, {"tune.pruner": "hyperband"}),
-        ({"tune.epochs": "full"}, {"train.epochs": 7}),
-    ):
-        before = spaced.override({"tune.pruner": "median", **values})
-        assert reopened(before, data).study_name != reopened(before.override(more), data).study_name
+    old = f"{name[:-8]}0ld00000"
+    storage = open_storage("journal")
+    optuna.create_study(storage=storage, study_name=old, directions=["minimize"] * 2)
+    new = reopened(spaced.override({"tune.seed": 5}), data)
+    line = capsys.readouterr().out
+    assert line.startswith(f"new study {new.study_name}: ")
+    assert line.endswith(f"with two objectives, of an earlier version, are left aside: {old}\n")
+    assert len(new.directions) == 1
+    assert old in optuna.get_all_study_names(storage=storage)
 
 
 def test_each_type_has_a_study_of_its_own_and_no_interest_in_the_others_lines(
@@ -224,8 +236,33 @@ def test_a_range_of_a_real_parameter_with_whole_ends_takes_the_untuned_value(spa
 def test_a_study_is_described_for_people_whatever_the_objective(spaced, data, journal):
     for objective in ("smallest_code", "smallest_error"):
         study = reopened(spaced.override({"tune.objective": objective}), data)
-        assert study.metric_names == list(METRIC_NAMES[: len(study.directions)])
+        assert study.metric_names == [METRIC_NAMES[objective]]
         assert study.user_attrs[DATA_SET] == data.name
+
+
+POSSIBLE = {
+    "digits": DataFacts(64, unit_interval=True, shape=(8, 8), rows=1000),
+    "many images": DataFacts(784, unit_interval=True, shape=(28, 28), rows=60_000),
+    "two columns": DataFacts(2, unit_interval=False, rows=100),
+    "a table": DataFacts(9, unit_interval=False, rows=4000),
+    "a wide table": DataFacts(500, unit_interval=False, rows=4000),
+    "anomalies": DataFacts(9, unit_interval=False, rows=4000, anomaly_labels=True),
+}
+
+
+@pytest.mark.parametrize("facts", POSSIBLE.values(), ids=POSSIBLE)
+def test_the_repositorys_space_holds_the_untuned_values_of_every_type(params, facts):
+    for model_type in params.model_types:
+        plan = params.plan(model_type, facts)
+        untuned = trial_plan(plan, params.tune).flat()
+        for dimension in dimensions(params.tune, plan):
+            assert dimension.holds(untuned[dimension.param]), (model_type, dimension)
+
+
+def test_the_untuned_values_are_the_first_trial_of_every_type(params, data, journal):
+    for model_type in params.model_types:
+        (first,) = reopened(params, data, model_type).trials
+        assert first.user_attrs[UNTUNED]
 
 
 # what a trial is
@@ -235,7 +272,9 @@ def test_a_trial_trains_as_long_as_the_study_says_and_else_as_the_type_does(spac
     own = spaced.override({"models.variational.train": {"epochs": 9, "batch_size": 65}})
     plan = own.plan(MODEL_TYPE, data.facts)
     assert trial_plan(plan, own.tune).train == plan.train.model_copy(update={"epochs": 2})
-    assert trial_plan(plan, own.tune.model_copy(update={"epochs": "full"})).train.epochs == 9
+    for epochs, trained in (("full", 9), ("auto", 3)):  # a quarter of 9, rounded up
+        tune = own.tune.model_copy(update={"epochs": epochs})
+        assert trial_plan(plan, tune).train.epochs == trained
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 1000])
@@ -262,7 +301,7 @@ PRUNERS: Mapping[str, type[optuna.pruners.BasePruner]] = {
 
 
 @pytest.mark.parametrize("pruner", PRUNERS)
-def test_only_smallest_error_prunes_and_only_smallest_code_has_two_values(
+def test_optuna_prunes_for_smallest_error_alone_and_each_objective_has_one_value(
     spaced, data, journal, pruner
 ):
     spaced = spaced.override({"tune.pruner": pruner})
@@ -270,7 +309,7 @@ def test_only_smallest_error_prunes_and_only_smallest_code_has_two_values(
         reopened(spaced.override({"tune.objective": g}), data)
         for g in ("smallest_code", "smallest_error")
     )
-    assert (len(by_code.directions), len(by_error.directions)) == (2, 1)
+    assert (len(by_code.directions), len(by_error.directions)) == (1, 1)
     assert type(by_code.pruner) is optuna.pruners.NopPruner
     assert type(by_error.pruner) is PRUNERS[pruner]
 

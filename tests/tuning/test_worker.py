@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import text
 
 from autoencoders.core.errors import UserError
+from autoencoders.params.params import load_params
+from autoencoders.params.sections import Tune
 from autoencoders.tuning import worker as module
 from autoencoders.tuning.budget import minutes_worked
 from autoencoders.tuning.sampler import STARTUP, Repeatable
 from autoencoders.tuning.storage import GRACE, HEARTBEAT, open_storage, queue_again
-from autoencoders.tuning.trials import REASON, WORKER, attempts, finished, rank
+from autoencoders.tuning.trials import REASON, RESULT, WORKER, attempts, finished, rank
 from autoencoders.tuning.worker import HOPELESS_AFTER, retry_the_dead, work
 
 N_TRIALS = 2 * STARTUP  # TPE learns in the second half
@@ -61,10 +64,17 @@ work(opened(open_storage("journal")), objective, n_trials, lambda: None)
 """
 
 
+@cache
+def settings() -> Tune:
+    """The settings of params.yaml, which the processes of these tests read, too."""
+    return load_params(Path(__file__).parents[2] / "params.yaml").tune
+
+
 def opened(storage: BaseStorage, name: str = "tpe", seed: int = 1) -> Study:
     """The study `s` in a storage, with a sampler of its own, as each process has one."""
     study = optuna.create_study(storage=storage, study_name="s", load_if_exists=True)
-    study.sampler = Repeatable(name, seed, study)
+    tune = settings().model_copy(update={"sampler": name, "seed": seed})
+    study.sampler = Repeatable(tune, "sparse", study)
     return study
 
 
@@ -76,6 +86,7 @@ def squares(trial: Trial, before: Callable[[str], object] = lambda _: None) -> f
     n = trial.suggest_int("n", 1, 1000, log=True)
     before("c")
     c = trial.suggest_categorical("c", ["a", "b", "c"])
+    trial.set_user_attr(RESULT, {})
     before("end")
     return x**2 + abs(math.log(n) - 3) + (c == "b")
 
@@ -376,7 +387,7 @@ def test_the_trial_that_is_repeated_keeps_its_number_and_so_do_those_beside_it(s
 
 def add_complete(study: Study, *, seconds: float, ago: float) -> None:
     """Adds a trial that took as long, and ended some seconds ago."""
-    trial = create_trial(values=[1.0])
+    trial = create_trial(value=1.0, user_attrs={RESULT: {}})
     trial.datetime_complete = datetime.now() - timedelta(seconds=ago)
     trial.datetime_start = trial.datetime_complete - timedelta(seconds=seconds)
     study.add_trial(trial)

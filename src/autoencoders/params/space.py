@@ -57,15 +57,18 @@ def _around(dimension: Dimension, untuned: object) -> Dimension:
             f"tune.space: {dimension.param} = {untuned}: has no multiples; give choices, or low "
             "and high without of, or remove the line"
         )
-    return dimension.around(untuned, whole=dimension.param in WHOLE)
+    around = dimension.around(untuned, whole=dimension.param in WHOLE)
+    if around.param == CODE_SIZE:
+        return _below(around, LARGEST_CODE + 1)
+    return around
 
 
-def _below(dimension: Dimension, n_features: int) -> Dimension:
-    """The dimension without the code sizes that reach the number of features.
+def _below(dimension: Dimension, limit: int) -> Dimension:
+    """The dimension without the code sizes that reach a limit, such as the number of features.
 
-    1 to one less than the features where none is left.
+    1 to one less than the limit where none is left.
     """
-    largest = max(1, min(n_features - 1, LARGEST_CODE))
+    largest = max(1, limit - 1)
     if dimension.choices is not None:
         return _choices_up_to(dimension, largest)
     if dimension.high <= largest:

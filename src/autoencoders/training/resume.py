@@ -38,6 +38,7 @@ class ResumePoint(pl.Callback):
         self.parent_dvc = ParentDvc()
         self.every = SECONDS_BETWEEN
         self.due = 0.0  # monotonic time of the next checkpoint
+        self.has_begun = False
 
     def __enter__(self) -> Self:
         lock = self.folder.with_suffix(".lock")
@@ -75,13 +76,23 @@ class ResumePoint(pl.Callback):
 
         `History` has stopped one with nothing left to train.
         """
+        self.has_begun = True
         epoch = trainer.current_epoch
         if not epoch or not trainer.is_global_zero:
             return
-        if trainer.should_stop or epoch == trainer.max_epochs:
-            print(f"taking over a training of {epoch} epochs, with nothing left to train")
+        if trainer.should_stop:
+            _print_taken_over(epoch)
         else:
             print(f"resuming from epoch {epoch}", flush=True)
+
+    def on_fit_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+    ) -> None:
+        """Says so where all epochs were trained before: Lightning then begins no training."""
+        if not self.has_begun and trainer.is_global_zero:
+            _print_taken_over(trainer.current_epoch)
 
     def on_train_epoch_end(
         self,
@@ -113,3 +124,7 @@ class ResumePoint(pl.Callback):
             # and another one's must not take it away
             if trainer.is_global_zero:
                 new.unlink(missing_ok=True)
+
+
+def _print_taken_over(epochs: int) -> None:
+    print(f"taking over a training of {epochs} epochs, with nothing left to train", flush=True)

@@ -22,8 +22,8 @@ class Bracket:
         if keeps:
             self.has_kept = True
             self.left = [other for other in self.left if other < size]
-            if size in self.allowed:
-                self.smallest = size
+            # a size that is not allowed speaks for the next larger one
+            self.smallest = next((other for other in self.allowed if other >= size), None)
         else:
             self.largest_missing = size
             self.left = [other for other in self.left if other > size]

@@ -18,13 +18,15 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from autoencoders.core.errors import UserError
 from autoencoders.core.paths import STUDIES, repository
 from autoencoders.tuning.journal import JOURNAL, UNREADABLE, broken_journal
-from autoencoders.tuning.trials import UNTUNED
+from autoencoders.tuning.trials import RETRIES, UNTUNED
 
 VARIABLE = "AUTOENCODERS_STUDY_URL"
 EXAMPLE = "postgresql://user:password@host:5432/studies"
 HEARTBEAT = 5  # seconds from one sign of life in a database to the next
 GRACE = 20  # seconds until a silent worker counts as dead: three signs of life may be late
-CONSTRAINTS = "constraints"  # begins the names under which Optuna keeps a trial's constraints
+# Optuna's own attributes of a trial that its repetition has, too: not its constraints, which would
+# hide those of the repetition, nor what a sampler drew, which would count as another running trial
+REPEATED = ("failed_trial", "fixed_params", RETRIES)
 LOCK_GRACE = 10  # seconds until a killed writer's lock is broken; a write takes milliseconds
 
 
@@ -85,9 +87,8 @@ def queue_again(study: Study, dead: FrozenTrial) -> None:
     """Queues a dead worker's trial for another one, with the same values."""
     trial = copy.deepcopy(dead)
     trial.user_attrs = {}
-    # with the dead trial's constraint, Optuna would ignore the one of its repetition
     trial.system_attrs = {
-        name: value for name, value in dead.system_attrs.items() if not name.startswith(CONSTRAINTS)
+        name: value for name, value in dead.system_attrs.items() if name in REPEATED
     }
     if UNTUNED in dead.user_attrs:
         trial.user_attrs[UNTUNED] = dead.user_attrs[UNTUNED]
