@@ -19,7 +19,9 @@ from typing import Any
 from common import MODEL_TYPE, ROOT, Unlogged, digits, record
 
 PAIRS = 7
-TRIALS = 10  # of a study, as many as params.yaml asks for
+TRIALS = 10  # of a study
+# both recipes try the same values, each in all of its epochs
+SETTINGS = {"tune.sampler": "random", "tune.pruner": "none", "tune.epochs": 25}
 
 
 def main() -> None:
@@ -31,7 +33,7 @@ def main() -> None:
     from autoencoders.params.params import load_params
     from autoencoders.tracking.recorder import Recorder
 
-    params = load_params(ROOT / "params.yaml").override({"data.name": "digits"})
+    params = load_params(ROOT / "params.yaml").override({"data.name": "digits", **SETTINGS})
     data = digits(params, Path(scratch.name))
     above = Recorder(data.description).parent()
 
@@ -87,28 +89,28 @@ def _compared(
     }
 
 
-def _opened(seed: int) -> Any:
+def _opened(params: Any, seed: int) -> Any:
     """A fresh study in a journal file, which draws the same values in both recipes."""
     import optuna
 
     from autoencoders.tuning.sampler import Repeatable
     from autoencoders.tuning.storage import open_storage
 
-    study = optuna.create_study(
-        storage=open_storage("journal"), directions=["minimize", "minimize"]
-    )
-    study.sampler = Repeatable("random", seed, study)
+    study = optuna.create_study(storage=open_storage("journal"))
+    tune = params.tune.model_copy(update={"seed": seed})
+    study.sampler = Repeatable(tune, MODEL_TYPE, study)
     return study
 
 
 def _study(params: Any, data: Any, recorder: Any, above: Any, seed: int) -> None:
+    from autoencoders.tuning.forecast import Forecast
     from autoencoders.tuning.objective import Objective
     from autoencoders.tuning.study import trial_plan
     from autoencoders.tuning.worker import work
 
     plan = trial_plan(params.plan(MODEL_TYPE, data.description.facts), params.tune)
-    objective = Objective(plan, params.tune, data, recorder, above, lambda: None)
-    work(_opened(seed), objective, TRIALS, lambda: None)
+    objective = Objective(plan, params.tune, Forecast(), data, recorder, above, lambda: None)
+    work(_opened(params, seed), objective, TRIALS, lambda: None)
 
 
 def _usual_study(params: Any, data: Any, seed: int) -> None:
@@ -155,11 +157,11 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
                 torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, train.epochs)
             ]
 
+    untuned = trial_plan(params.plan(MODEL_TYPE, data.description.facts), params.tune)
+
     def objective(trial: Any) -> Any:
-        values = {d.param: suggest(trial, d) for d in dimensions(params.tune, MODEL_TYPE)}
-        plan = trial_plan(params.plan(MODEL_TYPE, data.description.facts), params.tune).with_values(
-            values
-        )
+        values = {d.param: suggest(trial, d) for d in dimensions(params.tune, untuned)}
+        plan = untuned.with_values(values)
         train = plan.train
         torch.manual_seed(params.seed)
         module = Usual(build(MODEL_TYPE, plan.architecture, {}), train)
@@ -181,9 +183,9 @@ def _usual_study(params: Any, data: Any, seed: int) -> None:
             DataLoader(TensorDataset(x["train"]), batch_size=train.batch_size, shuffle=True),
             DataLoader(TensorDataset(x["validation"]), batch_size=train.batch_size),
         )
-        return float(trainer.callback_metrics["val_loss"]), plan.network.code_size
+        return float(trainer.callback_metrics["val_loss"])
 
-    _opened(seed).optimize(objective, n_trials=TRIALS)
+    _opened(params, seed).optimize(objective, n_trials=TRIALS)
 
 
 if __name__ == "__main__":

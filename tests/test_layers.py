@@ -38,7 +38,7 @@ OWNERS = {
     "pydantic": {"data", "params"},
     "pydantic_core": {"params"},
     "sklearn": {"data", "evaluation"},
-    "scipy": {"evaluation", "serving", "training"},
+    "scipy": {"evaluation", "serving", "training", "tuning"},
     "pyarrow": {"data", "serving"},
     "pandas": {"data", "experiments", "serving", "tuning"},
     "PIL": {"data", "serving"},

@@ -49,9 +49,11 @@ def line(text: str, beginning: str) -> list[str]:
 
 def test_each_stage_has_a_line_and_the_next_command_comes_last():
     text = shown().output
-    assert " ".join(line(text, "tune@sparse")[1:7]) == "2 trials of 1 epoch 2"
-    assert " ".join(line(text, "train@sparse")[1:7]) == "3 epochs of 20 steps 1"
-    assert line(text, "all stages")[2] == "6"
+    does = " ".join(line(text, "tune@sparse")[1:])
+    assert does.startswith("2 trials of 1 epoch; about 5 trainings in full 7 ")
+    does = " ".join(line(text, "train@sparse")[1:])
+    assert does.startswith("takes over its study's training")
+    assert line(text, "all stages")[2] == "14"
     assert "`dvc repro`: " in text
     assert text.endswith("\nNext: make repro\n")
 
@@ -75,7 +77,7 @@ def test_nothing_is_written(folder):
 
 
 def test_a_training_that_may_stop_early_takes_so_long_at_most():
-    write_params({**QUICK, "train.patience": 1})
+    write_params({**QUICK, "train.patience": 1, "tune.n_trials": 0})
     text = shown().output
     assert " ".join(line(text, "train@sparse")).startswith("train@sparse at most 3 epochs")
     assert "`dvc repro`: at most " in text

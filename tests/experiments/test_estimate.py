@@ -23,6 +23,7 @@ TYPES = ["undercomplete", "sparse", "contractive", "denoising", "variational"]
 IMAGES = DataFacts(64, unit_interval=True, shape=(8, 8), rows=1221)
 TABLE = DataFacts(11, unit_interval=False, rows=1000)
 ROWS = {"train": 1221, "validation": 216, "test": 360}
+NO_STUDY = {"tune.n_trials": 0}
 PACE = Pace(start=2.0, epoch=0.5, end=3.0)
 
 
@@ -46,48 +47,69 @@ def test_there_is_a_line_for_each_stage_in_dvcs_order(params):
     assert list(estimated(params)) == expected
 
 
-def test_the_trainings_are_all_trials_and_one_for_each_type(params):
+def test_the_trainings_are_all_trials_and_those_in_full(params):
+    """The last training in full is that of `train`, which takes it over."""
     changed = params.override({"tune.n_trials": 7})
-    assert sum(stage.trainings for stage in estimated(changed).values()) == 5 * (7 + 1)
+    in_full = estimate.FULL_TRAININGS["smallest_code"]
+    assert sum(stage.trainings for stage in estimated(changed).values()) == 5 * (7 + in_full)
+    several = changed.override({"train.devices": 2})
+    assert sum(stage.trainings for stage in estimated(several).values()) == 5 * (7 + in_full + 1)
 
 
 @pytest.mark.parametrize("model_type", TYPES)
 def test_images_take_the_batches_and_epochs_of_the_plan(params, model_type):
     """1221 rows in batches of 64 are 19.1 steps, so 20; 4,000 steps are 200 epochs of these."""
     changed = params.override({"train.patience": 0})
-    result = estimated(changed)
-    assert result[f"tune@{model_type}"].does == "10 trials of 25 epochs"
-    assert result[f"train@{model_type}"].does == "200 epochs of 20 steps"
+    does = estimated(changed)[f"tune@{model_type}"].does
+    assert does == "20 trials of 50 epochs; about 5 trainings in full"
+    alone = changed.override(NO_STUDY)
+    assert estimated(alone)[f"train@{model_type}"].does == "200 epochs of 20 steps"
 
 
 def test_a_table_takes_its_own_batches_and_epochs(params):
     """1,000 rows in batches of 32 are 31.25 steps, so 32; 4,000 steps are 125 epochs of these."""
-    changed = params.override({"train.patience": 0})
+    changed = params.override({"train.patience": 0, **NO_STUDY})
     assert estimated(changed, TABLE)["train@sparse"].does == "125 epochs of 32 steps"
 
 
 def test_more_trials_and_epochs_add_their_seconds(params):
-    """Two trials more, of 25 epochs each; and 30 epochs more in the training."""
-    changed = params.override({"train.epochs": 40, "train.patience": 0, "tune.n_trials": 3})
-    more = changed.override({"train.epochs": 70, "tune.n_trials": 5})
-    few = estimated(changed)
-    many = estimated(more)
+    """Two trials more, of 25 epochs each; and 30 epochs more in each training in full."""
+    values = {"train.epochs": 40, "train.patience": 0, "tune.epochs": 25, "tune.n_trials": 3}
+    changed = params.override({**values, "tune.pruner": "none", "tune.sampler": "tpe"})
+    few = estimated(changed)["tune@sparse"].seconds
+    trials = estimated(changed.override({"tune.n_trials": 5}))["tune@sparse"].seconds
+    longer = estimated(changed.override({"train.epochs": 70}))["tune@sparse"].seconds
     trial = PACE.start + 25 * PACE.epoch + estimate.TRIAL_SECONDS
-    tuned = many["tune@sparse"].seconds - few["tune@sparse"].seconds
-    trained = many["train@sparse"].seconds - few["train@sparse"].seconds
-    assert tuned == pytest.approx(2 * trial)
-    assert trained == pytest.approx(30 * PACE.epoch)
+    assert trials - few == pytest.approx(2 * trial)
+    in_full = estimate.FULL_TRAININGS["smallest_code"]
+    assert longer - few == pytest.approx(in_full * 30 * PACE.epoch)
+
+
+def test_a_study_of_small_codes_stops_trials_and_draws_them_by_a_gaussian_process(params):
+    values = {"train.patience": 0, "tune.epochs": 10, "tune.n_trials": 4}
+    stopped = estimated(params.override(values))["tune@sparse"].seconds
+    whole = {**values, "tune.pruner": "none", "tune.sampler": "tpe"}
+    all_epochs = estimated(params.override(whole))["tune@sparse"].seconds
+    training = PACE.start + 10 * PACE.epoch
+    saved = (1 - estimate.TRAINED_SHARE) * training - estimate.DRAW_SECONDS
+    assert all_epochs - stopped == pytest.approx(4 * saved)
+
+
+def test_a_training_that_its_study_leaves_takes_its_start_and_its_end(params):
+    stage = estimated(params)["train@sparse"]
+    assert stage.does == "takes over its study's training"
+    assert stage.seconds == pytest.approx(estimate.STAGE_SECONDS["train"] + PACE.start + PACE.end)
 
 
 def test_a_training_takes_its_start_its_epochs_and_its_end(params):
-    changed = params.override({"train.epochs": 40, "train.patience": 0})
+    changed = params.override({"train.epochs": 40, "train.patience": 0, **NO_STUDY})
     stage = estimated(changed)["train@sparse"]
     assert stage.seconds == pytest.approx(estimate.STAGE_SECONDS["train"] + 2.0 + 40 * 0.5 + 3.0)
 
 
 def test_a_trial_has_no_more_epochs_than_a_training(params):
-    changed = params.override({"train.epochs": 6, "train.patience": 0})
-    assert estimated(changed)["tune@sparse"].does == "10 trials of 6 epochs"
+    changed = params.override({"train.epochs": 6, "train.patience": 0, "tune.epochs": 25})
+    assert estimated(changed)["tune@sparse"].does.startswith("20 trials of 6 epochs; ")
 
 
 def test_without_trials_there_is_no_study(params):
@@ -101,17 +123,19 @@ def test_workers_share_the_trials(params):
     alone = params.override({"tune.n_trials": 3})
     shared = params.override({"tune.n_trials": 5, "tune.workers": 2})
     stage = estimated(shared)["tune@sparse"]
-    assert stage.does == "5 trials of 25 epochs, by 2 workers"
+    assert stage.does.startswith("5 trials of 50 epochs, by 2 workers; ")
     assert stage.seconds == estimated(alone)["tune@sparse"].seconds
 
 
 def test_patience_makes_the_estimate_an_upper_one(params):
-    changed = params.override({"train.epochs": 40, "train.patience": 5, "tune.epochs": 4})
-    result = estimated(changed)
-    assert result["train@sparse"].does == "at most 40 epochs of 20 steps"
-    assert result["train@sparse"].ends_early
-    assert not result["tune@sparse"].ends_early  # its trials are shorter than the patience
-    assert not estimated(changed.override({"train.patience": 40}))["train@sparse"].ends_early
+    changed = params.override({"train.epochs": 40, "train.patience": 5, "tune.pruner": "none"})
+    assert estimated(changed)["tune@sparse"].ends_early
+    patient = changed.override({"train.patience": 40})
+    assert not estimated(patient)["tune@sparse"].ends_early
+    stage = estimated(changed.override(NO_STUDY))["train@sparse"]
+    assert stage.does == "at most 40 epochs of 20 steps"
+    assert stage.ends_early
+    assert not estimated(patient.override(NO_STUDY))["train@sparse"].ends_early
 
 
 def test_a_pruner_makes_the_estimate_of_a_study_an_upper_one(params):
@@ -194,7 +218,7 @@ def test_a_duration_has_two_units_at_most(seconds, words):
 
 
 def test_a_slow_machine_takes_longer_for_all_but_what_was_timed(params):
-    changed = params.override({"train.epochs": 40, "train.patience": 0})
+    changed = params.override({"train.epochs": 40, "train.patience": 0, **NO_STUDY})
     planned = Trainings.of(changed, changed.plan("sparse", IMAGES), changed.plan("sparse", IMAGES))
     twice = planned.train(PACE, 2.0).seconds - planned.train(PACE, 1.0).seconds
     assert twice == pytest.approx(estimate.STAGE_SECONDS["train"])

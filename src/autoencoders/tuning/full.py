@@ -23,7 +23,7 @@ from autoencoders.params.plan import Plan
 from autoencoders.training.callbacks import Progress
 from autoencoders.training.fit import fit
 from autoencoders.training.resume import ResumePoint
-from autoencoders.tuning.shares import Shares
+from autoencoders.training.shares import Shares
 
 TRAINED_IN_FULL = "trained in full"  # a study's attribute: results by fingerprint
 PURPOSE_ROWS = 2000  # validation rows at most behind a type's own metric

@@ -21,8 +21,8 @@ from autoencoders.tracking.recorder import Recorder
 from autoencoders.tracking.records import Begin, RunRecord
 from autoencoders.training.callbacks import SELECTION_METRIC
 from autoencoders.training.fit import fit
+from autoencoders.training.shares import Shares
 from autoencoders.tuning.forecast import Forecast
-from autoencoders.tuning.shares import Shares
 from autoencoders.tuning.trials import (
     DATA_SET,
     ERROR,
