@@ -6,31 +6,47 @@ The results of a study are read with the strictness of params.yaml.
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
 import pandas as pd
 import pytest
+from optuna.trial import FrozenTrial
 from ruamel.yaml import YAML
 
+from autoencoders.core import identity
 from autoencoders.core.errors import DataError, ParameterError
-from autoencoders.core.files import AGAIN, tree_sha256
-from autoencoders.core.paths import DATA, TRIALS, TUNED, TUNED_VALUES
+from autoencoders.core.files import AGAIN, read_json, tree_sha256
+from autoencoders.core.paths import DATA, RESUME, STUDY, TRIALS, TUNED, TUNED_VALUES
 from autoencoders.data.prepared.prepared import load_prepared
 from autoencoders.params.architecture import DataFacts
+from autoencoders.params.sections import Tune
 from autoencoders.params.tuned import load_tuned, write_tuned
 from autoencoders.tracking.recorder import TRIALS_SHA256
 from autoencoders.tracking.runs import Runs
+from autoencoders.tuning import decision
+from autoencoders.tuning import tune as module
 from autoencoders.tuning.curve import BEST_SO_FAR
 from autoencoders.tuning.dashboard import TAKEN
+from autoencoders.tuning.decision import Decision, Final
+from autoencoders.tuning.full import FullTrainings, Result
 from autoencoders.tuning.storage import open_storage
 from autoencoders.tuning.tune import tune
 from repository import ROOT
 
+SHORT = {
+    "train.epochs": 3,
+    "tune.epochs": 2,
+    "tune.pruner": "none",
+    "tune.gain_seeds": 0,
+    "tune.space": [{"param": "network.code_size", "low": 4, "high": 12}],
+}
 UNTUNED = """
 import sys
 from pathlib import Path
 from autoencoders.params.params import load_params
+from autoencoders.params.sections import Tune
 from autoencoders.params.tuned import load_tuned
 from autoencoders.tuning.tune import tune
 params = load_params(Path(sys.argv[1])).override({"tune.n_trials": 0})
@@ -59,7 +75,9 @@ def test_no_trials_leave_no_values_and_import_nothing_heavy(tmp_path):
     folder = tmp_path / TUNED / "sparse"
     assert (folder / TUNED_VALUES).read_text() == "{}\n"
     assert (folder / TRIALS).read_text() == "trial\n"
-    assert sorted(path.name for path in folder.iterdir()) == ["figures", TRIALS, TUNED_VALUES]
+    assert read_json(folder / STUDY) == {}
+    names = sorted(["figures", STUDY, TRIALS, TUNED_VALUES])
+    assert sorted(path.name for path in folder.iterdir()) == names
     assert list((folder / "figures").iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == [TUNED.name]  # no journal, no store
 
@@ -77,15 +95,23 @@ def stage_root(tracked_root: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_stage_runs_n_trials_and_leaves_their_table_the_values_of_one_and_a_run(
     stage_root, params, capsys
 ):
-    quick = params.override({"tune.n_trials": 2, "tune.epochs": 1, "tune.pruner": "none"})
+    quick = params.override({**SHORT, "tune.n_trials": 2, "tune.pruner": "none"})
     tune("undercomplete", quick)
     folder = TUNED / "undercomplete"
     trials = pd.read_csv(folder / TRIALS)
     assert list(trials["state"]) == ["complete", "complete"]
     values = YAML(typ="safe").load(folder / TUNED_VALUES)
-    assert values["network.code_size"] in set(trials["network.code_size"])
+    study_json = read_json(folder / STUDY)
+    assert values == study_json["taken"]["values"]
+    plan = quick.plan("undercomplete", load_prepared(DATA).description.facts).with_values(values)
+    assert study_json["taken"]["code_size"] == plan.network.code_size
     assert "`dvc repro train@undercomplete` takes " in capsys.readouterr().out
-    runs = Runs(load_prepared(DATA).description)
+    # the checkpoint of the training that is taken alone is left, for the stage `train`
+    description = load_prepared(DATA).description
+    fingerprint = identity.fingerprint("train", plan.flat(), description.content_sha256)
+    left = [path.name for path in (stage_root / RESUME).iterdir() if path.is_dir()]
+    assert left == [fingerprint]
+    runs = Runs(description)
     (study,) = runs.client.search_runs([runs.experiment], "tags.stage = 'tune'")
     assert study.data.tags[TRIALS_SHA256] == tree_sha256(folder / TRIALS)
     artifacts = {artifact.path for artifact in runs.client.list_artifacts(study.info.run_id)}
@@ -95,25 +121,37 @@ def test_the_stage_runs_n_trials_and_leaves_their_table_the_values_of_one_and_a_
 
 
 def test_the_taken_trial_is_marked_in_mlflow_and_in_the_study_and_no_other_one(
-    stage_root, params, capsys
+    stage_root, params, monkeypatch, capsys
 ):
-    space = [{"param": "network.code_size", "low": 2, "high": 32}]
-    quick = params.override({"tune.n_trials": 3, "tune.epochs": 20, "tune.space": space})
-    asked = quick.override({"tune.explained_variance": 0.1})  # the smallest code is taken
-    tune("undercomplete", asked)
-    runs = Runs(load_prepared(DATA).description)
-    (first,) = taken(runs, "yes")
-    assert taken(runs, "no") == []
-    tune("undercomplete", quick.override({"tune.explained_variance": 0.999}))  # the least error
-    runs = Runs(load_prepared(DATA).description)
-    assert first not in taken(runs, "yes")
-    assert taken(runs, "no") == [first]
-    (second,) = taken(runs, "yes")
+    quick = params.override({**SHORT, "tune.n_trials": 3})
+    for number in (1, 2, None):
+        decide_for(monkeypatch, number)
+        tune("undercomplete", quick)
+        runs = Runs(load_prepared(DATA).description)
+        assert taken(runs, "yes") == ([] if number is None else [f"trial {number}"])
+    assert sorted(taken(runs, "no")) == ["trial 1", "trial 2"]
     assert runs.client.search_runs([runs.experiment], "tags.restored LIKE '%'") == []
     (name,) = optuna.get_all_study_names(storage=open_storage("journal"))
     study = optuna.load_study(study_name=name, storage=open_storage("journal"))
-    assert study.user_attrs[TAKEN].startswith(f"{second}: code ")
-    assert second in capsys.readouterr().out
+    assert study.user_attrs[TAKEN].startswith("untuned values: code size ")
+    assert "taken: untuned values: " in capsys.readouterr().out
+
+
+def decide_for(monkeypatch: pytest.MonkeyPatch, number: int | None) -> None:
+    """Lets a trial be taken, or the untuned values, whatever they achieve."""
+
+    def decide(
+        trials: Sequence[FrozenTrial],
+        tune: Tune,
+        judged: Tune,
+        untuned: Result,
+        trainings: FullTrainings,
+    ) -> Decision:
+        values = {} if number is None else trials[number].params
+        taken = Final(number, values, untuned)
+        return Decision(taken, [taken], None, None)
+
+    monkeypatch.setattr(decision, "decide", decide)
 
 
 def taken(runs: Runs, answer: str) -> list[str]:
@@ -123,7 +161,7 @@ def taken(runs: Runs, answer: str) -> list[str]:
 
 
 def test_a_study_that_minutes_end_says_so_and_repeats_its_outputs(stage_root, params, capsys):
-    quick = params.override({"tune.n_trials": 50, "tune.epochs": 1, "tune.minutes": 1e-6})
+    quick = params.override({**SHORT, "tune.n_trials": 50, "tune.minutes": 1e-6})
     tune("undercomplete", quick)
     output = capsys.readouterr().out
     assert "tune.minutes: 1e-06: how many trials this allows depends on the machine's" in output
@@ -132,6 +170,20 @@ def test_a_study_that_minutes_end_says_so_and_repeats_its_outputs(stage_root, pa
     tune("undercomplete", quick)
     assert "goes on after 1 of 50 trials" in capsys.readouterr().out
     assert tree_sha256(TUNED / "undercomplete") == before
+
+
+def test_a_goal_of_anomalies_has_no_study_unless_trials_are_asked_for(
+    stage_root, params, monkeypatch
+):
+    monkeypatch.setattr(module, "_study", lambda *_: pytest.fail("a study began"))
+    anomaly = params.override({"goal": "anomaly", "tune.n_trials": "auto"})
+    tune("sparse", anomaly)
+    assert (TUNED / "sparse" / TUNED_VALUES).read_text() == "{}\n"
+    studies = []
+    monkeypatch.setattr(module, "_study", lambda *study: studies.append(study))
+    tune("sparse", anomaly.override({"tune.n_trials": 1}))
+    tune("sparse", anomaly.override({"goal": "reconstruct"}))
+    assert len(studies) == 2
 
 
 def test_what_a_study_found_reaches_the_training_unchanged(folder, params):
