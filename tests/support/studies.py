@@ -17,7 +17,8 @@ from autoencoders.params.architecture import DataFacts
 from autoencoders.params.params import Params
 from autoencoders.params.plan import Plan
 from autoencoders.params.space import CODE_SIZE
-from autoencoders.tuning.decision import Decision, Final
+from autoencoders.tuning.decision import Decision
+from autoencoders.tuning.finals import Final
 from autoencoders.tuning.findings import Findings
 from autoencoders.tuning.first import FirstResults
 from autoencoders.tuning.full import FullTrainings, Result
@@ -28,7 +29,7 @@ SHARE = 0.9  # the share of the variance that a code has to keep
 FACTS = DataFacts(64, unit_interval=True, shape=(8, 8), rows=1000)
 ACTIVATION = "network.activation"
 RATE = "train.learning_rate"
-SPACE = [
+SPACE: list[dict[str, Any]] = [
     {"param": CODE_SIZE, "low": 2, "high": 32},
     {"param": ACTIVATION, "choices": ["silu", "relu"]},
     {"param": RATE, "low": 1e-3, "high": 1e-1, "log": True},
@@ -118,6 +119,7 @@ class Formula:
     def __init__(self, plan: Plan, kept: Callable[[Plan, int], float]) -> None:
         self.plan = plan
         self.kept = kept
+        self.study = optuna.create_study(study_name="s")
         self.trained: list[tuple[Mapping[str, Any], int]] = []  # values and seeds
         self.checkpoints: list[dict[str, object]] = []  # plans whose last checkpoint is left
 
@@ -136,6 +138,9 @@ class Formula:
         if keeps and plan.flat() not in self.checkpoints:
             self.checkpoints.append(plan.flat())
         return result_of(plan.network.code_size, share, elbo=1000 * share)
+
+    def trial_result(self, plan: Plan) -> Result:
+        return result_of(plan.network.code_size, self.kept(plan, plan.seed))
 
     def are_same(self, values: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
         return self.plan.with_values(values).flat() == self.plan.with_values(others).flat()
@@ -175,16 +180,18 @@ def findings_of(
     that the trial of the untuned values keeps.
     """
     plan = params.plan("sparse", FACTS)
-    untuned = [final.result for final in (*others, taken) if final.number is None]
-    trial = None
+    untuned = [final for final in (*others, taken) if final.number is None]
+    first = FirstResults(None, None, None, None)
+    if untuned:
+        first = first._replace(untuned=untuned[0].result, near=untuned[0])
     if trial_kept is not None:
-        trial = result_of(plan.network.code_size, trial_kept)
+        first = first._replace(trial=result_of(plan.network.code_size, trial_kept))
     return Findings(
         "digits-sparse-12345678",
         plan,
         params.study(FACTS),
         trials,
-        FirstResults(trial, untuned[0] if untuned else None),
+        first,
         Decision(taken, [*others, taken], None, None),
         gain,
     )

@@ -1,139 +1,125 @@
-"""The decision: trainings in full say what is taken, and the smallest code that keeps the share."""
+"""The decision: trials choose the candidate, trainings in full say what is taken."""
 
 import itertools
-import math
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState
 
 from autoencoders.core.errors import DivergedError, UserError
 from autoencoders.params.params import Params
 from autoencoders.params.plan import Plan
 from autoencoders.params.space import CODE_SIZE
-from autoencoders.tuning.decision import FINE, HOPELESS, Bracket, Decision, decide
+from autoencoders.tuning.decision import Decision, decide
+from autoencoders.tuning.finals import Finals
+from autoencoders.tuning.first import first_results
 from studies import (
     ACTIVATION,
     FACTS,
+    RATE,
     SHARE,
+    SPACE,
     Formula,
     complete_trial,
     diverges,
     ended_trial,
     loses,
     numbered,
-    result_of,
     with_space,
 )
 
-SETTINGS = settings(deadline=None, derandomize=True, database=None, max_examples=300)
-sizes_of_a_space = st.one_of(
-    st.tuples(st.integers(1, 50), st.integers(0, 2000)).map(
-        lambda ends: list(range(ends[0], sum(ends) + 1))
-    ),
-    st.sets(st.integers(1, 3000), min_size=1, max_size=40).map(sorted),
-)
+Kept = Callable[[Plan, int], float]
 
 
-# the bracket
-
-
-@SETTINGS
-@given(
-    sizes_of_a_space,
-    st.integers(1, 3100),  # the first code size that is tried
-    st.integers(0, 3100),  # from which on a code keeps the share
-    st.randoms(use_true_random=False),
-)
-def test_a_bracket_finds_the_smallest_allowed_size_to_a_twentieth_in_few_steps(
-    sizes, first, threshold, random
-):
-    bracket = Bracket(sizes)
-    size = first
-    tried = []
-    while True:
-        tried.append(size)
-        bracket.add(size, keeps=size >= threshold)
-        if bracket.is_closed:
-            break
-        size = bracket.next(random.choice([0, threshold, size / 2, 2 * size, math.inf]))
-        assert size in sizes
-        assert size not in tried
-    keeping = [size for size in sizes if size >= threshold]
-    if not keeping:
-        assert bracket.smallest is None
-    else:
-        assert bracket.smallest in keeping
-        assert bracket.smallest - keeping[0] < max(1, bracket.smallest / FINE)
-    # steps that double from one end, then halves of what is left
-    assert len(tried) <= 2 + 2 * math.ceil(math.log2(max(sizes[-1], first) + 1))
-
-
-@SETTINGS
-@given(sizes_of_a_space, st.data())
-def test_a_good_expectation_closes_a_bracket_at_once(sizes, data):
-    threshold = data.draw(st.sampled_from(sizes))
-    bracket = Bracket(sizes)
-    bracket.add(threshold, keeps=True)
-    for _ in range(2):
-        if not bracket.is_closed:
-            bracket.add(bracket.next(threshold - 1), keeps=False)
-    assert bracket.is_closed
-    assert bracket.smallest == threshold
-
-
-# the decision
+def decision_of(params: Params, kept: Kept, *trials: FrozenTrial) -> tuple[Decision, Formula]:
+    """Decides between the untuned values, with code size 8, and trials, by a formula."""
+    formula = Formula(params.plan("sparse", FACTS), kept)
+    finals = Finals(params.study(FACTS), formula.trainings)
+    first = first_results(params.tune, finals)
+    return decide(numbered(trials), params.tune, first, finals), formula
 
 
 @pytest.fixture
 def decided(params: Params) -> Callable[..., tuple[Decision, Formula]]:
-    """Decides between the untuned values, with code size 8, and trials, by a formula."""
+    """Decides in the space of code sizes, activations and learning rates."""
 
     def run(
-        kept: Callable[[Plan, int], float],
-        *trials: FrozenTrial,
-        objective: str = "smallest_code",
-        untuned: bool = True,
+        kept: Kept, *trials: FrozenTrial, objective: str = "smallest_code"
     ) -> tuple[Decision, Formula]:
-        spaced = with_space(params, objective)
-        formula = Formula(spaced.plan("sparse", FACTS), kept)
-        first = formula.result({}, keeps=True) if untuned else None
-        tune = spaced.tune
-        return decide(numbered(trials), tune, tune, first, formula.trainings), formula
+        return decision_of(with_space(params, objective), kept, *trials)
 
     return run
 
 
-@pytest.mark.parametrize("share", [0.25, 0.55, 1.0, 1.55, 3.0])
+def with_divergence(diverging: Callable[[Plan], bool], formula: Kept) -> Kept:
+    """A formula, some of whose trainings diverge."""
+
+    def kept(plan: Plan, seed: int) -> float:
+        if diverging(plan):
+            return diverges(plan, seed)
+        return formula(plan, seed)
+
+    return kept
+
+
+def needed(share: float) -> int | None:
+    """The smallest code of the space that keeps enough, where size n loses `share` / n."""
+    keeping = (size for size in range(2, 33) if share / size <= 1 - SHARE + 1e-12)
+    return next(keeping, None)
+
+
+def codes_of(decision: Decision) -> list[int]:
+    """The code sizes that were trained in full with a trial's values, in their order."""
+    return [final.result.code_size for final in decision.tried if final.number is not None]
+
+
+# smallest_code
+
+
+@pytest.mark.parametrize("share", [0.25, 0.55, 1.55, 3.15, 5.0])
 def test_the_smallest_code_is_found_with_the_best_trials_values(decided, share):
     best = complete_trial(7, 1.0, 0.95)  # with relu, which loses half as much
     decision, _ = decided(loses(share, relu=0.5), complete_trial(10, 1.0, 0.95), best)
-    needed = next(size for size in range(2, 33) if 0.5 * share / size <= 1 - SHARE + 1e-12)
-    assert decision.smallest_tuned == needed
-    assert decision.taken.result.code_size == needed
-    assert decision.taken.values == {**best.params, CODE_SIZE: needed}
+    assert decision.smallest_tuned == needed(share / 2)
+    assert decision.smallest_untuned == needed(share)
+    assert decision.taken.result.code_size == decision.smallest_tuned
+    assert decision.taken.values == {**best.params, CODE_SIZE: decision.smallest_tuned}
     assert decision.taken.number == 1
-    wanted = [size for size in range(2, needed + 1) if share / size <= 1 - SHARE]
-    assert decision.smallest_untuned == (wanted[0] if wanted else None)
 
 
-def test_the_untuned_values_are_taken_where_theirs_is_the_smaller_code(decided):
+def test_the_untuned_values_are_taken_where_tuned_ones_need_a_larger_code(decided):
     decision, _ = decided(loses(0.55, relu=3.0), complete_trial(7, 1.0, 0.95))
     assert decision.taken.number is None
     assert decision.taken.values == {CODE_SIZE: 6}
-    assert (decision.smallest_tuned, decision.smallest_untuned) == (17, 6)
+    assert (decision.smallest_tuned, decision.smallest_untuned) == (None, 6)
+    assert codes_of(decision) == [6]  # which misses the share, so that no smaller one keeps it
 
 
-def test_of_equal_codes_the_smaller_error_is_taken(decided):
-    slightly_better = loses(0.55, relu=0.95)  # both need 6
-    decision, _ = decided(slightly_better, complete_trial(7, 1.0, 0.95))
+@pytest.mark.parametrize("code_size", [3, 5, 6, 7, 21, 31])
+def test_a_candidates_code_is_at_most_the_smallest_one_of_the_untuned_values(decided, code_size):
+    trial = complete_trial(code_size, 1.0, 0.95)
+    decision, _ = decided(loses(0.55), trial)
+    assert decision.smallest_untuned == 6
+    assert codes_of(decision)[0] == min(code_size, 6)
+    assert max(codes_of(decision)) <= 6
+    for final in decision.tried:
+        if final.number is not None:
+            assert final.values == {**trial.params, CODE_SIZE: final.result.code_size}
+
+
+def test_where_the_untuned_values_have_no_code_a_candidates_code_is_that_of_its_trial(decided):
+    decision, _ = decided(loses(5.0, relu=0.5), complete_trial(27, 1.0, 0.95))
+    assert codes_of(decision)[0] == 27
+    assert (decision.smallest_tuned, decision.smallest_untuned) == (needed(2.5), None)
+    assert decision.taken.result.code_size == needed(2.5)
+
+
+@pytest.mark.parametrize(("relu", "number"), [(0.95, 0), (1.05, None)])
+def test_of_equal_codes_the_smaller_error_is_taken(decided, relu, number):
+    decision, _ = decided(loses(0.55, relu=relu), complete_trial(7, 1.0, 0.95))  # both need 6
     assert decision.smallest_tuned == decision.smallest_untuned == 6
-    assert decision.taken.number == 0
-    decision, _ = decided(loses(0.55, relu=1.05), complete_trial(7, 1.0, 0.95))
-    assert decision.smallest_tuned == decision.smallest_untuned == 6
-    assert decision.taken.number is None
+    assert decision.taken.result.code_size == 6
+    assert decision.taken.number == number
 
 
 def test_where_no_code_of_the_space_keeps_the_share_the_least_error_is_taken(decided):
@@ -146,54 +132,100 @@ def test_where_no_code_of_the_space_keeps_the_share_the_least_error_is_taken(dec
     assert len(formula.checkpoints) == 1
 
 
-def test_where_the_best_trial_has_the_untuned_values_no_other_trial_is_trained(decided):
-    untuned = complete_trial(8, 1.0, 0.99, values={CODE_SIZE: 8})
-    worse = complete_trial(12, 1.0, 0.99)
-    decision, _ = decided(loses(0.55), untuned, worse)
+def test_trials_are_judged_by_the_share_that_is_forecast_for_their_trainings(params):
+    spaced = with_space(params, epochs=3)
+
+    def kept(plan: Plan, seed: int) -> float:
+        share = loses(0.55)(plan, seed)
+        if plan.train.epochs == 3:
+            return 1 - 2 * (1 - share)  # a trial loses twice as much as its training
+        return share
+
+    trials = [complete_trial(5, 2.0, 0.81), complete_trial(4, 3.0, 0.79)]  # 0.8 is needed
+    decision, _ = decision_of(spaced, kept, *trials)
+    assert {final.number for final in decision.tried} == {None, 0}
+
+
+def test_a_space_without_code_sizes_compares_the_trainings_at_the_code_of_the_file(params):
+    spaced = with_space(params).override({"tune.space": SPACE[1:2]})
+    trial = complete_trial(7, 1.0, 0.95, values={ACTIVATION: "relu"})
+    decision, _ = decision_of(spaced, loses(0.55, relu=0.9), trial)
+    assert [final.result.code_size for final in decision.tried] == [8, 8]
+    assert decision.taken.number == 0
+    assert (decision.smallest_tuned, decision.smallest_untuned) == (8, 8)
+
+
+# trials with the untuned values
+
+
+@pytest.mark.parametrize("code_size", [5, 6, 8, 12])
+def test_a_best_trial_with_the_untuned_values_but_for_its_code_is_no_candidate(decided, code_size):
+    best = complete_trial(code_size, 1.0, 0.99, values={CODE_SIZE: code_size})
+    worse = complete_trial(13, 1.0, 0.99)
+    decision, formula = decided(loses(0.55, relu=0.5), best, worse)
     assert {final.number for final in decision.tried} == {None}
     assert decision.taken.values == {CODE_SIZE: 6}
     assert (decision.smallest_tuned, decision.smallest_untuned) == (None, 6)
-
-
-def test_a_trial_that_differs_in_its_code_alone_is_no_second_search(decided):
-    trial = complete_trial(12, 1.0, 0.99, values={CODE_SIZE: 12})
-    decision, formula = decided(loses(0.55), trial)
-    assert decision.smallest_tuned == decision.smallest_untuned == 6
     codes = [values.get(CODE_SIZE, 8) for values, _ in formula.trained]
     assert len(codes) == len(set(codes))
 
 
-def test_no_values_are_trained_twice_in_full(decided):
-    _, formula = decided(loses(1.55, relu=0.5), complete_trial(7, 1.0, 0.95))
-    for (values, _), (others, _) in itertools.combinations(formula.trained, 2):
-        assert not formula.are_same(values, others)
+def test_of_smallest_error_a_best_trial_with_the_untuned_values_is_no_candidate(decided):
+    best = complete_trial(8, 1.0, 0.9, "smallest_error", values={ACTIVATION: "silu"})
+    worse = complete_trial(7, 2.0, 0.8, "smallest_error")
+    decision, formula = decided(loses(0.55), best, worse, objective="smallest_error")
+    assert decision.taken.number is None
+    assert len(formula.trained) == 1
 
 
-def test_values_that_diverge_in_full_give_way_to_the_next_best_trials(decided):
-    def kept(plan: Plan, seed: int) -> float:
-        if plan.train.learning_rate == 0.005:
-            return diverges(plan, seed)
-        return loses(0.55)(plan, seed)
+# trainings that diverge
 
-    trials = [complete_trial(5, 1.0, 0.95), complete_trial(7, 1.0, 0.95)]
-    decision, _ = decided(kept, *trials)
+
+@pytest.mark.parametrize("objective", ["smallest_code", "smallest_error"])
+def test_values_that_diverge_in_full_give_way_to_the_next_best_trials(decided, objective):
+    kept = with_divergence(lambda plan: plan.train.learning_rate == 0.005, loses(0.55))
+    trials = [
+        complete_trial(5, 1.0, 0.95, objective),
+        complete_trial(7, 1.0, 0.95, objective),
+        complete_trial(9, 2.0, 0.95, objective),
+    ]
+    decision, _ = decided(kept, *trials, objective=objective)
     assert {final.number for final in decision.tried} == {None, 1}
 
 
 @pytest.mark.parametrize("objective", ["smallest_code", "smallest_error"])
-def test_without_the_untuned_values_trials_decide_and_where_all_diverge_that_is_said(
-    decided, objective
-):
-    trial = complete_trial(7, 1.0, 0.95, objective)
-    decision, _ = decided(loses(0.55), trial, objective=objective, untuned=False)
+def test_where_the_values_of_every_trial_diverge_the_untuned_ones_are_taken(decided, objective):
+    kept = with_divergence(lambda plan: plan.network.activation == "relu", loses(0.55))
+    trials = [complete_trial(size, 1.0, 0.95, objective) for size in (5, 7)]
+    decision, _ = decided(kept, *trials, objective=objective)
+    assert {final.number for final in decision.tried} == {None}
+    assert decision.smallest_tuned is None
+    assert decision.taken.number is None
+
+
+@pytest.mark.parametrize("objective", ["smallest_code", "smallest_error"])
+def test_where_the_untuned_values_diverge_trials_decide(decided, objective):
+    kept = with_divergence(lambda plan: plan.network.activation == "silu", loses(0.55))
+    decision, _ = decided(kept, complete_trial(7, 1.0, 0.95, objective), objective=objective)
     assert decision.taken.number == 0
-    with pytest.raises(DivergedError, match=HOPELESS):
-        decided(diverges, trial, objective=objective, untuned=False)
+    assert decision.smallest_untuned is None
+    assert decision.smallest_tuned == (6 if objective == "smallest_code" else None)
+
+
+@pytest.mark.parametrize("objective", ["smallest_code", "smallest_error"])
+def test_where_every_training_in_full_diverges_that_is_said(decided, objective):
+    trials = [complete_trial(size, 1.0, 0.95, objective) for size in (5, 7)]
+    message = "^the values of every complete trial diverge in a training in full$"
+    with pytest.raises(DivergedError, match=message):
+        decided(diverges, *trials, objective=objective)
 
 
 def test_without_a_complete_trial_nothing_is_decided(decided):
     with pytest.raises(UserError, match="none of 1 trials is complete"):
         decided(loses(0.55), ended_trial(TrialState.FAIL, reason="it diverged"))
+
+
+# smallest_error
 
 
 @pytest.mark.parametrize(("relu", "number"), [(0.5, 1), (2.0, None)])
@@ -209,6 +241,16 @@ def test_smallest_error_takes_the_better_one_of_the_best_trials_and_the_untuned_
     assert formula.checkpoints == [formula.plan.with_values(values).flat()]
 
 
+# trainings and their checkpoints
+
+
+def test_no_values_are_trained_twice_in_full(decided):
+    _, formula = decided(loses(1.55, relu=0.5), complete_trial(7, 1.0, 0.95))
+    assert len(formula.trained) > 3
+    for (values, _), (others, _) in itertools.combinations(formula.trained, 2):
+        assert not formula.are_same(values, others)
+
+
 @pytest.mark.parametrize("relu", [0.5, 1.0, 3.0])
 def test_the_checkpoint_of_the_taken_training_alone_is_left(decided, relu):
     decision, formula = decided(loses(1.55, relu=relu), complete_trial(7, 1.0, 0.95))
@@ -216,25 +258,14 @@ def test_the_checkpoint_of_the_taken_training_alone_is_left(decided, relu):
     assert formula.checkpoints == [formula.plan.with_values(decision.taken.values).flat()]
 
 
-def test_a_space_without_code_sizes_compares_the_trainings_at_the_code_of_the_file(params):
-    spaced = with_space(params)
-    lines = [{"param": ACTIVATION, "choices": ["silu", "relu"]}]
-    spaced = spaced.override({"tune.space": lines})
-    formula = Formula(spaced.plan("sparse", FACTS), loses(0.55, relu=0.9))
-    trial = complete_trial(7, 1.0, 0.95, values={ACTIVATION: "relu"})
-    decision = decide(
-        numbered([trial]), spaced.tune, spaced.tune, formula.result({}), formula.trainings
-    )
-    assert [final.result.code_size for final in decision.tried] == [8, 8]
-    assert decision.taken.number == 0
-
-
-def test_what_is_asked_is_printed_with_each_training(decided, capsys):
-    decided(loses(0.55), complete_trial(7, 1.0, 0.95))
-    lines = capsys.readouterr().out.splitlines()
-    kept = 1 - 0.55 / 7
-    assert lines[0] == (
-        f"values of trial 0 in full: code size 7 keeps {100 * kept:.1f} % (asked 90 %), "
-        f"squared error {result_of(7, kept).squared_error:.4f}"
-    )
-    assert any(line.startswith("untuned values in full: code size ") for line in lines)
+def test_each_training_in_full_is_printed_in_its_order(decided, capsys):
+    trial = complete_trial(7, 1.0, 0.95, values={CODE_SIZE: 7, RATE: 0.05})
+    decision, _ = decided(loses(0.55), trial)
+    lines = [line for line in capsys.readouterr().out.splitlines() if " in full: " in line]
+    starts = []
+    for final in decision.tried:
+        values = "untuned values" if final.number is None else "values of trial 0"
+        starts.append(f"{values} in full: code size {final.result.code_size} keeps ")
+    assert len(lines) == len(starts)
+    for line, start in zip(lines, starts, strict=True):
+        assert line.startswith(start)

@@ -9,7 +9,8 @@ from scipy import stats
 from autoencoders.params.params import Params
 from autoencoders.params.plan import Plan
 from autoencoders.params.space import CODE_SIZE
-from autoencoders.tuning.decision import Decision, Final
+from autoencoders.tuning.decision import Decision
+from autoencoders.tuning.finals import Final
 from autoencoders.tuning.gain import LEVEL, ErrorChange, Gain, gain, sentences
 from studies import FACTS, Formula, diverges, result_of, values_of, with_space
 

@@ -54,7 +54,7 @@ SPACE = [
     {"param": "train.batch_size", "choices": [32, 64]},
     {"param": "models.variational.warmup", "low": 0.0, "high": 0.5, "step": 0.25},
 ]
-VALUES = {
+VALUES: dict[str, Any] = {
     "network.code_size": 5,
     "network.nodes_per_layer": 12,
     "network.activation": "relu",
@@ -164,7 +164,9 @@ def test_smallest_code_minimises_code_and_lost_share_under_the_share_that_a_trai
     tried, spaced
 ):
     forecast = Forecast(0.5)
-    trial, _ = tried("undercomplete", {**VALUES, "network.code_size": 20}, forecast=forecast)
+    longer = spaced.override({"tune.epochs": 5 * EPOCHS})  # so that something is kept
+    values = {**VALUES, "network.code_size": 20}
+    trial, _ = tried("undercomplete", values, params=longer, forecast=forecast)
     kept = trial.user_attrs[RESULT]["explained_variance"]
     assert 0 < kept < 1
     assert trial.values == [20 + 1 - kept]

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoencoders.core.paths import STUDY, TRIALS, TUNED_VALUES
 from autoencoders.params.space import CODE_SIZE
-from autoencoders.tuning.decision import Final
+from autoencoders.tuning.finals import Final
 from autoencoders.tuning.findings import ENOUGH_FOR_IMPORTANCES
 from autoencoders.tuning.outputs import RESULTS, table, write_study
 from autoencoders.tuning.trials import REASON, RESULT, RETRIES, STOPPED, WORKER, finished
@@ -74,7 +74,8 @@ def test_the_table_tells_neither_time_nor_worker_nor_how_often_a_trial_was_begun
         complete_trial(5, 1.0, 0.97),
         ended_trial(TrialState.FAIL, **FAILED),
     ]
-    retried = complete_trial(5, 1.0, 0.97, "smallest_code", **{WORKER: ["elsewhere", 3, 4.0]})
+    elsewhere: dict[str, Any] = {WORKER: ["elsewhere", 3, 4.0]}
+    retried = complete_trial(5, 1.0, 0.97, **elsewhere)
     retried.system_attrs = {RETRIES: [1]}
     killed = create_trial(state=TrialState.FAIL, params=values_of(5), distributions=DISTRIBUTIONS)
     made = optuna.create_study()
@@ -154,13 +155,15 @@ def test_code_and_share_shows_trials_trainings_in_full_and_the_one_that_is_taken
     axes = drawn["code_and_share"]
     points = {group.get_label(): np.asarray(group.get_offsets()) for group in axes.collections}
     assert points.pop("taken").tolist() == [[6, 92.0]]
-    assert points.pop("untuned values, in full").tolist() == [[8, 88.0]]
-    assert points.pop("best trial's values, in full").tolist() == [[5, 89.0], [6, 92.0]]
     ((label, of_trials),) = points.items()
     assert str(label).startswith("trials, ")
     assert {tuple(point) for point in of_trials} == {(size, 100 * kept) for size, _, kept in MANY}
-    lines = [np.asarray(line.get_ydata()).tolist()[0] for line in axes.lines]
-    assert lines == pytest.approx([80.0, 90.0])  # needed by a trial, asked of a training
+    lines = {line.get_label(): np.asarray(line.get_xydata()).tolist() for line in axes.lines}
+    assert lines.pop("untuned values, in full") == [[8, 88.0]]
+    assert lines.pop("trial's values, in full") == [[5, 89.0], [6, 92.0]]
+    shares = {label: {share for _, share in line} for label, line in lines.items()}
+    asked = {"asked of a training: 90 %": {90.0}, "needed by a trial: 80 %": {80.0}}
+    assert shares == asked
 
 
 def test_no_figure_stays_open(params, tmp_path):

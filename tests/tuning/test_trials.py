@@ -1,6 +1,7 @@
 """The trials of a study: the best one, and how each ended."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from optuna.trial import TrialState, create_trial
@@ -52,7 +53,8 @@ def test_smallest_error_takes_the_least_error_whatever_the_code_and_the_variance
 
 
 def test_only_complete_trials_are_taken(tune):
-    stopped = complete_trial(2, 0.5, 0.95, **{STOPPED: 1})
+    attributes: dict[str, Any] = {STOPPED: 1}
+    stopped = complete_trial(2, 0.5, 0.95, **attributes)
     made = numbered(
         [
             ended_trial(TrialState.PRUNED, epochs=2),

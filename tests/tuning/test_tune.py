@@ -29,8 +29,9 @@ from autoencoders.tuning import decision
 from autoencoders.tuning import tune as module
 from autoencoders.tuning.curve import BEST_SO_FAR
 from autoencoders.tuning.dashboard import TAKEN
-from autoencoders.tuning.decision import Decision, Final
-from autoencoders.tuning.full import FullTrainings, Result
+from autoencoders.tuning.decision import Decision
+from autoencoders.tuning.finals import Final, Finals
+from autoencoders.tuning.first import FirstResults
 from autoencoders.tuning.storage import open_storage
 from autoencoders.tuning.tune import tune
 from repository import ROOT
@@ -141,14 +142,11 @@ def decide_for(monkeypatch: pytest.MonkeyPatch, number: int | None) -> None:
     """Lets a trial be taken, or the untuned values, whatever they achieve."""
 
     def decide(
-        trials: Sequence[FrozenTrial],
-        tune: Tune,
-        judged: Tune,
-        untuned: Result,
-        trainings: FullTrainings,
+        trials: Sequence[FrozenTrial], tune: Tune, first: FirstResults, finals: Finals
     ) -> Decision:
         values = {} if number is None else trials[number].params
-        taken = Final(number, values, untuned)
+        assert first.untuned is not None
+        taken = Final(number, values, first.untuned)
         return Decision(taken, [taken], None, None)
 
     monkeypatch.setattr(decision, "decide", decide)
