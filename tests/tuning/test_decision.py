@@ -141,7 +141,7 @@ def test_trials_are_judged_by_the_share_that_is_forecast_for_their_trainings(par
             return 1 - 2 * (1 - share)  # a trial loses twice as much as its training
         return share
 
-    trials = [complete_trial(5, 2.0, 0.81), complete_trial(4, 3.0, 0.79)]  # 0.8 is needed
+    trials = [complete_trial(5, 2.0, 0.81), complete_trial(4, 1.0, 0.79)]  # 0.8 is needed
     decision, _ = decision_of(spaced, kept, *trials)
     assert {final.number for final in decision.tried} == {None, 0}
 
