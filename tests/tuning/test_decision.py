@@ -62,8 +62,8 @@ def test_a_bracket_finds_the_smallest_allowed_size_to_a_twentieth_in_few_steps(
         assert size in sizes
         assert size not in tried
     keeping = [size for size in sizes if size >= threshold]
-    if not keeping:
-        assert bracket.smallest is None
+    if bracket.smallest is None:
+        assert not keeping
     else:
         assert bracket.smallest in keeping
         assert bracket.smallest - keeping[0] < max(1, bracket.smallest / FINE)

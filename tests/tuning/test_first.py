@@ -1,5 +1,6 @@
 """The first act of a study: the untuned values in full and as a trial, and the forecast by both."""
 
+import time
 from pathlib import Path
 
 import optuna
@@ -7,7 +8,6 @@ import pytest
 
 from autoencoders.data.prepared.prepared import Prepared, load_prepared
 from autoencoders.params.params import Params
-from autoencoders.tuning import first as module
 from autoencoders.tuning.first import FORECAST, FirstResults, awaited_forecast, first_results
 from autoencoders.tuning.forecast import Forecast
 from autoencoders.tuning.full import TRAINED_IN_FULL, FullTrainings
@@ -37,6 +37,8 @@ def test_the_forecast_is_that_of_the_untuned_values_as_a_trial_and_in_full(
     quick, trainings, capsys
 ):
     results = first_results(quick.tune, trainings)
+    assert results.trial is not None
+    assert results.untuned is not None
     assert (results.trial.epochs, results.untuned.epochs) == (3, QUICK["train.epochs"])
     kept = results.trial.explained_variance
     assert results.forecast.kept(kept) == pytest.approx(results.untuned.explained_variance)
@@ -90,7 +92,7 @@ def test_a_worker_waits_for_the_forecast_and_says_so_once(monkeypatch, capsys):
         if len(waits) == 3:
             study.set_user_attr(FORECAST, forecast._asdict())
 
-    monkeypatch.setattr(module.time, "sleep", wait)
+    monkeypatch.setattr(time, "sleep", wait)
     assert awaited_forecast(study) == forecast
     assert capsys.readouterr().out == "s: waiting for its first training in full\n"
 

@@ -54,8 +54,9 @@ SPACE = [
     {"param": "train.batch_size", "choices": [32, 64]},
     {"param": "models.variational.warmup", "low": 0.0, "high": 0.5, "step": 0.25},
 ]
+CODE_SIZE = 5
 VALUES = {
-    "network.code_size": 5,
+    "network.code_size": CODE_SIZE,
     "network.nodes_per_layer": 12,
     "network.activation": "relu",
     "train.learning_rate": 0.004,
@@ -164,10 +165,11 @@ def test_smallest_code_minimises_code_and_lost_share_under_the_share_that_a_trai
     tried, spaced
 ):
     forecast = Forecast(0.5)
-    trial, _ = tried("undercomplete", {**VALUES, "network.code_size": 20}, forecast=forecast)
+    params = spaced.override({"network.loss": "mse"})  # so that it starts as PCA
+    trial, _ = tried("undercomplete", params=params, forecast=forecast)
     kept = trial.user_attrs[RESULT]["explained_variance"]
     assert 0 < kept < 1
-    assert trial.values == [20 + 1 - kept]
+    assert trial.values == [CODE_SIZE + 1 - kept]
     missed = spaced.tune.explained_variance - (1 - 0.5 * (1 - kept))
     assert trial.constraints == {VARIANCE: pytest.approx(missed)}
 
@@ -175,7 +177,7 @@ def test_smallest_code_minimises_code_and_lost_share_under_the_share_that_a_trai
 def test_a_code_that_loses_everything_stays_before_the_next_larger_one(tried, monkeypatch):
     monkeypatch.setattr(module, "fidelity", lambda *_: (np.full(3, 2.0), -5.0))
     trial, _ = tried("undercomplete")
-    assert VALUES["network.code_size"] < trial.value < VALUES["network.code_size"] + 1
+    assert CODE_SIZE < trial.value < CODE_SIZE + 1
     assert trial.constraints[VARIANCE] > 0
 
 
@@ -189,7 +191,7 @@ def test_a_trial_that_is_far_from_the_share_is_stopped_with_a_forecast_value_and
     assert (trial.user_attrs[STOPPED], list(trial.intermediate_values)) == (1, [1])
     forecast = trial.intermediate_values[1]  # the share that a training would lose
     assert forecast > module.FAR * lost
-    assert trial.value == VALUES["network.code_size"] + min(forecast, module.MOST_LOST)
+    assert trial.value == CODE_SIZE + min(forecast, module.MOST_LOST)
     assert trial.constraints[VARIANCE] == pytest.approx(forecast - lost)
     assert trial.constraints[VARIANCE] > 0
     assert not {RESULT, REASON} & trial.user_attrs.keys()

@@ -74,7 +74,8 @@ def test_the_table_tells_neither_time_nor_worker_nor_how_often_a_trial_was_begun
         complete_trial(5, 1.0, 0.97),
         ended_trial(TrialState.FAIL, **FAILED),
     ]
-    retried = complete_trial(5, 1.0, 0.97, "smallest_code", **{WORKER: ["elsewhere", 3, 4.0]})
+    retried = complete_trial(5, 1.0, 0.97)
+    retried.set_user_attr(WORKER, ["elsewhere", 3, 4.0])
     retried.system_attrs = {RETRIES: [1]}
     killed = create_trial(state=TrialState.FAIL, params=values_of(5), distributions=DISTRIBUTIONS)
     made = optuna.create_study()

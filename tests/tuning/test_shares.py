@@ -36,7 +36,7 @@ def test_measuring_changes_no_training_and_gives_the_share_of_the_weights_at_tha
 ):
     quick = params.override({**QUICK, "train.epochs": 2, "network.linear_path": False})
     plan = quick.plan("variational", data.description.facts)
-    noted = {}
+    noted: dict[int, float] = {}
     shares = Shares(data, noted.__setitem__)
     measured = fit(plan, data, callbacks=[shares], trial=True)
     assert measured.history == fit(plan, data, trial=True).history

@@ -52,7 +52,8 @@ def test_smallest_error_takes_the_least_error_whatever_the_code_and_the_variance
 
 
 def test_only_complete_trials_are_taken(tune):
-    stopped = complete_trial(2, 0.5, 0.95, **{STOPPED: 1})
+    stopped = complete_trial(2, 0.5, 0.95)
+    stopped.set_user_attr(STOPPED, 1)
     made = numbered(
         [
             ended_trial(TrialState.PRUNED, epochs=2),
