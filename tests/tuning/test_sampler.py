@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from optuna import Study, Trial, create_study
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
 from autoencoders.params.params import Params
 from autoencoders.params.sections import Tune
@@ -13,7 +13,7 @@ from autoencoders.tuning.sampler import MANY_TRIALS, STARTUP, Repeatable
 from autoencoders.tuning.storage import queue_again
 from autoencoders.tuning.trials import REASON, VARIANCE, finished
 
-N_TRIALS = STARTUP + 4  # a sampler learns in the last ones
+N_TRIALS = STARTUP + 2  # a sampler has learned before the last ones
 SAMPLERS = ["gp", "tpe", "random"]
 LEAST = 20  # the smallest x that keeps the constraint of `judged`
 
@@ -112,9 +112,3 @@ def test_auto_is_a_gaussian_process_for_up_to_many_trials_of_smallest_code_and_e
         study.add_trials(random.trials)
         values.append(drawn(study, n_trials + 1)[-1])
     assert values[0] == values[1]
-
-
-def test_a_study_may_hold_trials_without_constraints(tune):
-    study = opened(tune("gp"))
-    study.add_trial(create_trial(state=TrialState.FAIL, user_attrs={REASON: "it diverged"}))
-    assert len(drawn(study, N_TRIALS)) == N_TRIALS
