@@ -6,7 +6,7 @@ Heavy imports wait until there is something to tune.
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from autoencoders.core.process import ParentDvc, one_process
 from autoencoders.data.prepared.prepared import load_description, load_prepared
 from autoencoders.params.params import Params
 from autoencoders.params.plan import Plan
-from autoencoders.params.sections import FixedTune, Tune
+from autoencoders.params.sections import Tune
 from autoencoders.params.tuned import write_tuned
 
 if TYPE_CHECKING:
@@ -53,18 +53,11 @@ def _write_no_study(folder: Path) -> None:
 def _study(model_type: str, params: Params) -> None:
     with importing():
         from autoencoders.tracking.recorder import Recorder, finish_study
-        from autoencoders.tuning import worker
-        from autoencoders.tuning.curve import Curve
-        from autoencoders.tuning.decision import decide
-        from autoencoders.tuning.finals import Finals
-        from autoencoders.tuning.findings import Findings
-        from autoencoders.tuning.first import first_results
+        from autoencoders.tuning.acts import run_study
         from autoencoders.tuning.full import FullTrainings
-        from autoencoders.tuning.gain import gain
         from autoencoders.tuning.outputs import write_study
         from autoencoders.tuning.storage import open_storage, reporting_database
         from autoencoders.tuning.study import open_study
-        from autoencoders.tuning.trials import finished
 
     data = load_prepared(DATA)
     settings = params.study(data.description.facts)
@@ -82,26 +75,8 @@ def _study(model_type: str, params: Params) -> None:
         with Recorder(data.description) as recorder:
             above = study_run(recorder, study.study_name, plan, settings)
             with recorder.studied(above) as run:
-                finals = Finals(settings, trainings)
-                first = first_results(settings, finals)
-                curve = Curve(study, first.forecast.judge(settings), run)
-                with _more_workers(model_type, settings.workers - 1):
-                    worker.search(
-                        study, plan, settings, first.forecast, data, recorder, above, curve.extend
-                    )
-                curve.extend()
-                trials = finished(study, settings.n_trials)
-                _say_where_minutes_are_over(trials, settings)
-                decision = decide(trials, settings, first, finals)
-                findings = Findings(
-                    study.study_name,
-                    plan,
-                    settings,
-                    trials,
-                    first,
-                    decision,
-                    gain(decision, settings, trainings),
-                )
+                workers = _more_workers(model_type, settings.workers - 1)
+                findings = run_study(settings, trainings, recorder, above, run, workers)
                 write_study(TUNED / model_type, findings)
                 run.metrics(findings.metrics())
                 _mark_taken(study, findings, recorder, above, run)
@@ -111,11 +86,6 @@ def _study(model_type: str, params: Params) -> None:
         f"next: `dvc repro train@{model_type}` takes {TUNED / model_type / TUNED_VALUES}; "
         "`make dashboard` shows every trial"
     )
-
-
-def _say_where_minutes_are_over(trials: "Sequence[FrozenTrial]", settings: FixedTune) -> None:
-    if len(trials) < settings.n_trials:
-        print(f"tune.minutes: over after {len(trials)} of {settings.n_trials} trials")
 
 
 def study_run(recorder: "Recorder", name: str, plan: Plan, settings: Tune) -> "Begin":
