@@ -328,7 +328,7 @@ def difference_entries(
 
 def print_grid(model_type: str, grid: Mapping[Cell, Mapping[int, float]], asked: float) -> None:
     """Prints a type's shares and smallest codes; `>`: a smaller code has kept enough."""
-    title = f"{model_type}: share of the validation variance kept, by layers x nodes"
+    title = f"{model_type}: % of the validation variance, by layers x nodes"
     table = _table(title, "code size", [cell.architecture for cell in grid])
     for size in CODE_SIZES:
         table.add_row(str(size), *(_share(kept, size) for kept in grid.values()))
