@@ -6,7 +6,7 @@ JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: repro test test-slow test-gpu check ui dashboard bench bench-peers bench-precision bench-products bench-scaling bench-streaming bench-search \
+.PHONY: repro test test-slow test-gpu check ui dashboard bench bench-peers bench-precision bench-products bench-scaling bench-streaming bench-studies \
 	bench-anomalies bench-anomaly-choice bench-tables bench-memory bench-wide bench-cold bench-server bench-outage \
 	anchors public-tables profile lock clean
 repro: .venv/.ready # `dvc repro`, with several types at once between preprocess and evaluate
@@ -74,8 +74,8 @@ anchors: .venv/.ready # each type against its paper, 70 minutes, with bf16; ONLY
 profile: .venv/.ready # where a training's time goes; KIND=sparse: of that type
 	OMP_NUM_THREADS=1 python benchmarks/profile_fit.py
 
-bench-search: .venv/.ready # what tuning finds: TPE, random search, pruning; a quarter of an hour
-	python benchmarks/search.py
+bench-studies: .venv/.ready # the smallest codes of many architectures; samplers on five study seeds; half an hour on two cores
+	OMP_NUM_THREADS=1 python benchmarks/studies.py
 
 bench-anomalies: .venv/.ready .venv-peers/.ready .anomaly-sets/.ready # beside PyOD; AUTOENCODERS_ADBENCH: folder with ADBench's files
 	OMP_NUM_THREADS=1 python benchmarks/anomalies.py

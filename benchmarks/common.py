@@ -22,8 +22,8 @@ def alone(function: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result()
 
 
-def record(results: list[dict[str, Any]]) -> None:
-    """Adds the results to results.json, with the processor.
+def record(results: list[dict[str, Any]], path: Path = RESULTS) -> None:
+    """Adds the results to a file, with the processor.
 
     They take the place of earlier ones of the same names on the same kind of processor.
     """
@@ -31,11 +31,11 @@ def record(results: list[dict[str, Any]]) -> None:
 
     processor = this_processor()
     own = {"processor_kind": processor.kind.name, "processor": processor.name}
-    earlier = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    earlier = json.loads(path.read_text()) if path.exists() else []
     named = {}
     for result in [*earlier, *({**result, **own} for result in results)]:
         named[result["name"], result.get("processor_kind")] = result
-    RESULTS.write_text(json.dumps(list(named.values()), indent=2) + "\n")
+    path.write_text(json.dumps(list(named.values()), indent=2) + "\n")
 
 
 def digits(params: Any, folder: Path) -> Any:

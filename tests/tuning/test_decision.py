@@ -13,7 +13,7 @@ from autoencoders.params.space import CODE_SIZE
 from autoencoders.tuning.decision import Decision, decide
 from autoencoders.tuning.finals import Finals
 from autoencoders.tuning.first import first_results
-from studies import (
+from study_parts import (
     ACTIVATION,
     FACTS,
     RATE,

@@ -8,7 +8,7 @@ from autoencoders.params.params import Params
 from autoencoders.params.plan import Plan
 from autoencoders.params.space import CODE_SIZE
 from autoencoders.tuning.finals import Finals, described, percent, title
-from studies import (
+from study_parts import (
     ACTIVATION,
     FACTS,
     SHARE,

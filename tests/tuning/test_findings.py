@@ -10,7 +10,7 @@ from autoencoders.params.space import CODE_SIZE
 from autoencoders.tuning.finals import Final
 from autoencoders.tuning.findings import ENOUGH_FOR_IMPORTANCES
 from autoencoders.tuning.gain import ErrorChange, Gain
-from studies import (
+from study_parts import (
     SHARE,
     complete_trial,
     ended_trial,

@@ -15,7 +15,7 @@ from autoencoders.tuning.finals import Final, Finals, percent
 from autoencoders.tuning.first import FORECAST, FirstResults, awaited_forecast, first_results
 from autoencoders.tuning.forecast import Forecast
 from autoencoders.tuning.full import FullTrainings
-from studies import FACTS, SHARE, Formula, diverges, loses, result_of, with_space
+from study_parts import FACTS, SHARE, Formula, diverges, loses, result_of, with_space
 from trainings import QUICK
 
 TRIAL_EPOCHS = 3

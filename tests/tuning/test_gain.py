@@ -12,7 +12,7 @@ from autoencoders.params.space import CODE_SIZE
 from autoencoders.tuning.decision import Decision
 from autoencoders.tuning.finals import Final
 from autoencoders.tuning.gain import LEVEL, ErrorChange, Gain, gain, sentences
-from studies import FACTS, Formula, diverges, result_of, values_of, with_space
+from study_parts import FACTS, Formula, diverges, result_of, values_of, with_space
 
 UNTUNED = Final(None, {}, result_of(8, 0.8))
 TUNED = Final(3, values_of(5), result_of(5, 0.9))  # with relu

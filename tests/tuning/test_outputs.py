@@ -21,7 +21,7 @@ from autoencoders.tuning.findings import ENOUGH_FOR_IMPORTANCES
 from autoencoders.tuning.outputs import RESULTS, table, write_study
 from autoencoders.tuning.trials import REASON, RESULT, RETRIES, STOPPED, WORKER, finished
 from repository import yaml
-from studies import (
+from study_parts import (
     DISTRIBUTIONS,
     complete_trial,
     ended_trial,

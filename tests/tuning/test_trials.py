@@ -17,7 +17,7 @@ from autoencoders.tuning.trials import (
     state,
     stopped_and_failed,
 )
-from studies import SHARE, complete_trial, ended_trial, numbered, with_space
+from study_parts import SHARE, complete_trial, ended_trial, numbered, with_space
 
 
 @pytest.fixture

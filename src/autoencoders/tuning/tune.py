@@ -15,10 +15,10 @@ from autoencoders.core.files import atomic_folder, write_json, write_text
 from autoencoders.core.imports import importing
 from autoencoders.core.paths import DATA, STUDIES, STUDY, TRIALS, TUNED, TUNED_VALUES, repository
 from autoencoders.core.process import ParentDvc, one_process
-from autoencoders.data.prepared.prepared import Prepared, load_description, load_prepared
+from autoencoders.data.prepared.prepared import load_description, load_prepared
 from autoencoders.params.params import Params
 from autoencoders.params.plan import Plan
-from autoencoders.params.sections import FixedTune, Tune
+from autoencoders.params.sections import Tune
 from autoencoders.params.tuned import write_tuned
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
     from autoencoders.tracking.recorder import Recorder
     from autoencoders.tracking.records import Begin, RunRecord
-    from autoencoders.tuning.finals import Finals
     from autoencoders.tuning.findings import Findings
-    from autoencoders.tuning.forecast import Forecast
 
 
 def tune(model_type: str, params: Params) -> None:
@@ -54,7 +52,10 @@ def _write_no_study(folder: Path) -> None:
 
 def _study(model_type: str, params: Params) -> None:
     with importing():
-        from autoencoders.tracking.recorder import Recorder
+        from autoencoders.tracking.recorder import Recorder, finish_study
+        from autoencoders.tuning.acts import run_study
+        from autoencoders.tuning.full import FullTrainings
+        from autoencoders.tuning.outputs import write_study
         from autoencoders.tuning.storage import open_storage, reporting_database
         from autoencoders.tuning.study import open_study
 
@@ -70,80 +71,21 @@ def _study(model_type: str, params: Params) -> None:
     lock = repository() / STUDIES / f"{model_type}.lock"
     with one_process(lock, "tunes this type"), reporting_database(settings.storage):
         study = open_study(open_storage(settings.storage), plan, settings, data.description)
+        trainings = FullTrainings(study, plan, data, ParentDvc().stop_if_gone)
         with Recorder(data.description) as recorder:
-            findings = _findings(study, plan, settings, data, recorder)
+            above = study_run(recorder, study.study_name, plan, settings)
+            with recorder.studied(above) as run:
+                workers = _more_workers(model_type, settings.workers - 1)
+                findings = run_study(settings, trainings, recorder, above, run, workers)
+                write_study(TUNED / model_type, findings)
+                run.metrics(findings.metrics())
+                _mark_taken(study, findings, recorder, above, run)
+                finish_study(run, model_type)
     print(*findings.summary(), sep="\n")
     print(
         f"next: `dvc repro train@{model_type}` takes {TUNED / model_type / TUNED_VALUES}; "
         "`make dashboard` shows every trial"
     )
-
-
-def _findings(
-    study: "Study", plan: Plan, settings: FixedTune, data: Prepared, recorder: "Recorder"
-) -> "Findings":
-    """Runs the study to its end, writes its outputs, and returns what it found."""
-    with importing():
-        from autoencoders.tracking.recorder import finish_study
-        from autoencoders.tuning.decision import decide
-        from autoencoders.tuning.finals import Finals
-        from autoencoders.tuning.findings import Findings
-        from autoencoders.tuning.first import first_results
-        from autoencoders.tuning.full import FullTrainings
-        from autoencoders.tuning.gain import gain
-        from autoencoders.tuning.outputs import write_study
-
-    model_type = plan.model_type
-    above = study_run(recorder, study.study_name, plan, settings)
-    finals = Finals(settings, FullTrainings(study, plan, data, ParentDvc().stop_if_gone))
-    with recorder.studied(above) as run:
-        first = first_results(settings, finals)
-        trials = _trials(study, finals, first.forecast, recorder, above, run)
-        decision = decide(trials, settings, first, finals)
-        gained = gain(decision, settings, finals.trainings)
-        findings = Findings(study.study_name, plan, settings, trials, first, decision, gained)
-        write_study(TUNED / model_type, findings)
-        run.metrics(findings.metrics())
-        _mark_taken(study, findings, recorder, above, run)
-        finish_study(run, model_type)
-    return findings
-
-
-def _trials(
-    study: "Study",
-    finals: "Finals",
-    forecast: "Forecast",
-    recorder: "Recorder",
-    above: "Begin",
-    run: "RunRecord",
-) -> "list[FrozenTrial]":
-    """The study's trials that count, once all are finished.
-
-    above: the MLflow run of the study; run: its record.
-    """
-    from autoencoders.tuning import worker
-    from autoencoders.tuning.curve import Curve
-    from autoencoders.tuning.trials import finished
-
-    settings = finals.tune
-    trainings = finals.trainings
-    curve = Curve(study, forecast.judge(settings), run)
-    with _more_workers(trainings.plan.model_type, settings.workers - 1):
-        worker.search(
-            study,
-            trainings.plan,
-            settings,
-            forecast,
-            trainings.data,
-            recorder,
-            above,
-            curve.extend,
-        )
-    curve.extend()
-    trials = finished(study, settings.n_trials)
-    if len(trials) < settings.n_trials:
-        print(f"tune.minutes: over after {len(trials)} of {settings.n_trials} trials")
-    return trials
 
 
 def study_run(recorder: "Recorder", name: str, plan: Plan, settings: Tune) -> "Begin":
