@@ -61,7 +61,7 @@ def test_images_take_the_batches_and_epochs_of_the_plan(params, model_type):
     """1221 rows in batches of 64 are 19.1 steps, so 20; 4,000 steps are 200 epochs of these."""
     changed = params.override({"train.patience": 0})
     does = estimated(changed)[f"tune@{model_type}"].does
-    assert does == "20 trials of 50 epochs; about 5 trainings in full"
+    assert does == "20 trials of 40 epochs; about 5 trainings in full"
     alone = changed.override(NO_STUDY)
     assert estimated(alone)[f"train@{model_type}"].does == "200 epochs of 20 steps"
 
@@ -123,7 +123,7 @@ def test_workers_share_the_trials(params):
     alone = params.override({"tune.n_trials": 3})
     shared = params.override({"tune.n_trials": 5, "tune.workers": 2})
     stage = estimated(shared)["tune@sparse"]
-    assert stage.does.startswith("5 trials of 50 epochs, by 2 workers; ")
+    assert stage.does.startswith("5 trials of 40 epochs, by 2 workers; ")
     assert stage.seconds == estimated(alone)["tune@sparse"].seconds
 
 

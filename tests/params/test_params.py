@@ -1175,6 +1175,6 @@ def test_a_studys_other_settings_are_those_of_the_file(params):
     assert settings.model_dump(exclude={"n_trials"}) == params.tune.model_dump(exclude={"n_trials"})
 
 
-@pytest.mark.parametrize(("epochs", "of_trial"), [(1, 1), (4, 1), (5, 2), (100, 25), (101, 26)])
-def test_the_automatic_epochs_of_a_trial_are_a_quarter_rounded_up(epochs, of_trial):
+@pytest.mark.parametrize(("epochs", "of_trial"), [(1, 1), (5, 1), (6, 2), (100, 20), (101, 21)])
+def test_the_automatic_epochs_of_a_trial_are_a_fifth_rounded_up(epochs, of_trial):
     assert defaults.trial_epochs(epochs) == of_trial

@@ -201,7 +201,7 @@ class Tune(Section):
     """Minutes in which each study begins trials, if n_trials does not end it first; 0: no limit.
     With a limit, the outputs depend on the machine's speed."""
     epochs: Literal["auto", "full"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
-    """Epochs of a trial; auto: a quarter of train.epochs; full: all of them."""
+    """Epochs of a trial; auto: a fifth of train.epochs; full: all of them."""
     explained_variance: OpenFraction
     """smallest_code: the share of the validation rows' variance that a code has to keep."""
     sampler: Literal["auto", "gp", "tpe", "random"] = "auto"

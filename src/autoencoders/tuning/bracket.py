@@ -40,12 +40,12 @@ class Bracket:
     def next(self, expected: float) -> int:
         """The next code size to train with.
 
-        expected: by the last one. As long as one side is unknown, each step is at least twice as
-        long as the one before; after that, the middle is taken.
+        expected: by the last one. As long as one side is unknown, steps from the third on are at
+        least twice as long as the one before; after that, the middle is taken.
         """
         if self.has_kept and self.largest_missing is not None:
             return self.left[len(self.left) // 2]
-        step = 2**self.steps - 1
+        step = 2 ** max(0, self.steps - 1) - 1
         self.steps += 1
         if self.has_kept:
             expected = min(expected, self.left[-1] - step)

@@ -16,14 +16,10 @@ from autoencoders.tuning.decision import Decision
 from autoencoders.tuning.full import PURPOSES, FullTrainings, Result
 
 LEVEL = 0.95  # of the interval over seeds
-STEPS = (
-    3  # to larger codes, after which the untuned values' smallest code is only known to be above
-)
-STEP_SHARE = 10  # a step is a tenth of the code size, at least 1
 
 
 class ErrorChange(NamedTuple):
-    """The change of the squared error by tuning, at the code size of the untuned values."""
+    """The change of the squared error by tuning, at equal code size."""
 
     code_size: int
     untuned: float  # mean over seeds
@@ -55,27 +51,43 @@ def gain(decision: Decision, tune: Tune, trainings: FullTrainings) -> Gain | Non
     if not tune.gain_seeds or not tuned:
         return None
     try:
-        error = _error_change(tuned[0].values, tune, trainings)
+        error = _error_change(tuned[0].values, _code_size(decision, trainings), tune, trainings)
     except DivergedError as problem:
         print(f"the gain of tuning is not known: {problem}", flush=True)
         return None
     return Gain(error, decision.smallest_tuned, decision.smallest_untuned)
 
 
-def _error_change(values: Mapping[str, Any], tune: Tune, trainings: FullTrainings) -> ErrorChange:
+def _code_size(decision: Decision, trainings: FullTrainings) -> int:
+    """The code size of the comparison: one at which both sides are trained already, if there is.
+
+    The untuned one comes first, then the largest.
+    """
+    untuned = trainings.plan.network.code_size
+    sizes = [set[int](), set[int]()]  # of tuned and of untuned values
+    for final in decision.tried:
+        sizes[final.number is None].add(final.result.code_size)
+    both = sizes[0] & sizes[1]
+    if untuned in both or not both:
+        return untuned
+    return max(both)
+
+
+def _error_change(
+    values: Mapping[str, Any], code_size: int, tune: Tune, trainings: FullTrainings
+) -> ErrorChange:
     """The change of the error, over as many seeds as are asked for."""
     untuned = []
     tuned = []
     for step in range(tune.gain_seeds):
         seed = trainings.plan.seed + step
-        untuned.append(trainings.result({}, seed=seed))
-        at_code_size = {**values, CODE_SIZE: untuned[0].code_size}
-        tuned.append(trainings.result(at_code_size, seed=seed))
+        untuned.append(trainings.result({CODE_SIZE: code_size}, seed=seed))
+        tuned.append(trainings.result({**values, CODE_SIZE: code_size}, seed=seed))
     before = np.array([result.squared_error for result in untuned])
     after = np.array([result.squared_error for result in tuned])
     changes = after / before - 1
     return ErrorChange(
-        code_size=untuned[0].code_size,
+        code_size=code_size,
         untuned=float(before.mean()),
         tuned=float(after.mean()),
         change=float(changes.mean()),

@@ -37,7 +37,7 @@ from autoencoders.tuning.trials import (
 )
 
 # a trial is stopped where its training would lose so many times the share that it may lose
-FAR = 1.3
+FAR = 1.2
 MOST_LOST = 0.999  # of the variance, in a trial's value: below 1, as code sizes come first
 FIDELITY = ("squared_error", "explained_variance")  # on validation, of a complete trial
 COPIED = (ERROR, KEPT, RESULT, STOPPED)  # attributes that depend on a trial's values alone
