@@ -265,7 +265,7 @@ def test_each_training_in_full_is_printed_in_its_order(decided, capsys):
     starts = []
     for final in decision.tried:
         values = "untuned values" if final.number is None else "values of trial 0"
-        starts.append(f"{values} in full: code size {final.result.code_size} keeps ")
+        starts.append(f"sparse: {values} in full: code size {final.result.code_size} keeps ")
     assert len(lines) == len(starts)
     for line, start in zip(lines, starts, strict=True):
         assert line.startswith(start)

@@ -111,7 +111,7 @@ def test_a_training_is_printed_with_what_is_asked_and_kept_for_train(params, cap
     assert finals.train(2, {CODE_SIZE: 7}) == finals.tried[0]
     kept = 1 - 0.55 / 7
     assert capsys.readouterr().out == (
-        f"values of trial 2 in full: code size 7 keeps {percent(kept)} (asked 90 %), "
+        f"sparse: values of trial 2 in full: code size 7 keeps {percent(kept)} (asked 90 %), "
         f"squared error {result_of(7, kept).squared_error:.4f}\n"
     )
     assert formula.checkpoints == [formula.plan.with_values({CODE_SIZE: 7}).flat()]
@@ -121,7 +121,7 @@ def test_a_training_that_diverges_is_printed_and_takes_no_part(params, capsys):
     finals, _ = finals_of(with_space(params), diverges)
     assert finals.train(None, {}) is None
     assert finals.tried == []
-    assert capsys.readouterr().out == "untuned values in full: the loss is nan in epoch 1\n"
+    assert capsys.readouterr().out == "sparse: untuned values in full: the loss is nan in epoch 1\n"
 
 
 def test_values_have_the_title_of_their_trial_and_shares_stand_in_percent():

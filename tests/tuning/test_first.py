@@ -91,8 +91,8 @@ def test_the_forecast_is_that_of_the_trial_and_the_training_near_the_asked_share
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(finals.tried) + 1
     assert lines[-1] == (
-        "with code size 6, 9 epochs of a trial keep 80.0 %, 9 of a training in full 90.0 %: "
-        f"for 90 %, a trial needs {percent(needed)}"
+        "sparse: with code size 6, 9 epochs of a trial keep 80.0 %, 9 of a training in full "
+        f"90.0 %: for 90 %, a trial needs {percent(needed)}"
     )
 
 
@@ -101,7 +101,7 @@ def test_a_trial_of_the_untuned_values_that_diverges_forecasts_nothing(begun, ca
     assert results.trial is None
     assert results.smallest == 6
     assert awaited_forecast(formula.study) == results.forecast == Forecast()
-    line = "a trial of the untuned values: the loss is nan in epoch 1"
+    line = "sparse: a trial of the untuned values: the loss is nan in epoch 1"
     assert capsys.readouterr().out.splitlines()[-1] == line
 
 
@@ -120,7 +120,7 @@ def test_untuned_values_that_diverge_leave_trials_that_stand_for_their_trainings
     assert results == FirstResults(None, None, None, None)
     assert finals.tried == []
     assert awaited_forecast(formula.study) == Forecast()
-    line = "untuned values in full: the loss is nan in epoch 1\n"
+    line = "sparse: untuned values in full: the loss is nan in epoch 1\n"
     assert capsys.readouterr().out == line
 
 

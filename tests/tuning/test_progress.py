@@ -111,9 +111,9 @@ def test_a_log_has_one_line_a_finished_trial_and_says_where_a_study_goes_on(stud
         study.add_trial(complete(11, 0.8))  # by another worker, after the last look
     assert capsys.readouterr().out.splitlines() == [
         "s: goes on after 1 of 3 trials",
-        "trial 1 (2/3): code 12 keeps 90.0 % (needs 85 %); "
+        "s: trial 1 (2/3): code 12 keeps 90.0 % (needs 85 %); "
         "best: code 12 keeps 90.0 % (needs 85 %), 0 stopped, 1 failed",
-        "trial 2 (3/3): code 11 keeps 80.0 % (needs 85 %); "
+        "s: trial 2 (3/3): code 11 keeps 80.0 % (needs 85 %); "
         "best: code 12 keeps 90.0 % (needs 85 %), 0 stopped, 1 failed",
     ]
 
@@ -121,5 +121,5 @@ def test_a_log_has_one_line_a_finished_trial_and_says_where_a_study_goes_on(stud
 def test_without_a_complete_trial_there_is_no_best_one(study, by_code, capsys):
     with progress(study, by_code):
         study.add_trial(create_trial(state=TrialState.FAIL, user_attrs={REASON: "no"}))
-    line = "trial 0 (1/3): failed, no; none complete, 0 stopped, 1 failed\n"
+    line = "s: trial 0 (1/3): failed, no; none complete, 0 stopped, 1 failed\n"
     assert capsys.readouterr().out == line

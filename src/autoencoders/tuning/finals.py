@@ -28,13 +28,13 @@ class Finals:
 
     def train(self, number: int | None, values: Mapping[str, Any]) -> Final | None:
         """A training with the values of a trial, or untuned ones; None where it diverges."""
-        print(f"{title(number)} in full: ", end="", flush=True)
+        beginning = f"{self.trainings.plan.model_type}: {title(number)} in full"
         try:
             final = Final(number, values, self.trainings.result(values, keeps=True))
         except DivergedError as error:
-            print(error, flush=True)
+            print(f"{beginning}: {error}", flush=True)
             return None
-        print(described(final.result, self.tune), flush=True)
+        print(f"{beginning}: {described(final.result, self.tune)}", flush=True)
         self.tried.append(final)
         return final
 

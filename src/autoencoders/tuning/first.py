@@ -64,12 +64,12 @@ def _trial(near: Final, tune: Tune, finals: Finals) -> Result | None:
     try:
         trial = finals.trainings.trial_result(plan)
     except DivergedError as error:
-        print(f"a trial of the untuned values: {error}", flush=True)
+        print(f"{plan.model_type}: a trial of the untuned values: {error}", flush=True)
         return None
     kept = near.result.explained_variance
     needed = Forecast.of(trial.explained_variance, kept).needed(tune.explained_variance)
     print(
-        f"with code size {code_size}, {trial.epochs} epochs of a trial keep "
+        f"{plan.model_type}: with code size {code_size}, {trial.epochs} epochs of a trial keep "
         f"{percent(trial.explained_variance)}, {near.result.epochs} of a training in full "
         f"{percent(kept)}: for {tune.asked_share}, a trial needs {percent(needed)}",
         flush=True,

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from autoencoders.params.sections import FixedTune, Tune
 from autoencoders.tuning.trials import (
+    MODEL_TYPE,
     REASON,
     RESULT,
     SAME_AS,
@@ -48,7 +49,9 @@ def progress(study: Study, tune: FixedTune) -> Iterator[Callable[[], None]]:
                 shown.add(trial.number)
                 if in_log:
                     number = trial.user_attrs.get(TRIAL, trial.number)
-                    line = f"trial {number} ({len(shown)}/{n_trials}): {outcome(trial, tune)}"
+                    model_type = trial.user_attrs.get(MODEL_TYPE, name)
+                    count = f"trial {number} ({len(shown)}/{n_trials})"
+                    line = f"{model_type}: {count}: {outcome(trial, tune)}"
                     print(f"{line}; {summary(trials, tune)}", flush=True)
             bar.n = len(shown)
             bar.set_postfix_str(summary(trials, tune))

@@ -81,11 +81,13 @@ def _study(model_type: str, params: Params) -> None:
                 run.metrics(findings.metrics())
                 _mark_taken(study, findings, recorder, above, run)
                 finish_study(run, model_type)
-    print(*findings.summary(), sep="\n")
-    print(
+    lines = [f"{model_type}: {line}" for line in findings.summary()]
+    lines.append(
         f"next: `dvc repro train@{model_type}` takes {TUNED / model_type / TUNED_VALUES}; "
         "`make dashboard` shows every trial"
     )
+    # at once, as `make repro` tunes several types side by side
+    print("\n".join(lines))
 
 
 def study_run(recorder: "Recorder", name: str, plan: Plan, settings: Tune) -> "Begin":
