@@ -22,13 +22,14 @@ def alone(function: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result()
 
 
-def record(results: list[dict[str, Any]], path: Path = RESULTS) -> None:
-    """Adds the results to a file, with the processor.
+def record(results: list[dict[str, Any]], path: Path | None = None) -> None:
+    """Adds the results to a file, or to RESULTS, with the processor.
 
     They take the place of earlier ones of the same names on the same kind of processor.
     """
     from autoencoders.training.processors import this_processor
 
+    path = path or RESULTS
     processor = this_processor()
     own = {"processor_kind": processor.kind.name, "processor": processor.name}
     earlier = json.loads(path.read_text()) if path.exists() else []

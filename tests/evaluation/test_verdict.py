@@ -96,7 +96,7 @@ def test_a_type_that_ranks_first_and_loses_to_pca_is_passed_over_and_named(param
     rows = [rebuilding("variational", 1.0, 2.0), small]
     lines = verdict(rows, params.override({"tune.objective": "smallest_code"}).tune)
     assert "variational rebuilds best" in lines[0]
-    assert lines[1].startswith("Types are ranked by the smallest code that keeps 90% ")
+    assert lines[1].startswith("Types are ranked by the smallest code that keeps 85% ")
     assert lines[2] == "Passed over, as PCA rebuilds better at the same code size: sparse."
 
 

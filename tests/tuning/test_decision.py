@@ -225,6 +225,13 @@ def test_without_a_complete_trial_nothing_is_decided(decided):
         decided(loses(0.55), ended_trial(TrialState.FAIL, reason="it diverged"))
 
 
+def test_where_every_trial_was_stopped_the_untuned_values_are_taken(decided):
+    stopped = ended_trial(TrialState.PRUNED, epochs=2)
+    decision, _ = decided(loses(0.55), stopped)
+    assert decision.taken.number is None
+    assert decision.smallest_tuned is None
+
+
 # smallest_error
 
 

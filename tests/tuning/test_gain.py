@@ -61,7 +61,7 @@ def test_the_change_is_the_mean_of_pairs_with_the_interval_of_students_t(gained,
 def test_both_sides_have_the_code_size_of_the_untuned_values_and_the_same_seeds(gained):
     _, formula = gained(3, UNTUNED, TUNED)
     tuned = {**TUNED.values, CODE_SIZE: 8}
-    wanted = [(values, seed) for seed in (1, 2, 3) for values in ({}, tuned)]
+    wanted = [(values, seed) for seed in (1, 2, 3) for values in ({CODE_SIZE: 8}, tuned)]
     assert formula.trained == wanted
     assert formula.checkpoints == []
 

@@ -25,7 +25,7 @@ from autoencoders.params.sections import Tune
 from autoencoders.params.tuned import load_tuned, write_tuned
 from autoencoders.tracking.recorder import TRIALS_SHA256
 from autoencoders.tracking.runs import Runs
-from autoencoders.tuning import decision
+from autoencoders.tuning import acts
 from autoencoders.tuning import tune as module
 from autoencoders.tuning.curve import BEST_SO_FAR
 from autoencoders.tuning.dashboard import TAKEN
@@ -149,7 +149,7 @@ def decide_for(monkeypatch: pytest.MonkeyPatch, number: int | None) -> None:
         taken = Final(number, values, first.untuned)
         return Decision(taken, [taken], None, None)
 
-    monkeypatch.setattr(decision, "decide", decide)
+    monkeypatch.setattr(acts, "decide", decide)
 
 
 def taken(runs: Runs, answer: str) -> list[str]:

@@ -14,7 +14,7 @@ from autoencoders.params.sections import Tune
 from autoencoders.params.space import CODE_SIZE
 from autoencoders.tuning.finals import Final, Finals
 from autoencoders.tuning.first import FirstResults
-from autoencoders.tuning.trials import best_trial, complete, ranked
+from autoencoders.tuning.trials import best_trial, complete, ranked, state
 
 
 class Decision(NamedTuple):
@@ -34,11 +34,12 @@ def decide(
     """The decision of the objective; leaves the checkpoint of the training that is taken.
 
     trials: those that count, in order. first: the results of the untuned values; finals: their
-    trainings. Raises UserError where no trial is complete, DivergedError where none can be trained
-    in full.
+    trainings. Raises UserError where all trials failed, DivergedError where none can be trained in
+    full.
     """
     judged = first.forecast.judge(tune)
-    best_trial(trials, judged)  # raises where none is complete
+    if not any(state(trial) == "stopped" for trial in trials):
+        best_trial(trials, judged)  # raises where none is complete
     best_first = sorted(complete(trials), key=lambda trial: judged.rank(*ranked(trial)))
     candidate = _candidate(trials, best_first, first, finals)
     smallest_tuned = None

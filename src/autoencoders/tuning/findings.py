@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from optuna import create_study
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
 from autoencoders.params.plan import Plan
@@ -18,9 +17,9 @@ from autoencoders.tuning.first import FirstResults
 from autoencoders.tuning.full import Result
 from autoencoders.tuning.gain import Gain, sentences
 from autoencoders.tuning.study import trial_plan
-from autoencoders.tuning.trials import RANKED, complete, ranked, stopped_and_failed
+from autoencoders.tuning.trials import RANKED, VARIANCE, complete, ranked, stopped_and_failed
 
-ENOUGH_FOR_IMPORTANCES = 20  # complete trials: importances of fewer are noise
+ENOUGH_FOR_IMPORTANCES = 20  # trials: importances of fewer are noise
 
 
 @dataclass(frozen=True)
@@ -89,18 +88,32 @@ class Findings:
 
         Of smallest_code, the result is the share of the variance that is kept, else the error.
         """
-        trials = complete(self.trials)
+        trials = self.measured
         distinct = {self.target(trial) for trial in trials}
         if len(trials) < ENOUGH_FOR_IMPORTANCES or len(distinct) == 1:
             return {}
+        from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
         study = create_study()
         study.add_trials(trials)
         evaluator = FanovaImportanceEvaluator(seed=0)
         shares = get_param_importances(study, evaluator=evaluator, target=self.target)
         return {name: float(share) for name, share in shares.items()}
 
+    @property
+    def measured(self) -> list[FrozenTrial]:
+        """The trials that have a target: complete ones, and those that were far from the share."""
+        numbers = {trial.number for trial in complete(self.trials)}
+        return [
+            trial
+            for trial in self.trials
+            if trial.number in numbers or VARIANCE in trial.constraints
+        ]
+
     def target(self, trial: FrozenTrial) -> float:
-        """A complete trial's result: the share of the variance that is kept, or the error."""
+        """The error of a trial, or the share of the variance that a training would keep."""
+        if VARIANCE in trial.constraints:
+            return self.tune.explained_variance - trial.constraints[VARIANCE]
         _, error, kept = ranked(trial)
         if self.tune.objective == "smallest_code":
             return float(kept)

@@ -83,13 +83,13 @@ def _figures(findings: Findings) -> Iterator[str]:
     share of the variance by code size.
     """
     study = optuna.create_study()
-    study.add_trials(complete(findings.trials))
+    study.add_trials(findings.measured)
     drawn = optuna.visualization.matplotlib
     is_small_code = findings.tune.objective == "smallest_code"
     value = "code size and share of the variance lost" if is_small_code else "squared error"
     drawn.plot_optimization_history(study, target_name=value)
     yield "history"
-    target = "share of the variance kept" if is_small_code else "squared error"
+    target = "share of the variance, as forecast" if is_small_code else "squared error"
     drawn.plot_slice(study, target=findings.target, target_name=target)
     yield "slice"
     importances = findings.importances()
