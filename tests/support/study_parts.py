@@ -195,3 +195,8 @@ def findings_of(
         Decision(taken, [*others, taken], None, None),
         gain,
     )
+
+
+# trainings in full that a decision compares: of the untuned values, and of those that are taken
+UNTUNED = Final(None, {}, result_of(8, 0.88))
+TAKEN = Final(1, {**values_of(5), CODE_SIZE: 6}, result_of(6, 0.92))

@@ -12,6 +12,8 @@ from autoencoders.tuning.findings import ENOUGH_FOR_IMPORTANCES
 from autoencoders.tuning.gain import ErrorChange, Gain
 from study_parts import (
     SHARE,
+    TAKEN,
+    UNTUNED,
     complete_trial,
     ended_trial,
     findings_of,
@@ -21,7 +23,6 @@ from study_parts import (
     with_space,
 )
 
-UNTUNED = Final(None, {}, result_of(8, 0.88))
 TRIALS = numbered(
     [
         complete_trial(8, 2.0, 0.86),
@@ -31,7 +32,6 @@ TRIALS = numbered(
     ]
 )
 BEST = Final(1, values_of(5), result_of(5, 0.89))
-TAKEN = Final(1, {**values_of(5), CODE_SIZE: 6}, result_of(6, 0.92))
 
 
 def test_the_summary_says_how_many_were_tried_and_what_is_taken(params):
@@ -108,9 +108,9 @@ def test_importances_are_those_of_enough_complete_trials(params, objective):
         trials.append(complete_trial(size, 1 / size, 1 - 1 / size))
     failed = ended_trial(TrialState.FAIL, reason="it diverged")
     spaced = with_space(params, objective)
-    enough = findings_of(spaced, numbered([failed, *trials]), UNTUNED).importances()
+    enough = findings_of(spaced, numbered([failed, *trials]), UNTUNED).importances
     assert sum(enough.values()) == pytest.approx(1)
     few = findings_of(spaced, numbered([failed, *trials[1:]]), UNTUNED)
-    assert few.importances() == {}
+    assert few.importances == {}
     same = [complete_trial(8, 1.0, 0.9)] * ENOUGH_FOR_IMPORTANCES
-    assert findings_of(spaced, numbered(same), UNTUNED).importances() == {}
+    assert findings_of(spaced, numbered(same), UNTUNED).importances == {}

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoencoders.core.paths import STUDY, TRIALS, TUNED_VALUES
-from autoencoders.params.space import CODE_SIZE
 from autoencoders.tuning.finals import Final
 from autoencoders.tuning.findings import ENOUGH_FOR_IMPORTANCES
 from autoencoders.tuning.outputs import RESULTS, table, write_study
@@ -23,6 +22,8 @@ from autoencoders.tuning.trials import REASON, RESULT, RETRIES, STOPPED, WORKER,
 from repository import yaml
 from study_parts import (
     DISTRIBUTIONS,
+    TAKEN,
+    UNTUNED,
     complete_trial,
     ended_trial,
     findings_of,
@@ -34,8 +35,6 @@ from study_parts import (
 
 OBJECTIVES = ["smallest_code", "smallest_error"]
 FAILED: dict[str, Any] = {REASON: 'DivergedError: it said "no", twice\nand again'}
-UNTUNED = Final(None, {}, result_of(8, 0.88))
-TAKEN = Final(1, {**values_of(5), CODE_SIZE: 6}, result_of(6, 0.92))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

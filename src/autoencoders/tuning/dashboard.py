@@ -71,8 +71,9 @@ def note(model_type: str, data: Description, tune: Tune) -> str:
         lines.append(
             "- The study looks for the smallest code, and of equal codes for the one that loses "
             "least; a constraint holds what a training would miss of the asked share, and is at "
-            "most 0 where it would keep it. Trials are short: the smallest candidates are trained "
-            "in full, and the first that keeps the share is taken; if none does, the least error."
+            "most 0 where it would keep it. Trials are short: the best one's values and the "
+            "untuned ones are trained in full, and the smallest code of both that keeps the share "
+            "is taken; if none does, the least error."
         )
     lines += [
         f"- *{TRIAL}*: a trial's number in `tuned/{model_type}/trials.csv` and in MLflow. "

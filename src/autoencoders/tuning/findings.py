@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from optuna import create_study
@@ -83,6 +84,7 @@ class Findings:
             "tune.explained_variance"
         ]
 
+    @cached_property
     def importances(self) -> dict[str, float]:
         """The share of each parameter in the variation of the trials' results; {} for few trials.
 
@@ -140,7 +142,7 @@ class Findings:
                 {"trial": final.number, **_numbers(final.result)} for final in self.decision.tried
             ],
             "gain": None if self.gain is None else self.gain.written(),
-            "importances": self.importances(),
+            "importances": self.importances,
             "summary": self.summary(),
         }
 

@@ -92,9 +92,8 @@ def _figures(findings: Findings) -> Iterator[str]:
     target = "share of the variance, as forecast" if is_small_code else "squared error"
     drawn.plot_slice(study, target=findings.target, target_name=target)
     yield "slice"
-    importances = findings.importances()
-    if importances:
-        _draw_importances(importances, target)
+    if findings.importances:
+        _draw_importances(findings.importances, target)
         yield "importances"
     if is_small_code:
         _draw_shares(findings)
